@@ -1,0 +1,10 @@
+//! Ground floor: time, randomness, keyed storage and timers. Knows nothing of SIP.
+
+pub mod index;
+pub mod rng;
+pub mod slab;
+pub mod time;
+pub mod timers;
+
+#[cfg(test)]
+mod tests;

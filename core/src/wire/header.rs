@@ -1,0 +1,1 @@
+//! Readers for the headers that every message has.

@@ -1,0 +1,1 @@
+//! Offhook on tokio.
