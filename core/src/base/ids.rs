@@ -1,0 +1,17 @@
+//! The keys of the things that outlive one message.
+
+use super::slab::key;
+
+key! {
+    /// One call leg, from its INVITE to its end.
+    SessionId, "session"
+}
+
+key! {
+    /// One dialog (RFC 3261 section 12). A session that forks has several for a while.
+    DialogId, "dialog"
+}
+
+/// The application's own name for a session; every event of the session carries it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct UserTag(pub u64);

@@ -1,0 +1,82 @@
+//! What a coordinator may be told before it starts.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::sdp::CodecList;
+use crate::transaction::Timing;
+use crate::wire::limits::WireLimits;
+
+/// Settings of a [`UnifiedCoordinator`](super::UnifiedCoordinator).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CoordinatorConfig {
+    /// User part of our address: `alice` of `sip:alice@192.0.2.1`.
+    pub user: String,
+    /// Name shown to the people we call.
+    pub display_name: Option<String>,
+    /// Value of User-Agent and Server.
+    pub user_agent: String,
+    /// T1, T2 and T4 of RFC 3261 section 17.
+    pub timing: Timing,
+    /// Bounds on what peers may use.
+    pub limits: Limits,
+    /// Codecs we offer and take, best first.
+    pub codecs: CodecList,
+    /// Whether telephone-event (RFC 4733) is offered and taken.
+    pub dtmf: bool,
+    /// How long an outgoing call may go unanswered before it is cancelled.
+    pub ring_timeout: Duration,
+    /// How long an incoming call may go undecided before it is refused with 480.
+    pub answer_timeout: Duration,
+    /// How many bound media ports should lie ready for the next calls.
+    pub media_ports_ready: usize,
+}
+
+impl Default for CoordinatorConfig {
+    fn default() -> Self {
+        Self {
+            user: String::from("offhook"),
+            display_name: None,
+            user_agent: String::from(concat!("Offhook/", env!("CARGO_PKG_VERSION"))),
+            timing: Timing::default(),
+            limits: Limits::default(),
+            codecs: CodecList::default(),
+            dtmf: true,
+            ring_timeout: Duration::from_secs(180),
+            answer_timeout: Duration::from_secs(180),
+            media_ports_ready: 4,
+        }
+    }
+}
+
+/// Bounds. Each has a counter that tells when it bites.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Sizes of one message.
+    pub wire: WireLimits,
+    /// Calls at a time; an INVITE above it gets 503.
+    pub sessions_max: usize,
+    /// Calls at a time that one address may have in set-up (not yet answered); above it: 503.
+    pub half_open_per_source_max: u32,
+    /// Transactions at a time; a request above it gets a stateless 503.
+    pub transactions_max: usize,
+    /// Forks of one outgoing call that are followed; a further one that answers is hung up at once.
+    pub forks_max: usize,
+    /// Route and Record-Route entries of a dialog.
+    pub routes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wire: WireLimits::default(),
+            sessions_max: 100_000,
+            half_open_per_source_max: 10_000,
+            transactions_max: 1_000_000,
+            forks_max: 16,
+            routes_max: 32,
+        }
+    }
+}

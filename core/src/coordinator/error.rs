@@ -1,0 +1,42 @@
+//! What a command can be refused for.
+
+use alloc::string::String;
+
+use crate::session::State;
+
+/// Why a command did nothing.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The session ended before, or never was.
+    #[error("no such call: it has ended")]
+    NoSuchCall,
+    /// The command does not fit the moment.
+    #[error("cannot {command} a call that is {state}")]
+    WrongState {
+        /// What was asked for.
+        command: &'static str,
+        /// The state the call is in.
+        state: State,
+    },
+    /// As many calls or transactions as the limits allow.
+    #[error("too many calls at a time: the limit is {limit}")]
+    Full {
+        /// The limit that bites.
+        limit: usize,
+    },
+    /// The argument cannot be used.
+    #[error("bad {what}: {why}")]
+    BadArgument {
+        /// Which argument.
+        what: &'static str,
+        /// What is wrong with it and what would be right.
+        why: String,
+    },
+    /// Every media port is in use.
+    #[error("no media port is free: widen the range of RTP ports")]
+    NoMediaPort,
+    /// The coordinator is shutting down.
+    #[error("shutting down")]
+    ShuttingDown,
+}
