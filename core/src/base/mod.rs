@@ -3,9 +3,11 @@
 pub mod ids;
 pub mod index;
 pub mod rng;
+pub mod side;
 pub mod slab;
 pub mod time;
 pub mod timers;
+pub mod token;
 
 #[cfg(test)]
 mod tests;

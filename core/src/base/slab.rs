@@ -160,6 +160,12 @@ impl<K: Key, T> Slab<K, T> {
         Some(value)
     }
 
+    /// The key of the value in `slot` now, if there is one.
+    pub fn key_at(&self, slot: u32) -> Option<K> {
+        let entry = self.slots.get(slot as usize)?;
+        entry.value.as_ref().map(|_| K::from_raw(RawKey { slot, generation: entry.generation }))
+    }
+
     /// All values in slot order. Linear: for diagnostics and shutdown only.
     pub fn iter(&self) -> impl Iterator<Item = (K, &T)> {
         self.slots.iter().enumerate().filter_map(|(slot, entry)| {
