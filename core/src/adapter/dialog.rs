@@ -69,9 +69,8 @@ impl DialogAdapter<'_> {
         let mut writer = Writer::request("INVITE", &out.target);
         write_via(&mut writer, &path, branch.as_bytes());
         writer.header("Max-Forwards", b"70");
-        let from = if out.from.is_empty() { contact.as_slice() } else { out.from.as_ref() };
         let display = board.config.display_name.as_deref().map(quoted).unwrap_or_default();
-        writer.header_parts("From", &[&display, from, b";tag=", &session.local_tag]);
+        writer.header_parts("From", &[&display, &contact, b";tag=", &session.local_tag]);
         writer.header_parts("To", &[b"<", &out.target, b">"]);
         writer.header("Call-ID", &out.call_id);
         write_cseq(&mut writer, cseq, "INVITE");
@@ -88,10 +87,10 @@ impl DialogAdapter<'_> {
     /// Acknowledges a 2xx within `dialog` and remembers the ACK (section 13.2.2.4).
     pub(crate) fn send_ack(&mut self, dialog: Option<DialogId>) {
         let Some(id) = dialog else { return };
-        let branch = self.random_branch();
+        let branch = self.board.layer.stateless_branch();
         let Some(cseq) = self.board.registry.session(self.session).map(|session| session.invite_cseq) else { return };
         let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
-        let message = dialog.request("ACK", cseq, &branch).finish();
+        let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
         // Which path it takes may not be known yet; what is sent again is sent along the path known then.
         dialog.ack = Some(message.clone());
         if !self.board.dispatch(id, None, message) {
@@ -119,7 +118,7 @@ impl DialogAdapter<'_> {
     /// Cancels the INVITE (section 9.1).
     pub(crate) fn send_cancel(&mut self) {
         let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite) else { return };
-        let cancel = self.board.with_layer(|layer, now, send| layer.send_cancel(now, invite, send));
+        let cancel = self.board.with_layer(|layer, now, send| layer.cancel(now, invite, send));
         if let Some(cancel) = cancel {
             self.board.owners.insert(cancel, Owner::Nobody);
         }
@@ -268,13 +267,6 @@ impl DialogAdapter<'_> {
         let body = body.as_deref().map(|body| (SDP_TYPE, body));
         let reply = Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra, body };
         self.board.respond(transaction, reply);
-    }
-
-    /// A branch for an ACK: unique, and no transaction behind it.
-    fn random_branch(&mut self) -> Vec<u8> {
-        let mut branch = b"z9hG4bK".to_vec();
-        branch.extend_from_slice(&self.board.random_text());
-        branch
     }
 
     /// The dialog that a response with a To tag belongs to, made if it is new (section 12.1.2).

@@ -31,7 +31,7 @@ impl MediaAdapter<'_> {
         };
         if let Some(session) = board.registry.session_mut(self.session) {
             let media =
-                SessionMedia { id, port, open: false, sdp_id, sdp_version: sdp_id, plan: None, next_plan: None };
+                SessionMedia { id, port, open: false, sdp_id, sdp_version: sdp_id, plan: None, next_plan: None, answer: None };
             session.media = Some(media);
         }
         board.ask_for_ports();
@@ -64,10 +64,7 @@ impl MediaAdapter<'_> {
             session.media.as_mut()?.next_plan = Some(early_plan(&local));
             return Some(sdp::offer(&local));
         }
-        let details = session.details.clone()?;
-        let answered = sdp::answer(details.body(), &local).ok()?;
-        session.media.as_mut()?.next_plan = Some(answered.plan);
-        Some(answered.sdp)
+        session.media.as_mut()?.answer.take()
     }
 
     /// Reads the answer to our offer.

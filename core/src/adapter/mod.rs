@@ -7,9 +7,9 @@ mod dialog;
 mod media;
 mod switchboard;
 
-pub(crate) use dialog::DialogAdapter;
-pub(crate) use media::MediaAdapter;
-pub(crate) use switchboard::{Hop, Owner, Parked, Switchboard};
+pub(crate) use dialog::{ALLOW, DialogAdapter, new_call_id};
+pub(crate) use media::{MediaAdapter, local_media};
+pub(crate) use switchboard::{Owner, Parked, Switchboard};
 
 use alloc::vec::Vec;
 

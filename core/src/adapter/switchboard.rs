@@ -13,7 +13,7 @@ use crate::base::side::SideTable;
 use crate::base::slab::Slab;
 use crate::base::time::Instant;
 use crate::base::timers::Timers;
-use crate::base::token::{TOKEN_LEN, Token};
+use crate::wire::token::{TOKEN_LEN, Token};
 use crate::media::MediaPort;
 use crate::registry::{Quota, SessionRegistry};
 use crate::session::{Input, SessionTimer};
@@ -30,8 +30,8 @@ pub(crate) enum Owner {
     Bye(SessionId),
     /// A request whose response changes nothing: CANCEL, or the BYE to a fork.
     Nobody,
-    /// The peer's INVITE: the digest under which a merged copy would be found.
-    Incoming(Digest),
+    /// The peer's INVITE: the digest under which a merged copy would be found, and what became of it.
+    Incoming { merged: Digest, session: Option<SessionId> },
 }
 
 /// A request that waits for the address of its next hop.

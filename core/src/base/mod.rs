@@ -7,7 +7,6 @@ pub mod side;
 pub mod slab;
 pub mod time;
 pub mod timers;
-pub mod token;
 
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,14 @@ impl<K: Key + PartialEq, V> SideTable<K, V> {
         }
     }
 
+    /// The value of `key`, to change.
+    pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        match self.0.get_mut(key.raw().slot() as usize)? {
+            Some((owner, value)) if *owner == key => Some(value),
+            _ => None,
+        }
+    }
+
     /// Takes the value of `key` out.
     pub fn remove(&mut self, key: K) -> Option<V> {
         let entry = self.0.get_mut(key.raw().slot() as usize)?;

@@ -50,6 +50,15 @@ pub(crate) enum Sequence {
 }
 
 impl Dialog {
+    /// Whether a dialog can come of this INVITE (sections 8.1.1.8 and 12.1.1).
+    pub(crate) fn check_invite(frame: &Frame<'_>, routes_max: usize) -> Result<(), Fault> {
+        contact_uri(frame).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
+        match frame.values(HeaderName::RecordRoute).nth(routes_max) {
+            None => Ok(()),
+            Some(_) => Err(Fault { status: 400, reason: "Too Many Record-Routes" }),
+        }
+    }
+
     /// The callee's dialog, from the INVITE (section 12.1.1).
     pub(crate) fn from_invite(
         session: SessionId,
@@ -58,12 +67,11 @@ impl Dialog {
         local_tag: &[u8],
         path: Path,
         routes_max: usize,
-    ) -> Result<Self, Fault> {
-        let target = contact_uri(frame).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
-        let routes = Routes::from_record_route(frame, false, routes_max)
-            .ok_or(Fault { status: 400, reason: "Too Many Record-Routes" })?;
+    ) -> Option<Self> {
+        let target = contact_uri(frame)?;
+        let routes = Routes::from_record_route(frame, false, routes_max)?;
         let local = with_tag(frame.first(HeaderName::To).unwrap_or_default(), Some(local_tag));
-        Ok(Self {
+        Some(Self {
             session,
             call_id: Bytes::copy_from_slice(facts.call_id),
             local,

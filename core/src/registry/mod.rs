@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::slab::{Key, RawKey, Slab, key};
-use crate::base::token::{TOKEN_LEN, Token};
+use crate::wire::token::{TOKEN_LEN, Token};
 use crate::dialog::Dialog;
 use crate::media::MediaSessionId;
 use crate::session::Session;

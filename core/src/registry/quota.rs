@@ -13,6 +13,11 @@ impl Quota {
         Self { counts: Index::new(), max }
     }
 
+    /// Whether `source` may have one more.
+    pub(crate) fn has_room(&self, source: Digest) -> bool {
+        self.counts.get(source).unwrap_or(0) < self.max
+    }
+
     /// Charges one to `source`; false if it has used up its share.
     pub(crate) fn charge(&mut self, source: Digest) -> bool {
         let count = self.counts.get(source).unwrap_or(0);

@@ -147,6 +147,13 @@ fn closure<I: Iterator<Item = (State, State)>>(start: State, edges: impl Fn() ->
     reached
 }
 
+impl Default for StateMachine {
+    /// By the default table, which a test checks.
+    fn default() -> Self {
+        Self::compile(&StateTable::default())
+    }
+}
+
 /// Looks transitions up. It knows nothing of sessions that do not exist: whoever asks has one in hand.
 #[derive(Clone, Debug)]
 pub struct StateMachine {
@@ -157,6 +164,10 @@ impl StateMachine {
     /// Compiles `table`; refuses one that [`StateTable::check`] finds fault with.
     pub fn new(table: &StateTable) -> Result<Self, TableError> {
         table.check()?;
+        Ok(Self::compile(table))
+    }
+
+    fn compile(table: &StateTable) -> Self {
         let mut cells = Vec::with_capacity(State::ALL.len() * Input::ALL.len());
         for _ in State::ALL {
             cells.extend(Input::ALL.iter().map(|&input| Cell::Fallback(fallback(input))));
@@ -166,7 +177,7 @@ impl StateMachine {
                 *cell = Cell::Row { actions: row.actions, next: row.next };
             }
         }
-        Ok(Self { cells })
+        Self { cells }
     }
 
     /// What `input` does in `state`.

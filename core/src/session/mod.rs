@@ -20,7 +20,7 @@ use crate::api::EndReason;
 use crate::base::ids::{DialogId, UserTag};
 use crate::base::index::Digest;
 use crate::base::timers::TimerKey;
-use crate::base::token::TOKEN_LEN;
+use crate::wire::token::TOKEN_LEN;
 
 use crate::media::{MediaPort, MediaSessionId};
 use crate::sdp::plan::MediaPlan;
@@ -54,6 +54,8 @@ pub(crate) struct SessionMedia {
     pub(crate) plan: Option<Arc<MediaPlan>>,
     /// What the exchange under way will bring; [`Action::ApplyPlan`] makes it hold.
     pub(crate) next_plan: Option<MediaPlan>,
+    /// Our answer to the offer of the INVITE, until it is sent.
+    pub(crate) answer: Option<alloc::vec::Vec<u8>>,
 }
 
 /// What only an outgoing call has until it is answered.
@@ -61,8 +63,6 @@ pub(crate) struct SessionMedia {
 pub(crate) struct Outgoing {
     /// The Request-URI.
     pub(crate) target: Bytes,
-    /// Our From value without tag.
-    pub(crate) from: Bytes,
     /// Header lines of the application, checked, each ending with CR LF.
     pub(crate) headers: Bytes,
     pub(crate) call_id: Bytes,
@@ -76,7 +76,7 @@ pub struct Session {
     pub(crate) tag: UserTag,
     pub(crate) role: Role,
     pub(crate) state: State,
-    /// Our tag in From (caller) or To (callee): a [`Token`](crate::base::token::Token) of the session.
+    /// Our tag in From (caller) or To (callee): a [`Token`](crate::wire::token::Token) of the session.
     pub(crate) local_tag: [u8; TOKEN_LEN],
     /// The dialog that the call runs in; early ones are only in `dialogs`.
     pub(crate) dialog: Option<DialogId>,

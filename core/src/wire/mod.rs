@@ -11,6 +11,7 @@ pub mod name;
 pub mod path;
 pub mod reply;
 pub mod text;
+pub mod token;
 pub mod uri;
 
 pub use build::{Writer, reason_phrase};
@@ -23,3 +24,6 @@ pub use path::{Path, Transmit, Transport};
 pub use reply::{ReplyHead, reply_path};
 pub use text::{BadText, HeaderText, check_text, check_token};
 pub use uri::{Host, Uri, UriError};
+
+/// Media type of a session description.
+pub const SDP_TYPE: &str = "application/sdp";
