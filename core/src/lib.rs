@@ -5,4 +5,5 @@ extern crate alloc;
 
 pub mod base;
 pub mod sdp;
+pub mod transaction;
 pub mod wire;
