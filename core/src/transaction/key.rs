@@ -20,7 +20,10 @@ pub struct Branch([u8; LENGTH]);
 
 impl Branch {
     pub(crate) fn new(tx: TransactionId, nonce: u64) -> Self {
-        Self::from_words(u64::from(tx.raw().slot()) << 32 | u64::from(tx.raw().generation()), nonce)
+        Self::from_words(
+            u64::from(tx.raw().slot()) << 32 | u64::from(tx.raw().generation()),
+            nonce,
+        )
     }
 
     /// A branch without a transaction: no slab hands out generation zero.
@@ -114,7 +117,9 @@ impl RequestKey<'_> {
 
 /// `host` in lower case: names are equal whatever their case. What is too long for a name stays as it is.
 fn lowercase<'a>(host: &'a [u8], room: &'a mut [u8; 255]) -> &'a [u8] {
-    let Some(lower) = room.get_mut(..host.len()) else { return host };
+    let Some(lower) = room.get_mut(..host.len()) else {
+        return host;
+    };
     lower.copy_from_slice(host);
     lower.make_ascii_lowercase();
     lower

@@ -120,8 +120,13 @@ impl Transaction {
     }
 
     fn transmit(&self, message: Option<&Bytes>, send: &mut dyn FnMut(Transmit)) -> bool {
-        let (Some(path), Some(message)) = (self.path, message) else { return false };
-        send(Transmit { path, payload: message.clone() });
+        let (Some(path), Some(message)) = (self.path, message) else {
+            return false;
+        };
+        send(Transmit {
+            path,
+            payload: message.clone(),
+        });
         true
     }
 
@@ -135,7 +140,11 @@ impl Transaction {
     ) {
         let repeated = match effect {
             Effect::Transmit | Effect::Send100 => {
-                self.last = if effect == Effect::Transmit { message.take() } else { self.trying() };
+                self.last = if effect == Effect::Transmit {
+                    message.take()
+                } else {
+                    self.trying()
+                };
                 self.transmit(self.last.as_ref(), send);
                 false
             }
@@ -160,9 +169,10 @@ impl Transaction {
 
     fn trying(&self) -> Option<Bytes> {
         match &self.role {
-            Role::Server(server) => {
-                server.head.as_ref().map(|head| head.respond(100, "Trying", None, false, &[], None))
-            }
+            Role::Server(server) => server
+                .head
+                .as_ref()
+                .map(|head| head.respond(100, "Trying", None, false, &[], None)),
             Role::Client(_) => None,
         }
     }
@@ -220,7 +230,9 @@ impl TransactionLayer {
 
     /// The machine and the state of `tx`.
     pub fn state(&self, tx: TransactionId) -> Option<(Kind, State)> {
-        self.transactions.get(tx).map(|transaction| (transaction.kind, transaction.state))
+        self.transactions
+            .get(tx)
+            .map(|transaction| (transaction.kind, transaction.state))
     }
 
     /// The request that client transaction `tx` sent, until [`Self::forget_message`].
@@ -316,7 +328,14 @@ impl TransactionLayer {
                     start(&mut self.timers, tx, transaction, timer, now, Some(delay));
                 }
                 Effect::AgainT2(timer) => {
-                    start(&mut self.timers, tx, transaction, timer, now, Some(self.timing.t2));
+                    start(
+                        &mut self.timers,
+                        tx,
+                        transaction,
+                        timer,
+                        now,
+                        Some(self.timing.t2),
+                    );
                 }
                 Effect::Stop(timer) => start(&mut self.timers, tx, transaction, timer, now, None),
                 Effect::Transmit
@@ -350,7 +369,9 @@ impl TransactionLayer {
 
     pub(crate) fn remove(&mut self, tx: TransactionId) {
         self.unwatch_remote(tx);
-        let Some(transaction) = self.transactions.remove(tx) else { return };
+        let Some(transaction) = self.transactions.remove(tx) else {
+            return;
+        };
         for key in [transaction.repeat, transaction.end].into_iter().flatten() {
             self.timers.cancel(key);
         }

@@ -16,9 +16,18 @@ impl TransactionLayer {
     pub fn transport_failed(&mut self, now: Instant, path: &Path) {
         let mut waiting = self.remotes.get(self.remote_digest(path));
         while let Some(tx) = waiting {
-            let Some(transaction) = self.transactions.get_mut(tx) else { return };
-            waiting = transaction.client().and_then(|client| client.watch).and_then(|watch| watch.next);
-            debug_assert_eq!(Timer::Unreachable.lane(), Lane::End, "it takes the place of Timer B or F");
+            let Some(transaction) = self.transactions.get_mut(tx) else {
+                return;
+            };
+            waiting = transaction
+                .client()
+                .and_then(|client| client.watch)
+                .and_then(|watch| watch.next);
+            debug_assert_eq!(
+                Timer::Unreachable.lane(),
+                Lane::End,
+                "it takes the place of Timer B or F"
+            );
             if let Some(old) = transaction.end.take() {
                 self.timers.cancel(old);
             }
@@ -37,8 +46,12 @@ impl TransactionLayer {
 
     /// Enters `tx` into the list of its remote, or takes it out, as its state has it.
     pub(crate) fn watch_remote(&mut self, tx: TransactionId) {
-        let Some(transaction) = self.transactions.get(tx) else { return };
-        let (Some(client), Some(path)) = (transaction.client(), transaction.path) else { return };
+        let Some(transaction) = self.transactions.get(tx) else {
+            return;
+        };
+        let (Some(client), Some(path)) = (transaction.client(), transaction.path) else {
+            return;
+        };
         let wanted = self.takes(tx, Input::Fired(Timer::Unreachable)).is_some();
         if wanted == client.watch.is_some() {
             return;
@@ -50,7 +63,14 @@ impl TransactionLayer {
         let remote = self.remote_digest(&path);
         let next = self.remotes.get(remote);
         self.remotes.insert(remote, tx);
-        self.set_watch(tx, Some(Watch { remote, previous: None, next }));
+        self.set_watch(
+            tx,
+            Some(Watch {
+                remote,
+                previous: None,
+                next,
+            }),
+        );
         if let Some(mut watch) = self.watch(next) {
             watch.previous = Some(tx);
             self.set_watch_of(next, watch);
@@ -59,7 +79,14 @@ impl TransactionLayer {
 
     /// Takes `tx` out of the list of its remote.
     pub(crate) fn unwatch_remote(&mut self, tx: TransactionId) {
-        let Some(Watch { remote, previous, next }) = self.watch(Some(tx)) else { return };
+        let Some(Watch {
+            remote,
+            previous,
+            next,
+        }) = self.watch(Some(tx))
+        else {
+            return;
+        };
         self.set_watch(tx, None);
         if let Some(mut watch) = self.watch(next) {
             watch.previous = previous;

@@ -62,7 +62,12 @@ impl TransactionLayer {
         facts: &Facts<'_>,
         send: &mut dyn FnMut(Transmit),
     ) -> Received {
-        let StartLine::Request { method, method_text, uri } = frame.start() else {
+        let StartLine::Request {
+            method,
+            method_text,
+            uri,
+        } = frame.start()
+        else {
             count(&mut self.counters.dropped);
             return Received::Absorbed;
         };
@@ -99,9 +104,16 @@ impl TransactionLayer {
         if self.servers.len() >= self.servers_max || self.transactions.is_full() {
             return None;
         }
-        let kind = if method == Method::Invite { Kind::ServerInvite } else { Kind::ServerOther };
+        let kind = if method == Method::Invite {
+            Kind::ServerInvite
+        } else {
+            Kind::ServerOther
+        };
         let head = ReplyHead::new(frame, Some(facts), path);
-        let server = Server { key, head: Some(head) };
+        let server = Server {
+            key,
+            head: Some(head),
+        };
         let to = reply_path(&facts.via, path);
         let mut transaction = Transaction::new(kind, Role::Server(server));
         transaction.set_path(to);
@@ -111,7 +123,9 @@ impl TransactionLayer {
     }
 
     fn receive_ack(&mut self, now: Instant, ack: RequestKey<'_>, send: &mut dyn FnMut(Transmit)) -> Received {
-        let Some(tx) = self.find_acknowledged(ack) else { return Received::Ack };
+        let Some(tx) = self.find_acknowledged(ack) else {
+            return Received::Ack;
+        };
         match self.run(now, tx, Input::Ack, None, send) {
             Some(Effect::TellAck) => Received::Ack,
             _ => {
@@ -138,9 +152,14 @@ impl TransactionLayer {
 
     /// Whether the last response of `tx` has this To tag; one that is forgotten was acknowledged before.
     fn answered_with(&self, tx: TransactionId, tag: Option<&[u8]>) -> bool {
-        let last = self.transactions.get(tx).and_then(|transaction| transaction.last.as_ref());
+        let last = self
+            .transactions
+            .get(tx)
+            .and_then(|transaction| transaction.last.as_ref());
         let Some(response) = last else { return true };
-        let Ok(frame) = Frame::parse(response, &WireLimits::default()) else { return false };
+        let Ok(frame) = Frame::parse(response, &WireLimits::default()) else {
+            return false;
+        };
         frame.facts().is_ok_and(|facts| facts.to_tag == tag)
     }
 
@@ -161,8 +180,17 @@ impl TransactionLayer {
         if self.takes(tx, input).is_none() {
             return false;
         }
-        let Some(head) = self.reply_head(tx) else { return false };
-        let Reply { status, reason, to_tag, record_route, extra, body } = reply;
+        let Some(head) = self.reply_head(tx) else {
+            return false;
+        };
+        let Reply {
+            status,
+            reason,
+            to_tag,
+            record_route,
+            extra,
+            body,
+        } = reply;
         let message = head.respond(status, reason, to_tag, record_route, extra, body);
         self.run(now, tx, input, Some(message), send);
         if let Some(transaction) = self.transactions.get_mut(tx)

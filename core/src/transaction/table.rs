@@ -132,15 +132,23 @@ pub struct Row {
 }
 
 const fn row(kind: Kind, state: State, input: Input, effects: &'static [Effect], next: State) -> Row {
-    Row { kind, state, input, effects, next }
+    Row {
+        kind,
+        state,
+        input,
+        effects,
+        next,
+    }
 }
 
 use Effect::{
-    Again, AgainT2, Drop, Forget, Refuse, Repeat, RepeatAck, Send100, SendAck, Start, Stop, TellAck, TellFailure,
-    TellNoAck, TellProvisional, TellRequest, TellSuccess, TellTimeout, TellUnreachable, Transmit,
+    Again, AgainT2, Drop, Forget, Refuse, Repeat, RepeatAck, Send100, SendAck, Start, Stop, TellAck,
+    TellFailure, TellNoAck, TellProvisional, TellRequest, TellSuccess, TellTimeout, TellUnreachable,
+    Transmit,
 };
 use Input::{
-    Ack, Fired, Receive1xx, Receive2xx, ReceiveFailure, Repeat2xx, Request, Send, Send1xx, Send2xx, SendFailure,
+    Ack, Fired, Receive1xx, Receive2xx, ReceiveFailure, Repeat2xx, Request, Send, Send1xx, Send2xx,
+    SendFailure,
 };
 use Kind::{ClientInvite, ClientOther, ServerInvite, ServerOther};
 use State::{Accepted, Calling, Completed, Confirmed, Idle, Proceeding, Terminated, Trying};
@@ -223,12 +231,23 @@ impl Kind {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 8] =
-        [Idle, Calling, Trying, Proceeding, Accepted, Completed, Confirmed, Terminated];
+    pub const ALL: [Self; 8] = [
+        Idle, Calling, Trying, Proceeding, Accepted, Completed, Confirmed, Terminated,
+    ];
 }
 
-const MESSAGES: [Input; 10] =
-    [Send, Request, Ack, Receive1xx, Receive2xx, ReceiveFailure, Send1xx, Send2xx, SendFailure, Repeat2xx];
+const MESSAGES: [Input; 10] = [
+    Send,
+    Request,
+    Ack,
+    Receive1xx,
+    Receive2xx,
+    ReceiveFailure,
+    Send1xx,
+    Send2xx,
+    SendFailure,
+    Repeat2xx,
+];
 
 impl Input {
     /// How many inputs there are.
@@ -287,7 +306,10 @@ const TABLE: Dense = compile(ROWS);
 
 /// The row of a cell, if it has one.
 pub fn find(kind: Kind, state: State, input: Input) -> Option<&'static Row> {
-    let number = TABLE.get(kind as usize)?.get(state as usize)?.get(input.index())?;
+    let number = TABLE
+        .get(kind as usize)?
+        .get(state as usize)?
+        .get(input.index())?;
     ROWS.get(usize::from(*number))
 }
 
@@ -308,9 +330,15 @@ pub fn markdown() -> String {
         "INVITE server transaction (RFC 3261 section 17.2.1, RFC 6026)",
         "Non-INVITE server transaction (RFC 3261 section 17.2.2, RFC 4320)",
     ]) {
-        push(&mut text, format_args!("## {title}\n\n| state | input | effects | next |\n|---|---|---|---|\n"));
+        push(
+            &mut text,
+            format_args!("## {title}\n\n| state | input | effects | next |\n|---|---|---|---|\n"),
+        );
         for row in ROWS.iter().filter(|row| row.kind == kind) {
-            push(&mut text, format_args!("| {:?} | {} | ", row.state, InputName(row.input)));
+            push(
+                &mut text,
+                format_args!("| {:?} | {} | ", row.state, InputName(row.input)),
+            );
             for (place, effect) in row.effects.iter().enumerate() {
                 let comma = if place == 0 { "" } else { ", " };
                 push(&mut text, format_args!("{comma}{}", EffectName(*effect)));
@@ -322,7 +350,9 @@ pub fn markdown() -> String {
         }
         text.push('\n');
     }
-    text.push_str("Every other input is dropped and counted; what the user asks for in another state is refused.\n");
+    text.push_str(
+        "Every other input is dropped and counted; what the user asks for in another state is refused.\n",
+    );
     text
 }
 

@@ -131,9 +131,13 @@ impl Timing {
         match timer {
             Timer::A | Timer::E | Timer::G if reliable => None,
             Timer::A | Timer::E | Timer::G => Some(self.t1),
-            Timer::D | Timer::I | Timer::J | Timer::K | Timer::Unreachable if reliable => Some(Duration::ZERO),
+            Timer::D | Timer::I | Timer::J | Timer::K | Timer::Unreachable if reliable => {
+                Some(Duration::ZERO)
+            }
             Timer::I | Timer::K => Some(self.t4),
-            Timer::B | Timer::D | Timer::F | Timer::H | Timer::J | Timer::L | Timer::M => Some(self.give_up()),
+            Timer::B | Timer::D | Timer::F | Timer::H | Timer::J | Timer::L | Timer::M => {
+                Some(self.give_up())
+            }
             Timer::Trying => Some(Self::TRYING),
             Timer::Unreachable => Some(Duration::ZERO),
         }
