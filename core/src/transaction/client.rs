@@ -56,7 +56,7 @@ pub struct ClientEvent {
 impl TransactionLayer {
     /// Makes a client transaction for a request of `method`, whose Via must carry the branch.
     ///
-    /// `None` when there is no room. A CANCEL needs [`Self::begin_cancel`], an ACK for a 2xx
+    /// `None` when there is no room. A CANCEL needs [`Self::send_cancel`], an ACK for a 2xx
     /// [`Self::stateless_branch`].
     pub fn begin(&mut self, _now: Instant, method: Method) -> Option<(TransactionId, Branch)> {
         let nonce = self.wire.next_u64();
@@ -108,7 +108,7 @@ impl TransactionLayer {
 
     /// Builds the CANCEL of `invite` and sends it the same way. `None` unless a provisional response has come
     /// and no final one (9.1), and where [`Self::begin_cancel`] would not.
-    pub fn cancel(
+    pub fn send_cancel(
         &mut self,
         now: Instant,
         invite: TransactionId,

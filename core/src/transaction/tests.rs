@@ -2,6 +2,7 @@
 
 mod client;
 mod matching;
+mod pair;
 mod random;
 mod server;
 mod tables;
@@ -114,7 +115,7 @@ impl Bench {
     }
 
     pub(super) fn cancel(&mut self, invite: TransactionId) -> Option<TransactionId> {
-        self.with(|layer, now, send| layer.cancel(now, invite, send))
+        self.with(|layer, now, send| layer.send_cancel(now, invite, send))
     }
 
     /// Lets time pass until `at`, each timer on its nanosecond, and returns what the layer told.

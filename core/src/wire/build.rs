@@ -121,10 +121,16 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        0..=199 => "Session Progress",
-        201..=299 => "OK",
-        303..=399 => "Redirection",
-        501..=599 => "Server Failure",
+        _ => class_phrase(status),
+    }
+}
+
+const fn class_phrase(status: u16) -> &'static str {
+    match status / 100 {
+        0 | 1 => "Session Progress",
+        2 => "OK",
+        3 => "Redirection",
+        5 => "Server Failure",
         _ => "Global Failure",
     }
 }
@@ -174,3 +180,6 @@ const fn client_error_phrase(status: u16) -> &'static str {
         _ => "Request Failure",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,17 @@ use super::header::{SplitValues, split_values};
 use super::limits::WireLimits;
 use super::method::Method;
 use super::name::HeaderName;
-use super::text::{find_line_break, is_lws, is_token, is_token_octet, parse_number, parse_u32, split_token};
-use super::text::{trim, trim_start};
-use super::uri::is_uri_text;
+use super::text::{find_line_break, is_token_octet, parse_number, trim, trim_start};
 
 mod facts;
+mod start;
 #[cfg(test)]
 mod tests;
+
+pub use facts::Facts;
+pub use start::StartLine;
+
+use start::{BAD_REQUEST_LINE, read_start_line};
 
 /// Why bytes are no SIP message at all; nothing can be answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -38,27 +42,6 @@ pub struct Fault {
     pub reason: &'static str,
 }
 
-/// First line of a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StartLine<'a> {
-    /// A request.
-    Request {
-        /// The method.
-        method: Method,
-        /// Its text, for `Extension`.
-        method_text: &'a [u8],
-        /// The Request-URI.
-        uri: &'a [u8],
-    },
-    /// A response.
-    Response {
-        /// 100 to 699.
-        status: u16,
-        /// The phrase, maybe empty.
-        reason: &'a [u8],
-    },
-}
-
 /// One header field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Header<'a> {
@@ -69,8 +52,6 @@ pub struct Header<'a> {
     /// Its value, trimmed, maybe with folds inside.
     pub value: &'a [u8],
 }
-
-pub use facts::Facts;
 
 /// Where a header field stands. The header section is at most 65 535 octets long, so 16 bits will do.
 #[derive(Clone, Copy, Debug)]
@@ -395,110 +376,4 @@ fn skip_line_breaks(mut bytes: &[u8]) -> &[u8] {
         bytes = rest;
     }
     bytes
-}
-
-const BAD_REQUEST_LINE: Fault = Fault {
-    status: 400,
-    reason: "Malformed Request-Line",
-};
-
-/// Reads either kind of start line; `None` if it is none that anybody could answer.
-fn read_start_line(line: &[u8]) -> Option<(StartLine<'_>, Option<Fault>)> {
-    match line.get(..4) {
-        Some(prefix) if prefix.eq_ignore_ascii_case(b"SIP/") => {
-            read_status_line(line).map(|start| (start, None))
-        }
-        _ => read_request_line(line),
-    }
-}
-
-/// `SIP/2.0 SP 3DIGIT SP Reason-Phrase`. The last blank is often left out with an empty phrase.
-fn read_status_line(line: &[u8]) -> Option<StartLine<'_>> {
-    let [b'2', b'.', b'0', b' ', digits @ ..] = line.get(4..)? else {
-        return None;
-    };
-    let (digits, reason) = digits.split_at_checked(3)?;
-    let status = parse_u32(digits).and_then(|status| u16::try_from(status).ok())?;
-    let reason = match reason {
-        [] => reason,
-        [b' ', phrase @ ..] => phrase,
-        _ => return None,
-    };
-    if (100..700).contains(&status) {
-        Some(StartLine::Response { status, reason })
-    } else {
-        None
-    }
-}
-
-/// `Method SP Request-URI SP SIP-Version`, with exactly one blank each (RFC 3261 section 7.1).
-fn read_request_line(line: &[u8]) -> Option<(StartLine<'_>, Option<Fault>)> {
-    let (method_text, rest) = split_token(line);
-    let rest = match rest {
-        [b' ' | b'\t', rest @ ..] if !method_text.is_empty() => rest,
-        _ => return None,
-    };
-    let method = Method::from_text(method_text);
-    // The version is the last word, so that blanks inside a broken URI do not hide it.
-    let trimmed = trim(rest);
-    let blank = trimmed.iter().rposition(|&octet| is_lws(octet));
-    let (uri, version) = match blank.and_then(|at| trimmed.split_at_checked(at)) {
-        Some((uri, version)) => (uri, trim(version)),
-        None => (trimmed, &[][..]),
-    };
-    let fault = match version_of(version) {
-        Version::Sip2 if trimmed.len() == rest.len() && is_request_uri(uri) => None,
-        Version::Sip2 | Version::None => Some(BAD_REQUEST_LINE),
-        Version::OtherSip => Some(Fault {
-            status: 505,
-            reason: "Version Not Supported",
-        }),
-        Version::Foreign => return None,
-    };
-    let uri = if matches!(version_of(version), Version::None) {
-        trimmed
-    } else {
-        trim(uri)
-    };
-    Some((
-        StartLine::Request {
-            method,
-            method_text,
-            uri,
-        },
-        fault,
-    ))
-}
-
-fn is_request_uri(uri: &[u8]) -> bool {
-    !uri.is_empty() && is_uri_text(uri)
-}
-
-enum Version {
-    Sip2,
-    OtherSip,
-    /// Another protocol's: `HTTP/1.1`.
-    Foreign,
-    None,
-}
-
-fn version_of(word: &[u8]) -> Version {
-    let Some((protocol, number)) = word
-        .iter()
-        .position(|&octet| octet == b'/')
-        .and_then(|at| word.split_at_checked(at))
-    else {
-        return Version::None;
-    };
-    if !protocol.eq_ignore_ascii_case(b"SIP") {
-        let foreign = is_token(protocol) && number.get(1).is_some_and(u8::is_ascii_digit);
-        return if foreign { Version::Foreign } else { Version::None };
-    }
-    let number = number.get(1..).unwrap_or_default();
-    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    match super::text::split_once(number, b'.') {
-        Some((b"2", b"0")) => Version::Sip2,
-        Some((major, minor)) if digits(major) && digits(minor) => Version::OtherSip,
-        _ => Version::None,
-    }
 }

@@ -301,3 +301,6 @@ impl<'a> NameAddr<'a> {
 const fn is_display_octet(octet: u8) -> bool {
     is_token_octet(octet) || is_lws(octet) || octet >= 0x80
 }
+
+#[cfg(test)]
+mod tests;

@@ -317,3 +317,6 @@ impl<'a> HeaderText<'a> {
         self.0.as_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests;

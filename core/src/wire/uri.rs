@@ -262,3 +262,6 @@ const fn hex(octet: u8) -> Option<u8> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::super::table::State;
 use super::super::{Received, TxEvent};
-use super::{Bench, MS, ms, request, request_from};
+use super::{Bench, MS, ms, request, request_from, response};
 
 const BRANCH: &str = "z9hG4bK-there";
 
@@ -188,6 +188,36 @@ fn another_request_is_answered_once_and_repeated_on_demand() {
         "Timer J"
     );
     assert!(bench.sent().is_empty());
+}
+
+#[test]
+fn a_repeated_message_is_the_same_memory() {
+    let mut bench = Bench::new();
+    let bye = request("BYE", BRANCH);
+    let tx = bench.new_request(&bye);
+    assert!(bench.respond(tx, 200));
+    for _ in 0..3 {
+        assert_eq!(bench.request(&bye), Received::Absorbed);
+    }
+    let (invite, text) = bench.ask("INVITE");
+    bench.until(ms(500));
+    bench.response(&response(&text, 486, "x"));
+    bench.response(&response(&text, 486, "x"));
+    let of = |method: &str| {
+        let sent = bench
+            .sent
+            .iter()
+            .filter(|(_, transmit)| super::word(&transmit.payload) == method);
+        sent.map(|(_, transmit)| transmit.payload.as_ptr())
+            .collect::<Vec<_>>()
+    };
+    for (method, times) in [("200", 4), ("INVITE", 2), ("ACK", 2)] {
+        let places = of(method);
+        assert_eq!(places.len(), times, "{method}");
+        assert!(places.windows(2).all(|pair| pair[0] == pair[1]), "{method}");
+    }
+    assert_eq!(bench.layer.counters().repeated, 5);
+    bench.layer.abandon(invite);
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl<'a> Frame<'a> {
         }
         if let Some(hops) = found.max_forwards
             && self.is_request()
-            && !parse_number(hops).is_some_and(|hops| hops <= 255)
+            && parse_number(hops).is_none_or(|hops| hops > 255)
         {
             return fault("Malformed Max-Forwards");
         }

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use super::super::{Frame, HeaderName, Path, WireLimits};
 use super::*;
+use alloc::borrow::ToOwned as _;
 use alloc::vec::Vec;
 
 const INVITE: &[u8] = b"INVITE sip:bob@[2001:db8::1]:5070 SIP/2.0\r\n\
@@ -57,4 +58,67 @@ fn a_response_says_where_the_request_came_from() {
         Contact: <sip:me @x>\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(core::str::from_utf8(&reply).unwrap(), expected);
     assert_eq!(reply_path(&facts.via, &path()), path());
+}
+
+fn answer(via: &str, to: &str, tagged: bool) -> String {
+    let request = alloc::format!("BYE sip:a@b SIP/2.0\r\nVia: {via}\r\nTo: {to}\r\n\r\n");
+    let frame = Frame::parse(request.as_bytes(), &WireLimits::default()).unwrap();
+    let head = ReplyHead::new(&frame, None, &path());
+    assert_eq!(head.has_to_tag(), tagged, "{to}");
+    let reply = head.respond(400, "Bad Request", Some(b"mine"), false, &[], None);
+    String::from_utf8(reply.to_vec()).unwrap()
+}
+
+#[test]
+fn received_is_added_where_the_sender_is_not_who_it_says() {
+    let via = |via: &str| {
+        answer(via, "<sip:a@b>", false)
+            .lines()
+            .nth(1)
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(
+        via("SIP/2.0/UDP 192.0.2.99:9;branch=x"),
+        "Via: SIP/2.0/UDP 192.0.2.99:9;branch=x"
+    );
+    assert_eq!(
+        via("SIP/2.0/UDP 192.0.2.98"),
+        "Via: SIP/2.0/UDP 192.0.2.98;received=192.0.2.99"
+    );
+    assert_eq!(
+        via("SIP/2.0/UDP name;received=1.1.1.1"),
+        "Via: SIP/2.0/UDP name;received=192.0.2.99"
+    );
+    assert_eq!(
+        via("SIP/2.0/UDP 192.0.2.99;RPORT=1;a=\"b\""),
+        "Via: SIP/2.0/UDP 192.0.2.99;a=\"b\";received=192.0.2.99;rport=40000"
+    );
+    assert_eq!(
+        via("SIP/2.0/UDP ;;,"),
+        "Via: SIP/2.0/UDP ;;,",
+        "a broken one goes back as it came"
+    );
+}
+
+#[test]
+fn a_tag_is_added_once() {
+    assert!(answer("x", "<sip:a@b>", false).contains("To: <sip:a@b>;tag=mine\r\n"));
+    assert!(answer("x", "<sip:a@b>;tag=yours", true).contains("To: <sip:a@b>;tag=yours\r\n"));
+    answer("x", "\"<sip:a@b>; TAG =yours", true);
+    assert!(answer("x", "\"a <sip:a@b>", false).contains("To: \"a <sip:a@b>;tag=mine\r\n"));
+}
+
+#[test]
+fn responses_go_where_18_2_2_says() {
+    let to = |via: &str| reply_path(&Via::parse(via.as_bytes()).unwrap(), &path()).remote;
+    assert_eq!(to("SIP/2.0/UDP h"), "192.0.2.99:5060".parse().unwrap());
+    assert_eq!(
+        to("SIP/2.0/UDP h:7;maddr=1.2.3.4;received=1.2.3.4"),
+        "192.0.2.99:7".parse().unwrap()
+    );
+    assert_eq!(to("SIP/2.0/UDP h:7;rport"), path().remote);
+    let broken = Frame::parse(b"BYE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n", &WireLimits::default()).unwrap();
+    assert_eq!(ReplyHead::reply_path_of(&broken, &path()), path());
 }
