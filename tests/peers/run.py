@@ -77,7 +77,7 @@ def idle(scenario):
     def run(k):
         phone, port = listening(k.phone, k.out, "--answer")
         with phone, Sipp(k.out, scenario, f"127.0.0.1:{port}", ["-s", "anyuser"]) as judge:
-            judge.passes(20)
+            judge.passes(30)
             phone.interrupted()
             want(not phone.seen("incoming"), "the phone reported an incoming call")
     run.__name__ = scenario

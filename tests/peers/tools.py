@@ -32,7 +32,7 @@ def want(condition, text):
 
 # ---------------------------------------------------------------- ports
 
-_ports = itertools.count(20000 + os.getpid() % 200 * 40, 4)
+_ports = itertools.count(20000 + os.getpid() % 200 * 40, 8)
 _ports_lock = threading.Lock()
 
 
@@ -47,12 +47,12 @@ def _is_free(port):
 
 
 def free_port():
-    """A port that is free for UDP and TCP, as are the three that follow it."""
+    """A port that is free for UDP and TCP, as are the seven that follow it (sipp takes port+2 to port+5 for media)."""
     with _ports_lock:
         for port in _ports:
             if port > 32000:
                 raise Failed("no free port")
-            if all(_is_free(port + i) for i in range(4)):
+            if all(_is_free(port + i) for i in range(8)):
                 return port
 
 
@@ -210,7 +210,7 @@ def listening(binary, out, *args, quiet=False):
 class Sipp(Process):
     """sipp with one of our scenarios (sipp/NAME.xml) or a built-in one (`-sn`)."""
 
-    def __init__(self, out, scenario, remote=None, more=(), calls=1, builtin=False, port=None, recv_ms=20000, limit=90):
+    def __init__(self, out, scenario, remote=None, more=(), calls=1, builtin=False, port=None, recv_ms=12000, limit=90):
         self.scenario, self.port = scenario, port or free_port()
         self.messages, self.stats = out / f"{scenario}.msg", out / f"{scenario}.csv"
         out.mkdir(parents=True, exist_ok=True)
