@@ -191,8 +191,13 @@ pub fn without_tests(code: &str) -> String {
 /// Every path that starts with `crate::` (or climbs to it with `super::super::`), expanded from its use tree, with
 /// the line it starts in.
 pub fn crate_paths(code: &str) -> Vec<(usize, Vec<String>)> {
+    paths(code, &["crate::", "super::super::"])
+}
+
+/// Every path with one of these beginnings, without it, expanded from its use tree, with the line it starts in.
+pub fn paths(code: &str, beginnings: &[&str]) -> Vec<(usize, Vec<String>)> {
     let mut found = Vec::new();
-    for start in ["crate::", "super::super::"] {
+    for start in beginnings {
         for (at, _) in code.match_indices(start) {
             if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
                 continue;
