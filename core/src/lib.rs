@@ -4,5 +4,6 @@
 extern crate alloc;
 
 pub mod base;
+pub mod media;
 pub mod sdp;
 pub mod wire;
