@@ -130,12 +130,12 @@ impl UnifiedCoordinator {
         let found = self.board.registry.find_dialog(local_tag, facts.from_tag, facts.call_id);
         let Some((dialog, session)) = found.and_then(|id| Some((id, self.board.registry.session_of_dialog(id)?))) else {
             self.board.counters.add(Counter::UnknownDialog);
-            return self.board.respond_plain(request.transaction, 481, reason_phrase(481));
+            return self.board.respond_plain(request.transaction, 481);
         };
         let sequence = self.board.registry.dialog_mut(dialog).map(|dialog| dialog.receive_sequence(facts.cseq));
         if sequence == Some(Sequence::OutOfOrder) {
             self.board.counters.add(Counter::LowSequence);
-            return self.board.respond_plain(request.transaction, 500, "CSeq Out of Order");
+            return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
         }
         if let Err(refusal) = self.check(request) {
             return self.refuse(request.transaction, refusal);
@@ -208,7 +208,7 @@ impl UnifiedCoordinator {
             // A BYE without To tag belongs to no dialog that could be.
             _ => {
                 self.board.counters.add(Counter::UnknownDialog);
-                self.board.respond_plain(request.transaction, 481, reason_phrase(481));
+                self.board.respond_plain(request.transaction, 481);
             }
         }
     }
@@ -284,7 +284,7 @@ impl UnifiedCoordinator {
     fn receive_cancel(&mut self, cancel: TransactionId, invite: Option<TransactionId>) {
         let Some(invite) = invite else {
             self.board.counters.add(Counter::UnknownDialog);
-            return self.board.respond_plain(cancel, 481, reason_phrase(481));
+            return self.board.respond_plain(cancel, 481);
         };
         let session = match self.board.owners.get(invite) {
             Some(Owner::Incoming { session, .. }) => *session,
