@@ -187,14 +187,13 @@ impl UnifiedCoordinator {
         }
         let version = local.version;
         self.feed(session, Input::RxReinvite, cause);
-        if let Some(session) = self.board.registry.session_mut(session) {
-            if session.reinvite == Some(request.transaction) {
+        if let Some(session) = self.board.registry.session_mut(session)
+            && session.reinvite == Some(request.transaction) {
                 session.late_offer = late;
                 if let Some(media) = &mut session.media {
                     media.sdp_version = version;
                 }
             }
-        }
     }
 
     /// A request outside any dialog (section 8.2).
@@ -342,11 +341,10 @@ fn check_body(frame: &Frame<'_>) -> Result<(), Refusal<'static>> {
         text.iter().filter(|byte| !byte.is_ascii_whitespace()).map(u8::to_ascii_lowercase).collect()
     };
     if !frame.body().is_empty() {
-        if let Some(encoding) = frame.first(HeaderName::ContentEncoding) {
-            if !encoding.eq_ignore_ascii_case(b"identity") {
+        if let Some(encoding) = frame.first(HeaderName::ContentEncoding)
+            && !encoding.eq_ignore_ascii_case(b"identity") {
                 return Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()));
             }
-        }
         let sdp = frame.first(HeaderName::ContentType).is_some_and(|value| media_type(value) == SDP_TYPE.as_bytes());
         if !sdp {
             return Err(Refusal::with(415, "Accept", SDP_TYPE.as_bytes().to_vec()));
