@@ -1,0 +1,4 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod calls;
+mod net;
