@@ -107,11 +107,13 @@ impl Call {
     /// were begun are sent all the same.
     pub async fn send_dtmf(&self, digits: &str) -> Result<(), PeerError> {
         let shared = self.leg.shared();
-        let count = shared.media(|side, _, _| side.dtmf_sent(self.media));
-        shared
-            .signalling(|side, now, _| side.core.send_dtmf(now, self.session, digits))
-            .map_err(|error| self.end().map_or_else(|| error.into(), PeerError::Ended))?;
-        poll_fn(|cx| shared.media(|side, _, _| side.poll_dtmf_sent(cx, self.media, count)))
+        let number = shared.media(|side, _, _| side.dtmf_asked(self.media));
+        let asked = shared.signalling(|side, now, _| side.core.send_dtmf(now, self.session, digits));
+        if let Err(error) = asked {
+            shared.media(|side, _, _| side.dtmf_refused(self.media));
+            return Err(self.end().map_or_else(|| error.into(), PeerError::Ended));
+        }
+        poll_fn(|cx| shared.media(|side, _, _| side.poll_dtmf_sent(cx, self.media, number)))
             .await
             .map_err(|_| PeerError::Ended(self.end_or_internal()))
     }

@@ -82,7 +82,7 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         let mut rng = Rng::secret(seed);
         let sessions_max = settings.limits.sessions_max;
         let user = Arc::from(settings.user.as_str());
-        let media = Media::new(sessions_max, rng.next_seed(), now);
+        let media = Media::new(sessions_max, rng.next_seed(), now, runtime.unix_time());
         let core_seed = rng.next_seed();
         let core = match policy {
             Policy::Ask(_) => Core::with_handler(settings, Box::new(Wait), core_seed, now),

@@ -1,6 +1,6 @@
 //! The signalling loop: read, then timers by the clock, then sleep. Outputs are drained after every input.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;

@@ -1,6 +1,6 @@
 //! Pairs of media ports: which lie idle, which carry a stream.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::base::time::Instant;
@@ -19,10 +19,10 @@ pub(crate) struct PortPool {
     /// Pairs at rest, the one that has rested longest first.
     idle: VecDeque<(MediaPort, Instant)>,
     /// Every pair by its key.
-    pairs: HashMap<u32, MediaPort>,
-    in_use: HashMap<MediaSessionId, u32>,
+    pairs: BTreeMap<u32, MediaPort>,
+    in_use: BTreeMap<MediaSessionId, u32>,
     /// Pairs whose reader runs.
-    read: HashSet<u32>,
+    read: BTreeSet<u32>,
 }
 
 impl PortPool {

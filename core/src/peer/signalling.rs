@@ -166,6 +166,7 @@ impl Signalling {
                     None => {
                         tracing::warn!(%error, "no media port to be had");
                         self.counters.port_shortages += 1;
+                        self.core.media_ports_exhausted();
                         return;
                     }
                 },
