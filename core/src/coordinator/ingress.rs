@@ -9,7 +9,7 @@ use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
 use crate::dialog::Sequence;
 use crate::sdp;
-use crate::session::Input;
+use crate::session::{Input, State};
 use crate::transaction::{Received, TransactionId};
 use crate::wire::frame::{Facts, Fault, Frame, FrameError, StartLine};
 use crate::wire::method::Method;
@@ -275,6 +275,9 @@ impl UnifiedCoordinator {
             Input::RxAck
         };
         self.feed(id, input, cause);
+        if let Some(session) = self.board.registry.session_mut(id).filter(|session| session.state == State::Active) {
+            session.late_offer = false;
+        }
     }
 
     /// CANCEL (section 9.2): answered itself, and the INVITE with 487 if it is still undecided.

@@ -181,7 +181,12 @@ fn agree<'a>(
     let address = reachable.map_err(|Unreachable| AnswerError::NoUsableAddress {
         line: connection.line,
     })?;
-    let rtcp_mux = media.rtcp_mux && (role == Role::Answerer || local.offers_mux()) && formats.allow_mux();
+    let rtcp_mux = media.rtcp_mux
+        && match role {
+            Role::Answerer => formats.allow_mux(),
+            // An answer may not bring it up by itself (RFC 5761 section 5.1.1).
+            Role::Offerer => local.offers_mux(),
+        };
     let remote_rtp = address.map(|address| SocketAddr::new(address, media.port));
     Ok(MediaPlan {
         remote_rtp,
@@ -244,11 +249,8 @@ fn agree_formats(media: &MediaDescription<'_>, local: &LocalMedia, role: Role) -
 impl Formats {
     /// Whether RTP with these payload types can be told from RTCP on one port (RFC 5761 section 4).
     fn allow_mux(&self) -> bool {
-        let numbers = [Some(self.send), Some(self.recv), self.send_dtmf, self.recv_dtmf];
-        !numbers
-            .into_iter()
-            .flatten()
-            .any(|number| (64..=95).contains(&number))
+        let like_rtcp = |number: u8| (64..=95).contains(&number);
+        !like_rtcp(self.recv) && !self.recv_dtmf.is_some_and(like_rtcp)
     }
 }
 
@@ -323,7 +325,7 @@ fn write_answer(
     plan: &MediaPlan,
 ) -> Vec<u8> {
     // The answer repeats the t= line of the offer (RFC 3264 section 6).
-    let mut text = Text::begin(local, offer.timing);
+    let mut text = Text::begin(local, offer.timing.unwrap_or_default());
     for (index, media) in offer.media.iter().enumerate() {
         if index != place {
             text.declined(media);

@@ -59,6 +59,11 @@ pub enum SdpFault {
 }
 
 impl SdpFault {
+    /// This fault in this line.
+    const fn at(self, line: u32) -> SdpError {
+        SdpError { line, fault: self }
+    }
+
     /// Whether the text is well formed as far as it was read, but more than we take.
     pub const fn is_limit(self) -> bool {
         matches!(
@@ -75,15 +80,15 @@ pub struct SessionDescription<'a> {
     pub origin: Option<&'a [u8]>,
     /// The `c=` line of the session, which holds for each media without its own.
     pub connection: Option<Connection<'a>>,
-    /// The `t=` line; zeros (unbounded) if it is missing or cannot be read.
-    pub timing: Timing,
+    /// The `t=` line if it can be read.
+    pub timing: Option<Timing>,
     /// The direction that holds for each media without its own, as the sender of the text sees it.
     pub direction: Option<Direction>,
     /// The media, in order.
     pub media: SmallVec<[MediaDescription<'a>; 2]>,
 }
 
-/// The `t=` line (RFC 8866 section 5.9).
+/// The `t=` line (RFC 8866 section 5.9). Zeros, the default, say that the session is not bounded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Timing {
     /// When the session starts; zero for always.
@@ -146,55 +151,30 @@ impl<'a> SessionDescription<'a> {
     /// Reads a text.
     pub fn parse(text: &'a [u8]) -> Result<Self, SdpError> {
         if text.len() > OCTETS_MAX {
-            return Err(SdpError {
-                line: 1,
-                fault: SdpFault::TooLong,
-            });
+            return Err(SdpFault::TooLong.at(1));
         }
         let mut session = Self::default();
-        let mut timing = None;
         let mut begun = false;
         for (line, text) in (1..).zip(text.split(|&byte| byte == b'\n')) {
             let text = trim_end(text.strip_suffix(b"\r").unwrap_or(text));
             if line > LINES_MAX {
-                return Err(SdpError {
-                    line,
-                    fault: SdpFault::TooManyLines,
-                });
+                return Err(SdpFault::TooManyLines.at(line));
             }
-            if text.is_empty() {
-                continue;
-            }
-            let &[letter, b'=', ref value @ ..] = text else {
-                let fault = if begun { SdpFault::Form } else { SdpFault::Version };
-                return Err(SdpError { line, fault });
-            };
-            if !begun && (letter != b'v' || trim(value) != b"0") {
-                return Err(SdpError {
-                    line,
-                    fault: SdpFault::Version,
-                });
-            }
-            begun = true;
-            match (letter, session.media.last_mut()) {
-                (b'm', _) => session.add_media(line, value)?,
-                (b'c', Some(media)) => keep_first(&mut media.connection, Connection::parse(line, value)),
-                (b'a', Some(media)) => media.read_attribute(line, value),
-                (b'c', None) => keep_first(&mut session.connection, Connection::parse(line, value)),
-                (b'a', None) => keep_first(&mut session.direction, direction(value)),
-                (b'o', None) => keep_first(&mut session.origin, Some(value)),
-                (b't', None) => keep_first(&mut timing, Some(Timing::parse(value).unwrap_or_default())),
-                _ => {}
+            match *text {
+                [] => {}
+                [b'v', b'=', ref version @ ..] if !begun && trim(version) == b"0" => begun = true,
+                _ if !begun => return Err(SdpFault::Version.at(line)),
+                [letter, b'=', ref value @ ..] if letter.is_ascii_alphabetic() => {
+                    session.read_line(line, letter, value)?;
+                }
+                _ => return Err(SdpFault::Form.at(line)),
             }
         }
-        if !begun {
-            return Err(SdpError {
-                line: 1,
-                fault: SdpFault::Version,
-            });
+        if begun {
+            Ok(session)
+        } else {
+            Err(SdpFault::Version.at(1))
         }
-        session.timing = timing.unwrap_or_default();
-        Ok(session)
     }
 
     /// The connection that holds for this media: its own, else that of the session.
@@ -208,15 +188,27 @@ impl<'a> SessionDescription<'a> {
         media.direction.or(self.direction).unwrap_or_default()
     }
 
+    /// Reads a line below `v=`, which belongs to the last media if there is one.
+    fn read_line(&mut self, line: u32, letter: u8, value: &'a [u8]) -> Result<(), SdpError> {
+        match (letter, self.media.last_mut()) {
+            (b'm', _) => self.add_media(line, value)?,
+            (b'c', Some(media)) => keep_first(&mut media.connection, Connection::parse(line, value)),
+            (b'a', Some(media)) => media.read_attribute(line, value),
+            (b'c', None) => keep_first(&mut self.connection, Connection::parse(line, value)),
+            (b'a', None) => keep_first(&mut self.direction, direction(value)),
+            (b'o', None) => keep_first(&mut self.origin, Some(value)),
+            (b't', None) => keep_first(&mut self.timing, Timing::parse(value)),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn add_media(&mut self, line: u32, value: &'a [u8]) -> Result<(), SdpError> {
         if self.media.len() >= MEDIA_MAX {
-            return Err(SdpError {
-                line,
-                fault: SdpFault::TooManyMedia,
-            });
+            return Err(SdpFault::TooManyMedia.at(line));
         }
-        let media = MediaDescription::parse(line, value).map_err(|fault| SdpError { line, fault })?;
-        self.media.push(media);
+        self.media
+            .push(MediaDescription::parse(line, value).map_err(|fault| fault.at(line))?);
         Ok(())
     }
 }

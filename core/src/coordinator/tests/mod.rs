@@ -2,3 +2,5 @@
 
 mod calls;
 mod net;
+mod peer;
+mod rows;

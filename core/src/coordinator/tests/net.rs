@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::api::{CoordinatorConfig, Event, InviteParams, NameFailure, Output};
+use crate::api::{CoordinatorConfig, Event, InviteParams, NameFailure, Output, QueryId};
 use crate::base::ids::SessionId;
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
@@ -41,6 +41,9 @@ pub(crate) struct Net {
     pub(crate) wire: Vec<(Instant, SocketAddr, SocketAddr, String)>,
     /// Datagrams to addresses where no node is.
     pub(crate) elsewhere: Vec<Transmit>,
+    /// Questions for addresses are left unanswered, and kept in `asked`.
+    pub(crate) hold_names: bool,
+    pub(crate) asked: Vec<(usize, QueryId)>,
     /// Names that can be resolved.
     pub(crate) names: BTreeMap<String, SocketAddr>,
     rng: Rng,
@@ -64,6 +67,8 @@ impl Net {
             faults: Faults::default(),
             wire: Vec::new(),
             elsewhere: Vec::new(),
+            hold_names: false,
+            asked: Vec::new(),
             names: BTreeMap::new(),
             rng: Rng::wire(bytes),
             flying: BTreeMap::new(),
@@ -139,6 +144,7 @@ impl Net {
                         node.core.add_media_port(MediaPort { key: u32::from(rtp), rtp, rtcp: rtp + 1 });
                     }
                 }
+                Output::Resolve { query, .. } if self.hold_names => self.asked.push((number, query)),
                 Output::Resolve { query, target } => {
                     let local = node.address;
                     let literal = target.host.parse().ok();
