@@ -123,8 +123,9 @@ impl Call {
         poll_fn(|cx| self.leg.shared().media(|side, _, _| side.poll_dtmf(cx, self.media))).await
     }
 
-    /// Hangs up. Ready when the other side has confirmed, or given no answer for as long as RFC 3261 waits; dropping
-    /// this future does not undo it. A call that is over stays over.
+    /// Hangs up. Ready when the call is over for us and the BYE on its way; it is repeated in the background until the
+    /// other side confirms, which `shutdown` waits for. Dropping this future does not undo it. A call that is over stays
+    /// over.
     pub async fn hangup(&self) -> Result<(), PeerError> {
         let outcome = self.leg.shared().signalling(|side, now, _| side.core.hangup(now, self.session));
         if let Err(error) = outcome {

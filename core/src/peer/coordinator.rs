@@ -76,7 +76,8 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         let runtime = R::current().map_err(PeerError::Runtime)?;
         let seed = runtime.entropy().map_err(PeerError::Runtime)?;
         let socket = runtime.bind(bind).map_err(|source| PeerError::BindFailed { addr: bind, source })?;
-        let (socket, local) = (Arc::new(socket), socket.local_addr());
+        let local = socket.local_addr();
+        let socket = Arc::new(socket);
 
         let now = runtime.now();
         let mut rng = Rng::secret(seed);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::ids::{SessionId, UserTag};
-use crate::base::slab::{Key as _, RawKey, key};
+use crate::base::slab::{Key, RawKey};
 use crate::media::MediaSessionId;
 use crate::sdp::plan::MediaPlan;
 use crate::signaling::InviteDetails;
@@ -13,9 +13,18 @@ use super::dialing::Progress;
 use super::error::CallEnd;
 use super::wakers::Wakers;
 
-key! {
-    /// Names what the handles know of one session; the session's tag carries it.
-    EntryId, "call"
+/// Names what the handles know of one session; the session's tag carries it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct EntryId(RawKey);
+
+impl Key for EntryId {
+    fn from_raw(raw: RawKey) -> Self {
+        Self(raw)
+    }
+
+    fn raw(self) -> RawKey {
+        self.0
+    }
 }
 
 impl EntryId {

@@ -47,7 +47,7 @@ impl IncomingCall {
         id
     }
 
-    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         self.leg.shared()
     }
 
@@ -82,10 +82,12 @@ impl IncomingCall {
 
     /// Lets the caller hear it ring. Calls ring by themselves unless a signalling handler deferred them silently.
     pub fn ring(&self) -> Result<(), PeerError> {
-        match self.shared().signalling(|side, now, _| side.core.ring(now, self.session)) {
-            Ok(()) | Err(CommandError::WrongState { state: State::Ringing | State::Answered | State::Active, .. }) => Ok(()),
-            Err(error) => Err(self.trouble(error)),
-        }
+        let rung = self.shared().signalling(|side, now, _| match side.core.session_state(self.session) {
+            Some(State::Incoming) => side.core.ring(now, self.session),
+            Some(_) => Ok(()),
+            None => Err(CommandError::NoSuchCall),
+        });
+        rung.map_err(|error| self.trouble(error))
     }
 
     /// Answers the call.

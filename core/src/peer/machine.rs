@@ -93,10 +93,6 @@ impl<R: Runtime> Machine<R> {
         &self.runtime
     }
 
-    pub(crate) const fn local_addr(&self) -> SocketAddr {
-        self.local
-    }
-
     /// The path of a datagram that came to this socket.
     pub(crate) fn path(&self, came_to: Option<IpAddr>, remote: SocketAddr) -> Option<Path> {
         if !self.local.ip().is_unspecified() {

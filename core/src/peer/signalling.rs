@@ -11,6 +11,7 @@ use crate::base::time::Instant;
 use crate::api::{EndReason, Event, Output};
 use crate::coordinator::UnifiedCoordinator;
 use crate::media::MediaCommand;
+use crate::session::State;
 use crate::signaling::InviteDetails;
 use crate::wire::path::{Path, Transmit};
 
@@ -63,6 +64,8 @@ pub(crate) struct Signalling {
     unsent: Option<Transmit>,
     /// Paths that the system or the network refused, not yet told to the coordinator.
     failed: Vec<Path>,
+    /// Sessions that may still have something to say when everything is being hung up.
+    leaving: Vec<SessionId>,
     /// The driver while it sleeps, and until when it does.
     driver: Option<Waker>,
     armed: Option<Instant>,
@@ -84,6 +87,7 @@ impl Signalling {
             policy,
             unsent: None,
             failed: Vec::new(),
+            leaving: Vec::new(),
             driver: None,
             armed: None,
         }
@@ -349,8 +353,18 @@ impl Signalling {
     }
 
     /// Whether everything is hung up and said after a shutdown.
-    pub(crate) fn finished(&self) -> bool {
-        self.stage == Stage::Stopping && self.unsent.is_none() && self.core.registry().is_empty()
+    pub(crate) fn finished(&mut self) -> bool {
+        if self.stage != Stage::Stopping || self.unsent.is_some() {
+            return false;
+        }
+        while let Some(session) = self.leaving.last() {
+            // A terminated session is kept for a while to answer late repeats; nobody waits for those.
+            if self.core.session_state(*session).is_some_and(|state| state != State::Terminated) {
+                return false;
+            }
+            self.leaving.pop();
+        }
+        true
     }
 
     /// Whether a message waits for the socket to have room.
@@ -394,6 +408,7 @@ impl Signalling {
         if self.stage == Stage::Running {
             self.stage = Stage::Stopping;
             self.core.shutdown(now);
+            self.leaving = self.core.registry().ids();
             self.incoming_wakers.take_into(due);
             due.push(self.driver.take());
         }

@@ -22,11 +22,6 @@ impl Wakers {
         self.0.push(cx.waker().clone());
     }
 
-    /// Whether nobody waits.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Wakes all. Only where no other lock is held that the woken might want.
     pub(crate) fn wake(&mut self) {
         self.0.drain(..).for_each(Waker::wake);
