@@ -155,6 +155,16 @@ impl Stream {
         accepted
     }
 
+    /// How many samples there is room for.
+    pub(crate) fn audio_room(&self) -> usize {
+        self.sender.room()
+    }
+
+    /// How many samples wait to be sent.
+    pub(crate) fn audio_queued(&self) -> usize {
+        self.sender.queued()
+    }
+
     /// Presses keys.
     pub(crate) fn press(&mut self, digits: &DtmfDigits, shared: &mut Shared<'_>) {
         if self.plan.send_dtmf.is_none() || !self.sender.press(digits) {

@@ -77,10 +77,19 @@ impl Sender {
 
     /// Queues what fits; how many samples did.
     pub(crate) fn queue(&mut self, samples: &[i16]) -> usize {
-        let room = self.queue_max.saturating_sub(self.queue.len());
-        let taken = samples.get(..room).unwrap_or(samples);
+        let taken = samples.get(..self.room()).unwrap_or(samples);
         self.queue.extend(taken);
         taken.len()
+    }
+
+    /// How many samples fit into the queue.
+    pub(crate) fn room(&self) -> usize {
+        self.queue_max.saturating_sub(self.queue.len())
+    }
+
+    /// How many samples are in the queue.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
     }
 
     /// The media clock now, for sender reports (RFC 3550 section 6.4.1).
