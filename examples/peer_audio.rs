@@ -19,7 +19,6 @@ mod voice;
 #[path = "support/wav.rs"]
 mod wav;
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,6 +29,7 @@ use tokio::sync::Barrier;
 
 use ladder::Ladder;
 use voice::Voice;
+use wav::Failure;
 
 /// After the last word both sides listen this much longer: jitter buffers are some 100 ms deep.
 const LISTEN_ON: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
+async fn run(options: &Options) -> Result<bool, Failure> {
     let alice_says = source(options.alice.as_deref(), Voice::ALICE, options.seconds)?;
     let bob_says = source(options.bob.as_deref(), Voice::BOB, options.seconds)?;
     std::fs::create_dir_all(&options.out)
@@ -120,7 +120,7 @@ async fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
 }
 
 /// A WAV file, or the voice.
-fn source(file: Option<&Path>, voice: Voice, seconds: Option<u32>) -> Result<Vec<i16>, Box<dyn Error>> {
+fn source(file: Option<&Path>, voice: Voice, seconds: Option<u32>) -> Result<Vec<i16>, Failure> {
     let Some(file) = file else {
         return Ok(voice.speak(f64::from(seconds.unwrap_or(6))));
     };
@@ -148,7 +148,7 @@ impl Side {
 }
 
 /// Says everything while listening. When both have finished the caller hangs up; both listen to the end.
-async fn converse(call: Call, says: &[i16], both: &Barrier, hangs_up: bool) -> Result<Side, Box<dyn Error>> {
+async fn converse(call: Call, says: &[i16], both: &Barrier, hangs_up: bool) -> Result<Side, Failure> {
     let speak = async {
         call.send_audio(says).await?;
         call.flush_audio().await;
@@ -157,7 +157,7 @@ async fn converse(call: Call, says: &[i16], both: &Barrier, hangs_up: bool) -> R
             tokio::time::sleep(LISTEN_ON).await;
             call.hangup().await?;
         }
-        Ok::<_, Box<dyn Error>>(())
+        Ok::<_, Failure>(())
     };
     let listen = async {
         let mut heard = Vec::new();
@@ -170,7 +170,7 @@ async fn converse(call: Call, says: &[i16], both: &Barrier, hangs_up: bool) -> R
     Ok(Side { heard, end: call.ended().await, report: call.stats() })
 }
 
-fn save(path: &Path, heard: &[AudioFrame]) -> Result<(), Box<dyn Error>> {
+fn save(path: &Path, heard: &[AudioFrame]) -> Result<(), Failure> {
     let mut recorder = wav::Recorder::create(path)?;
     for frame in heard {
         recorder.frame(frame)?;

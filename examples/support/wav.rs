@@ -1,17 +1,19 @@
 //! WAV files in and out: files are I/O, so they live with the programs and not in the library.
 
-use std::error::Error;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use offhook_tokio::AudioFrame;
 
+/// What went wrong, with the file's name in it.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// The rate of a call's audio.
 pub const RATE: u32 = 8000;
 
 /// Reads any PCM or float WAV as 8 kHz mono.
-pub fn read(path: &Path) -> Result<Vec<i16>, Box<dyn Error>> {
+pub fn read(path: &Path) -> Result<Vec<i16>, Failure> {
     let named = |error: hound::Error| format!("cannot read {}: {error}", path.display());
     let mut reader = hound::WavReader::open(path).map_err(named)?;
     let spec = reader.spec();
@@ -30,7 +32,7 @@ pub fn read(path: &Path) -> Result<Vec<i16>, Box<dyn Error>> {
 }
 
 /// Writes 8 kHz mono, 16 bit.
-pub fn write(path: &Path, samples: &[i16]) -> Result<(), Box<dyn Error>> {
+pub fn write(path: &Path, samples: &[i16]) -> Result<(), Failure> {
     let mut recorder = Recorder::create(path)?;
     recorder.append(samples)?;
     recorder.finish()
@@ -74,7 +76,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Creates the file, or empties it.
-    pub fn create(path: &Path) -> Result<Self, Box<dyn Error>> {
+    pub fn create(path: &Path) -> Result<Self, Failure> {
         let spec = hound::WavSpec {
             channels: 1,
             sample_rate: RATE,
@@ -87,7 +89,7 @@ impl Recorder {
     }
 
     /// Puts a frame where its timestamp says: what was lost on the way becomes silence, not a cut.
-    pub fn frame(&mut self, frame: &AudioFrame) -> Result<(), Box<dyn Error>> {
+    pub fn frame(&mut self, frame: &AudioFrame) -> Result<(), Failure> {
         const GAP_MAX: u64 = 60 * RATE as u64;
         let start = *self.start.get_or_insert(frame.timestamp);
         let gap = frame.timestamp.saturating_sub(start).saturating_sub(self.length).min(GAP_MAX);
@@ -97,7 +99,7 @@ impl Recorder {
         self.append(&frame.samples)
     }
 
-    fn append(&mut self, samples: &[i16]) -> Result<(), Box<dyn Error>> {
+    fn append(&mut self, samples: &[i16]) -> Result<(), Failure> {
         let seconds = self.length / u64::from(RATE);
         for &sample in samples {
             self.writer.write_sample(sample)?;
@@ -111,7 +113,7 @@ impl Recorder {
     }
 
     /// Completes the header.
-    pub fn finish(self) -> Result<(), Box<dyn Error>> {
+    pub fn finish(self) -> Result<(), Failure> {
         let path = self.path;
         self.writer.finalize().map_err(|error| format!("cannot finish {}: {error}", path.display()).into())
     }
