@@ -18,9 +18,6 @@ const PACE: Duration = Duration::from_millis(10);
 /// Calls at a time.
 const AT_ONCE_MAX: usize = 200;
 
-/// How long each of several calls lasts when nothing else says it.
-const ONE_OF_MANY: Duration = Duration::from_millis(500);
-
 /// Makes all calls; true when each did what was asked.
 pub async fn make_calls(phone: &Arc<Phone>, options: &options::Call) -> bool {
     let wanted = phone.common.calls.unwrap_or(1);

@@ -7,7 +7,7 @@
 //!
 //! `listen` answers unless it is told to ring only or to reject, until Ctrl-C or until `--calls` calls are over. `call`
 //! hangs up when `--duration` is over, or when all it had to play and to dial has been sent; else when the far
-//! end does, or at Ctrl-C. With `--json` each event is one JSON object on a line, the first is `ready`. The exit
+//! end does, or at Ctrl-C (of several calls that have nothing to do, each is hung up after half a second). With `--json` each event is one JSON object on a line, the first is `ready`. The exit
 //! status is 0 when every call that was asked for did what was asked, 1 when one did not, 2 for a bad command line.
 //!
 //! `options.rs` is the command line, `dial.rs` and `listen.rs` make and take calls, `talk.rs` is what happens

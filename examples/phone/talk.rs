@@ -16,6 +16,9 @@ const LINGER: Duration = Duration::from_millis(400);
 /// The far end may need a moment after its answer before it hears digits.
 const BEFORE_DIGITS: Duration = Duration::from_millis(200);
 
+/// How long each of several calls that we make lasts when nothing on the command line says it.
+const ONE_OF_MANY: Duration = Duration::from_millis(500);
+
 /// Which side of the call we are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -36,7 +39,7 @@ pub async fn talk(phone: &Phone, number: u64, call: Call, role: Role, began: Ins
         speaking,
         listen(phone, number, &call),
         report_digits(phone, number, &call),
-        leave(phone, &call, role, began, &finished),
+        leave(phone, number, &call, role, began, &finished),
     );
     let end = call.ended().await;
     phone.report.ended(number, &Ending::from(&end));
@@ -44,12 +47,18 @@ pub async fn talk(phone: &Phone, number: u64, call: Call, role: Role, began: Ins
     if let Err(problem) = &heard {
         phone.report.problem(number, problem);
     }
-    // Whoever is called cannot decide how long the caller stays.
-    let complete = role == Role::Callee || phone.is_stopped() || said_all.is_ok();
-    if let (false, Err(problem)) = (complete, &said_all) {
-        phone.report.problem(number, format_args!("not all was sent: {problem}"));
+    match end.reason {
+        EndReason::LocalHangup => heard.is_ok(),
+        // Whoever is called cannot decide how long the caller stays; a caller who was cut short has not done the job.
+        EndReason::RemoteHangup if role == Role::Callee => heard.is_ok(),
+        EndReason::RemoteHangup => {
+            if let Err(problem) = &said_all {
+                phone.report.problem(number, format_args!("not all was sent: {problem}"));
+            }
+            said_all.is_ok() && heard.is_ok()
+        }
+        _ => false,
     }
-    complete && heard.is_ok() && matches!(end.reason, EndReason::LocalHangup | EndReason::RemoteHangup)
 }
 
 /// Plays the file, then dials the digits, then plays the tone to the end of the call.
@@ -59,6 +68,9 @@ async fn speak(phone: &Phone, call: &Call) -> Result<(), PeerError> {
             call.send_audio(second).await?;
         }
         call.flush_audio().await;
+        if let Some(end) = call.end() {
+            return Err(PeerError::Ended(end));
+        }
     }
     if let Some(digits) = &phone.common.dtmf {
         sleep(BEFORE_DIGITS).await;
@@ -68,10 +80,6 @@ async fn speak(phone: &Phone, call: &Call) -> Result<(), PeerError> {
         // A whole second holds a whole number of periods: no click between two of them.
         let second = AudioFrame::tone(hz, 1000);
         while call.send_audio(&second).await.is_ok() {}
-    }
-    if let Some(end) = call.end().filter(|end| end.reason != EndReason::LocalHangup) {
-        // A file that the far end cut short was not played.
-        return if phone.play.is_some() && phone.common.tone.is_none() { Err(PeerError::Ended(end)) } else { Ok(()) };
     }
     Ok(())
 }
@@ -100,11 +108,14 @@ async fn report_digits(phone: &Phone, number: u64, call: &Call) {
 }
 
 /// Hangs up when it is time; returns when the call is over, whoever ended it.
-async fn leave(phone: &Phone, call: &Call, role: Role, began: Instant, finished: &Notify) {
+async fn leave(phone: &Phone, number: u64, call: &Call, role: Role, began: Instant, finished: &Notify) {
     let common = &phone.common;
     let by_the_clock = common.duration.is_some() || common.hangup_after.is_some();
     let has_a_script = common.play.is_some() || common.dtmf.is_some();
     let leaves_when_done = role == Role::Caller && has_a_script && !by_the_clock && common.tone.is_none();
+    let one_of_many = role == Role::Caller && common.calls.is_some_and(|calls| calls > 1);
+    let idle = !has_a_script && !by_the_clock && !common.has_audio();
+    let duration = common.duration.or((one_of_many && idle).then_some(ONE_OF_MANY));
     let done = async {
         if leaves_when_done {
             finished.notified().await;
@@ -116,12 +127,12 @@ async fn leave(phone: &Phone, call: &Call, role: Role, began: Instant, finished:
     tokio::select! {
         _ = call.ended() => {}
         () = done => {}
-        () = after(Instant::now(), common.duration) => {}
+        () = after(Instant::now(), duration) => {}
         () = after(began, common.hangup_after) => {}
         () = phone.stopped() => {}
     }
     if let Err(problem) = call.hangup().await {
-        phone.report.problem(0, problem);
+        phone.report.problem(number, problem);
     }
 }
 
