@@ -63,7 +63,9 @@ impl Phone {
             return Some(path.clone());
         }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let extension = path.extension().map_or_else(|| "wav".into(), |e| e.to_string_lossy());
+        let extension = path
+            .extension()
+            .map_or_else(|| "wav".into(), |e| e.to_string_lossy());
         Some(path.with_file_name(format!("{stem}-{call}.{extension}")))
     }
 }
@@ -103,20 +105,39 @@ async fn run(options: Options) -> Result<bool, Failure> {
     }
 
     let stop = stop_signal()?;
-    let report = Reporter { json: common.json, quiet: common.quiet };
+    let report = Reporter {
+        json: common.json,
+        quiet: common.quiet,
+    };
     let good = match options.command {
         Command::Listen(listen) => {
             let crowd = listen.is_crowd();
             let stack = UnifiedCoordinator::with_handler(config.auto_answer(crowd), listen.doorman()).await?;
-            let phone = Arc::new(Phone { stack, common, report, play, stop });
+            let phone = Arc::new(Phone {
+                stack,
+                common,
+                report,
+                play,
+                stop,
+            });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
-            let good = if crowd { crowd::answer(&phone).await } else { listen::take_calls(&phone, &listen).await };
+            let good = if crowd {
+                crowd::answer(&phone).await
+            } else {
+                listen::take_calls(&phone, &listen).await
+            };
             phone.stack.shutdown().await;
             good
         }
         Command::Call(call) => {
             let stack = UnifiedCoordinator::new(config).await?;
-            let phone = Arc::new(Phone { stack, common, report, play, stop });
+            let phone = Arc::new(Phone {
+                stack,
+                common,
+                report,
+                play,
+                stop,
+            });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good = dial::make_calls(&phone, &call).await;
             phone.stack.shutdown().await;

@@ -53,7 +53,9 @@ pub async fn talk(phone: &Phone, number: u64, call: Call, role: Role, began: Ins
         EndReason::RemoteHangup if role == Role::Callee => heard.is_ok(),
         EndReason::RemoteHangup => {
             if let Err(problem) = &said_all {
-                phone.report.problem(number, format_args!("not all was sent: {problem}"));
+                phone
+                    .report
+                    .problem(number, format_args!("not all was sent: {problem}"));
             }
             said_all.is_ok() && heard.is_ok()
         }
@@ -89,7 +91,10 @@ async fn listen(phone: &Phone, number: u64, call: &Call) -> Result<(), Failure> 
     if !phone.common.listens() {
         return Ok(());
     }
-    let mut recorder = phone.recording(number).map(|path| Recorder::create(&path)).transpose()?;
+    let mut recorder = phone
+        .recording(number)
+        .map(|path| Recorder::create(&path))
+        .transpose()?;
     while let Some(frame) = call.recv_audio().await {
         if let Some(recorder) = &mut recorder {
             recorder.frame(&frame)?;

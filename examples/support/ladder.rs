@@ -42,7 +42,10 @@ pub struct Ladder {
 impl Ladder {
     /// Watches the caller and the callee from now on.
     pub fn watch(caller: &SimplePeer, callee: &SimplePeer) -> Self {
-        let ladder = Self { start: Instant::now(), rungs: Arc::default() };
+        let ladder = Self {
+            start: Instant::now(),
+            rungs: Arc::default(),
+        };
         for (peer, way_in) in [(caller, Way::Left), (callee, Way::Right)] {
             let mut events = peer.coordinator().events();
             let ladder = ladder.clone();
@@ -58,7 +61,11 @@ impl Ladder {
     }
 
     fn add(&self, way: Way, text: String) {
-        let rung = Rung { at: Instant::now(), way, text };
+        let rung = Rung {
+            at: Instant::now(),
+            way,
+            text,
+        };
         self.rungs.lock().expect("no holder panics").push(rung);
     }
 
@@ -89,12 +96,27 @@ fn arrivals(event: &Event, way: Way) -> Vec<(Way, String)> {
         // The caller's "answered" is the arrival of the 200; the callee's is only our own decision.
         Event::Answered { .. } if way == Way::Left => text("200 OK (INVITE)"),
         Event::Confirmed { .. } => text("ACK"),
-        Event::Ended { reason: EndReason::RemoteHangup, .. } => text("BYE"),
-        Event::Ended { reason: EndReason::LocalHangup, .. } => text("200 OK (BYE)"),
-        Event::Ended { reason: EndReason::Cancelled, .. } => text("CANCEL"),
-        Event::Ended { reason: EndReason::Rejected, status, phrase, .. } => {
-            text(&format!("{} {phrase}", status.map_or_else(String::new, |status| status.to_string())))
-        }
+        Event::Ended {
+            reason: EndReason::RemoteHangup,
+            ..
+        } => text("BYE"),
+        Event::Ended {
+            reason: EndReason::LocalHangup,
+            ..
+        } => text("200 OK (BYE)"),
+        Event::Ended {
+            reason: EndReason::Cancelled,
+            ..
+        } => text("CANCEL"),
+        Event::Ended {
+            reason: EndReason::Rejected,
+            status,
+            phrase,
+            ..
+        } => text(&format!(
+            "{} {phrase}",
+            status.map_or_else(String::new, |status| status.to_string())
+        )),
         Event::Ended { reason, .. } => vec![(way.reversed(), format!("(ended: {reason})"))],
         _ => Vec::new(),
     }
