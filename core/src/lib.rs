@@ -3,6 +3,15 @@
 
 extern crate alloc;
 
+mod adapter;
+pub mod api;
 pub mod base;
+pub mod coordinator;
+pub mod dialog;
+pub mod media;
+pub mod registry;
 pub mod sdp;
+pub mod session;
+pub mod signaling;
+pub mod transaction;
 pub mod wire;

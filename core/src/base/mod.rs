@@ -3,6 +3,7 @@
 pub mod ids;
 pub mod index;
 pub mod rng;
+pub mod side;
 pub mod slab;
 pub mod time;
 pub mod timers;

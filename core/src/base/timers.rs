@@ -27,7 +27,11 @@ pub struct Timers<T> {
 impl<T: Copy> Timers<T> {
     /// No timer armed; at most `capacity` at a time.
     pub const fn new(capacity: usize) -> Self {
-        Self { timers: Slab::new(capacity), heap: Vec::new(), sequence: 0 }
+        Self {
+            timers: Slab::new(capacity),
+            heap: Vec::new(),
+            sequence: 0,
+        }
     }
 
     /// Number of armed timers.
@@ -42,14 +46,22 @@ impl<T: Copy> Timers<T> {
 
     /// Deadline of the timer that expires next.
     pub fn next(&self) -> Option<Instant> {
-        self.heap.first().and_then(|&key| self.timers.get(key)).map(|timer| timer.deadline)
+        self.heap
+            .first()
+            .and_then(|&key| self.timers.get(key))
+            .map(|timer| timer.deadline)
     }
 
     /// Arms a timer; `None` when the capacity is used up.
     pub fn arm(&mut self, deadline: Instant, payload: T) -> Option<TimerKey> {
         let position = u32::try_from(self.heap.len()).ok()?;
         let sequence = self.sequence;
-        let key = self.timers.insert(Timer { deadline, sequence, position, payload })?;
+        let key = self.timers.insert(Timer {
+            deadline,
+            sequence,
+            position,
+            payload,
+        })?;
         self.sequence += 1;
         self.heap.push(key);
         self.sift_up(position as usize);
@@ -116,7 +128,11 @@ impl<T: Copy> Timers<T> {
                 break;
             }
             let right = left + 1;
-            let child = if right < self.heap.len() && self.before(right, left) { right } else { left };
+            let child = if right < self.heap.len() && self.before(right, left) {
+                right
+            } else {
+                left
+            };
             if !self.before(child, position) {
                 break;
             }

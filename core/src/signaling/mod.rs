@@ -3,16 +3,16 @@
 //! An INVITE outside any dialog meets the [`SignalingInterceptor`] before anything else: it asks a
 //! [`SignalingHandler`], and only what the handler admits becomes a session.
 
+mod commands;
 mod details;
 mod interceptor;
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
+pub use commands::{CommandError, SessionCommands};
 pub use details::InviteDetails;
 pub use interceptor::SignalingInterceptor;
-
-use crate::coordinator::SessionCommands;
 
 /// Decides about incoming calls.
 ///
@@ -46,7 +46,7 @@ pub enum SignalingDecision {
 }
 
 /// What [`SignalingDecision::Custom`] runs.
-pub type CustomAction = Box<dyn FnOnce(&mut SessionCommands<'_>) + Send>;
+pub type CustomAction = Box<dyn FnOnce(&mut dyn SessionCommands) + Send>;
 
 impl core::fmt::Debug for SignalingDecision {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

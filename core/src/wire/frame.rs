@@ -1,8 +1,22 @@
 //! The checked, zero-copy view of one message.
 
-use super::header::{NameAddr, Via};
+use smallvec::SmallVec;
+
+use super::header::{SplitValues, split_values};
 use super::limits::WireLimits;
 use super::method::Method;
+use super::name::HeaderName;
+use super::text::{find_line_break, is_token_octet, parse_number, trim, trim_start};
+
+mod facts;
+mod start;
+#[cfg(test)]
+mod tests;
+
+pub use facts::Facts;
+pub use start::StartLine;
+
+use start::{BAD_REQUEST_LINE, read_start_line};
 
 /// Why bytes are no SIP message at all; nothing can be answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -28,44 +42,338 @@ pub struct Fault {
     pub reason: &'static str,
 }
 
-/// First line of a message.
+/// One header field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StartLine<'a> {
-    /// A request.
-    Request {
-        /// The method.
-        method: Method,
-        /// Its text, for `Extension`.
-        method_text: &'a [u8],
-        /// The Request-URI.
-        uri: &'a [u8],
-    },
-    /// A response.
-    Response {
-        /// 100 to 699.
-        status: u16,
-        /// The phrase, maybe empty.
-        reason: &'a [u8],
-    },
+pub struct Header<'a> {
+    /// Which header.
+    pub name: HeaderName,
+    /// Its name as written.
+    pub name_text: &'a [u8],
+    /// Its value, trimmed, maybe with folds inside.
+    pub value: &'a [u8],
 }
 
-/// The headers that decide where a message belongs, each read once.
+/// Where a header field stands. The header section is at most 65 535 octets long, so 16 bits will do.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    name: HeaderName,
+    name_start: u16,
+    name_end: u16,
+    value_start: u16,
+    value_end: u16,
+}
+
+/// A message: its start line, header fields and body as ranges of the octets it was read from.
 #[derive(Clone, Debug)]
-pub struct Facts<'a> {
-    /// The topmost Via.
-    pub via: Via<'a>,
-    /// From.
-    pub from: NameAddr<'a>,
-    /// Tag of From; RFC 2543 peers may have none.
-    pub from_tag: Option<&'a [u8]>,
-    /// To.
-    pub to: NameAddr<'a>,
-    /// Tag of To.
-    pub to_tag: Option<&'a [u8]>,
-    /// Call-ID.
-    pub call_id: &'a [u8],
-    /// Number of CSeq.
-    pub cseq: u32,
-    /// Method of CSeq.
-    pub cseq_method: Method,
+pub struct Frame<'a> {
+    bytes: &'a [u8],
+    start: StartLine<'a>,
+    fault: Option<Fault>,
+    spans: SmallVec<[Span; 64]>,
+    body: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Reads one datagram (RFC 3261 sections 7 and 18.3).
+    ///
+    /// What is wrong but leaves a request that could be answered is told by [`Frame::fault`]. A response
+    /// whose start line is broken, and what does not look like SIP, is a [`FrameError`].
+    pub fn parse(bytes: &'a [u8], limits: &WireLimits) -> Result<Self, FrameError> {
+        if bytes.len() > limits.message_octets_max {
+            return Err(FrameError::TooLarge);
+        }
+        // RFC 3261 section 7.5: line breaks before the start line are to be ignored.
+        let text = skip_line_breaks(bytes);
+        if text.is_empty() {
+            return Err(FrameError::KeepAlive);
+        }
+        let line_end = line_end(text, 0);
+        let line = text.get(..line_end.text).unwrap_or_default();
+        let (start, fault) = read_start_line(line).ok_or(FrameError::StartLine)?;
+        let mut frame = Self {
+            bytes: text,
+            start,
+            fault,
+            spans: SmallVec::new(),
+            body: &[],
+        };
+        let body_start = frame.lex_headers(line_end.next, limits)?;
+        frame.body = text.get(body_start..).unwrap_or_default();
+        frame.frame_body();
+        // A line without a SIP version is only worth an answer if there is a Via to send it to.
+        if fault == Some(BAD_REQUEST_LINE) && frame.first(HeaderName::Via).is_none() {
+            return Err(FrameError::StartLine);
+        }
+        Ok(frame)
+    }
+
+    fn lex_headers(&mut self, start: usize, limits: &WireLimits) -> Result<usize, FrameError> {
+        let bytes = self.bytes;
+        let mut at = start;
+        loop {
+            match bytes.get(at..).unwrap_or_default() {
+                [] => {
+                    self.blame(Fault {
+                        status: 400,
+                        reason: "Missing Empty Line After Headers",
+                    });
+                    return Ok(at);
+                }
+                [b'\r', b'\n', ..] => return Ok(at.saturating_add(2)),
+                [b'\n', ..] => return Ok(at.saturating_add(1)),
+                _ => {}
+            }
+            if self.spans.len() >= limits.headers_max {
+                return Err(FrameError::TooLarge);
+            }
+            at = self.lex_header(at)?;
+        }
+    }
+
+    /// Reads the header field at `at`, folds included, and returns where the next line begins.
+    fn lex_header(&mut self, at: usize) -> Result<usize, FrameError> {
+        let line = self.bytes.get(at..).unwrap_or_default();
+        let name_len = line
+            .iter()
+            .position(|&octet| !is_token_octet(octet))
+            .unwrap_or(line.len());
+        let mut colon = name_len;
+        while line
+            .get(colon)
+            .is_some_and(|&octet| octet == b' ' || octet == b'\t')
+        {
+            colon += 1;
+        }
+        if name_len == 0 || line.get(colon) != Some(&b':') {
+            self.blame(Fault {
+                status: 400,
+                reason: "Malformed Header Line",
+            });
+            return Ok(self.field_end(at).next);
+        }
+        let end = self.field_end(at.saturating_add(colon).saturating_add(1));
+        let name_end = at.saturating_add(name_len);
+        let whole = self
+            .bytes
+            .get(at.saturating_add(colon).saturating_add(1)..end.text)
+            .unwrap_or_default();
+        let value = trim_start(whole);
+        let value_start = end.text.saturating_sub(value.len());
+        let short = |n: usize| u16::try_from(n).map_err(|_| FrameError::TooLarge);
+        self.spans.push(Span {
+            name: HeaderName::from_text(line.get(..name_len).unwrap_or_default()),
+            name_start: short(at)?,
+            name_end: short(name_end)?,
+            value_start: short(value_start)?,
+            value_end: short(value_start.saturating_add(trim(value).len()))?,
+        });
+        Ok(end.next)
+    }
+
+    /// The end of the header field whose value begins at `at`: the first line not followed by a fold.
+    fn field_end(&mut self, at: usize) -> LineEnd {
+        let mut end = line_end(self.bytes, at);
+        loop {
+            let follows = self.bytes.get(end.next);
+            if end.text == end.next && follows.is_some() {
+                // A CR alone: no line ends here, and nothing may hold one (RFC 3261 section 25.1).
+                self.blame(Fault {
+                    status: 400,
+                    reason: "Stray Carriage Return",
+                });
+                end = line_end(self.bytes, end.next.saturating_add(1));
+            } else if matches!(follows, Some(b' ' | b'\t')) {
+                end = line_end(self.bytes, end.next);
+            } else {
+                return end;
+            }
+        }
+    }
+
+    /// Cuts the body to Content-Length (RFC 3261 section 18.3).
+    fn frame_body(&mut self) {
+        let Some(field) = self.first(HeaderName::ContentLength) else {
+            return;
+        };
+        let more = self
+            .spans
+            .iter()
+            .filter(|span| span.name == HeaderName::ContentLength)
+            .count()
+            > 1;
+        let length = parse_number(field).map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        let reason = match length {
+            _ if more => "Multiple Content-Length",
+            None => "Malformed Content-Length",
+            Some(length) => match self.body.get(..length) {
+                Some(body) => {
+                    self.body = body;
+                    return;
+                }
+                None => "Content-Length Larger Than Message",
+            },
+        };
+        self.blame(Fault { status: 400, reason });
+    }
+
+    /// The first fault found is the one told.
+    fn blame(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// The octets of the message, without line breaks before it, with what follows it in the datagram.
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The first line.
+    pub const fn start(&self) -> StartLine<'a> {
+        self.start
+    }
+
+    /// Whether this is a request.
+    pub const fn is_request(&self) -> bool {
+        matches!(self.start, StartLine::Request { .. })
+    }
+
+    /// The method of a request.
+    pub const fn method(&self) -> Option<Method> {
+        match self.start {
+            StartLine::Request { method, .. } => Some(method),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The method of a request as written.
+    pub const fn method_text(&self) -> Option<&'a [u8]> {
+        match self.start {
+            StartLine::Request { method_text, .. } => Some(method_text),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The Request-URI.
+    pub const fn uri(&self) -> Option<&'a [u8]> {
+        match self.start {
+            StartLine::Request { uri, .. } => Some(uri),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The status of a response.
+    pub const fn status(&self) -> Option<u16> {
+        match self.start {
+            StartLine::Request { .. } => None,
+            StartLine::Response { status, .. } => Some(status),
+        }
+    }
+
+    /// What is wrong with the start line, the header lines or the framing. [`Frame::facts`] tells
+    /// separately what is wrong with the headers that every message has.
+    pub const fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// All header fields in order.
+    pub fn headers(&self) -> impl Iterator<Item = Header<'a>> + '_ {
+        self.spans.iter().map(|span| self.header(*span))
+    }
+
+    fn header(&self, span: Span) -> Header<'a> {
+        let cut = |from: u16, to: u16| {
+            self.bytes
+                .get(usize::from(from)..usize::from(to))
+                .unwrap_or_default()
+        };
+        Header {
+            name: span.name,
+            name_text: cut(span.name_start, span.name_end),
+            value: cut(span.value_start, span.value_end),
+        }
+    }
+
+    /// The value of the first field of that name.
+    pub fn first(&self, name: HeaderName) -> Option<&'a [u8]> {
+        self.spans
+            .iter()
+            .find(|span| span.name == name)
+            .map(|span| self.header(*span).value)
+    }
+
+    /// The value of the first field of that name; either form of a name finds both.
+    pub fn named(&self, name: &str) -> Option<&'a [u8]> {
+        match HeaderName::from_text(name.as_bytes()) {
+            HeaderName::Other => self
+                .headers()
+                .find(|header| header.name_text.eq_ignore_ascii_case(name.as_bytes()))
+                .map(|header| header.value),
+            known => self.first(known),
+        }
+    }
+
+    /// Every value of every field of that name, split at top-level commas and trimmed.
+    pub fn values(&self, name: HeaderName) -> Values<'a, '_> {
+        Values {
+            frame: self,
+            name,
+            spans: self.spans.iter(),
+            field: split_values(&[]),
+        }
+    }
+
+    /// The body: Content-Length octets, or all there is if that header is missing or wrong.
+    pub const fn body(&self) -> &'a [u8] {
+        self.body
+    }
+}
+
+/// See [`Frame::values`].
+#[derive(Clone, Debug)]
+pub struct Values<'a, 'f> {
+    frame: &'f Frame<'a>,
+    name: HeaderName,
+    spans: core::slice::Iter<'f, Span>,
+    field: SplitValues<'a>,
+}
+
+impl<'a> Iterator for Values<'a, '_> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            if let Some(value) = self.field.next() {
+                return Some(value);
+            }
+            let span = self.spans.find(|span| span.name == self.name)?;
+            self.field = split_values(self.frame.header(*span).value);
+        }
+    }
+}
+
+/// Where the text of a line ends, and where the next line begins: at the same octet if a lone CR or the
+/// end of the datagram is what stands there.
+struct LineEnd {
+    text: usize,
+    next: usize,
+}
+
+/// The next CR LF, LF, or lone CR. Lines that end in LF alone are read, as are those of many hand-made tools.
+fn line_end(bytes: &[u8], from: usize) -> LineEnd {
+    let text = find_line_break(bytes, from).unwrap_or(bytes.len());
+    let len = match bytes.get(text..).unwrap_or_default() {
+        [b'\r', b'\n', ..] => 2,
+        [b'\n', ..] => 1,
+        _ => 0,
+    };
+    LineEnd {
+        text,
+        next: text.saturating_add(len),
+    }
+}
+
+fn skip_line_breaks(mut bytes: &[u8]) -> &[u8] {
+    while let [b'\r' | b'\n', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
 }

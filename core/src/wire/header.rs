@@ -1,1 +1,306 @@
 //! Readers for the headers that every message has.
+
+use super::text::{is_lws, is_token, is_token_octet, parse_port, split_token, trim, trim_start};
+use super::uri::{Host, Uri, is_uri_text, split_host_port};
+
+/// Header parameters: `;name=value`, white space and folds allowed around each mark.
+///
+/// Yields what it can read. [`Params::is_well_formed`] tells whether that is all.
+#[derive(Clone, Copy, Debug)]
+pub struct Params<'a> {
+    rest: &'a [u8],
+    broken: bool,
+}
+
+impl<'a> Params<'a> {
+    /// Reads `text`, which is empty or begins with a semicolon.
+    pub fn new(text: &'a [u8]) -> Self {
+        Self {
+            rest: trim(text),
+            broken: false,
+        }
+    }
+
+    /// Whether every parameter of `text` keeps to the grammar.
+    pub fn is_well_formed(text: &'a [u8]) -> bool {
+        let mut params = Self::new(text);
+        while params.next().is_some() {}
+        !params.broken
+    }
+
+    /// The first parameter called `name` in any case: `Some(None)` if it has no value.
+    pub fn find(text: &'a [u8], name: &str) -> Option<Option<&'a [u8]>> {
+        Self::new(text)
+            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
+    fn read(&mut self) -> Option<(&'a [u8], Option<&'a [u8]>)> {
+        let rest = trim_start(self.rest.strip_prefix(b";")?);
+        let (name, rest) = split_token(rest);
+        if name.is_empty() {
+            return None;
+        }
+        let rest = trim_start(rest);
+        let Some(rest) = rest.strip_prefix(b"=") else {
+            self.rest = rest;
+            return Some((name, None));
+        };
+        let rest = trim_start(rest);
+        let end = if rest.first() == Some(&b'"') {
+            quoted_end(rest)?
+        } else {
+            plain_end(rest)
+        };
+        let (value, rest) = rest.split_at_checked(end)?;
+        self.rest = trim_start(rest);
+        if value.is_empty() {
+            None
+        } else {
+            Some((name, Some(value)))
+        }
+    }
+}
+
+impl<'a> Iterator for Params<'a> {
+    type Item = (&'a [u8], Option<&'a [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() || self.broken {
+            return None;
+        }
+        let param = self.read();
+        self.broken = param.is_none();
+        param
+    }
+}
+
+/// Length of the quoted string that `text` begins with, both quotes included (RFC 3261 section 25.1).
+fn quoted_end(text: &[u8]) -> Option<usize> {
+    let mut escaped = false;
+    for (at, &octet) in text.iter().enumerate().skip(1) {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at.checked_add(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Length of an unquoted parameter value: a token, a host (brackets, colons), or what some write instead.
+fn plain_end(text: &[u8]) -> usize {
+    let ends = |&octet: &u8| is_lws(octet) || matches!(octet, b';' | b',' | b'"' | b'<' | b'>' | b'=');
+    text.iter().position(ends).unwrap_or(text.len())
+}
+
+/// Splits a header value at its top-level commas: those in quoted strings and in `<>` do not count.
+/// Values are trimmed, empty ones left out.
+pub const fn split_values(text: &[u8]) -> SplitValues<'_> {
+    SplitValues { rest: text }
+}
+
+/// See [`split_values`].
+#[derive(Clone, Debug)]
+pub struct SplitValues<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for SplitValues<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while !self.rest.is_empty() {
+            let end = value_end(self.rest);
+            let value = trim(self.rest.get(..end).unwrap_or_default());
+            self.rest = self.rest.get(end.saturating_add(1)..).unwrap_or_default();
+            if !value.is_empty() {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+pub(crate) fn value_end(text: &[u8]) -> usize {
+    let (mut quoted, mut escaped, mut angle) = (false, false, false);
+    for (at, &octet) in text.iter().enumerate() {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' if !angle => quoted = !quoted,
+            _ if quoted => {}
+            b'<' => angle = true,
+            b'>' => angle = false,
+            b',' if !angle => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// One Via value (RFC 3261 section 20.42).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Via<'a> {
+    /// The transport as written: `UDP`, `TCP`…
+    pub transport_text: &'a [u8],
+    /// Host of sent-by as written; an IPv6 address in its brackets.
+    pub host: &'a [u8],
+    /// Port of sent-by.
+    pub port: Option<u16>,
+    /// The branch.
+    pub branch: Option<&'a [u8]>,
+    /// RFC 3581: `Some(None)` if the peer asks for it, `Some(Some(port))` if filled in.
+    pub rport: Option<Option<u16>>,
+    /// The address the message came from, as the next hop saw it.
+    pub received: Option<&'a [u8]>,
+    /// The `maddr` parameter.
+    pub maddr: Option<&'a [u8]>,
+    /// All parameters, beginning with a semicolon unless empty.
+    pub params: &'a [u8],
+    /// The whole value.
+    pub raw: &'a [u8],
+}
+
+impl<'a> Via<'a> {
+    /// Reads one value; any version is read, as the start line says which one the message has.
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let raw = trim(text);
+        let (protocol, rest) = split_token(raw);
+        let rest = trim_start(trim_start(rest).strip_prefix(b"/")?);
+        let (version, rest) = split_token(rest);
+        let rest = trim_start(trim_start(rest).strip_prefix(b"/")?);
+        let (transport_text, rest) = split_token(rest);
+        if !protocol.eq_ignore_ascii_case(b"SIP") || version.is_empty() || transport_text.is_empty() {
+            return None;
+        }
+        if !rest.first().is_some_and(|&octet| is_lws(octet)) {
+            return None;
+        }
+        let end = rest.iter().position(|&octet| octet == b';').unwrap_or(rest.len());
+        let (sent_by, params) = rest.split_at_checked(end)?;
+        let (host, port) = split_host_port(trim(sent_by))?;
+        let host = trim(host);
+        Host::parse(host)?;
+        let port = match port {
+            Some(port) => Some(parse_port(trim(port))?),
+            None => None,
+        };
+        Self {
+            transport_text,
+            host,
+            port,
+            branch: None,
+            rport: None,
+            received: None,
+            maddr: None,
+            params,
+            raw,
+        }
+        .read_params()
+    }
+
+    fn read_params(mut self) -> Option<Self> {
+        let mut params = Params::new(self.params);
+        for (name, value) in params.by_ref() {
+            match name.len() {
+                6 if name.eq_ignore_ascii_case(b"branch") => self.branch = self.branch.or(value),
+                5 if name.eq_ignore_ascii_case(b"rport") => self.rport = Some(value.and_then(parse_port)),
+                8 if name.eq_ignore_ascii_case(b"received") => self.received = value,
+                5 if name.eq_ignore_ascii_case(b"maddr") => self.maddr = value,
+                _ => {}
+            }
+        }
+        if params.broken { None } else { Some(self) }
+    }
+
+    /// Any parameter: `Some(None)` if it has no value.
+    pub fn param(&self, name: &str) -> Option<Option<&'a [u8]>> {
+        Params::find(self.params, name)
+    }
+}
+
+/// The value of From, To, Contact, Route and their like (RFC 3261 section 20.10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NameAddr<'a> {
+    /// The display name as written, quotes included.
+    pub display: Option<&'a [u8]>,
+    /// The URI without `<>`.
+    pub uri: &'a [u8],
+    /// The header parameters, beginning with a semicolon unless empty.
+    pub params: &'a [u8],
+}
+
+impl<'a> NameAddr<'a> {
+    /// Reads one value. Without `<>`, parameters belong to the header, and a URI that holds a comma or a
+    /// question mark is refused.
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let text = trim(text);
+        let (display, rest) = if text.first() == Some(&b'"') {
+            let (display, rest) = text.split_at_checked(quoted_end(text)?)?;
+            (display, trim_start(rest))
+        } else {
+            let angle = text.iter().position(|&octet| matches!(octet, b'<' | b'"' | b';'));
+            match angle.filter(|&at| text.get(at) == Some(&b'<')) {
+                Some(at) => {
+                    let (display, rest) = text.split_at_checked(at)?;
+                    (trim(display), rest)
+                }
+                None => return Self::parse_bare(text),
+            }
+        };
+        if display.first() != Some(&b'"') && !display.iter().all(|&octet| is_display_octet(octet)) {
+            return None;
+        }
+        let rest = rest.strip_prefix(b"<")?;
+        let end = rest.iter().position(|&octet| octet == b'>')?;
+        let uri = rest.get(..end)?;
+        let params = trim(rest.get(end.checked_add(1)?..)?);
+        let display = if display.is_empty() { None } else { Some(display) };
+        Self { display, uri, params }.checked()
+    }
+
+    fn parse_bare(text: &'a [u8]) -> Option<Self> {
+        let end = text.iter().position(|&octet| octet == b';').unwrap_or(text.len());
+        let (uri, params) = text.split_at_checked(end)?;
+        let uri = trim(uri);
+        if uri.iter().any(|&octet| matches!(octet, b',' | b'?')) {
+            return None;
+        }
+        Self {
+            display: None,
+            uri,
+            params,
+        }
+        .checked()
+    }
+
+    fn checked(self) -> Option<Self> {
+        let uri_fits = is_uri_text(self.uri) && Uri::scheme_of(self.uri).is_some();
+        let params_fit = self.params.first().is_none_or(|&octet| octet == b';');
+        if uri_fits && params_fit && Params::is_well_formed(self.params) {
+            Some(self)
+        } else {
+            None
+        }
+    }
+
+    /// The value of a header parameter; empty if the parameter has none.
+    pub fn param(&self, name: &str) -> Option<&'a [u8]> {
+        Params::find(self.params, name).map(Option::unwrap_or_default)
+    }
+
+    /// The tag, if there is one that is a token.
+    pub fn tag(&self) -> Option<&'a [u8]> {
+        self.param("tag").filter(|tag| is_token(tag))
+    }
+}
+
+/// Token octets and white space; octets beyond ASCII are let through, as many write names without quotes.
+const fn is_display_octet(octet: u8) -> bool {
+    is_token_octet(octet) || is_lws(octet) || octet >= 0x80
+}
+
+#[cfg(test)]
+mod tests;

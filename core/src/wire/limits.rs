@@ -11,6 +11,9 @@ pub struct WireLimits {
 
 impl Default for WireLimits {
     fn default() -> Self {
-        Self { message_octets_max: 65_535, headers_max: 256 }
+        Self {
+            message_octets_max: 65_535,
+            headers_max: 256,
+        }
     }
 }

@@ -1,3 +1,29 @@
 //! Bytes to messages and back; no state.
+//!
+//! All text is octets: peers may send what is no UTF-8, and NUL inside quoted strings.
 
+pub mod build;
+pub mod frame;
+pub mod header;
+pub mod limits;
+pub mod method;
+pub mod name;
 pub mod path;
+pub mod reply;
+pub mod text;
+pub mod token;
+pub mod uri;
+
+pub use build::{Writer, reason_phrase};
+pub use frame::{Facts, Fault, Frame, FrameError, Header, StartLine, Values};
+pub use header::{NameAddr, Params, Via, split_values};
+pub use limits::WireLimits;
+pub use method::Method;
+pub use name::HeaderName;
+pub use path::{Path, Transmit, Transport};
+pub use reply::{ReplyHead, reply_path};
+pub use text::{BadText, HeaderText, check_text, check_token};
+pub use uri::{Host, Uri, UriError};
+
+/// Media type of a session description.
+pub const SDP_TYPE: &str = "application/sdp";

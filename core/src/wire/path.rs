@@ -43,7 +43,11 @@ pub struct Path {
 impl Path {
     /// A UDP path.
     pub const fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
-        Self { transport: Transport::Udp, local, remote }
+        Self {
+            transport: Transport::Udp,
+            local,
+            remote,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
-//! What a command can be refused for.
+//! The commands that a custom decision may give, and what a command can be refused for.
 
 use alloc::string::String;
 
-use crate::session::State;
+use crate::base::ids::{SessionId, UserTag};
 
 /// Why a command did nothing.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -16,8 +16,8 @@ pub enum CommandError {
     WrongState {
         /// What was asked for.
         command: &'static str,
-        /// The state the call is in.
-        state: State,
+        /// The state the call is in, in words.
+        state: &'static str,
     },
     /// As many calls or transactions as the limits allow.
     #[error("too many calls at a time: the limit is {limit}")]
@@ -39,4 +39,19 @@ pub enum CommandError {
     /// The coordinator is shutting down.
     #[error("shutting down")]
     ShuttingDown,
+}
+
+/// What can be done to a session that a handler has just admitted with
+/// [`SignalingDecision::Custom`](super::SignalingDecision::Custom).
+pub trait SessionCommands {
+    /// The new session.
+    fn session(&self) -> SessionId;
+    /// Sets the application's name for the session.
+    fn set_tag(&mut self, tag: UserTag);
+    /// Lets the caller hear it ring.
+    fn ring(&mut self) -> Result<(), CommandError>;
+    /// Takes the call.
+    fn answer(&mut self) -> Result<(), CommandError>;
+    /// Refuses the call with this status, 300 to 699.
+    fn reject(&mut self, status: u16) -> Result<(), CommandError>;
 }

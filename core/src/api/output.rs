@@ -11,6 +11,8 @@ use crate::sdp::plan::MediaPlan;
 use crate::signaling::InviteDetails;
 use crate::wire::path::{Transmit, Transport};
 
+use super::EndReason;
+
 key! {
     /// Names one question for an address.
     QueryId, "query"
@@ -27,7 +29,7 @@ pub enum Output {
     /// Tell the application.
     Event(Event),
     /// Find the address of this host and our own address towards it, then call
-    /// [`handle_names`](super::UnifiedCoordinator::handle_names).
+    /// [`handle_names`](crate::coordinator::UnifiedCoordinator::handle_names).
     Resolve {
         /// To be given back with the answer.
         query: QueryId,
@@ -35,7 +37,7 @@ pub enum Output {
         target: ResolveTarget,
     },
     /// Bind this many more pairs of media ports and hand them over with
-    /// [`add_media_port`](super::UnifiedCoordinator::add_media_port) before the next input; without one, calls are refused.
+    /// [`add_media_port`](crate::coordinator::UnifiedCoordinator::add_media_port) before the next input; without one, calls are refused.
     NeedMediaPorts(usize),
 }
 
@@ -130,63 +132,4 @@ pub enum Event {
         /// The number that the table gives.
         id: u32,
     },
-}
-
-/// Why a session ended.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum EndReason {
-    /// We hung up.
-    LocalHangup,
-    /// The other side hung up.
-    RemoteHangup,
-    /// The caller gave up before we answered.
-    Cancelled,
-    /// The far end refused our call.
-    Rejected,
-    /// We refused their call.
-    Declined,
-    /// Nobody answered our call in time.
-    NoAnswer,
-    /// The far end said nothing at all.
-    Timeout,
-    /// We answered, but the caller's ACK never came.
-    AckTimeout,
-    /// The network refused our messages.
-    NetworkError,
-    /// The host of the target could not be found.
-    NameFailure,
-    /// The sides found no media they both can do.
-    NoCommonMedia,
-    /// Nobody decided about an incoming call in time.
-    Undecided,
-    /// The stack had to give this call up; the log says why.
-    Internal,
-}
-
-impl EndReason {
-    /// In words.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LocalHangup => "we hung up",
-            Self::RemoteHangup => "the other side hung up",
-            Self::Cancelled => "the caller gave up",
-            Self::Rejected => "the call was refused",
-            Self::Declined => "we refused the call",
-            Self::NoAnswer => "nobody answered in time",
-            Self::Timeout => "the other side does not respond",
-            Self::AckTimeout => "the answer was never acknowledged",
-            Self::NetworkError => "the network refused our messages",
-            Self::NameFailure => "the host could not be found",
-            Self::NoCommonMedia => "no media that both sides can do",
-            Self::Undecided => "nobody decided about the call in time",
-            Self::Internal => "internal error",
-        }
-    }
-}
-
-impl core::fmt::Display for EndReason {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.as_str())
-    }
 }

@@ -3,11 +3,12 @@
 use alloc::string::String;
 use core::time::Duration;
 
+use crate::base::ids::UserTag;
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
 use crate::wire::limits::WireLimits;
 
-/// Settings of a [`UnifiedCoordinator`](super::UnifiedCoordinator).
+/// Settings of a [`UnifiedCoordinator`](crate::coordinator::UnifiedCoordinator).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CoordinatorConfig {
@@ -78,5 +79,26 @@ impl Default for Limits {
             forks_max: 16,
             routes_max: 32,
         }
+    }
+}
+
+/// An outgoing call.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct InviteParams<'a> {
+    /// Who to call: a `sip:` URI.
+    pub target: &'a str,
+    /// The application's name for the session.
+    pub tag: UserTag,
+    /// Further header fields of the INVITE, name and value. What the stack itself writes is refused.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// How long it may ring; `None` is the coordinator's `ring_timeout`.
+    pub ring_timeout: Option<Duration>,
+}
+
+impl<'a> InviteParams<'a> {
+    /// A call to `target`, all else by default.
+    pub const fn new(target: &'a str) -> Self {
+        Self { target, tag: UserTag(0), headers: &[], ring_timeout: None }
     }
 }

@@ -1,0 +1,311 @@
+//! Actions into SIP.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
+use crate::api::{Counter, ResolveTarget};
+use crate::base::ids::{DialogId, SessionId};
+use crate::dialog::{Dialog, write_cseq, write_via};
+use crate::session::{Input, Role, SessionTimer};
+use crate::transaction::Reply;
+use crate::wire::build::Writer;
+use crate::wire::frame::{Facts, Frame};
+use crate::wire::method::Method;
+use crate::wire::path::Path;
+use crate::wire::uri::{Host, Uri};
+use crate::wire::{SDP_TYPE, reason_phrase};
+
+/// The methods that we understand, for Allow.
+pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
+
+/// Carries out the actions that send SIP.
+pub(crate) struct DialogAdapter<'a> {
+    pub(crate) board: &'a mut Switchboard,
+    pub(crate) session: SessionId,
+}
+
+impl DialogAdapter<'_> {
+    /// Asks for the address of the target.
+    pub(crate) fn resolve(&mut self) {
+        let session = self.session;
+        let target = self.board.registry.session(session).and_then(|session| session.outgoing.as_ref()).and_then(|out| {
+            let uri = Uri::parse(&out.target).ok()?;
+            let host = match uri.host {
+                Host::V4(ip) => format!("{ip}"),
+                Host::V6(ip) => format!("{ip}"),
+                Host::Name(name) => alloc::string::String::from_utf8(name.to_vec()).ok()?,
+            };
+            Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
+        });
+        let asked = target.is_some_and(|target| self.board.park(target, Parked::Invite(session)));
+        if !asked {
+            self.board.follow_ups.push_back((session, Input::NamesFailed));
+        }
+    }
+
+    /// Sends the INVITE with our offer (RFC 3261 section 13.2.1).
+    pub(crate) fn send_invite(&mut self) {
+        let sent = self.try_send_invite();
+        if sent.is_none() {
+            self.board.counters.add(Counter::Internal);
+            self.board.follow_ups.push_back((self.session, Input::InviteTimeout));
+        }
+    }
+
+    fn try_send_invite(&mut self) -> Option<()> {
+        let board = &mut *self.board;
+        let path = board.registry.session(self.session)?.outgoing.as_ref()?.path?;
+        let offer = MediaAdapter { board, session: self.session }.offer(path)?;
+        let (transaction, branch) = board.layer.begin(board.now, Method::Invite)?;
+        let contact = contact(board, &path);
+        let session = board.registry.session_mut(self.session)?;
+        let cseq = 1 + (board.rng.next_u32() >> 16);
+        session.invite_cseq = cseq;
+        session.invite = Some(transaction);
+        let out = session.outgoing.as_ref()?;
+        let mut writer = Writer::request("INVITE", &out.target);
+        write_via(&mut writer, &path, branch.as_bytes());
+        writer.header("Max-Forwards", b"70");
+        let display = board.config.display_name.as_deref().map(quoted).unwrap_or_default();
+        writer.header_parts("From", &[&display, &contact, b";tag=", &session.local_tag]);
+        writer.header_parts("To", &[b"<", &out.target, b">"]);
+        writer.header("Call-ID", &out.call_id);
+        write_cseq(&mut writer, cseq, "INVITE");
+        writer.header("Contact", &contact);
+        writer.header("Allow", ALLOW);
+        writer.header("User-Agent", board.config.user_agent.as_bytes());
+        writer.raw(&out.headers);
+        let message = writer.finish_with(SDP_TYPE, &offer);
+        board.owners.insert(transaction, Owner::Invite(self.session));
+        board.launch(path, Some(transaction), message);
+        Some(())
+    }
+
+    /// Acknowledges a 2xx within `dialog` and remembers the ACK (section 13.2.2.4).
+    pub(crate) fn send_ack(&mut self, dialog: Option<DialogId>) {
+        let Some(id) = dialog else { return };
+        let branch = self.board.layer.stateless_branch();
+        let Some(cseq) = self.board.registry.session(self.session).map(|session| session.invite_cseq) else { return };
+        let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
+        let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
+        // Which path it takes may not be known yet; what is sent again is sent along the path known then.
+        dialog.ack = Some(message.clone());
+        if !self.board.dispatch(id, None, message) {
+            tracing::debug!(session = %self.session, "the peer's Contact names no place that an ACK could go to");
+        }
+    }
+
+    /// Sends the ACK of `dialog` again.
+    pub(crate) fn resend_ack(&mut self, dialog: Option<DialogId>) {
+        let Some(id) = dialog else { return };
+        let Some(ack) = self.board.registry.dialog(id).and_then(|dialog| dialog.ack.clone()) else { return };
+        self.board.dispatch(id, None, ack);
+    }
+
+    /// Acknowledges and hangs up a fork that answered when another had been taken.
+    pub(crate) fn refuse_fork(&mut self, dialog: Option<DialogId>) {
+        let Some(id) = dialog else { return };
+        if self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_some()) {
+            return self.resend_ack(dialog);
+        }
+        self.send_ack(dialog);
+        self.bye(id, Owner::Nobody);
+    }
+
+    /// Cancels the INVITE (section 9.1).
+    pub(crate) fn send_cancel(&mut self) {
+        let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite) else { return };
+        let cancel = self.board.with_layer(|layer, now, send| layer.cancel(now, invite, send));
+        if let Some(cancel) = cancel {
+            self.board.owners.insert(cancel, Owner::Nobody);
+        }
+    }
+
+    /// Hangs up within the call's dialog (section 15.1.1).
+    pub(crate) fn send_bye(&mut self, dialog: Option<DialogId>) {
+        let own = self.board.registry.session(self.session).and_then(|session| session.dialog);
+        let sent = own.or(dialog).is_some_and(|dialog| self.bye(dialog, Owner::Bye(self.session)));
+        if !sent {
+            self.board.follow_ups.push_back((self.session, Input::RxByeDone));
+        }
+    }
+
+    fn bye(&mut self, id: DialogId, owner: Owner) -> bool {
+        let board = &mut *self.board;
+        let Some((transaction, branch)) = board.layer.begin(board.now, Method::Bye) else { return false };
+        let Some(dialog) = board.registry.dialog_mut(id) else {
+            board.layer.abandon(transaction);
+            return false;
+        };
+        let cseq = dialog.next_sequence();
+        let mut writer = dialog.request("BYE", cseq, branch.as_bytes());
+        writer.header("User-Agent", board.config.user_agent.as_bytes());
+        let message = writer.finish();
+        board.owners.insert(transaction, owner);
+        if board.dispatch(id, Some(transaction), message) {
+            return true;
+        }
+        board.owners.remove(transaction);
+        board.layer.abandon(transaction);
+        false
+    }
+
+    /// Gives up an INVITE that never got a final response.
+    pub(crate) fn abandon_invite(&mut self) {
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        if let Some(invite) = session.invite.take() {
+            self.board.owners.remove(invite);
+            self.board.layer.abandon(invite);
+        }
+    }
+
+    /// 180 Ringing.
+    pub(crate) fn send_ringing(&mut self) {
+        self.respond_invite(180, "", None);
+    }
+
+    /// 200 to the INVITE, with our answer or our late offer (section 13.3.1.4).
+    pub(crate) fn send_answer(&mut self) {
+        let body = MediaAdapter { board: self.board, session: self.session }.description();
+        self.respond_invite(200, "", body);
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        session.details = None;
+        let source = session.source.take();
+        let dialog = session.dialog;
+        if let Some(source) = source {
+            self.board.quota.release(source);
+        }
+        if let Some(dialog) = dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
+            dialog.confirmed = true;
+        }
+    }
+
+    /// 200 to a re-INVITE.
+    pub(crate) fn send_reanswer(&mut self, cause: &mut Cause<'_>) {
+        let (Some(transaction), Some((frame, facts))) = (cause.transaction, cause.message) else { return };
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        session.reinvite = Some(transaction);
+        session.invite_cseq = facts.cseq;
+        if let Some(media) = &mut session.media {
+            media.next_plan = cause.plan.take();
+        }
+        if let Some(dialog) = session.dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
+            dialog.refresh_target(frame);
+        }
+        self.respond_session(transaction, 200, "", cause.description.take());
+    }
+
+    /// The 200 again; the next repeat comes after twice the time, at most T2 (section 13.3.1.4).
+    pub(crate) fn repeat_answer(&mut self) {
+        let timing = self.board.config.timing;
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        session.repeats = session.repeats.saturating_add(1);
+        let after = timing.t1.saturating_mul(1 << session.repeats.min(16)).min(timing.t2);
+        let transaction = session.reinvite.or(session.invite);
+        if let Some(transaction) = transaction {
+            self.board.with_layer(|layer, _, send| layer.resend_response(transaction, send));
+        }
+        self.board.arm(self.session, SessionTimer::AnswerRepeat, after);
+    }
+
+    /// A final refusal of the INVITE.
+    pub(crate) fn send_reject(&mut self, status: u16, phrase: &str) {
+        self.respond_invite(status, phrase, None);
+    }
+
+    /// 200 to the BYE at hand.
+    pub(crate) fn confirm_bye(&mut self, cause: &Cause<'_>) {
+        if let Some(transaction) = cause.transaction {
+            self.board.respond_plain(transaction, 200, "");
+        }
+    }
+
+    /// 500 with Retry-After to the request at hand (sections 14.2 and 21.5.1).
+    pub(crate) fn refuse_for_now(&mut self, cause: &Cause<'_>) {
+        if let Some(transaction) = cause.transaction {
+            let seconds = format!("{}", self.board.rng.next_u32() % 11);
+            self.board.respond_with(transaction, 500, "Another Request Is Under Way", &[("Retry-After", seconds.as_bytes())]);
+        }
+    }
+
+    /// 481 to the request at hand.
+    pub(crate) fn reply_gone(&mut self, cause: &Cause<'_>) {
+        if let Some(transaction) = cause.transaction {
+            self.board.respond_plain(transaction, 481, "");
+        }
+    }
+
+    fn respond_invite(&mut self, status: u16, phrase: &str, body: Option<Vec<u8>>) {
+        let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite) else { return };
+        self.respond_session(invite, status, phrase, body);
+    }
+
+    /// A response that belongs to the session: it carries the session's tag and, where a dialog comes of it, Contact.
+    fn respond_session(
+        &mut self,
+        transaction: crate::transaction::TransactionId,
+        status: u16,
+        phrase: &str,
+        body: Option<Vec<u8>>,
+    ) {
+        let Some(session) = self.board.registry.session(self.session) else { return };
+        let tag = session.local_tag;
+        let path = session.dialog.and_then(|id| self.board.registry.dialog(id)).map(|dialog| dialog.path);
+        let in_dialog = status < 300;
+        let contact = path.map(|path| contact(self.board, &path)).unwrap_or_default();
+        let agent = self.board.config.user_agent.clone();
+        let headers: [(&str, &[u8]); 3] = [("Contact", &contact), ("Allow", ALLOW), ("Server", agent.as_bytes())];
+        let extra = match status {
+            200..=299 => headers.as_slice(),
+            101..=199 => headers.get(..1).unwrap_or_default(),
+            _ => &[],
+        };
+        let reason = if phrase.is_empty() { reason_phrase(status) } else { phrase };
+        let body = body.as_deref().map(|body| (SDP_TYPE, body));
+        let reply = Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra, body };
+        self.board.respond(transaction, reply);
+    }
+
+    /// The dialog that a response with a To tag belongs to, made if it is new (section 12.1.2).
+    pub(crate) fn dialog_for(&mut self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<DialogId> {
+        let limits = self.board.config.limits;
+        if let Some(id) = self.board.registry.dialog_of(self.session, facts.to_tag, facts.call_id) {
+            return Some(id);
+        }
+        let session = self.board.registry.session(self.session)?;
+        if session.role != Role::Uac || session.dialogs.len() >= limits.forks_max {
+            return None;
+        }
+        let path = self.board.layer.path(session.invite?)?;
+        let target = session.outgoing.as_ref().map(|out| out.target.clone()).unwrap_or_default();
+        let dialog = Dialog::from_response(self.session, frame, facts, path, &target, limits.routes_max)?;
+        self.board.registry.add_dialog(dialog)
+    }
+}
+
+/// Our Contact value towards `path`.
+pub(crate) fn contact(board: &Switchboard, path: &Path) -> Vec<u8> {
+    format!("<sip:{}@{}>", board.config.user, path.local).into_bytes()
+}
+
+/// A display name as a quoted-string and the space after it (section 25.1).
+fn quoted(name: &str) -> Vec<u8> {
+    let mut text = Vec::with_capacity(name.len() + 3);
+    text.push(b'"');
+    for byte in name.bytes() {
+        if matches!(byte, b'"' | b'\\') {
+            text.push(b'\\');
+        }
+        text.push(byte);
+    }
+    text.extend_from_slice(b"\" ");
+    text
+}
+
+/// The Call-ID of a new call: random, with no host in it, which nobody needs to know.
+pub(crate) fn new_call_id(board: &mut Switchboard) -> Bytes {
+    Bytes::copy_from_slice(&board.random_text())
+}

@@ -1,0 +1,143 @@
+//! Actions into media plans and commands.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::Switchboard;
+use crate::api::Output;
+use crate::base::ids::SessionId;
+use crate::media::{MediaCommand, MediaPort};
+use crate::sdp::plan::{Direction, MediaPlan};
+use crate::sdp::{self, AnswerError, LocalMedia};
+use crate::session::SessionMedia;
+use crate::wire::path::Path;
+
+/// Carries out the actions that concern media.
+pub(crate) struct MediaAdapter<'a> {
+    pub(crate) board: &'a mut Switchboard,
+    pub(crate) session: SessionId,
+}
+
+impl MediaAdapter<'_> {
+    /// Gives the session the next free port and the name of a stream. False if there is no port.
+    pub(crate) fn lease(&mut self, sdp_id: u64) -> bool {
+        let board = &mut *self.board;
+        let Some(port) = board.ports.pop_front() else { return false };
+        let Some(id) = board.registry.mint_media(self.session) else {
+            board.ports.push_front(port);
+            return false;
+        };
+        if let Some(session) = board.registry.session_mut(self.session) {
+            let media =
+                SessionMedia { id, port, open: false, sdp_id, sdp_version: sdp_id, plan: None, next_plan: None, answer: None };
+            session.media = Some(media);
+        }
+        board.ask_for_ports();
+        true
+    }
+
+    /// What we put into a session description now.
+    pub(crate) fn local(&self, path: &Path) -> Option<LocalMedia> {
+        let media = self.board.registry.session(self.session)?.media.as_ref()?;
+        Some(local_media(self.board, path, media.port, media.sdp_id, media.sdp_version))
+    }
+
+    /// Our offer for the INVITE. From now on media may come (RFC 3264 section 5.1), so the stream opens.
+    pub(crate) fn offer(&mut self, path: Path) -> Option<Vec<u8>> {
+        let local = self.local(&path)?;
+        let early = early_plan(&local);
+        let media = self.board.registry.session_mut(self.session)?.media.as_mut()?;
+        media.next_plan = Some(early);
+        self.apply_plan();
+        Some(sdp::offer(&local))
+    }
+
+    /// The session description for the 200: the answer that was prepared when the INVITE came, or an offer.
+    pub(crate) fn description(&mut self) -> Option<Vec<u8>> {
+        let session = self.board.registry.session(self.session)?;
+        let path = self.board.registry.dialog(session.dialog?)?.path;
+        let local = self.local(&path)?;
+        let session = self.board.registry.session_mut(self.session)?;
+        if session.late_offer {
+            session.media.as_mut()?.next_plan = Some(early_plan(&local));
+            return Some(sdp::offer(&local));
+        }
+        session.media.as_mut()?.answer.take()
+    }
+
+    /// Reads the answer to our offer.
+    pub(crate) fn read_answer(&self, body: &[u8]) -> Option<Result<MediaPlan, AnswerError>> {
+        let session = self.board.registry.session(self.session)?;
+        let path = match session.dialog.and_then(|id| self.board.registry.dialog(id)) {
+            Some(dialog) => dialog.path,
+            None => session.outgoing.as_ref()?.path?,
+        };
+        Some(sdp::accept_answer(body, &self.local(&path)?))
+    }
+
+    /// Makes the plan that was agreed on hold: opens the stream, or changes it.
+    pub(crate) fn apply_plan(&mut self) {
+        let Some(media) = self.board.registry.session_mut(self.session).and_then(|session| session.media.as_mut()) else {
+            return;
+        };
+        let Some(plan) = media.next_plan.take() else { return };
+        let plan = Arc::new(plan);
+        media.plan = Some(plan.clone());
+        let command = if media.open {
+            MediaCommand::Update { media: media.id, plan }
+        } else {
+            media.open = true;
+            MediaCommand::Open { media: media.id, port: media.port, plan }
+        };
+        self.board.outbox.push_back(Output::Media(command));
+    }
+
+    /// Closes the stream and gives its port back: to the runtime if it was open, else to our own store.
+    pub(crate) fn close(&mut self) {
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        let Some(media) = session.media.take() else { return };
+        self.board.registry.remove_media(media.id);
+        if media.open {
+            self.board.outbox.push_back(Output::Media(MediaCommand::Close { media: media.id }));
+        } else {
+            self.board.ports.push_back(media.port);
+        }
+    }
+}
+
+/// What we put into a session description: our address on `path` and the settings.
+pub(crate) fn local_media(
+    board: &Switchboard,
+    path: &Path,
+    port: MediaPort,
+    session_id: u64,
+    version: u64,
+) -> LocalMedia {
+    LocalMedia {
+        address: path.local.ip(),
+        rtp_port: port.rtp,
+        rtcp_port: port.rtcp,
+        codecs: board.config.codecs.clone(),
+        dtmf: board.config.dtmf,
+        ptime_ms: 20,
+        direction: Direction::SendRecv,
+        session_id,
+        version,
+        cname: cname(board, path.local),
+    }
+}
+
+/// The canonical name of our end (RFC 3550 section 6.5.1).
+fn cname(board: &Switchboard, local: SocketAddr) -> String {
+    let mut name = board.config.user.clone();
+    name.push('@');
+    name += &local.ip().to_string();
+    name
+}
+
+/// How the stream runs until the peer's answer is known: it listens.
+fn early_plan(local: &LocalMedia) -> MediaPlan {
+    sdp::listening_plan(local)
+}

@@ -1,0 +1,41 @@
+//! Where the session's actions become SIP and media.
+//!
+//! [`Switchboard`] holds what both adapters work on; [`DialogAdapter`] turns actions into SIP messages,
+//! [`MediaAdapter`] into media plans and commands.
+
+mod dialog;
+mod media;
+mod switchboard;
+
+pub(crate) use dialog::{ALLOW, DialogAdapter, new_call_id};
+pub(crate) use media::{MediaAdapter, local_media};
+pub(crate) use switchboard::{Owner, Parked, Switchboard};
+
+use alloc::vec::Vec;
+
+use crate::api::EndReason;
+use crate::base::ids::DialogId;
+use crate::sdp::plan::MediaPlan;
+use crate::transaction::TransactionId;
+use crate::wire::frame::{Facts, Frame};
+
+/// What brought a transition about, for the actions that need to know.
+#[derive(Default)]
+pub(crate) struct Cause<'a> {
+    /// The message at hand.
+    pub(crate) message: Option<(&'a Frame<'a>, &'a Facts<'a>)>,
+    /// The server transaction of the request at hand.
+    pub(crate) transaction: Option<TransactionId>,
+    /// The dialog of the message at hand.
+    pub(crate) dialog: Option<DialogId>,
+    /// The status received, or the one to send.
+    pub(crate) status: Option<u16>,
+    /// Reason phrase, or words about a failure.
+    pub(crate) phrase: &'a str,
+    /// Why the session ends, if it does; the session may have decided that before.
+    pub(crate) end: Option<EndReason>,
+    /// The session description that answers a re-INVITE.
+    pub(crate) description: Option<Vec<u8>>,
+    /// What the exchange of session descriptions came to.
+    pub(crate) plan: Option<MediaPlan>,
+}

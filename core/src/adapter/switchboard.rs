@@ -1,0 +1,265 @@
+//! The parts of a coordinator that actions work on.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+
+use bytes::Bytes;
+
+use crate::api::{CoordinatorConfig, Counter, Counters, Output, QueryId, ResolveTarget};
+use crate::base::ids::{DialogId, SessionId};
+use crate::base::index::{Digest, DigestKey, Index};
+use crate::base::rng::Rng;
+use crate::base::side::SideTable;
+use crate::base::slab::Slab;
+use crate::base::time::Instant;
+use crate::base::timers::Timers;
+use crate::wire::token::{TOKEN_LEN, Token};
+use crate::media::MediaPort;
+use crate::registry::{Quota, SessionRegistry};
+use crate::session::{Input, SessionTimer};
+use crate::transaction::{Reply, TransactionId, TransactionLayer};
+use crate::wire::path::{Path, Transmit};
+use crate::wire::uri::{Host, Uri};
+
+/// Whom a transaction works for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Owner {
+    /// Our INVITE.
+    Invite(SessionId),
+    /// Our BYE; its end is the end of the session.
+    Bye(SessionId),
+    /// A request whose response changes nothing: CANCEL, or the BYE to a fork.
+    Nobody,
+    /// The peer's INVITE: the digest under which a merged copy would be found, and what became of it.
+    Incoming { merged: Digest, session: Option<SessionId> },
+}
+
+/// A request that waits for the address of its next hop.
+pub(crate) enum Parked {
+    /// The INVITE of this session: it is not even built yet.
+    Invite(SessionId),
+    /// A finished request of this dialog; an ACK has no transaction.
+    Request { dialog: DialogId, transaction: Option<TransactionId>, message: Bytes },
+}
+
+/// Where the next hop of a request is.
+pub(crate) enum Hop {
+    /// Known.
+    Path(Path),
+    /// To be asked for.
+    Name(ResolveTarget),
+    /// The URI names no place.
+    Nowhere,
+}
+
+/// Everything a coordinator has but its gate and its state machine.
+pub(crate) struct Switchboard {
+    pub(crate) config: CoordinatorConfig,
+    pub(crate) now: Instant,
+    pub(crate) rng: Rng,
+    pub(crate) secret: Rng,
+    pub(crate) digests: DigestKey,
+    pub(crate) layer: TransactionLayer,
+    pub(crate) registry: SessionRegistry,
+    pub(crate) timers: Timers<(SessionId, SessionTimer)>,
+    pub(crate) outbox: VecDeque<Output>,
+    /// Inputs that actions gave rise to; they run after the transition that they come from.
+    pub(crate) follow_ups: VecDeque<(SessionId, Input)>,
+    pub(crate) owners: SideTable<TransactionId, Owner>,
+    /// INVITEs under way, by what a merged copy has in common with them (RFC 3261 section 8.2.2.2).
+    pub(crate) merged: Index<TransactionId>,
+    pub(crate) parked: Slab<QueryId, Parked>,
+    /// Bound media ports that no session has yet.
+    pub(crate) ports: VecDeque<MediaPort>,
+    /// How many ports the runtime has been asked for and has not brought.
+    pub(crate) ports_asked: usize,
+    pub(crate) quota: Quota,
+    pub(crate) counters: Counters,
+}
+
+impl Switchboard {
+    pub(crate) fn new(config: CoordinatorConfig, seed: [u8; 32], now: Instant) -> Self {
+        let mut secret = Rng::secret(seed);
+        let mut rng = Rng::wire(seed);
+        let limits = config.limits;
+        let layer_rng = Rng::wire(rng.next_seed());
+        let layer = TransactionLayer::new(config.timing, limits.transactions_max, layer_rng, &mut secret);
+        let digests = DigestKey::new(&mut secret);
+        let dialogs_max = limits.sessions_max.saturating_add(limits.sessions_max / 8).saturating_add(limits.forks_max);
+        let mut board = Self {
+            now,
+            rng,
+            secret,
+            digests,
+            layer,
+            registry: SessionRegistry::new(limits.sessions_max, dialogs_max),
+            timers: Timers::new(limits.sessions_max.saturating_mul(3)),
+            outbox: VecDeque::new(),
+            follow_ups: VecDeque::new(),
+            owners: SideTable::new(),
+            merged: Index::new(),
+            parked: Slab::new(limits.sessions_max),
+            ports: VecDeque::new(),
+            ports_asked: 0,
+            quota: Quota::new(limits.half_open_per_source_max),
+            counters: Counters::default(),
+            config,
+        };
+        board.ask_for_ports();
+        board
+    }
+
+    /// Queues a message.
+    pub(crate) fn send(&mut self, transmit: Transmit) {
+        self.counters.add(Counter::Sent);
+        self.outbox.push_back(Output::Send(transmit));
+    }
+
+    /// Calls the transaction layer with a way to send.
+    pub(crate) fn with_layer<R>(
+        &mut self,
+        call: impl FnOnce(&mut TransactionLayer, Instant, &mut dyn FnMut(Transmit)) -> R,
+    ) -> R {
+        let Self { layer, outbox, counters, now, .. } = self;
+        let mut send = |transmit| {
+            counters.add(Counter::Sent);
+            outbox.push_back(Output::Send(transmit));
+        };
+        call(layer, *now, &mut send)
+    }
+
+    /// Responds on a server transaction.
+    pub(crate) fn respond(&mut self, transaction: TransactionId, reply: Reply<'_>) {
+        let sent = self.with_layer(|layer, now, send| layer.respond(now, transaction, reply, send));
+        if !sent {
+            tracing::debug!(%transaction, "response not sent: the transaction has ended");
+        }
+    }
+
+    /// Responds with a status and nothing else.
+    pub(crate) fn respond_plain(&mut self, transaction: TransactionId, status: u16, reason: &str) {
+        self.respond_with(transaction, status, reason, &[]);
+    }
+
+    /// Responds with a status and further headers. A To tag is due in every response but 100 (section 8.2.6.2);
+    /// outside a session nobody will ask for it again, so it is random.
+    pub(crate) fn respond_with(
+        &mut self,
+        transaction: TransactionId,
+        status: u16,
+        reason: &str,
+        extra: &[(&str, &[u8])],
+    ) {
+        let tag = self.random_text();
+        let reply =
+            Reply { status, reason, to_tag: Some(&tag), record_route: false, extra, body: None };
+        self.respond(transaction, reply);
+    }
+
+    /// Text that nobody can guess, for a tag or branch that names nothing.
+    pub(crate) fn random_text(&mut self) -> [u8; TOKEN_LEN] {
+        let key = crate::base::slab::RawKey::from_parts(self.rng.next_u32(), self.rng.next_u32() | 1);
+        let nonce = self.rng.next_u64();
+        key.map_or([b'a'; TOKEN_LEN], |key| Token { key, nonce }.encode())
+    }
+
+    /// Where requests of `dialog` go next.
+    pub(crate) fn hop(&self, dialog: DialogId) -> Hop {
+        let Some(dialog) = self.registry.dialog(dialog) else { return Hop::Nowhere };
+        if dialog.hop_known {
+            return Hop::Path(dialog.path);
+        }
+        match resolve_target(dialog.next_hop(), &dialog.path) {
+            Ok(path) => Hop::Path(path),
+            Err(Some(target)) => Hop::Name(target),
+            Err(None) => Hop::Nowhere,
+        }
+    }
+
+    /// Sends a finished in-dialog request, now or when its next hop's address is known. False if there is no way.
+    pub(crate) fn dispatch(&mut self, dialog: DialogId, transaction: Option<TransactionId>, message: Bytes) -> bool {
+        match self.hop(dialog) {
+            Hop::Path(path) => {
+                if let Some(dialog) = self.registry.dialog_mut(dialog) {
+                    dialog.path = path;
+                    dialog.hop_known = true;
+                }
+                self.launch(path, transaction, message);
+                true
+            }
+            Hop::Name(target) => self.park(target, Parked::Request { dialog, transaction, message }),
+            Hop::Nowhere => false,
+        }
+    }
+
+    /// Sends a request whose path is known.
+    pub(crate) fn launch(&mut self, path: Path, transaction: Option<TransactionId>, message: Bytes) {
+        match transaction {
+            Some(transaction) => {
+                self.with_layer(|layer, now, send| layer.send(now, transaction, path, message, send));
+            }
+            None => self.send(Transmit { path, payload: message }),
+        }
+    }
+
+    /// Asks for an address and keeps `parked` until it comes. False when too many wait already.
+    pub(crate) fn park(&mut self, target: ResolveTarget, parked: Parked) -> bool {
+        match self.parked.insert(parked) {
+            Some(query) => {
+                self.outbox.push_back(Output::Resolve { query, target });
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Asks the runtime for media ports if few are left.
+    pub(crate) fn ask_for_ports(&mut self) {
+        let ready = self.ports.len().saturating_add(self.ports_asked);
+        let missing = self.config.media_ports_ready.saturating_sub(ready);
+        if missing > 0 {
+            self.ports_asked += missing;
+            self.outbox.push_back(Output::NeedMediaPorts(missing));
+        }
+    }
+
+    /// Starts a timer of a session anew.
+    pub(crate) fn arm(&mut self, session: SessionId, timer: SessionTimer, after: core::time::Duration) {
+        self.disarm(session, timer);
+        let deadline = self.now + after;
+        let key = self.timers.arm(deadline, (session, timer));
+        if let Some(slot) = self.timer_slot(session, timer) {
+            *slot = key;
+        }
+    }
+
+    /// Stops a timer of a session.
+    pub(crate) fn disarm(&mut self, session: SessionId, timer: SessionTimer) {
+        if let Some(key) = self.timer_slot(session, timer).and_then(Option::take) {
+            self.timers.cancel(key);
+        }
+    }
+
+    fn timer_slot(
+        &mut self,
+        session: SessionId,
+        timer: SessionTimer,
+    ) -> Option<&mut Option<crate::base::timers::TimerKey>> {
+        self.registry.session_mut(session)?.timers.get_mut(timer as usize)
+    }
+}
+
+/// The path to the place that `uri` names, from the local end of `path`; else the name to ask for.
+pub(crate) fn resolve_target(uri: &[u8], path: &Path) -> Result<Path, Option<ResolveTarget>> {
+    let uri = Uri::parse(uri).map_err(|_| None)?;
+    let port = uri.port.unwrap_or(5060);
+    let ip = match uri.host {
+        Host::V4(ip) => ip.into(),
+        Host::V6(ip) => ip.into(),
+        Host::Name(name) => {
+            let host = String::from_utf8(name.to_vec()).map_err(|_| None)?;
+            return Err(Some(ResolveTarget { host, port: uri.port, transport: path.transport }));
+        }
+    };
+    Ok(Path { remote: core::net::SocketAddr::new(ip, port), ..*path })
+}

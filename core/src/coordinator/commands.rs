@@ -1,0 +1,175 @@
+//! What the application may ask for.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::UnifiedCoordinator;
+use crate::adapter::{Cause, MediaAdapter, new_call_id};
+use crate::api::{Counter, InviteParams, Output};
+use crate::base::ids::{SessionId, UserTag};
+use crate::base::time::Instant;
+use crate::media::{DtmfDigits, MediaCommand};
+use crate::session::{Input, Outgoing, Role, Session};
+use crate::signaling::CommandError;
+use crate::wire::uri::{Uri, UriError};
+use crate::wire::{HeaderName, check_text, check_token};
+
+impl UnifiedCoordinator {
+    /// Places a call. The outcome comes as events of the session.
+    pub fn invite(&mut self, now: Instant, params: InviteParams<'_>) -> Result<SessionId, CommandError> {
+        self.advance(now);
+        if self.shutting_down {
+            return Err(CommandError::ShuttingDown);
+        }
+        let target = check_target(params.target)?;
+        let headers = check_headers(params.headers)?;
+        let board = &mut self.board;
+        let full = CommandError::Full { limit: board.config.limits.sessions_max };
+        if board.registry.is_full() {
+            return Err(full);
+        }
+        board.ask_for_ports();
+        if board.ports.is_empty() {
+            return Err(CommandError::NoMediaPort);
+        }
+        let nonce = board.secret.next_u64();
+        let tag = params.tag;
+        let id = board.registry.create(nonce, |text| Session::new(Role::Uac, text, tag)).ok_or(full)?;
+        let outgoing = Outgoing {
+            target,
+            headers,
+            call_id: new_call_id(board),
+            path: None,
+            ring_timeout: params.ring_timeout.unwrap_or(board.config.ring_timeout),
+        };
+        if let Some(session) = board.registry.session_mut(id) {
+            session.outgoing = Some(Box::new(outgoing));
+        }
+        let sdp_id = board.rng.next_u64() >> 2;
+        if !(MediaAdapter { board, session: id }).lease(sdp_id) {
+            board.registry.remove(id);
+            return Err(CommandError::NoMediaPort);
+        }
+        board.counters.add(Counter::Sessions);
+        self.step(id, Input::MakeCall, Cause::default())?;
+        Ok(id)
+    }
+
+    /// Lets the caller hear it ring (180).
+    pub fn ring(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
+        self.advance(now);
+        self.step(session, Input::Ring, Cause::default())
+    }
+
+    /// Takes an incoming call.
+    pub fn answer(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
+        self.advance(now);
+        self.step(session, Input::Answer, Cause::default())
+    }
+
+    /// Refuses an incoming call with a status from 300 to 699.
+    pub fn reject(&mut self, now: Instant, session: SessionId, status: u16) -> Result<(), CommandError> {
+        self.advance(now);
+        self.reject_now(session, status)
+    }
+
+    pub(super) fn reject_now(&mut self, session: SessionId, status: u16) -> Result<(), CommandError> {
+        if !(300..=699).contains(&status) {
+            let why = alloc::format!("{status} is no final refusal; use 300 to 699, such as 486 (busy) or 603 (declined)");
+            return Err(CommandError::BadArgument { what: "status", why });
+        }
+        self.step(session, Input::Reject, Cause { status: Some(status), ..Cause::default() })
+    }
+
+    /// Ends the call, whatever that takes: CANCEL, BYE, a refusal, or BYE once the ACK has come. Ending a call twice
+    /// is no mistake.
+    pub fn hangup(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
+        self.advance(now);
+        self.step(session, Input::Hangup, Cause::default())
+    }
+
+    /// Sends digits as telephone-events (RFC 4733) in the call's audio stream.
+    pub fn send_dtmf(&mut self, now: Instant, session: SessionId, digits: &str) -> Result<(), CommandError> {
+        self.advance(now);
+        let parsed: Result<DtmfDigits, _> = digits.parse();
+        let digits = parsed.map_err(|error| CommandError::BadArgument { what: "digits", why: error.to_string() })?;
+        let Some(found) = self.board.registry.session(session) else { return Err(CommandError::NoSuchCall) };
+        let state = found.state.as_str();
+        let Some(media) = found.media.as_ref().filter(|media| media.open) else {
+            return Err(CommandError::WrongState { command: "send digits in", state });
+        };
+        if media.plan.as_ref().is_none_or(|plan| plan.send_dtmf.is_none()) {
+            let why = "the other side takes no telephone-events".to_string();
+            return Err(CommandError::BadArgument { what: "digits", why });
+        }
+        let command = MediaCommand::SendDtmf { media: media.id, digits };
+        self.board.outbox.push_back(Output::Media(command));
+        Ok(())
+    }
+
+    /// Sets the application's name for a session.
+    pub fn set_tag(&mut self, session: SessionId, tag: UserTag) -> Result<(), CommandError> {
+        let session = self.board.registry.session_mut(session).ok_or(CommandError::NoSuchCall)?;
+        session.tag = tag;
+        Ok(())
+    }
+
+    /// Ends every call; new ones are refused with 503 from now on. Done when
+    /// [`is_idle`](Self::is_idle), or when the registry is empty for those who do not wait for late repeats.
+    pub fn shutdown(&mut self, now: Instant) {
+        self.advance(now);
+        self.shutting_down = true;
+        for session in self.board.registry.ids() {
+            self.feed(session, Input::Hangup, Cause::default());
+        }
+    }
+}
+
+fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandError {
+    CommandError::BadArgument { what, why: why.to_string() }
+}
+
+fn check_target(target: &str) -> Result<Bytes, CommandError> {
+    check_text(target).map_err(|error| bad("target", error))?;
+    match Uri::parse(target.as_bytes()) {
+        Ok(uri) if uri.is_sip() && uri.headers.is_none() => Ok(Bytes::copy_from_slice(target.as_bytes())),
+        Ok(uri) if uri.is_sip() => Err(bad("target", "headers in the URI (after '?') are not sent")),
+        Ok(_) | Err(UriError::Scheme) => Err(bad("target", "only sip: URIs can be called, such as sip:bob@192.0.2.7")),
+        Err(_) => Err(bad("target", "not a SIP URI; one looks like sip:bob@192.0.2.7:5060")),
+    }
+}
+
+/// Writes the application's headers as lines. What the stack writes itself may not come twice.
+fn check_headers(headers: &[(&str, &str)]) -> Result<Bytes, CommandError> {
+    let mut lines = Vec::new();
+    for &(name, value) in headers {
+        check_token(name).map_err(|error| bad("header name", error))?;
+        check_text(value).map_err(|error| bad("header value", error))?;
+        let own = matches!(
+            HeaderName::from_text(name.as_bytes()),
+            HeaderName::Via
+                | HeaderName::From
+                | HeaderName::To
+                | HeaderName::CallId
+                | HeaderName::CSeq
+                | HeaderName::MaxForwards
+                | HeaderName::Contact
+                | HeaderName::RecordRoute
+                | HeaderName::ContentType
+                | HeaderName::ContentLength
+                | HeaderName::Allow
+                | HeaderName::UserAgent
+                | HeaderName::Require
+        );
+        if own {
+            return Err(bad("header name", alloc::format!("{name} is written by the stack itself")));
+        }
+        for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            lines.extend_from_slice(part);
+        }
+    }
+    Ok(Bytes::from(lines))
+}

@@ -1,0 +1,91 @@
+//! Timers that are due.
+
+use super::UnifiedCoordinator;
+use crate::adapter::{Cause, Owner};
+use crate::api::EndReason;
+use crate::base::ids::SessionId;
+use crate::base::time::Instant;
+use crate::session::{Input, Role, SessionTimer, State};
+use crate::transaction::{TransactionId, TxEvent};
+
+/// Timers handled by one call. What is left stays due, so that packets are not kept waiting.
+const EXPIRIES_MAX: usize = 256;
+
+impl UnifiedCoordinator {
+    /// Lets every timer expire that is due at `now`, at most 256 of them: the rest stays due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        for _ in 0..EXPIRIES_MAX {
+            let due = |at: Option<Instant>| at.is_some_and(|at| at <= self.board.now);
+            if due(self.board.layer.poll_timeout()) {
+                let event = self.board.with_layer(|layer, now, send| layer.handle_timeout(now, send));
+                self.transaction_event(event);
+            } else if due(self.board.timers.next()) {
+                let now = self.board.now;
+                if let Some((session, timer)) = self.board.timers.pop_due(now) {
+                    self.session_timer(session, timer);
+                }
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn transaction_event(&mut self, event: Option<TxEvent>) {
+        match event {
+            Some(TxEvent::ClientTimeout(transaction)) => self.transaction_failed(transaction, 408, EndReason::Timeout),
+            Some(TxEvent::ClientUnreachable(transaction)) => {
+                self.transaction_failed(transaction, 503, EndReason::NetworkError);
+            }
+            Some(TxEvent::AckNeverCame(transaction) | TxEvent::Gone(transaction)) => self.transaction_gone(transaction),
+            Some(TxEvent::None) | None => {}
+        }
+    }
+
+    /// A client transaction ended without a final response (RFC 3261 section 8.1.3.1).
+    fn transaction_failed(&mut self, transaction: TransactionId, status: u16, reason: EndReason) {
+        match self.board.owners.remove(transaction) {
+            Some(Owner::Invite(id)) => {
+                let Some(session) = self.board.registry.session_mut(id) else { return };
+                session.invite = None;
+                session.end.get_or_insert(reason);
+                let cause = Cause { status: Some(status), ..Cause::default() };
+                self.feed(id, Input::InviteTimeout, cause);
+            }
+            Some(Owner::Bye(id)) => self.feed(id, Input::RxByeDone, Cause::default()),
+            _ => {}
+        }
+    }
+
+    fn transaction_gone(&mut self, transaction: TransactionId) {
+        match self.board.owners.remove(transaction) {
+            Some(Owner::Incoming { merged, session }) => {
+                self.board.merged.remove(merged);
+                if let Some(session) = session.and_then(|id| self.board.registry.session_mut(id)) {
+                    session.invite = session.invite.filter(|&invite| invite != transaction);
+                }
+            }
+            Some(Owner::Invite(id)) => {
+                let Some(session) = self.board.registry.session_mut(id) else { return };
+                session.invite = None;
+                self.feed(id, Input::InviteGone, Cause::default());
+            }
+            _ => {}
+        }
+    }
+
+    fn session_timer(&mut self, id: SessionId, timer: SessionTimer) {
+        let Some(session) = self.board.registry.session_mut(id) else { return };
+        if let Some(slot) = session.timers.get_mut(timer as usize) {
+            *slot = None;
+        }
+        let (input, status) = match timer {
+            SessionTimer::Patience if session.role == Role::Uac => (Input::RingTimeout, None),
+            SessionTimer::Patience => (Input::Deadline, Some(480)),
+            SessionTimer::AnswerRepeat => (Input::AnswerRepeat, None),
+            SessionTimer::GiveUp if session.state == State::Cancelling => (Input::CancelTimeout, None),
+            SessionTimer::GiveUp => (Input::AckTimeout, None),
+        };
+        self.feed(id, input, Cause { status, ..Cause::default() });
+    }
+}

@@ -1,0 +1,186 @@
+//! The session factory: what becomes of an INVITE that belongs to no session.
+
+use alloc::sync::Arc;
+use core::net::IpAddr;
+
+use super::UnifiedCoordinator;
+use super::ingress::{Refusal, Request};
+use crate::adapter::{Cause, MediaAdapter, Owner, local_media};
+use crate::api::{Counter, Event, Output};
+use crate::base::ids::{SessionId, UserTag};
+use crate::base::index::Digest;
+use crate::dialog::Dialog;
+use crate::sdp::{self, Answered};
+use crate::session::{Input, Role, Session, SessionTimer};
+use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
+use crate::wire::reason_phrase;
+
+/// What an INVITE was found to be worth before anybody was asked.
+struct Prepared {
+    /// Our answer to its offer; `None` if it brings no offer.
+    answered: Option<Answered>,
+    sdp_id: u64,
+    source: Digest,
+}
+
+impl UnifiedCoordinator {
+    /// A new call: merged copies and impossible ones are refused, the interceptor is asked, and only then is there
+    /// a session.
+    pub(super) fn receive_invite(&mut self, request: &Request<'_>) {
+        let merged = self.merged_digest(request);
+        if self.board.merged.get(merged).is_some() {
+            self.board.counters.add(Counter::Merged);
+            return self.board.respond_plain(request.transaction, 482, reason_phrase(482));
+        }
+        self.board.merged.insert(merged, request.transaction);
+        self.board.owners.insert(request.transaction, Owner::Incoming { merged, session: None });
+        let prepared = match self.prepare(request) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return self.refuse(request.transaction, refusal),
+        };
+        let details = Arc::new(InviteDetails::new(request.frame, request.path));
+        match self.interceptor.decide(&details) {
+            SignalingDecision::Reject(status) => {
+                let status = if (300..=699).contains(&status) { status } else { 500 };
+                self.board.respond_plain(request.transaction, status, reason_phrase(status));
+            }
+            SignalingDecision::Accept => {
+                self.admit(request, prepared, details, Input::Admitted, None);
+            }
+            SignalingDecision::Defer(deferral) => {
+                let input = if deferral.ring { Input::Admitted } else { Input::AdmittedSilently };
+                self.admit(request, prepared, details, input, deferral.deadline);
+            }
+            SignalingDecision::Custom(action) => {
+                let admitted = self.admit(request, prepared, details, Input::AdmittedSilently, None);
+                if let Some(session) = admitted {
+                    action(&mut Admitted { coordinator: self, session });
+                }
+            }
+        }
+    }
+
+    /// What an INVITE has in common with a copy of itself that took another way (RFC 3261 section 8.2.2.2).
+    fn merged_digest(&self, request: &Request<'_>) -> Digest {
+        let facts = request.facts;
+        let parts = [facts.from_tag.unwrap_or_default(), facts.call_id, &facts.cseq.to_be_bytes()];
+        self.board.digests.digest(&parts)
+    }
+
+    /// Looks whether we could take the call at all.
+    fn prepare(&mut self, request: &Request<'_>) -> Result<Prepared, Refusal<'static>> {
+        let board = &mut self.board;
+        Dialog::check_invite(request.frame, board.config.limits.routes_max)?;
+        let source = match request.path.remote.ip() {
+            IpAddr::V4(ip) => board.digests.digest(&[&ip.octets()]),
+            IpAddr::V6(ip) => board.digests.digest(&[&ip.octets()]),
+        };
+        let overload = |board: &mut crate::adapter::Switchboard| {
+            board.counters.add(Counter::Overload);
+            let mut refusal = Refusal::plain(503);
+            refusal.headers.push(("Retry-After", b"5".to_vec()));
+            refusal
+        };
+        if self.shutting_down || board.registry.is_full() || !board.quota.has_room(source) {
+            return Err(overload(board));
+        }
+        board.ask_for_ports();
+        let Some(&port) = board.ports.front() else { return Err(overload(board)) };
+        let sdp_id = board.rng.next_u64() >> 2;
+        let local = local_media(board, &request.path, port, sdp_id, sdp_id);
+        let answered = if request.frame.body().is_empty() {
+            None
+        } else {
+            let answered = sdp::answer(request.frame.body(), &local);
+            Some(answered.map_err(|error| self.unusable_offer(&error))?)
+        };
+        Ok(Prepared { answered, sdp_id, source })
+    }
+
+    /// Makes the session, maps it, tells the application, and hands it to the state machine: in this order.
+    fn admit(
+        &mut self,
+        request: &Request<'_>,
+        prepared: Prepared,
+        details: Arc<InviteDetails>,
+        input: Input,
+        deadline: Option<core::time::Duration>,
+    ) -> Option<SessionId> {
+        let Some(id) = self.create_callee(request, prepared, &details) else {
+            self.board.counters.add(Counter::Internal);
+            self.board.respond_plain(request.transaction, 500, reason_phrase(500));
+            return None;
+        };
+        self.board.counters.add(Counter::Sessions);
+        let patience = deadline.unwrap_or(self.board.config.answer_timeout);
+        self.board.arm(id, SessionTimer::Patience, patience);
+        let decide_by = self.board.now + patience;
+        self.board.outbox.push_back(Output::Event(Event::Incoming { session: id, details, decide_by }));
+        self.feed(id, input, Cause::default());
+        Some(id)
+    }
+
+    fn create_callee(
+        &mut self,
+        request: &Request<'_>,
+        prepared: Prepared,
+        details: &Arc<InviteDetails>,
+    ) -> Option<SessionId> {
+        let Prepared { answered, sdp_id, source } = prepared;
+        let board = &mut self.board;
+        let nonce = board.secret.next_u64();
+        let id = board.registry.create(nonce, |tag| Session::new(Role::Uas, tag, UserTag::default()))?;
+        let routes_max = board.config.limits.routes_max;
+        let tag = board.registry.session(id)?.local_tag;
+        let made = Dialog::from_invite(id, request.frame, request.facts, &tag, request.path, routes_max);
+        let dialog = made.and_then(|dialog| board.registry.add_dialog(dialog));
+        let leased = MediaAdapter { board, session: id }.lease(sdp_id);
+        if dialog.is_none() || !leased {
+            MediaAdapter { board, session: id }.close();
+            board.registry.remove(id);
+            return None;
+        }
+        if let Some(Owner::Incoming { session, .. }) = board.owners.get_mut(request.transaction) {
+            *session = Some(id);
+        }
+        let charged = board.quota.charge(source);
+        let session = board.registry.session_mut(id)?;
+        session.dialog = dialog;
+        session.invite = Some(request.transaction);
+        session.invite_cseq = request.facts.cseq;
+        session.late_offer = answered.is_none();
+        session.details = Some(details.clone());
+        session.source = charged.then_some(source);
+        if let (Some(media), Some(answered)) = (&mut session.media, answered) {
+            media.answer = Some(answered.sdp);
+            media.next_plan = Some(answered.plan);
+        }
+        Some(id)
+    }
+}
+
+/// A session that a custom decision has in hand.
+struct Admitted<'a> {
+    coordinator: &'a mut UnifiedCoordinator,
+    session: SessionId,
+}
+
+impl SessionCommands for Admitted<'_> {
+    fn session(&self) -> SessionId {
+        self.session
+    }
+    fn set_tag(&mut self, tag: UserTag) {
+        if let Some(session) = self.coordinator.board.registry.session_mut(self.session) {
+            session.tag = tag;
+        }
+    }
+    fn ring(&mut self) -> Result<(), CommandError> {
+        self.coordinator.step(self.session, Input::Ring, Cause::default())
+    }
+    fn answer(&mut self) -> Result<(), CommandError> {
+        self.coordinator.step(self.session, Input::Answer, Cause::default())
+    }
+    fn reject(&mut self, status: u16) -> Result<(), CommandError> {
+        self.coordinator.reject_now(self.session, status)
+    }
+}

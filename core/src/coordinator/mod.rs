@@ -1,0 +1,163 @@
+//! The coordinator: the machine that owns every call.
+//!
+//! It is the one place where a datagram, a command or a timer becomes a question to the state machine. An INVITE
+//! for no session meets the [`SignalingInterceptor`](crate::signaling::SignalingInterceptor) first; the session
+//! that the factory makes of an admitted one is what the state machine then runs on.
+
+mod commands;
+mod expiry;
+mod factory;
+mod ingress;
+mod names;
+mod responses;
+mod transitions;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+
+use crate::adapter::Switchboard;
+pub use crate::api::*;
+use crate::base::ids::{DialogId, SessionId};
+use crate::base::time::Instant;
+use crate::media::{MediaEvent, MediaPort};
+use crate::registry::SessionRegistry;
+use crate::session::{State, StateMachine, StateTable, TableError};
+pub use crate::signaling::{CommandError, SessionCommands};
+use crate::signaling::{DefaultSignalingHandler, SignalingHandler, SignalingInterceptor};
+use crate::transaction::TransactionLayer;
+use crate::wire::path::Path;
+
+/// All calls of one endpoint, as a state machine without I/O.
+///
+/// Inputs (`handle_…`) never fail: what a peer sends wrong is answered or counted. Commands fail at once or are
+/// carried out. Whatever comes of either waits in one queue, in causal order:
+///
+/// ```text
+/// loop {
+///     while let Some(output) = coordinator.poll_output() { /* send, tell media, tell the application */ }
+///     /* read some datagrams: coordinator.handle_datagram(now, path, bytes), draining after each */
+///     /* if the clock has passed coordinator.poll_timeout(): coordinator.handle_timeout(now) */
+///     /* sleep until a datagram, a command or poll_timeout() */
+/// }
+/// ```
+pub struct UnifiedCoordinator {
+    board: Switchboard,
+    machine: StateMachine,
+    interceptor: SignalingInterceptor,
+    shutting_down: bool,
+}
+
+impl UnifiedCoordinator {
+    /// A coordinator that admits every call. `seed` fixes every tag, branch and Call-ID it will ever make.
+    pub fn new(config: CoordinatorConfig, seed: [u8; 32], now: Instant) -> Self {
+        Self::with_handler(config, Box::new(DefaultSignalingHandler), seed, now)
+    }
+
+    /// A coordinator that asks `handler` about each call.
+    pub fn with_handler(
+        config: CoordinatorConfig,
+        handler: Box<dyn SignalingHandler>,
+        seed: [u8; 32],
+        now: Instant,
+    ) -> Self {
+        Self {
+            board: Switchboard::new(config, seed, now),
+            machine: StateMachine::default(),
+            interceptor: SignalingInterceptor::new(handler),
+            shutting_down: false,
+        }
+    }
+
+    /// Puts a screen before the handler: it may refuse, defer or take over a call that the handler then never sees.
+    pub fn push_screen(&mut self, screen: Box<dyn SignalingHandler>) {
+        self.interceptor.push_screen(screen);
+    }
+
+    /// Runs all sessions by `table` from now on. Refused, and nothing changed, if the table has a mistake.
+    pub fn set_table(&mut self, table: &StateTable) -> Result<(), TableError> {
+        self.machine = StateMachine::new(table)?;
+        Ok(())
+    }
+
+    /// The next thing to do, in causal order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.board.outbox.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due; at once while output waits.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if !self.board.outbox.is_empty() {
+            return Some(self.board.now);
+        }
+        match (self.board.layer.poll_timeout(), self.board.timers.next()) {
+            (Some(left), Some(right)) => Some(left.min(right)),
+            (left, right) => left.or(right),
+        }
+    }
+
+    /// Takes a bound pair of media ports, to be used until [`MediaCommand::Close`](crate::media::MediaCommand::Close).
+    pub fn add_media_port(&mut self, port: MediaPort) {
+        self.board.ports_asked = self.board.ports_asked.saturating_sub(1);
+        self.board.ports.push_back(port);
+    }
+
+    /// Takes note that the runtime could not bind as many ports as it was asked for: it will be asked again when
+    /// the next call needs one.
+    pub fn media_ports_exhausted(&mut self) {
+        self.board.ports_asked = 0;
+    }
+
+    /// News from the media side. Nothing of it concerns signalling so far.
+    pub fn handle_media(&mut self, now: Instant, event: MediaEvent) {
+        self.advance(now);
+        tracing::trace!(?event, "media event");
+    }
+
+    /// The network refused what was sent along `path`, or reported the remote as unreachable.
+    pub fn handle_send_failed(&mut self, now: Instant, path: Path) {
+        self.advance(now);
+        let now = self.board.now;
+        self.board.layer.transport_failed(now, &path);
+    }
+
+    /// Who is who: sessions, dialogs and media streams.
+    pub fn registry(&self) -> &SessionRegistry {
+        &self.board.registry
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> &Counters {
+        &self.board.counters
+    }
+
+    /// The transaction layer, to look at.
+    pub fn transactions(&self) -> &TransactionLayer {
+        &self.board.layer
+    }
+
+    /// Where a session stands; `None` when it is gone.
+    pub fn session_state(&self, session: SessionId) -> Option<State> {
+        self.board.registry.session(session).map(|session| session.state)
+    }
+
+    /// The session that a dialog belongs to.
+    pub fn session_of_dialog(&self, dialog: DialogId) -> Option<SessionId> {
+        self.board.registry.session_of_dialog(dialog)
+    }
+
+    /// Whether there is nothing left to do: no session, no transaction, no output.
+    pub fn is_idle(&self) -> bool {
+        self.board.registry.is_empty() && self.board.layer.is_empty() && self.board.outbox.is_empty()
+    }
+
+    /// Sets the clock. Time does not go backwards here: a step back is counted and ignored.
+    fn advance(&mut self, now: Instant) {
+        if now < self.board.now {
+            self.board.counters.add(Counter::ClockBack);
+        } else {
+            self.board.now = now;
+        }
+    }
+}

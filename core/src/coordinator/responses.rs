@@ -1,0 +1,119 @@
+//! Responses to our requests.
+
+use super::UnifiedCoordinator;
+use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
+use crate::api::Counter;
+use crate::base::ids::SessionId;
+use crate::session::Input;
+use crate::transaction::{ClientEvent, ClientEventKind};
+use crate::wire::frame::{Facts, Frame, StartLine};
+use crate::wire::path::Path;
+
+impl UnifiedCoordinator {
+    pub(super) fn receive_response(&mut self, path: Path, frame: &Frame<'_>) {
+        let facts = match (frame.fault(), frame.facts()) {
+            (None, Ok(facts)) => facts,
+            _ => return self.board.counters.add(Counter::BadResponse),
+        };
+        let event =
+            self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
+        let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
+        match self.board.owners.get(event.tx).copied() {
+            Some(Owner::Invite(session)) => self.receive_invite_response(session, event, frame, &facts),
+            Some(Owner::Bye(session)) if event.kind != ClientEventKind::Provisional => {
+                self.feed(session, Input::RxByeDone, Cause::default());
+            }
+            _ => {}
+        }
+    }
+
+    fn receive_invite_response(
+        &mut self,
+        session: SessionId,
+        event: ClientEvent,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) {
+        let phrase = match frame.start() {
+            StartLine::Response { reason, .. } => alloc::string::String::from_utf8_lossy(reason),
+            StartLine::Request { .. } => return,
+        };
+        let mut cause = Cause {
+            message: Some((frame, facts)),
+            status: Some(event.status),
+            phrase: &phrase,
+            ..Cause::default()
+        };
+        let input = match event.kind {
+            ClientEventKind::Provisional if event.status == 100 => Input::RxTrying,
+            ClientEventKind::Provisional => self.read_provisional(session, frame, facts, &mut cause),
+            ClientEventKind::Success => match self.read_success(session, frame, facts, &mut cause) {
+                Some(input) => input,
+                None => return self.board.counters.add(Counter::Ignored),
+            },
+            ClientEventKind::Failure => Input::RxFailure,
+        };
+        self.feed(session, input, cause);
+    }
+
+    /// 101 to 199: it may begin an early dialog (RFC 3261 section 12.1) and may bring an early answer.
+    fn read_provisional(
+        &mut self,
+        session: SessionId,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+        cause: &mut Cause<'_>,
+    ) -> Input {
+        if facts.to_tag.is_some() {
+            cause.dialog = DialogAdapter { board: &mut self.board, session }.dialog_for(frame, facts);
+        }
+        if frame.body().is_empty() {
+            return Input::RxRinging;
+        }
+        match (MediaAdapter { board: &mut self.board, session }).read_answer(frame.body()) {
+            Some(Ok(plan)) => {
+                cause.plan = Some(plan);
+                Input::RxEarlyMedia
+            }
+            // An early description that cannot be used is no reason to give the call up: the answer decides.
+            _ => Input::RxRinging,
+        }
+    }
+
+    /// 2xx: the first makes the call, a repeat wants its ACK again, and one from another fork is refused
+    /// (section 13.2.2.4).
+    fn read_success(
+        &mut self,
+        id: SessionId,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+        cause: &mut Cause<'_>,
+    ) -> Option<Input> {
+        let dialog = DialogAdapter { board: &mut self.board, session: id }.dialog_for(frame, facts)?;
+        cause.dialog = Some(dialog);
+        let routes_max = self.board.config.limits.routes_max;
+        let session = self.board.registry.session_mut(id)?;
+        if let Some(kept) = session.dialog {
+            return Some(if kept == dialog { Input::RxAnswerAgain } else { Input::RxOtherAnswer });
+        }
+        session.dialog = Some(dialog);
+        let early = session.dialogs.iter().copied().filter(|&other| other != dialog);
+        let early: smallvec::SmallVec<[_; 4]> = early.collect();
+        let heard_early = session.plan().is_some_and(|plan| plan.remote_rtp.is_some());
+        for other in early {
+            self.board.registry.remove_dialog(other);
+        }
+        self.board.registry.dialog_mut(dialog)?.confirm(frame, routes_max);
+        if frame.body().is_empty() && heard_early {
+            // The answer came in a provisional response already, and the 2xx does not repeat it.
+            return Some(Input::RxAnswer);
+        }
+        match (MediaAdapter { board: &mut self.board, session: id }).read_answer(frame.body()) {
+            Some(Ok(plan)) => {
+                cause.plan = Some(plan);
+                Some(Input::RxAnswer)
+            }
+            _ => Some(Input::RxBadAnswer),
+        }
+    }
+}

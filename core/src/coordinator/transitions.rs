@@ -1,0 +1,221 @@
+//! One step of the state machine, and its actions through the adapters.
+
+use super::UnifiedCoordinator;
+use crate::adapter::{Cause, DialogAdapter, MediaAdapter};
+use crate::api::{Counter, EndReason, Event, Output};
+use crate::base::ids::SessionId;
+use crate::session::{Action, Cell, Fallback, Input, Role, SessionTimer, State};
+use crate::signaling::CommandError;
+use crate::wire::reason_phrase;
+
+impl UnifiedCoordinator {
+    /// Brings `input` to an existing session, then whatever followed from it.
+    pub(super) fn step(&mut self, session: SessionId, input: Input, mut cause: Cause<'_>) -> Result<(), CommandError> {
+        let outcome = self.transition(session, input, &mut cause);
+        while let Some((session, input)) = self.board.follow_ups.pop_front() {
+            let mut cause = Cause::default();
+            if self.transition(session, input, &mut cause).is_err() {
+                self.board.counters.add(Counter::Ignored);
+            }
+        }
+        outcome
+    }
+
+    /// The same for an input that comes from the network or a timer: no caller waits for the outcome.
+    pub(super) fn feed(&mut self, session: SessionId, input: Input, cause: Cause<'_>) {
+        if self.step(session, input, cause).is_err() {
+            self.board.counters.add(Counter::Ignored);
+        }
+    }
+
+    fn transition(&mut self, id: SessionId, input: Input, cause: &mut Cause<'_>) -> Result<(), CommandError> {
+        let Some(session) = self.board.registry.session_mut(id) else { return Err(CommandError::NoSuchCall) };
+        let state = session.state;
+        match self.machine.cell(state, input) {
+            Cell::Row { actions, next } => {
+                session.state = next;
+                if let Some(reason) = end_reason(state, input) {
+                    session.end.get_or_insert(reason);
+                }
+                tracing::debug!(session = %id, ?state, ?input, ?next, "transition");
+                for &action in actions {
+                    self.act(id, action, cause);
+                }
+                Ok(())
+            }
+            Cell::Fallback(fallback) => self.fall_back(id, state, input, fallback, cause),
+        }
+    }
+
+    fn fall_back(
+        &mut self,
+        id: SessionId,
+        state: State,
+        input: Input,
+        fallback: Fallback,
+        cause: &Cause<'_>,
+    ) -> Result<(), CommandError> {
+        let mut dialog = DialogAdapter { board: &mut self.board, session: id };
+        match fallback {
+            Fallback::Refuse => {
+                return Err(CommandError::WrongState { command: command_name(input), state: state.as_str() });
+            }
+            Fallback::Ignore => self.board.counters.add(Counter::Ignored),
+            Fallback::Gone => dialog.reply_gone(cause),
+            Fallback::NotNow => dialog.refuse_for_now(cause),
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, id: SessionId, action: Action, cause: &mut Cause<'_>) {
+        let board = &mut self.board;
+        let config_timing = board.config.timing;
+        let give_up = config_timing.t1.saturating_mul(64);
+        let mut dialog = DialogAdapter { board, session: id };
+        match action {
+            Action::Resolve => dialog.resolve(),
+            Action::SendInvite => dialog.send_invite(),
+            Action::SendAck => dialog.send_ack(cause.dialog),
+            Action::ResendAck => dialog.resend_ack(cause.dialog),
+            Action::RefuseFork => dialog.refuse_fork(cause.dialog),
+            Action::SendCancel => dialog.send_cancel(),
+            Action::SendBye => dialog.send_bye(cause.dialog),
+            Action::AbandonInvite => dialog.abandon_invite(),
+            Action::SendRinging => dialog.send_ringing(),
+            Action::SendAnswer => dialog.send_answer(),
+            Action::SendReanswer => dialog.send_reanswer(cause),
+            Action::RepeatAnswer => dialog.repeat_answer(),
+            Action::SendReject => dialog.send_reject(cause.status.unwrap_or(480), cause.phrase),
+            Action::SendTerminated => dialog.send_reject(487, ""),
+            Action::ConfirmBye => dialog.confirm_bye(cause),
+            Action::RefuseReinvite => dialog.refuse_for_now(cause),
+            Action::ReplyGone => dialog.reply_gone(cause),
+            Action::ApplyPlan => {
+                if let (Some(plan), Some(session)) = (cause.plan.take(), board.registry.session_mut(id)) {
+                    if let Some(media) = &mut session.media {
+                        media.next_plan = Some(plan);
+                    }
+                }
+                MediaAdapter { board, session: id }.apply_plan();
+            }
+            Action::CloseMedia => MediaAdapter { board, session: id }.close(),
+            Action::ArmRingTimeout => {
+                let out = board.registry.session(id).and_then(|session| session.outgoing.as_ref());
+                let after = out.map_or(board.config.ring_timeout, |out| out.ring_timeout);
+                board.arm(id, SessionTimer::Patience, after);
+            }
+            // The factory armed it: the handler's decision may bring its own deadline.
+            Action::ArmDeadline => {}
+            Action::ArmAnswerTimers => {
+                if let Some(session) = board.registry.session_mut(id) {
+                    session.repeats = 0;
+                }
+                board.arm(id, SessionTimer::AnswerRepeat, config_timing.t1);
+                board.arm(id, SessionTimer::GiveUp, give_up);
+            }
+            Action::ArmCancelTimeout => board.arm(id, SessionTimer::GiveUp, give_up),
+            Action::DisarmAll => {
+                for timer in [SessionTimer::Patience, SessionTimer::AnswerRepeat, SessionTimer::GiveUp] {
+                    board.disarm(id, timer);
+                }
+            }
+            Action::TellProgress
+            | Action::TellAnswered
+            | Action::TellConfirmed
+            | Action::TellMediaChanged
+            | Action::TellEnded
+            | Action::App(_) => self.tell(id, action, cause),
+            Action::Release => self.release(id),
+        }
+    }
+
+    fn tell(&mut self, id: SessionId, action: Action, cause: &Cause<'_>) {
+        let Some(session) = self.board.registry.session_mut(id) else { return };
+        let tag = session.tag;
+        let phrase = || match (cause.phrase, cause.status) {
+            ("", Some(status)) => reason_phrase(status),
+            (phrase, _) => phrase,
+        };
+        let plan = session.media.as_ref().and_then(|media| media.plan.clone());
+        let event = match action {
+            Action::TellProgress => {
+                let early_media = session.state == State::EarlyMedia;
+                let status = cause.status.unwrap_or(180);
+                Event::Progress { session: id, tag, status, phrase: phrase().into(), early_media }
+            }
+            Action::TellAnswered => {
+                let Some(media) = &session.media else { return };
+                // A caller's plan is final here; a callee's late offer still waits for its answer.
+                let plan = if session.late_offer { None } else { plan };
+                Event::Answered { session: id, tag, media: media.id, plan }
+            }
+            Action::TellConfirmed => {
+                session.late_offer = false;
+                Event::Confirmed { session: id, tag }
+            }
+            Action::TellMediaChanged => match plan {
+                Some(plan) => Event::MediaChanged { session: id, tag, plan },
+                None => return,
+            },
+            Action::TellEnded if session.end_told => return,
+            Action::TellEnded => {
+                session.end_told = true;
+                let reason = session.end.or(cause.end).unwrap_or(EndReason::Internal);
+                Event::Ended { session: id, tag, reason, status: cause.status, phrase: phrase().into() }
+            }
+            Action::App(number) => Event::App { session: id, tag, id: number },
+            _ => return,
+        };
+        self.board.outbox.push_back(Output::Event(event));
+    }
+
+    /// Forgets the session, unless the far end may still repeat a 2xx: then only what answers it is kept, until
+    /// the INVITE transaction goes (RFC 6026 section 8.4).
+    fn release(&mut self, id: SessionId) {
+        MediaAdapter { board: &mut self.board, session: id }.close();
+        let Some(session) = self.board.registry.session_mut(id) else { return };
+        if let Some(source) = session.source.take() {
+            self.board.quota.release(source);
+        }
+        let Some(session) = self.board.registry.session_mut(id) else { return };
+        let answered = session.dialog.is_some();
+        if session.role == Role::Uac && answered && session.invite.is_some() {
+            session.outgoing = None;
+            return;
+        }
+        for timer in [SessionTimer::Patience, SessionTimer::AnswerRepeat, SessionTimer::GiveUp] {
+            self.board.disarm(id, timer);
+        }
+        self.board.registry.remove(id);
+    }
+}
+
+/// Why a session ends that `input` ends; the first reason given stays.
+fn end_reason(state: State, input: Input) -> Option<EndReason> {
+    Some(match input {
+        Input::Hangup => EndReason::LocalHangup,
+        Input::Reject => EndReason::Declined,
+        Input::RingTimeout => EndReason::NoAnswer,
+        Input::Deadline => EndReason::Undecided,
+        Input::NamesFailed => EndReason::NameFailure,
+        Input::RxFailure => EndReason::Rejected,
+        Input::RxBadAnswer | Input::RxBadAck => EndReason::NoCommonMedia,
+        Input::RxCancel if matches!(state, State::Incoming | State::Ringing) => EndReason::Cancelled,
+        Input::RxBye if matches!(state, State::Incoming | State::Ringing) => EndReason::Cancelled,
+        Input::RxBye => EndReason::RemoteHangup,
+        Input::InviteTimeout => EndReason::Timeout,
+        Input::AckTimeout => EndReason::AckTimeout,
+        _ => return None,
+    })
+}
+
+fn command_name(input: Input) -> &'static str {
+    match input {
+        Input::MakeCall => "place",
+        Input::Ring => "ring",
+        Input::Answer => "answer",
+        Input::Reject => "reject",
+        Input::Hangup => "hang up",
+        other => other.as_str(),
+    }
+}

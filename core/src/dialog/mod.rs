@@ -1,0 +1,227 @@
+//! Dialogs (RFC 3261 section 12): what both sides must remember to talk within a call.
+
+mod routes;
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::base::ids::SessionId;
+use crate::wire::build::Writer;
+use crate::wire::frame::{Facts, Fault, Frame};
+use crate::wire::header::{HeaderName, NameAddr};
+use crate::wire::path::{Path, Transmit};
+use crate::wire::uri::Uri;
+use routes::Routes;
+
+/// One dialog.
+pub struct Dialog {
+    pub(crate) session: SessionId,
+    call_id: Bytes,
+    /// Our From value in requests that we send, with our tag.
+    local: Bytes,
+    /// Our To value in requests that we send, with the peer's tag.
+    remote: Bytes,
+    /// The peer's tag alone; empty for an RFC 2543 peer.
+    remote_tag: Bytes,
+    /// Our number for the next request is one more.
+    local_seq: u32,
+    /// The highest number the peer has used.
+    remote_seq: Option<u32>,
+    /// Where the peer wants requests: its Contact.
+    target: Bytes,
+    routes: Routes,
+    /// From our address to the next hop, as far as it is known; the remote half is a guess until `hop_known`.
+    pub(crate) path: Path,
+    pub(crate) hop_known: bool,
+    /// Whether a 2xx has made it last.
+    pub(crate) confirmed: bool,
+    /// The ACK to the 2xx, to be sent again when the 2xx comes again.
+    pub(crate) ack: Option<Transmit>,
+}
+
+/// The number that a request of the peer carries, compared with those before it (section 12.2.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sequence {
+    /// As it should be.
+    InOrder,
+    /// Not higher than one before: 500.
+    OutOfOrder,
+}
+
+impl Dialog {
+    /// Whether a dialog can come of this INVITE (sections 8.1.1.8 and 12.1.1).
+    pub(crate) fn check_invite(frame: &Frame<'_>, routes_max: usize) -> Result<(), Fault> {
+        contact_uri(frame).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
+        match frame.values(HeaderName::RecordRoute).nth(routes_max) {
+            None => Ok(()),
+            Some(_) => Err(Fault { status: 400, reason: "Too Many Record-Routes" }),
+        }
+    }
+
+    /// The callee's dialog, from the INVITE (section 12.1.1).
+    pub(crate) fn from_invite(
+        session: SessionId,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+        local_tag: &[u8],
+        path: Path,
+        routes_max: usize,
+    ) -> Option<Self> {
+        let target = contact_uri(frame)?;
+        let routes = Routes::from_record_route(frame, false, routes_max)?;
+        let local = with_tag(frame.first(HeaderName::To).unwrap_or_default(), Some(local_tag));
+        Some(Self {
+            session,
+            call_id: Bytes::copy_from_slice(facts.call_id),
+            local,
+            remote: with_tag(frame.first(HeaderName::From).unwrap_or_default(), None),
+            remote_tag: Bytes::copy_from_slice(facts.from_tag.unwrap_or_default()),
+            local_seq: 0,
+            remote_seq: Some(facts.cseq),
+            target: Bytes::copy_from_slice(target),
+            routes,
+            path,
+            hop_known: false,
+            confirmed: false,
+            ack: None,
+        })
+    }
+
+    /// The caller's dialog, from a response that carries a To tag (section 12.1.2).
+    pub(crate) fn from_response(
+        session: SessionId,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+        path: Path,
+        fallback_target: &Bytes,
+        routes_max: usize,
+    ) -> Option<Self> {
+        // A 2xx must bring a Contact. One that does not still has to be acknowledged: the target of the
+        // INVITE is the best guess there is.
+        let target = contact_uri(frame).map_or_else(|| fallback_target.clone(), Bytes::copy_from_slice);
+        Some(Self {
+            session,
+            call_id: Bytes::copy_from_slice(facts.call_id),
+            local: with_tag(frame.first(HeaderName::From).unwrap_or_default(), None),
+            remote: with_tag(frame.first(HeaderName::To).unwrap_or_default(), None),
+            remote_tag: Bytes::copy_from_slice(facts.to_tag.unwrap_or_default()),
+            local_seq: facts.cseq,
+            remote_seq: None,
+            target,
+            routes: Routes::from_record_route(frame, true, routes_max)?,
+            path,
+            hop_known: false,
+            confirmed: false,
+            ack: None,
+        })
+    }
+
+    /// Whether a message with these ids belongs here (section 12).
+    pub(crate) fn matches(&self, call_id: &[u8], remote_tag: Option<&[u8]>) -> bool {
+        self.call_id == call_id && self.remote_tag == remote_tag.unwrap_or_default()
+    }
+
+    /// Compares and remembers the number of a request of the peer. ACK and CANCEL never come here.
+    pub(crate) fn receive_sequence(&mut self, cseq: u32) -> Sequence {
+        if self.remote_seq.is_some_and(|last| cseq <= last) {
+            return Sequence::OutOfOrder;
+        }
+        self.remote_seq = Some(cseq);
+        Sequence::InOrder
+    }
+
+    /// Target refresh (section 12.2.2): the peer has moved.
+    pub(crate) fn refresh_target(&mut self, frame: &Frame<'_>) {
+        if let Some(target) = contact_uri(frame) {
+            if self.target != target {
+                self.target = Bytes::copy_from_slice(target);
+                self.hop_known = false;
+            }
+        }
+    }
+
+    /// The route set of an early dialog is made anew from the 2xx (section 13.2.2.4).
+    pub(crate) fn confirm(&mut self, frame: &Frame<'_>, routes_max: usize) {
+        self.confirmed = true;
+        self.refresh_target(frame);
+        if let Some(routes) = Routes::from_record_route(frame, true, routes_max) {
+            self.routes = routes;
+            self.hop_known = false;
+        }
+    }
+
+    /// The URI of the next hop: the first route, else the target.
+    pub(crate) fn next_hop(&self) -> &[u8] {
+        self.routes.routing(&self.target).next_hop
+    }
+
+    /// The peer's URI, as it calls itself.
+    pub fn remote_uri(&self) -> &[u8] {
+        NameAddr::parse(&self.remote).map_or(&[], |addr| addr.uri)
+    }
+
+    /// The Call-ID.
+    pub fn call_id(&self) -> &[u8] {
+        &self.call_id
+    }
+
+    /// The number for our next request.
+    pub(crate) fn next_sequence(&mut self) -> u32 {
+        self.local_seq = self.local_seq.saturating_add(1);
+        self.local_seq
+    }
+
+    /// Begins a request within the dialog (section 12.2.1.1); the caller adds what is special to the method.
+    pub(crate) fn request(&self, method: &str, cseq: u32, branch: &[u8]) -> Writer {
+        let routing = self.routes.routing(&self.target);
+        let mut writer = Writer::request(method, routing.request_uri);
+        write_via(&mut writer, &self.path, branch);
+        for route in &routing.routes {
+            writer.header("Route", route);
+        }
+        if let Some(target) = routing.target_last {
+            writer.header_parts("Route", &[b"<", target, b">"]);
+        }
+        writer.header("Max-Forwards", b"70");
+        writer.header("From", &self.local);
+        writer.header("To", &self.remote);
+        writer.header("Call-ID", &self.call_id);
+        write_cseq(&mut writer, cseq, method);
+        writer
+    }
+}
+
+/// Writes the topmost Via with `rport` (RFC 3581), so that the answer finds its way through a NAT.
+pub(crate) fn write_via(writer: &mut Writer, path: &Path, branch: &[u8]) {
+    let local = alloc::format!("{}", path.local);
+    let transport = path.transport.as_str().as_bytes();
+    writer.header_parts("Via", &[b"SIP/2.0/", transport, b" ", local.as_bytes(), b";branch=", branch, b";rport"]);
+}
+
+/// Writes CSeq.
+pub(crate) fn write_cseq(writer: &mut Writer, cseq: u32, method: &str) {
+    let number = alloc::format!("{cseq}");
+    writer.header_parts("CSeq", &[number.as_bytes(), b" ", method.as_bytes()]);
+}
+
+/// The URI of the first Contact, if it is one that requests can be sent to.
+fn contact_uri<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
+    let value = frame.values(HeaderName::Contact).next()?;
+    let uri = NameAddr::parse(value)?.uri;
+    Uri::parse(uri).ok().map(|_| uri)
+}
+
+/// A From or To value on one line, with `tag` added if it is given and the value has none.
+fn with_tag(value: &[u8], tag: Option<&[u8]>) -> Bytes {
+    let mut text = Vec::with_capacity(value.len() + 32);
+    // A folded line goes on after CR LF and white space: one space stands for it (section 7.3.1).
+    text.extend(value.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
+    if let Some(tag) = tag {
+        if NameAddr::parse(&text).is_some_and(|addr| addr.tag().is_none()) {
+            text.extend_from_slice(b";tag=");
+            text.extend_from_slice(tag);
+        }
+    }
+    Bytes::from(text)
+}

@@ -1,0 +1,184 @@
+//! The registry: every session, its dialogs and its media stream, each findable by any of its names.
+
+mod quota;
+
+use alloc::vec::Vec;
+
+use crate::base::ids::{DialogId, SessionId};
+use crate::base::slab::{Key, RawKey, Slab, key};
+use crate::wire::token::{TOKEN_LEN, Token};
+use crate::dialog::Dialog;
+use crate::media::MediaSessionId;
+use crate::session::Session;
+
+pub(crate) use quota::Quota;
+
+key! {
+    /// Slot of a media stream.
+    MediaKey, "stream"
+}
+
+/// Maps SessionId ↔ DialogId ↔ MediaSessionId, and owns what the first two name.
+///
+/// An entry lives exactly as long as its session: [`remove`](Self::remove) takes all names away at once.
+pub struct SessionRegistry {
+    sessions: Slab<SessionId, Session>,
+    dialogs: Slab<DialogId, Dialog>,
+    media: Slab<MediaKey, SessionId>,
+}
+
+impl SessionRegistry {
+    pub(crate) fn new(sessions_max: usize, dialogs_max: usize) -> Self {
+        Self { sessions: Slab::new(sessions_max), dialogs: Slab::new(dialogs_max), media: Slab::new(sessions_max) }
+    }
+
+    /// Number of sessions.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there is no session, no dialog and no media stream.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.dialogs.is_empty() && self.media.is_empty()
+    }
+
+    /// Number of dialogs.
+    pub fn dialogs_len(&self) -> usize {
+        self.dialogs.len()
+    }
+
+    /// Number of media streams.
+    pub fn media_len(&self) -> usize {
+        self.media.len()
+    }
+
+    /// The session.
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(id)
+    }
+
+    /// The dialog.
+    pub fn dialog(&self, id: DialogId) -> Option<&Dialog> {
+        self.dialogs.get(id)
+    }
+
+    /// The dialogs of a session: one, or none yet, or several while forks ring.
+    pub fn dialogs_of(&self, id: SessionId) -> &[DialogId] {
+        self.sessions.get(id).map_or(&[], |session| &session.dialogs)
+    }
+
+    /// The session that a dialog belongs to.
+    pub fn session_of_dialog(&self, id: DialogId) -> Option<SessionId> {
+        self.dialogs.get(id).map(|dialog| dialog.session)
+    }
+
+    /// The media stream of a session.
+    pub fn media_of(&self, id: SessionId) -> Option<MediaSessionId> {
+        self.sessions.get(id)?.media.as_ref().map(|media| media.id)
+    }
+
+    /// The session that a media stream belongs to.
+    pub fn session_of_media(&self, id: MediaSessionId) -> Option<SessionId> {
+        let session = *self.media.get(self.media_key(id)?)?;
+        (self.media_of(session) == Some(id)).then_some(session)
+    }
+
+    /// All sessions. Linear: for diagnostics and shutdown.
+    pub fn ids(&self) -> Vec<SessionId> {
+        self.sessions.iter().map(|(id, _)| id).collect()
+    }
+
+    /// Finds the session whose tag we minted.
+    pub(crate) fn find_tag(&self, tag: &[u8]) -> Option<SessionId> {
+        let id = SessionId::from_raw(Token::decode(tag)?.key);
+        (self.sessions.get(id)?.local_tag.as_slice() == tag).then_some(id)
+    }
+
+    /// Finds the dialog of a request of the peer (RFC 3261 section 12.2.2): our tag names the session, the peer's
+    /// tag and the Call-ID must agree.
+    pub(crate) fn find_dialog(&self, local_tag: &[u8], remote_tag: Option<&[u8]>, call_id: &[u8]) -> Option<DialogId> {
+        let session = self.find_tag(local_tag)?;
+        self.dialog_of(session, remote_tag, call_id)
+    }
+
+    /// The dialog of `session` with this peer.
+    pub(crate) fn dialog_of(&self, session: SessionId, remote_tag: Option<&[u8]>, call_id: &[u8]) -> Option<DialogId> {
+        let matches = |&id: &DialogId| self.dialogs.get(id).is_some_and(|dialog| dialog.matches(call_id, remote_tag));
+        self.dialogs_of(session).iter().copied().find(matches)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.sessions.is_full()
+    }
+
+    pub(crate) fn session_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(id)
+    }
+
+    pub(crate) fn dialog_mut(&mut self, id: DialogId) -> Option<&mut Dialog> {
+        self.dialogs.get_mut(id)
+    }
+
+    /// Creates a session from its key; `nonce` makes its tag unguessable.
+    pub(crate) fn create(
+        &mut self,
+        nonce: u64,
+        make: impl FnOnce([u8; TOKEN_LEN]) -> Session,
+    ) -> Option<SessionId> {
+        self.sessions.insert_with(|id: SessionId| make(Token { key: id.raw(), nonce }.encode()))
+    }
+
+    /// Adds a dialog to its session.
+    pub(crate) fn add_dialog(&mut self, dialog: Dialog) -> Option<DialogId> {
+        let session = self.sessions.get_mut(dialog.session)?;
+        let id = self.dialogs.insert(dialog)?;
+        session.dialogs.push(id);
+        Some(id)
+    }
+
+    /// Takes a dialog away from its session.
+    pub(crate) fn remove_dialog(&mut self, id: DialogId) {
+        if let Some(dialog) = self.dialogs.remove(id) {
+            if let Some(session) = self.sessions.get_mut(dialog.session) {
+                session.dialogs.retain(|other| *other != id);
+            }
+        }
+    }
+
+    /// Mints the name of a media stream for `session`.
+    pub(crate) fn mint_media(&mut self, session: SessionId) -> Option<MediaSessionId> {
+        let key = self.media.insert(session)?;
+        Some(media_id(key))
+    }
+
+    /// Forgets a media stream. Its session must not name it any more.
+    pub(crate) fn remove_media(&mut self, id: MediaSessionId) {
+        if let Some(key) = self.media_key(id) {
+            self.media.remove(key);
+        }
+    }
+
+    /// Takes a session and all its names away.
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
+        let session = self.sessions.remove(id)?;
+        for &dialog in &session.dialogs {
+            self.dialogs.remove(dialog);
+        }
+        if let Some(media) = &session.media {
+            self.remove_media(media.id);
+        }
+        Some(session)
+    }
+
+    /// The live key of the slot that `id` names. The id keeps 16 bits of the generation, enough to tell a stale
+    /// name from a live one.
+    fn media_key(&self, id: MediaSessionId) -> Option<MediaKey> {
+        let key = self.media.key_at(id.slot())?;
+        (media_id(key) == id).then_some(key)
+    }
+}
+
+fn media_id(key: MediaKey) -> MediaSessionId {
+    let raw: RawKey = key.raw();
+    MediaSessionId::new(0, raw.generation() as u16, raw.slot())
+}

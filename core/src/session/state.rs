@@ -1,0 +1,146 @@
+//! The states a session can be in and all that can happen to it.
+
+/// Declares a fieldless enum that knows its members and their names.
+macro_rules! named {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $member:ident = $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum $name { $($(#[$doc])* $member,)+ }
+
+        impl $name {
+            /// All of them, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$member,)+];
+
+            /// In words.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$member => $text,)+ }
+            }
+
+            /// Place in [`ALL`](Self::ALL).
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+named! {
+    /// Where a session stands.
+    State {
+        /// Created, nothing has happened yet.
+        Idle = "idle",
+        /// Outgoing: the address of the next hop is being looked up.
+        Resolving = "looking up the address",
+        /// Outgoing: the INVITE is sent, nothing came back.
+        Calling = "calling",
+        /// Outgoing: 100 Trying came.
+        Proceeding = "proceeding",
+        /// Outgoing: the far end rings.
+        Ringback = "ringing at the far end",
+        /// Outgoing: audio comes before the answer.
+        EarlyMedia = "hearing early media",
+        /// Outgoing: given up, but CANCEL must wait for a provisional response.
+        CancelPending = "about to be cancelled",
+        /// Outgoing: CANCEL is sent, the final response is awaited.
+        Cancelling = "being cancelled",
+        /// Incoming: undecided, the caller hears nothing.
+        Incoming = "waiting for a decision",
+        /// Incoming: undecided, the caller hears it ring.
+        Ringing = "ringing",
+        /// Incoming: the 200 is sent, its ACK is awaited.
+        Answered = "answered",
+        /// Incoming: hung up after the 200, BYE must wait for the ACK.
+        HangupPending = "about to be hung up",
+        /// The call is up.
+        Active = "active",
+        /// The call is up, a re-INVITE of the peer is answered, its ACK is awaited.
+        Reanswered = "active, changing media",
+        /// BYE is sent, its response is awaited.
+        Terminating = "being hung up",
+        /// Over.
+        Terminated = "over",
+    }
+}
+
+named! {
+    /// What can happen to a session. Which one a message is has been decided before the table is asked.
+    Input {
+        /// Command: place the call.
+        MakeCall = "MakeCall",
+        /// Command: let the caller hear it ring.
+        Ring = "Ring",
+        /// Command: take the call.
+        Answer = "Answer",
+        /// Command: refuse the call.
+        Reject = "Reject",
+        /// Command: end the call, whatever that takes.
+        Hangup = "Hangup",
+        /// The interceptor admitted a new INVITE.
+        Admitted = "Admitted",
+        /// The interceptor admitted a new INVITE and wants no 180 yet.
+        AdmittedSilently = "AdmittedSilently",
+        /// The next hop's address is known.
+        NamesFound = "NamesFound",
+        /// The next hop's address cannot be found.
+        NamesFailed = "NamesFailed",
+        /// 100.
+        RxTrying = "RxTrying",
+        /// 101 to 199 without a usable session description.
+        RxRinging = "RxRinging",
+        /// 101 to 199 with an answer to our offer.
+        RxEarlyMedia = "RxEarlyMedia",
+        /// The first 2xx, with a usable answer.
+        RxAnswer = "RxAnswer",
+        /// A repeat of the 2xx that we took.
+        RxAnswerAgain = "RxAnswerAgain",
+        /// A 2xx of another fork than the one we took.
+        RxOtherAnswer = "RxOtherAnswer",
+        /// The first 2xx, but its session description cannot be used.
+        RxBadAnswer = "RxBadAnswer",
+        /// 300 to 699.
+        RxFailure = "RxFailure",
+        /// ACK to our 2xx, with nothing more to learn from it.
+        RxAck = "RxAck",
+        /// ACK to our 2xx with the answer to our late offer.
+        RxAckAnswer = "RxAckAnswer",
+        /// ACK to our 2xx whose answer to our late offer is missing or cannot be used.
+        RxBadAck = "RxBadAck",
+        /// CANCEL of the INVITE.
+        RxCancel = "RxCancel",
+        /// BYE.
+        RxBye = "RxBye",
+        /// Any final response to our BYE, or none in time.
+        RxByeDone = "RxByeDone",
+        /// An INVITE within the dialog, with an offer we can answer or none.
+        RxReinvite = "RxReinvite",
+        /// Timer B, or the network refused the INVITE.
+        InviteTimeout = "InviteTimeout",
+        /// The INVITE transaction is gone: no 2xx can come any more.
+        InviteGone = "InviteGone",
+        /// Nobody answered in time.
+        RingTimeout = "RingTimeout",
+        /// Nobody decided in time.
+        Deadline = "Deadline",
+        /// Time to send the 200 again.
+        AnswerRepeat = "AnswerRepeat",
+        /// 64·T1 without an ACK.
+        AckTimeout = "AckTimeout",
+        /// 64·T1 without a final response to a cancelled INVITE.
+        CancelTimeout = "CancelTimeout",
+    }
+}
+
+/// Which side of the call we are (RFC 3261 section 6).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Role {
+    /// We called.
+    Uac,
+    /// We were called.
+    Uas,
+}

@@ -1,0 +1,270 @@
+//! The state table of a session: data, not code.
+//!
+//! Guards are decided before the lookup (a 2xx of another fork is an input of its own), so a cell says all:
+//! what to do, in order, and which state comes next.
+
+use super::state::{Input, State};
+
+/// One step that a transition carries out. The adapters know how.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Action {
+    /// Ask for the address of the next hop.
+    Resolve,
+    /// Send the INVITE with our offer.
+    SendInvite,
+    /// Acknowledge the 2xx (RFC 3261 section 13.2.2.4).
+    SendAck,
+    /// Send the same ACK again: the 2xx came again, so the first was lost.
+    ResendAck,
+    /// ACK and BYE for a 2xx of a fork that we do not keep.
+    RefuseFork,
+    /// Cancel the INVITE (section 9.1).
+    SendCancel,
+    /// Hang up within the dialog (section 15.1.1).
+    SendBye,
+    /// Stop caring for an INVITE that never got a final response.
+    AbandonInvite,
+    /// Send 180 Ringing.
+    SendRinging,
+    /// Send the 200 with our answer or our late offer.
+    SendAnswer,
+    /// Send the 200 to a re-INVITE with our answer.
+    SendReanswer,
+    /// Send the same 200 again: its ACK has not come (section 13.3.1.4).
+    RepeatAnswer,
+    /// Refuse the INVITE with the status at hand.
+    SendReject,
+    /// End a cancelled INVITE with 487.
+    SendTerminated,
+    /// 200 to a BYE.
+    ConfirmBye,
+    /// 500 with Retry-After to a re-INVITE that comes before the last one is acknowledged (section 14.2).
+    RefuseReinvite,
+    /// 481 to a request for a dialog that is being taken down.
+    ReplyGone,
+    /// Give the media stream its plan: the first opens it, a later one changes it.
+    ApplyPlan,
+    /// Close the media stream.
+    CloseMedia,
+    /// Start the timer that gives up an unanswered outgoing call.
+    ArmRingTimeout,
+    /// Start the timer that refuses an undecided incoming call.
+    ArmDeadline,
+    /// Start repeating the 200 and waiting for its ACK.
+    ArmAnswerTimers,
+    /// Wait 64·T1 for the final response to a cancelled INVITE (section 9.1).
+    ArmCancelTimeout,
+    /// Stop every timer of the session.
+    DisarmAll,
+    /// Tell the application that the far end is working on it.
+    TellProgress,
+    /// Tell the application that the call is up.
+    TellAnswered,
+    /// Tell the application that the ACK came.
+    TellConfirmed,
+    /// Tell the application that the media changed.
+    TellMediaChanged,
+    /// Tell the application that the call is over, and why.
+    TellEnded,
+    /// Forget the session once nothing on the wire can still ask for it.
+    Release,
+    /// A number for the application: it comes out as [`Event::App`](crate::api::Event::App).
+    App(u32),
+}
+
+/// One row: what happens when `input` meets `state`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// In this state…
+    pub state: State,
+    /// …on this input…
+    pub input: Input,
+    /// …do this, in order…
+    pub actions: &'static [Action],
+    /// …and be in this state.
+    pub next: State,
+}
+
+/// What an input means where no row stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Fallback {
+    /// The command does not fit: the caller gets a typed error, nothing changes.
+    Refuse,
+    /// The message or timer is late or repeated: counted, nothing changes.
+    Ignore,
+    /// The request gets 481: there is no such dialog (yet or any more).
+    Gone,
+    /// The request gets 500 with Retry-After: not now.
+    NotNow,
+}
+
+const fn row(state: State, input: Input, actions: &'static [Action], next: State) -> Row {
+    Row { state, input, actions, next }
+}
+
+/// The default table (RFC 3261 sections 9, 13, 14 and 15).
+pub const ROWS: &[Row] = {
+    use Action::*;
+    use Input as I;
+    use State as S;
+    &[
+        // An outgoing call.
+        row(S::Idle, I::MakeCall, &[Resolve], S::Resolving),
+        row(S::Resolving, I::NamesFound, &[SendInvite, ArmRingTimeout], S::Calling),
+        row(S::Resolving, I::NamesFailed, &[CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Resolving, I::Hangup, &[CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Calling, I::RxTrying, &[], S::Proceeding),
+        row(S::Calling, I::RxRinging, &[TellProgress], S::Ringback),
+        row(S::Calling, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
+        row(S::Calling, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
+        row(S::Calling, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Calling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Calling, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Calling, I::Hangup, &[], S::CancelPending),
+        row(S::Calling, I::RingTimeout, &[], S::CancelPending),
+        row(S::Proceeding, I::RxTrying, &[], S::Proceeding),
+        row(S::Proceeding, I::RxRinging, &[TellProgress], S::Ringback),
+        row(S::Proceeding, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
+        row(S::Proceeding, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
+        row(S::Proceeding, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Proceeding, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Proceeding, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::Proceeding, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::Ringback, I::RxTrying, &[], S::Ringback),
+        row(S::Ringback, I::RxRinging, &[TellProgress], S::Ringback),
+        row(S::Ringback, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
+        row(S::Ringback, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
+        row(S::Ringback, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Ringback, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Ringback, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::Ringback, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::EarlyMedia, I::RxTrying, &[], S::EarlyMedia),
+        row(S::EarlyMedia, I::RxRinging, &[TellProgress], S::EarlyMedia),
+        row(S::EarlyMedia, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
+        row(S::EarlyMedia, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
+        row(S::EarlyMedia, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::EarlyMedia, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::EarlyMedia, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::EarlyMedia, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        // Giving up: CANCEL may only follow a provisional response (section 9.1).
+        row(S::CancelPending, I::RxTrying, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::CancelPending, I::RxRinging, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::CancelPending, I::RxEarlyMedia, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::CancelPending, I::RxAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::CancelPending, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::CancelPending, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::CancelPending, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::CancelPending, I::Hangup, &[], S::CancelPending),
+        row(S::Cancelling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        // The 200 crossed our CANCEL: take the call and hang it up (section 15).
+        row(S::Cancelling, I::RxAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Cancelling, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Cancelling, I::CancelTimeout, &[AbandonInvite, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Cancelling, I::Hangup, &[], S::Cancelling),
+        // An incoming call. The session exists already: the interceptor saw to that.
+        row(S::Idle, I::Admitted, &[ArmDeadline, SendRinging], S::Ringing),
+        row(S::Idle, I::AdmittedSilently, &[ArmDeadline], S::Incoming),
+        row(S::Incoming, I::Ring, &[SendRinging], S::Ringing),
+        row(S::Incoming, I::Answer, &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, TellAnswered], S::Answered),
+        row(S::Incoming, I::Reject, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
+        row(S::Incoming, I::Hangup, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
+        row(S::Incoming, I::RxCancel, &[DisarmAll, SendTerminated, TellEnded, Release], S::Terminated),
+        row(S::Incoming, I::RxBye, &[ConfirmBye, DisarmAll, SendTerminated, TellEnded, Release], S::Terminated),
+        row(S::Incoming, I::Deadline, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
+        row(S::Ringing, I::Ring, &[], S::Ringing),
+        row(S::Ringing, I::Answer, &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, TellAnswered], S::Answered),
+        row(S::Ringing, I::Reject, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
+        row(S::Ringing, I::Hangup, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
+        row(S::Ringing, I::RxCancel, &[DisarmAll, SendTerminated, TellEnded, Release], S::Terminated),
+        row(S::Ringing, I::RxBye, &[ConfirmBye, DisarmAll, SendTerminated, TellEnded, Release], S::Terminated),
+        row(S::Ringing, I::Deadline, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
+        row(S::Answered, I::AnswerRepeat, &[RepeatAnswer], S::Answered),
+        row(S::Answered, I::RxAck, &[DisarmAll, TellConfirmed], S::Active),
+        row(S::Answered, I::RxAckAnswer, &[DisarmAll, ApplyPlan, TellConfirmed, TellMediaChanged], S::Active),
+        row(S::Answered, I::RxBadAck, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Answered, I::AckTimeout, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Answered, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Answered, I::RxReinvite, &[RefuseReinvite], S::Answered),
+        // The 200 crossed their CANCEL: the call stands, the caller will hang it up (section 9.2).
+        row(S::Answered, I::RxCancel, &[], S::Answered),
+        // The callee must not send BYE before the ACK has come or will not come (section 15).
+        row(S::Answered, I::Hangup, &[CloseMedia, TellEnded], S::HangupPending),
+        row(S::HangupPending, I::AnswerRepeat, &[RepeatAnswer], S::HangupPending),
+        row(S::HangupPending, I::RxAck, &[DisarmAll, SendBye], S::Terminating),
+        row(S::HangupPending, I::RxAckAnswer, &[DisarmAll, SendBye], S::Terminating),
+        row(S::HangupPending, I::RxBadAck, &[DisarmAll, SendBye], S::Terminating),
+        row(S::HangupPending, I::AckTimeout, &[DisarmAll, SendBye], S::Terminating),
+        row(S::HangupPending, I::RxBye, &[ConfirmBye, DisarmAll, Release], S::Terminated),
+        row(S::HangupPending, I::RxCancel, &[], S::HangupPending),
+        row(S::HangupPending, I::RxReinvite, &[RefuseReinvite], S::HangupPending),
+        // The call is up.
+        row(S::Active, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Active, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Active, I::RxAck, &[], S::Active),
+        row(S::Active, I::RxAckAnswer, &[], S::Active),
+        row(S::Active, I::RxBadAck, &[], S::Active),
+        row(S::Active, I::RxAnswerAgain, &[ResendAck], S::Active),
+        row(S::Active, I::RxOtherAnswer, &[RefuseFork], S::Active),
+        row(S::Active, I::RxReinvite, &[SendReanswer, ApplyPlan, ArmAnswerTimers, TellMediaChanged], S::Reanswered),
+        // A re-INVITE was answered and its ACK is awaited.
+        row(S::Reanswered, I::AnswerRepeat, &[RepeatAnswer], S::Reanswered),
+        row(S::Reanswered, I::RxAck, &[DisarmAll], S::Active),
+        row(S::Reanswered, I::RxAckAnswer, &[DisarmAll, ApplyPlan, TellMediaChanged], S::Active),
+        row(S::Reanswered, I::RxBadAck, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Reanswered, I::AckTimeout, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Reanswered, I::RxReinvite, &[RefuseReinvite], S::Reanswered),
+        row(S::Reanswered, I::RxAnswerAgain, &[ResendAck], S::Reanswered),
+        row(S::Reanswered, I::RxOtherAnswer, &[RefuseFork], S::Reanswered),
+        row(S::Reanswered, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Reanswered, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        // Our BYE is on its way.
+        row(S::Terminating, I::RxByeDone, &[DisarmAll, Release], S::Terminated),
+        row(S::Terminating, I::RxBye, &[ConfirmBye], S::Terminating),
+        row(S::Terminating, I::RxAck, &[], S::Terminating),
+        row(S::Terminating, I::RxAckAnswer, &[], S::Terminating),
+        row(S::Terminating, I::RxBadAck, &[], S::Terminating),
+        row(S::Terminating, I::RxAnswerAgain, &[ResendAck], S::Terminating),
+        row(S::Terminating, I::RxOtherAnswer, &[RefuseFork], S::Terminating),
+        row(S::Terminating, I::Hangup, &[], S::Terminating),
+        // Over; kept only while the far end may still repeat a 2xx that we must acknowledge (RFC 6026).
+        row(S::Terminated, I::RxAnswerAgain, &[ResendAck], S::Terminated),
+        row(S::Terminated, I::RxOtherAnswer, &[RefuseFork], S::Terminated),
+        row(S::Terminated, I::InviteGone, &[Release], S::Terminated),
+        row(S::Terminated, I::Hangup, &[], S::Terminated),
+    ]
+};
+
+/// What `input` means in a state that has no row for it.
+pub const fn fallback(input: Input) -> Fallback {
+    use Input as I;
+    match input {
+        I::MakeCall | I::Ring | I::Answer | I::Reject | I::Hangup => Fallback::Refuse,
+        I::RxBye => Fallback::Gone,
+        I::RxReinvite => Fallback::NotNow,
+        I::Admitted
+        | I::AdmittedSilently
+        | I::NamesFound
+        | I::NamesFailed
+        | I::RxTrying
+        | I::RxRinging
+        | I::RxEarlyMedia
+        | I::RxAnswer
+        | I::RxAnswerAgain
+        | I::RxOtherAnswer
+        | I::RxBadAnswer
+        | I::RxFailure
+        | I::RxAck
+        | I::RxAckAnswer
+        | I::RxBadAck
+        | I::RxCancel
+        | I::RxByeDone
+        | I::InviteTimeout
+        | I::InviteGone
+        | I::RingTimeout
+        | I::Deadline
+        | I::AnswerRepeat
+        | I::AckTimeout
+        | I::CancelTimeout => Fallback::Ignore,
+    }
+}

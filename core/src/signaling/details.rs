@@ -1,0 +1,113 @@
+//! What is known of a call that asks to come in.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use bytes::Bytes;
+
+use crate::wire::frame::{Frame, StartLine};
+use crate::wire::header::{HeaderName, NameAddr};
+use crate::wire::limits::WireLimits;
+use crate::wire::path::Path;
+use crate::wire::uri::Uri;
+
+/// An INVITE as its handler sees it. Every header is there; text that is no UTF-8 is shown with replacement
+/// characters, the bytes are in [`message`](Self::message).
+#[derive(Clone, PartialEq, Eq)]
+pub struct InviteDetails {
+    message: Bytes,
+    source: Path,
+    has_offer: bool,
+}
+
+impl InviteDetails {
+    /// Keeps a copy of the INVITE.
+    pub(crate) fn new(frame: &Frame<'_>, source: Path) -> Self {
+        Self { message: Bytes::copy_from_slice(frame.bytes()), source, has_offer: !frame.body().is_empty() }
+    }
+
+    /// The whole INVITE as it came.
+    pub fn message(&self) -> &Bytes {
+        &self.message
+    }
+
+    /// Where it came from and which of our addresses it came to.
+    pub fn source(&self) -> Path {
+        self.source
+    }
+
+    /// Whether it brings a session description; without one our answer will carry the offer.
+    pub fn has_offer(&self) -> bool {
+        self.has_offer
+    }
+
+    /// The Request-URI: who is called, as the last hop put it.
+    pub fn request_uri(&self) -> Cow<'_, str> {
+        match self.frame().map(|frame| frame.start()) {
+            Some(StartLine::Request { uri, .. }) => String::from_utf8_lossy(uri),
+            _ => Cow::Borrowed(""),
+        }
+    }
+
+    /// User part of the Request-URI, as written.
+    pub fn called_user(&self) -> Option<Cow<'_, str>> {
+        match self.frame()?.start() {
+            StartLine::Request { uri, .. } => Uri::parse(uri).ok()?.user.map(String::from_utf8_lossy),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// URI of the caller, as the caller says. Not verified.
+    pub fn from_uri(&self) -> Cow<'_, str> {
+        self.address(HeaderName::From).map_or(Cow::Borrowed(""), |addr| String::from_utf8_lossy(addr.uri))
+    }
+
+    /// Name of the caller, as the caller says. Not verified.
+    pub fn from_display(&self) -> Option<Cow<'_, str>> {
+        self.address(HeaderName::From)?.display.map(String::from_utf8_lossy)
+    }
+
+    /// URI of the called party, as the caller wrote it.
+    pub fn to_uri(&self) -> Cow<'_, str> {
+        self.address(HeaderName::To).map_or(Cow::Borrowed(""), |addr| String::from_utf8_lossy(addr.uri))
+    }
+
+    /// The Call-ID.
+    pub fn call_id(&self) -> Cow<'_, str> {
+        self.first(HeaderName::CallId).map_or(Cow::Borrowed(""), String::from_utf8_lossy)
+    }
+
+    /// The first header of this name (any case, long or compact form).
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.frame()?.named(name).map(String::from_utf8_lossy)
+    }
+
+    /// The session description or whatever body came.
+    pub fn body(&self) -> &[u8] {
+        self.frame().map_or(&[], |frame| frame.body())
+    }
+
+    pub(crate) fn frame(&self) -> Option<Frame<'_>> {
+        // The message was within the coordinator's limits when it came.
+        let limits = WireLimits { message_octets_max: usize::MAX, headers_max: usize::MAX };
+        Frame::parse(&self.message, &limits).ok()
+    }
+
+    fn first(&self, name: HeaderName) -> Option<&[u8]> {
+        self.frame()?.first(name)
+    }
+
+    fn address(&self, name: HeaderName) -> Option<NameAddr<'_>> {
+        NameAddr::parse(self.first(name)?)
+    }
+}
+
+impl core::fmt::Debug for InviteDetails {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("InviteDetails")
+            .field("request_uri", &self.request_uri())
+            .field("from", &self.from_uri())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

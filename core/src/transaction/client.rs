@@ -1,0 +1,219 @@
+//! Client transactions: we ask (17.1).
+
+use bytes::Bytes;
+
+use super::key::Branch;
+use super::layer::{Role, Transaction, TransactionId, TransactionLayer, count};
+use super::table::{Effect, Input, Kind, State};
+use crate::base::index::Digest;
+use crate::base::time::Instant;
+use crate::wire::{Facts, Frame, HeaderName, Method, Path, Transmit};
+
+/// What only a client transaction has.
+pub(crate) struct Client {
+    pub(crate) method: Method,
+    /// The secret part of its branch.
+    nonce: u64,
+    /// The ACK of a failure response.
+    pub(crate) ack: Option<Bytes>,
+    /// The CANCEL of this INVITE. It has the same branch (9.1), so its responses are found through the INVITE.
+    cancel: Option<TransactionId>,
+    pub(crate) owner: u64,
+    /// Its place among those whom a failing remote would end.
+    pub(crate) watch: Option<Watch>,
+}
+
+/// A member of the list of client transactions that wait for one remote.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch {
+    pub(crate) remote: Digest,
+    pub(crate) previous: Option<TransactionId>,
+    pub(crate) next: Option<TransactionId>,
+}
+
+/// Which kind of response came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientEventKind {
+    /// 1xx.
+    Provisional,
+    /// 2xx: to an INVITE every one, repeated ones and those of other forks too.
+    Success,
+    /// The first 3xx to 6xx. The layer has sent the ACK.
+    Failure,
+}
+
+/// A response that the user of a client transaction must know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClientEvent {
+    /// The transaction.
+    pub tx: TransactionId,
+    /// What came.
+    pub kind: ClientEventKind,
+    /// Its status code.
+    pub status: u16,
+}
+
+impl TransactionLayer {
+    /// Makes a client transaction for a request of `method`, whose Via must carry the branch.
+    ///
+    /// `None` when there is no room. A CANCEL needs [`Self::send_cancel`], an ACK for a 2xx
+    /// [`Self::stateless_branch`].
+    pub fn begin(&mut self, _now: Instant, method: Method) -> Option<(TransactionId, Branch)> {
+        let nonce = self.wire.next_u64();
+        self.begin_with(method, nonce)
+            .map(|tx| (tx, Branch::new(tx, nonce)))
+    }
+
+    fn begin_with(&mut self, method: Method, nonce: u64) -> Option<TransactionId> {
+        let kind = if method == Method::Invite {
+            Kind::ClientInvite
+        } else {
+            Kind::ClientOther
+        };
+        let client = Client {
+            method,
+            nonce,
+            ack: None,
+            cancel: None,
+            owner: 0,
+            watch: None,
+        };
+        self.transactions
+            .insert(Transaction::new(kind, Role::Client(client)))
+    }
+
+    /// Makes a client transaction for the CANCEL of `invite`, with the branch of the INVITE (9.1).
+    ///
+    /// `None` when the INVITE is gone or none, has a CANCEL already, or there is no room.
+    pub fn begin_cancel(&mut self, _now: Instant, invite: TransactionId) -> Option<(TransactionId, Branch)> {
+        let transaction = self.transactions.get(invite)?;
+        let client = transaction.client()?;
+        let taken = client
+            .cancel
+            .is_some_and(|cancel| self.transactions.get(cancel).is_some());
+        if transaction.kind != Kind::ClientInvite || taken {
+            return None;
+        }
+        let nonce = client.nonce;
+        let cancel = self.begin_with(Method::Cancel, nonce)?;
+        if let Some(client) = self
+            .transactions
+            .get_mut(invite)
+            .and_then(Transaction::client_mut)
+        {
+            client.cancel = Some(cancel);
+        }
+        Some((cancel, Branch::new(invite, nonce)))
+    }
+
+    /// Builds the CANCEL of `invite` and sends it the same way. `None` unless a provisional response has come
+    /// and no final one (9.1), and where [`Self::begin_cancel`] would not.
+    pub fn send_cancel(
+        &mut self,
+        now: Instant,
+        invite: TransactionId,
+        send: &mut dyn FnMut(Transmit),
+    ) -> Option<TransactionId> {
+        if self.state(invite)? != (Kind::ClientInvite, State::Proceeding) {
+            return None;
+        }
+        let path = self.path(invite)?;
+        let message = self.hop_request(invite, Method::Cancel.as_str(), None)?;
+        let (cancel, _) = self.begin_cancel(now, invite)?;
+        self.send(now, cancel, path, message, send);
+        Some(cancel)
+    }
+
+    /// A branch for a request without a transaction: the ACK of a 2xx (13.2.2.4).
+    pub fn stateless_branch(&mut self) -> Branch {
+        Branch::stateless(self.wire.next_u32(), self.wire.next_u64())
+    }
+
+    /// Sends `message` as the request of client transaction `tx` and starts its machine.
+    ///
+    /// A transaction that has sent already sends nothing.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        tx: TransactionId,
+        path: Path,
+        message: Bytes,
+        send: &mut dyn FnMut(Transmit),
+    ) {
+        if self.takes(tx, Input::Send).is_none() {
+            return;
+        }
+        if let Some(transaction) = self.transactions.get_mut(tx) {
+            transaction.set_path(path);
+        }
+        self.run(now, tx, Input::Send, Some(message), send);
+    }
+
+    /// Lets go of the request of `tx`, which is over but lingers: nobody needs it to build another one.
+    ///
+    /// Before the final response nothing happens, the request may have to be sent again.
+    pub fn forget_message(&mut self, tx: TransactionId) {
+        if let Some(transaction) = self.transactions.get_mut(tx)
+            && matches!(transaction.state, State::Accepted | State::Completed)
+            && transaction.client().is_some()
+        {
+            transaction.last = None;
+        }
+    }
+
+    /// Brings a response to its client transaction. `None` if it belongs to none, or changes nothing.
+    pub fn receive_response(
+        &mut self,
+        now: Instant,
+        _path: &Path,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+        send: &mut dyn FnMut(Transmit),
+    ) -> Option<ClientEvent> {
+        let (Some(tx), Some(status)) = (self.find_client(frame, facts), frame.status()) else {
+            count(&mut self.counters.stray);
+            return None;
+        };
+        let (input, kind) = match status {
+            100..=199 => (Input::Receive1xx, ClientEventKind::Provisional),
+            200..=299 => (Input::Receive2xx, ClientEventKind::Success),
+            300..=699 => (Input::ReceiveFailure, ClientEventKind::Failure),
+            _ => {
+                count(&mut self.counters.stray);
+                return None;
+            }
+        };
+        let sends_ack = self
+            .takes(tx, input)
+            .is_some_and(|effects| effects.contains(&Effect::SendAck));
+        let ack = if sends_ack {
+            self.hop_request(tx, Method::Ack.as_str(), frame.first(HeaderName::To))
+        } else {
+            None
+        };
+        match self.run(now, tx, input, ack, send) {
+            Some(Effect::TellProvisional | Effect::TellSuccess | Effect::TellFailure) => {
+                Some(ClientEvent { tx, kind, status })
+            }
+            _ => None,
+        }
+    }
+
+    /// The transaction whose branch and method the response has (17.1.3), if its only Via is ours (18.1.2).
+    fn find_client(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<TransactionId> {
+        if frame.values(HeaderName::Via).take(2).count() != 1 {
+            return None;
+        }
+        let (tx, nonce) = Branch::parse(facts.via.branch?)?;
+        let client = self.transactions.get(tx)?.client()?;
+        if client.nonce != nonce {
+            return None;
+        }
+        let tx = match facts.cseq_method {
+            Method::Cancel if client.method == Method::Invite => client.cancel?,
+            _ => tx,
+        };
+        let client = self.transactions.get(tx)?.client()?;
+        (client.method == facts.cseq_method && client.nonce == nonce).then_some(tx)
+    }
+}

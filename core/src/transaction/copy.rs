@@ -1,0 +1,38 @@
+//! ACK and CANCEL: requests of one hop that copy their INVITE.
+
+use bytes::Bytes;
+
+use crate::wire::text::Decimal;
+use crate::wire::{Frame, HeaderName, StartLine, WireLimits, Writer};
+
+/// The ACK of a failure response (17.1.1.3) or the CANCEL (9.1) of `invite`: same Request-URI, top Via, From,
+/// Call-ID, CSeq number and Route. An ACK has the To of the response; a CANCEL that of the INVITE.
+///
+/// Credentials go along, since an ACK cannot be challenged (22.1).
+pub(crate) fn hop_request(invite: &Bytes, method: &str, to: Option<&[u8]>) -> Option<Bytes> {
+    let limits = WireLimits {
+        message_octets_max: usize::MAX,
+        headers_max: usize::MAX,
+    };
+    let frame = Frame::parse(invite, &limits).ok()?;
+    let StartLine::Request { uri, .. } = frame.start() else {
+        return None;
+    };
+    let cseq = Decimal::new(u64::from(frame.facts().ok()?.cseq));
+    let mut writer = Writer::request(method, uri);
+    writer.header("Via", frame.values(HeaderName::Via).next()?);
+    writer.header("Max-Forwards", b"70");
+    for header in frame.headers() {
+        match header.name {
+            HeaderName::Route => writer.header("Route", header.value),
+            HeaderName::Authorization => writer.header("Authorization", header.value),
+            HeaderName::ProxyAuthorization => writer.header("Proxy-Authorization", header.value),
+            _ => {}
+        }
+    }
+    writer.header("From", frame.first(HeaderName::From)?);
+    writer.header("To", to.or_else(|| frame.first(HeaderName::To))?);
+    writer.header("Call-ID", frame.first(HeaderName::CallId)?);
+    writer.header_parts("CSeq", &[cseq.as_bytes(), b" ", method.as_bytes()]);
+    Some(writer.finish())
+}

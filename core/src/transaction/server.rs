@@ -1,0 +1,214 @@
+//! Server transactions: we are asked (17.2).
+
+use super::key::{RequestKey, has_cookie};
+use super::layer::{Role, Transaction, TransactionId, TransactionLayer, count};
+use super::table::{Effect, Input, Kind, State};
+use crate::base::index::Digest;
+use crate::base::time::Instant;
+use crate::wire::{Facts, Frame, Method, Path, ReplyHead, StartLine, Transmit, WireLimits, reply_path};
+
+/// What only a server transaction has.
+pub(crate) struct Server {
+    pub(crate) key: Digest,
+    /// What responses copy; `None` after the final one.
+    pub(crate) head: Option<ReplyHead>,
+}
+
+/// What a request turned out to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Received {
+    /// A new request, to be answered with [`TransactionLayer::respond`].
+    New(TransactionId),
+    /// A request that came again, answered or swallowed, or an ACK for a failure response.
+    Absorbed,
+    /// An ACK for a 2xx, or for nothing we know: the dialog decides.
+    Ack,
+    /// A new CANCEL, to be answered itself.
+    Cancel {
+        /// The transaction of the CANCEL.
+        cancel: TransactionId,
+        /// The INVITE it is for; without one the answer is 481 (9.2).
+        invite: Option<TransactionId>,
+    },
+    /// There is no room: the caller may answer 503 without a transaction.
+    Full,
+}
+
+/// A response, as far as it does not come from the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    /// 100 to 699.
+    pub status: u16,
+    /// The reason phrase.
+    pub reason: &'a str,
+    /// Our tag, if the request's To had none.
+    pub to_tag: Option<&'a [u8]>,
+    /// Whether Record-Route is copied (12.1.1).
+    pub record_route: bool,
+    /// Further headers.
+    pub extra: &'a [(&'a str, &'a [u8])],
+    /// Content type and body.
+    pub body: Option<(&'a str, &'a [u8])>,
+}
+
+impl TransactionLayer {
+    /// Brings a request to its server transaction, or makes one.
+    pub fn receive_request(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+        send: &mut dyn FnMut(Transmit),
+    ) -> Received {
+        let StartLine::Request {
+            method,
+            method_text,
+            uri,
+        } = frame.start()
+        else {
+            count(&mut self.counters.dropped);
+            return Received::Absorbed;
+        };
+        let request = RequestKey { facts, uri };
+        if method == Method::Ack {
+            return self.receive_ack(now, request, send);
+        }
+        let key = request.digest(&self.digests, method_text, facts.to_tag);
+        if let Some(tx) = self.servers.get(key) {
+            count(&mut self.counters.absorbed);
+            self.run(now, tx, Input::Request, None, send);
+            return Received::Absorbed;
+        }
+        let Some(tx) = self.insert_server(method, key, path, frame, facts) else {
+            count(&mut self.counters.full);
+            return Received::Full;
+        };
+        self.run(now, tx, Input::Request, None, send);
+        if method == Method::Cancel {
+            let invite = self.servers.get(request.invite(&self.digests, facts.to_tag));
+            return Received::Cancel { cancel: tx, invite };
+        }
+        Received::New(tx)
+    }
+
+    fn insert_server(
+        &mut self,
+        method: Method,
+        key: Digest,
+        path: &Path,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) -> Option<TransactionId> {
+        if self.servers.len() >= self.servers_max || self.transactions.is_full() {
+            return None;
+        }
+        let kind = if method == Method::Invite {
+            Kind::ServerInvite
+        } else {
+            Kind::ServerOther
+        };
+        let head = ReplyHead::new(frame, Some(facts), path);
+        let server = Server {
+            key,
+            head: Some(head),
+        };
+        let to = reply_path(&facts.via, path);
+        let mut transaction = Transaction::new(kind, Role::Server(server));
+        transaction.set_path(to);
+        let tx = self.transactions.insert(transaction)?;
+        self.servers.insert(key, tx);
+        Some(tx)
+    }
+
+    fn receive_ack(&mut self, now: Instant, ack: RequestKey<'_>, send: &mut dyn FnMut(Transmit)) -> Received {
+        let Some(tx) = self.find_acknowledged(ack) else {
+            return Received::Ack;
+        };
+        match self.run(now, tx, Input::Ack, None, send) {
+            Some(Effect::TellAck) => Received::Ack,
+            _ => {
+                count(&mut self.counters.absorbed);
+                Received::Absorbed
+            }
+        }
+    }
+
+    /// The INVITE transaction that an ACK matches (17.2.3).
+    ///
+    /// The ACK of an RFC 2543 peer has the To tag of our response, the INVITE had none or, in a dialog, the same.
+    fn find_acknowledged(&self, ack: RequestKey<'_>) -> Option<TransactionId> {
+        if has_cookie(&ack.facts.via) {
+            return self.servers.get(ack.invite(&self.digests, None));
+        }
+        let tag = ack.facts.to_tag;
+        if let Some(tx) = self.servers.get(ack.invite(&self.digests, tag)) {
+            return Some(tx);
+        }
+        let tx = self.servers.get(ack.invite(&self.digests, None))?;
+        self.answered_with(tx, tag).then_some(tx)
+    }
+
+    /// Whether the last response of `tx` has this To tag; one that is forgotten was acknowledged before.
+    fn answered_with(&self, tx: TransactionId, tag: Option<&[u8]>) -> bool {
+        let last = self
+            .transactions
+            .get(tx)
+            .and_then(|transaction| transaction.last.as_ref());
+        let Some(response) = last else { return true };
+        let Ok(frame) = Frame::parse(response, &WireLimits::default()) else {
+            return false;
+        };
+        frame.facts().is_ok_and(|facts| facts.to_tag == tag)
+    }
+
+    /// Sends a response in server transaction `tx`; `false` if it is gone or not in a state for it.
+    pub fn respond(
+        &mut self,
+        now: Instant,
+        tx: TransactionId,
+        reply: Reply<'_>,
+        send: &mut dyn FnMut(Transmit),
+    ) -> bool {
+        let input = match reply.status {
+            100..=199 => Input::Send1xx,
+            200..=299 => Input::Send2xx,
+            300..=699 => Input::SendFailure,
+            _ => return false,
+        };
+        if self.takes(tx, input).is_none() {
+            return false;
+        }
+        let Some(head) = self.reply_head(tx) else {
+            return false;
+        };
+        let Reply {
+            status,
+            reason,
+            to_tag,
+            record_route,
+            extra,
+            body,
+        } = reply;
+        let message = head.respond(status, reason, to_tag, record_route, extra, body);
+        self.run(now, tx, input, Some(message), send);
+        if let Some(transaction) = self.transactions.get_mut(tx)
+            && let Role::Server(server) = &mut transaction.role
+            && !matches!(transaction.state, State::Trying | State::Proceeding)
+        {
+            server.head = None;
+        }
+        true
+    }
+
+    /// Repeats the 2xx to an INVITE, as its user must until the ACK comes (13.3.1.4); `false` if there is none.
+    pub fn resend_response(&mut self, tx: TransactionId, send: &mut dyn FnMut(Transmit)) -> bool {
+        if self.takes(tx, Input::Repeat2xx).is_none() {
+            return false;
+        }
+        // The row starts no timer, so it needs no time.
+        self.run(Instant::ZERO, tx, Input::Repeat2xx, None, send);
+        true
+    }
+}

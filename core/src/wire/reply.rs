@@ -1,0 +1,242 @@
+//! What a response takes from its request.
+
+use alloc::sync::Arc;
+use core::net::IpAddr;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::build::Writer;
+use super::frame::{Facts, Frame};
+use super::header::{NameAddr, Params, Via, value_end};
+use super::name::HeaderName;
+use super::path::Path;
+use super::text::{Decimal, Sink as _, trim, trim_start, unfold_into};
+use super::uri::Host;
+
+/// RFC 3261 section 19.1.2.
+const SIP_PORT: u16 = 5060;
+
+/// Scratch on the stack; a head that does not fit goes through the heap once more.
+type Scratch = SmallVec<[u8; 1_024]>;
+
+/// Everything a response copies from its request (RFC 3261 section 8.2.6): every Via, the topmost with
+/// `received` and `rport` filled in (section 18.2.1, RFC 3581), From, Call-ID, CSeq and To, and, apart,
+/// Record-Route. Folded values are written unfolded. A clone costs a reference count.
+#[derive(Clone, Debug)]
+pub struct ReplyHead {
+    text: Arc<[u8]>,
+    /// Up to here `text` goes into every response; it ends within the To line, where a tag belongs.
+    to_end: usize,
+    has_to_tag: bool,
+}
+
+impl ReplyHead {
+    /// Copies from `frame`. Without `facts`, what there is, to answer a malformed request.
+    pub fn new(frame: &Frame<'_>, facts: Option<&Facts<'_>>, path: &Path) -> Self {
+        let mut out = Scratch::new();
+        let mut top = true;
+        for header in frame.headers().filter(|header| header.name == HeaderName::Via) {
+            out.put(b"Via: ");
+            if top {
+                write_top_via(header.value, path, &mut out);
+                top = false;
+            } else {
+                unfold_into(header.value, &mut out);
+            }
+            out.put(b"\r\n");
+        }
+        for name in [HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
+            if let Some(value) = frame.first(name) {
+                write_field(name, value, &mut out);
+                out.put(b"\r\n");
+            }
+        }
+        let to = frame.first(HeaderName::To);
+        if let Some(to) = to {
+            write_field(HeaderName::To, to, &mut out);
+        }
+        let to_end = out.len();
+        let has_to_tag = match (facts, to) {
+            (Some(facts), _) => facts.to_tag.is_some(),
+            (None, Some(to)) => seems_tagged(to),
+            // Without a To there is no line to put a tag on.
+            (None, None) => true,
+        };
+        if to.is_some() {
+            out.put(b"\r\n");
+        }
+        for header in frame
+            .headers()
+            .filter(|header| header.name == HeaderName::RecordRoute)
+        {
+            write_field(HeaderName::RecordRoute, header.value, &mut out);
+            out.put(b"\r\n");
+        }
+        Self {
+            text: Arc::from(out.as_slice()),
+            to_end,
+            has_to_tag,
+        }
+    }
+
+    /// Writes a response. `to_tag` is used only if the request had none; `record_route` is for responses
+    /// that make a dialog (RFC 3261 section 12.1.1); `body` is its type and its octets.
+    pub fn respond(
+        &self,
+        status: u16,
+        reason: &str,
+        to_tag: Option<&[u8]>,
+        record_route: bool,
+        extra: &[(&str, &[u8])],
+        body: Option<(&str, &[u8])>,
+    ) -> Bytes {
+        let extra_len: usize = extra
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 4)
+            .sum();
+        let body_len = body.map_or(0, |(kind, body)| kind.len() + body.len());
+        let capacity = self.text.len() + extra_len + body_len + reason.len() + 128;
+        let mut writer = Writer::response_with_capacity(status, reason, capacity);
+        let (head, rest) = self
+            .text
+            .split_at_checked(self.to_end)
+            .unwrap_or((&self.text, &[]));
+        writer.raw(head);
+        if let Some(tag) = to_tag.filter(|_| !self.has_to_tag) {
+            writer.raw(b";tag=");
+            writer.raw(tag);
+        }
+        // What follows the To is its line break, then Record-Route.
+        let (line_break, routes) = rest.split_at_checked(2).unwrap_or((&[], &[]));
+        writer.raw(line_break);
+        if record_route {
+            writer.raw(routes);
+        }
+        for (name, value) in extra {
+            writer.header(name, value);
+        }
+        match body {
+            Some((content_type, body)) => writer.finish_with(content_type, body),
+            None => writer.finish(),
+        }
+    }
+
+    /// Whether the request's To had a tag, so that none is added.
+    pub const fn has_to_tag(&self) -> bool {
+        self.has_to_tag
+    }
+
+    /// Octets held.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether there was nothing to copy.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// See [`reply_path`].
+    pub fn reply_path(via: &Via<'_>, path: &Path) -> Path {
+        reply_path(via, path)
+    }
+
+    /// The path of a response to `frame`, whose topmost Via may be broken: then back to the source.
+    pub fn reply_path_of(frame: &Frame<'_>, path: &Path) -> Path {
+        let via = frame.values(HeaderName::Via).next().and_then(Via::parse);
+        via.map_or(*path, |via| reply_path(&via, path))
+    }
+}
+
+/// Where a response goes (RFC 3261 section 18.2.2, RFC 3581 section 4): with `rport` to the source, else to
+/// the source address at the port of sent-by.
+///
+/// `maddr` is ignored: it would let anyone have responses sent to whom he likes.
+pub fn reply_path(via: &Via<'_>, path: &Path) -> Path {
+    if via.rport.is_some() {
+        return *path;
+    }
+    let mut remote = path.remote;
+    remote.set_port(via.port.unwrap_or(SIP_PORT));
+    Path { remote, ..*path }
+}
+
+fn write_field(name: HeaderName, value: &[u8], out: &mut Scratch) {
+    out.put(name.as_str().as_bytes());
+    out.put(b": ");
+    unfold_into(value, out);
+}
+
+/// Writes a Via field whose first value is the topmost Via.
+fn write_top_via(value: &[u8], path: &Path, out: &mut Scratch) {
+    let (first, more) = value.split_at_checked(value_end(value)).unwrap_or((value, &[]));
+    let Some(via) = Via::parse(first) else {
+        unfold_into(value, out);
+        return;
+    };
+    let sent = via
+        .raw
+        .get(..via.raw.len().saturating_sub(via.params.len()))
+        .unwrap_or_default();
+    unfold_into(trim(sent), out);
+    for (name, value) in Params::new(via.params) {
+        // What the peer wrote of these two is not for it to say.
+        if name.eq_ignore_ascii_case(b"received") || name.eq_ignore_ascii_case(b"rport") {
+            continue;
+        }
+        out.put(b";");
+        out.put(name);
+        if let Some(value) = value {
+            out.put(b"=");
+            unfold_into(value, out);
+        }
+    }
+    let source = canonical(path.remote.ip());
+    let sent_by = Host::parse(via.host).and_then(|host| host.ip()).map(canonical);
+    if via.rport.is_some() || sent_by != Some(source) {
+        out.put(b";received=");
+        write_address(source, out);
+    }
+    if via.rport.is_some() {
+        out.put(b";rport=");
+        out.put(Decimal::new(u64::from(path.remote.port())).as_bytes());
+    }
+    if !more.is_empty() {
+        unfold_into(more, out);
+    }
+}
+
+const fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+fn write_address(address: IpAddr, out: &mut Scratch) {
+    use core::fmt::Write as _;
+    struct Text<'s>(&'s mut Scratch);
+    impl core::fmt::Write for Text<'_> {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            self.0.put(text.as_bytes());
+            Ok(())
+        }
+    }
+    // A buffer that grows takes any text.
+    write!(Text(out), "{address}").unwrap_or_default();
+}
+
+/// Whether a To that may be broken looks as if it had a tag: a second one would be worse than none.
+fn seems_tagged(to: &[u8]) -> bool {
+    if let Some(to) = NameAddr::parse(to) {
+        return Params::find(to.params, "tag").is_some();
+    }
+    to.split(|&octet| octet == b';').skip(1).any(|param| {
+        let param = trim_start(param);
+        let named = param
+            .get(..3)
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"tag"));
+        named && trim_start(param.get(3..).unwrap_or_default()).first() == Some(&b'=')
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! Octets of header text: tokens, white space, numbers, folds and base32.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let marks = b"-.!%*_+`'~";
+    let mut n = 0;
+    while n < marks.len() {
+        table[marks[n] as usize] = true;
+        n += 1;
+    }
+    let mut octet = 0;
+    while octet < 128 {
+        if (octet as u8).is_ascii_alphanumeric() {
+            table[octet] = true;
+        }
+        octet += 1;
+    }
+    table
+};
+
+/// Whether `octet` may stand in a token (RFC 3261 section 25.1).
+pub const fn is_token_octet(octet: u8) -> bool {
+    TOKEN[octet as usize]
+}
+
+/// Whether `text` is a token.
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&octet| is_token_octet(octet))
+}
+
+/// Linear white space, the line breaks of folds included.
+pub const fn is_lws(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// `text` without white space and folds at either end.
+pub fn trim(text: &[u8]) -> &[u8] {
+    trim_end(trim_start(text))
+}
+
+/// `text` without white space and folds at its start.
+pub fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = text {
+        if !is_lws(*first) {
+            break;
+        }
+        text = rest;
+    }
+    text
+}
+
+/// `text` without white space and folds at its end.
+pub fn trim_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., last] = text {
+        if !is_lws(*last) {
+            break;
+        }
+        text = rest;
+    }
+    text
+}
+
+/// The token at the start of `text` (maybe empty) and what follows it.
+pub fn split_token(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text
+        .iter()
+        .position(|&octet| !is_token_octet(octet))
+        .unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, &[]))
+}
+
+/// `text` before and after the first `mark`.
+pub fn split_once(text: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|&octet| octet == mark)?;
+    Some((text.get(..at)?, text.get(at.checked_add(1)?..)?))
+}
+
+/// A decimal number of ASCII digits only. Leading zeros are allowed; what exceeds 64 bits is `None`.
+pub fn parse_number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |number, &octet| {
+        let digit = octet.checked_sub(b'0').filter(|&digit| digit < 10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// Like [`parse_number`], for 32 bits.
+pub fn parse_u32(text: &[u8]) -> Option<u32> {
+    parse_number(text).and_then(|number| u32::try_from(number).ok())
+}
+
+/// A port number. Zero is none.
+pub fn parse_port(text: &[u8]) -> Option<u16> {
+    parse_number(text)
+        .and_then(|number| u16::try_from(number).ok())
+        .filter(|&port| port != 0)
+}
+
+/// Position of the first CR or LF at or after `from`.
+pub(crate) fn find_line_break(bytes: &[u8], from: usize) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let mut at = from;
+    let (words, tail) = bytes.get(from..)?.as_chunks::<8>();
+    for word in words {
+        let octets = u64::from_le_bytes(*word);
+        // Flags octets below 0x0E. Borrows only spread upwards, so "no flag" is never wrong.
+        if octets.wrapping_sub(LOW * 0x0E) & !octets & HIGH != 0
+            && let Some(n) = word.iter().position(|&octet| is_line_break(octet))
+        {
+            return Some(at + n);
+        }
+        at += 8;
+    }
+    tail.iter()
+        .position(|&octet| is_line_break(octet))
+        .map(|n| at + n)
+}
+
+const fn is_line_break(octet: u8) -> bool {
+    octet == b'\r' || octet == b'\n'
+}
+
+/// Appends `value` with every fold (line break and the white space around it) written as one space.
+///
+/// No CR or LF ever gets through, whoever wrote the value.
+pub(crate) fn unfold_into(value: &[u8], out: &mut impl Sink) {
+    let mut rest = value;
+    while let Some(at) = find_line_break(rest, 0) {
+        out.put(trim_end(rest.get(..at).unwrap_or_default()));
+        rest = trim_start(rest.get(at..).unwrap_or_default());
+        out.put(b" ");
+    }
+    out.put(rest);
+}
+
+/// `value` with every fold written as one space.
+pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
+    if find_line_break(value, 0).is_none() {
+        return Cow::Borrowed(value);
+    }
+    let mut text = Vec::with_capacity(value.len());
+    unfold_into(value, &mut text);
+    Cow::Owned(text)
+}
+
+/// Where text is appended.
+pub(crate) trait Sink {
+    /// Appends `bytes`.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl<const N: usize> Sink for smallvec::SmallVec<[u8; N]> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Decimal digits of a number, without a heap.
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    /// The digits of `number`.
+    pub fn new(mut number: u64) -> Self {
+        let mut digits = [b'0'; 20];
+        let mut start = digits.len();
+        for (n, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+            start = n;
+            if number == 0 {
+                break;
+            }
+        }
+        Self { digits, start }
+    }
+
+    /// The digits as text.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.digits.get(self.start..).unwrap_or_default()
+    }
+}
+
+const BASE32: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+
+/// 64 bits as 13 token characters.
+pub fn base32(value: u64) -> [u8; 13] {
+    let mut text = [0; 13];
+    let mut left = value;
+    for octet in text.iter_mut().rev() {
+        *octet = BASE32[(left & 31) as usize];
+        left >>= 5;
+    }
+    text
+}
+
+/// 32 bits as 7 token characters.
+pub fn base32_u32(value: u32) -> [u8; 7] {
+    let mut text = [0; 7];
+    let mut left = value;
+    for octet in text.iter_mut().rev() {
+        *octet = BASE32[(left & 31) as usize];
+        left >>= 5;
+    }
+    text
+}
+
+/// What [`base32`] wrote. Tokens compare without case, so letters of either case are read.
+pub fn parse_base32(text: &[u8]) -> Option<u64> {
+    if text.len() != 13 {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |value, &octet| {
+        let digit = base32_digit(octet)?;
+        if value >> 59 == 0 {
+            Some(value << 5 | digit)
+        } else {
+            None
+        }
+    })
+}
+
+/// What [`base32_u32`] wrote.
+pub fn parse_base32_u32(text: &[u8]) -> Option<u32> {
+    if text.len() != 7 {
+        return None;
+    }
+    let value = text
+        .iter()
+        .try_fold(0_u64, |value, &octet| Some(value << 5 | base32_digit(octet)?))?;
+    u32::try_from(value).ok()
+}
+
+const fn base32_digit(octet: u8) -> Option<u64> {
+    match octet.to_ascii_lowercase() {
+        digit @ b'0'..=b'9' => Some((digit - b'0') as u64),
+        letter @ b'a'..=b'v' => Some((letter - b'a') as u64 + 10),
+        _ => None,
+    }
+}
+
+/// An octet that text for a header must not hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{} at octet {at}", name_of(*.octet))]
+pub struct BadText {
+    /// The octet: CR, LF or NUL; in names, anything that is no token octet.
+    pub octet: u8,
+    /// Where it stands.
+    pub at: usize,
+}
+
+const fn name_of(octet: u8) -> &'static str {
+    match octet {
+        b'\r' => "carriage return",
+        b'\n' => "line feed",
+        0 => "NUL",
+        _ => "octet that is no token character",
+    }
+}
+
+/// Refuses text from the application that would end its line and begin a header of its own.
+pub fn check_text(text: &str) -> Result<(), BadText> {
+    let bad = |octet: u8| matches!(octet, b'\r' | b'\n' | 0);
+    match text.bytes().enumerate().find(|&(_, octet)| bad(octet)) {
+        Some((at, octet)) => Err(BadText { octet, at }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a header name, method or other token from the application that is not one.
+pub fn check_token(text: &str) -> Result<(), BadText> {
+    if text.is_empty() {
+        return Err(BadText { octet: b' ', at: 0 });
+    }
+    match text
+        .bytes()
+        .enumerate()
+        .find(|&(_, octet)| !is_token_octet(octet))
+    {
+        Some((at, octet)) => Err(BadText { octet, at }),
+        None => Ok(()),
+    }
+}
+
+/// Text that [`check_text`] has seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HeaderText<'a>(&'a str);
+
+impl<'a> HeaderText<'a> {
+    /// Checks `text`.
+    pub fn new(text: &'a str) -> Result<Self, BadText> {
+        check_text(text).map(|()| Self(text))
+    }
+
+    /// The text.
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Its octets.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests;

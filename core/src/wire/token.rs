@@ -1,0 +1,44 @@
+//! Text that carries a key: what we mint finds its owner again without a map.
+
+use super::text::{base32, parse_base32};
+use crate::base::slab::RawKey;
+
+/// A slab key and a nonce that only we know. As text it is 26 characters of base 32, so that it can stand in a
+/// tag; guessing a valid one means guessing 64 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Token {
+    /// Whose token this is.
+    pub key: RawKey,
+    /// Secret until sent, never reused.
+    pub nonce: u64,
+}
+
+/// Characters of a token as text.
+pub const TOKEN_LEN: usize = 26;
+
+/// Characters of half a token.
+const HALF: usize = TOKEN_LEN / 2;
+
+impl Token {
+    /// The token as text.
+    pub fn encode(self) -> [u8; TOKEN_LEN] {
+        let place = (u64::from(self.key.slot()) << 32) | u64::from(self.key.generation());
+        let mut text = [0; TOKEN_LEN];
+        let digits = base32(place).into_iter().chain(base32(self.nonce));
+        for (octet, digit) in text.iter_mut().zip(digits) {
+            *octet = digit;
+        }
+        text
+    }
+
+    /// Reads a token back; `None` for any text that [`encode`](Self::encode) did not write.
+    pub fn decode(text: &[u8]) -> Option<Self> {
+        if text.len() != TOKEN_LEN {
+            return None;
+        }
+        let (place, nonce) = text.split_at_checked(HALF)?;
+        let place = parse_base32(place)?;
+        let key = RawKey::from_parts((place >> 32) as u32, place as u32)?;
+        Some(Self { key, nonce: parse_base32(nonce)? })
+    }
+}
