@@ -30,7 +30,7 @@ use clap::Parser;
 use offhook_tokio::{Config, UnifiedCoordinator};
 use tokio::sync::watch;
 
-use options::{Command, Common, Options};
+use options::{Command, Common, Manner, Options, Silent};
 use report::Reporter;
 use wav::Failure;
 
@@ -112,7 +112,11 @@ async fn run(options: Options) -> Result<bool, Failure> {
     let good = match options.command {
         Command::Listen(listen) => {
             let crowd = listen.is_crowd();
-            let stack = UnifiedCoordinator::with_handler(config.auto_answer(crowd), listen.doorman()).await?;
+            let stack = match listen.manner() {
+                // Whoever is refused must not hear it ring before: that takes a handler.
+                Manner::Reject(_) => UnifiedCoordinator::with_handler(config, Silent).await?,
+                _ => UnifiedCoordinator::new(config.auto_answer(crowd)).await?,
+            };
             let phone = Arc::new(Phone {
                 stack,
                 common,

@@ -78,27 +78,14 @@ impl Listen {
             && common.duration.is_none()
             && common.hangup_after.is_none()
     }
-
-    /// Who meets the callers first.
-    pub fn doorman(&self) -> Doorman {
-        Doorman {
-            silent: matches!(self.manner(), Manner::Reject(_)),
-        }
-    }
 }
 
-/// Lets every call in: ringing, or silently when it will be refused anyway.
-pub struct Doorman {
-    silent: bool,
-}
+/// Lets every call in without a sound.
+pub struct Silent;
 
-impl SignalingHandler for Doorman {
+impl SignalingHandler for Silent {
     async fn on_incoming_invite(&self, _invite: InviteDetails) -> SignalingDecision {
-        if self.silent {
-            SignalingDecision::Defer(Deferral::default())
-        } else {
-            SignalingDecision::Accept
-        }
+        SignalingDecision::Defer(Deferral::default())
     }
 }
 

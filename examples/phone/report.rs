@@ -170,7 +170,7 @@ impl From<&PeerError> for Ending {
             PeerError::Ended(end) => return end.into(),
             PeerError::Rejected { .. } => "rejected",
             PeerError::NoAnswer => "no_answer",
-            PeerError::NoResponse => "timeout",
+            PeerError::NoResponse { .. } => "timeout",
             PeerError::NetworkLost { .. } => "network_error",
             PeerError::Unresolvable { .. } => "name_failure",
             PeerError::NoCommonMedia { .. } => "no_common_media",

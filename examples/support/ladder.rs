@@ -1,9 +1,9 @@
 //! The ladder of a call: who sent what when, drawn from what both ends report.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use offhook_tokio::{EndReason, Event, SimplePeer};
+use offhook_tokio::{EndReason, Event, SessionId, SimplePeer, State, UnifiedCoordinator};
 
 /// Width between the two verticals.
 const WIDTH: usize = 34;
@@ -15,15 +15,6 @@ enum Way {
     Right,
     /// From the right peer to the left one.
     Left,
-}
-
-impl Way {
-    const fn reversed(self) -> Self {
-        match self {
-            Self::Right => Self::Left,
-            Self::Left => Self::Right,
-        }
-    }
 }
 
 struct Rung {
@@ -47,12 +38,23 @@ impl Ladder {
             rungs: Arc::default(),
         };
         for (peer, way_in) in [(caller, Way::Left), (callee, Way::Right)] {
-            let mut events = peer.coordinator().events();
+            let coordinator = peer.coordinator().clone();
+            let mut events = coordinator.events();
             let ladder = ladder.clone();
             tokio::spawn(async move {
                 while let Some(event) = events.next().await {
-                    for (way, text) in arrivals(&event, way_in) {
-                        ladder.add(way, text);
+                    if let Some(text) = arrival(&event, way_in) {
+                        ladder.add(way_in, text);
+                    }
+                    if let Event::Ended {
+                        session,
+                        reason: EndReason::LocalHangup,
+                        ..
+                    } = event
+                    {
+                        if bye_confirmed(&coordinator, session).await {
+                            ladder.add(way_in, "200 OK (BYE)".to_string());
+                        }
                     }
                 }
             });
@@ -87,37 +89,44 @@ impl Ladder {
     }
 }
 
-/// The messages that must have arrived for this event to happen; `way` is the direction towards the reporter.
-fn arrivals(event: &Event, way: Way) -> Vec<(Way, String)> {
-    let text = |text: &str| vec![(way, text.to_string())];
-    match event {
-        Event::Incoming { .. } => text("INVITE"),
-        Event::Progress { status, phrase, .. } => text(&format!("{status} {phrase}")),
+/// The message that must have arrived for this event to happen; `way` is the direction towards the reporter.
+fn arrival(event: &Event, way: Way) -> Option<String> {
+    let text = match event {
+        Event::Incoming { .. } => "INVITE".to_string(),
+        Event::Progress { status, phrase, .. } => format!("{status} {phrase}"),
         // The caller's "answered" is the arrival of the 200; the callee's is only our own decision.
-        Event::Answered { .. } if way == Way::Left => text("200 OK (INVITE)"),
-        Event::Confirmed { .. } => text("ACK"),
+        Event::Answered { .. } if way == Way::Left => "200 OK (INVITE)".to_string(),
+        Event::Confirmed { .. } => "ACK".to_string(),
         Event::Ended {
             reason: EndReason::RemoteHangup,
             ..
-        } => text("BYE"),
-        Event::Ended {
-            reason: EndReason::LocalHangup,
-            ..
-        } => text("200 OK (BYE)"),
+        } => "BYE".to_string(),
         Event::Ended {
             reason: EndReason::Cancelled,
             ..
-        } => text("CANCEL"),
+        } => "CANCEL".to_string(),
         Event::Ended {
             reason: EndReason::Rejected,
             status,
             phrase,
             ..
-        } => text(&format!(
-            "{} {phrase}",
-            status.map_or_else(String::new, |status| status.to_string())
-        )),
-        Event::Ended { reason, .. } => vec![(way.reversed(), format!("(ended: {reason})"))],
-        _ => Vec::new(),
+        } => {
+            format!("{} {phrase}", status.unwrap_or_default())
+        }
+        _ => return None,
+    };
+    Some(text)
+}
+
+/// Waits until our BYE has been answered: the session leaves "being hung up" then, and not before 32 s without.
+async fn bye_confirmed(coordinator: &UnifiedCoordinator, session: SessionId) -> bool {
+    let since = Instant::now();
+    let registry = coordinator.registry();
+    while matches!(
+        registry.state(session),
+        Some(State::Terminating | State::HangupPending)
+    ) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    since.elapsed() < Duration::from_secs(30)
 }
