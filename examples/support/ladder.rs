@@ -51,10 +51,9 @@ impl Ladder {
                         reason: EndReason::LocalHangup,
                         ..
                     } = event
+                        && bye_confirmed(&coordinator, session).await
                     {
-                        if bye_confirmed(&coordinator, session).await {
-                            ladder.add(way_in, "200 OK (BYE)".to_string());
-                        }
+                        ladder.add(way_in, "200 OK (BYE)".to_string());
                     }
                 }
             });
