@@ -1,6 +1,7 @@
 //! Actions into SIP.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -36,7 +37,7 @@ impl DialogAdapter<'_> {
             let host = match uri.host {
                 Host::V4(ip) => format!("{ip}"),
                 Host::V6(ip) => format!("{ip}"),
-                Host::Name(name) => alloc::string::String::from_utf8(name.to_vec()).ok()?,
+                Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
             };
             Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
         });
@@ -118,7 +119,7 @@ impl DialogAdapter<'_> {
     /// Cancels the INVITE (section 9.1).
     pub(crate) fn send_cancel(&mut self) {
         let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite) else { return };
-        let cancel = self.board.with_layer(|layer, now, send| layer.cancel(now, invite, send));
+        let cancel = self.board.with_layer(|layer, now, send| layer.send_cancel(now, invite, send));
         if let Some(cancel) = cancel {
             self.board.owners.insert(cancel, Owner::Nobody);
         }

@@ -9,7 +9,7 @@ use super::Switchboard;
 use crate::api::Output;
 use crate::base::ids::SessionId;
 use crate::media::{MediaCommand, MediaPort};
-use crate::sdp::plan::{Direction, MediaPlan};
+use crate::sdp::plan::{Codec, Direction, MediaPlan};
 use crate::sdp::{self, AnswerError, LocalMedia};
 use crate::session::SessionMedia;
 use crate::wire::path::Path;
@@ -137,7 +137,21 @@ fn cname(board: &Switchboard, local: SocketAddr) -> String {
     name
 }
 
-/// How the stream runs until the peer's answer is known: it listens.
+/// How the stream runs until the peer's answer is known: it listens for the codec that we like best.
 fn early_plan(local: &LocalMedia) -> MediaPlan {
-    sdp::listening_plan(local)
+    let codec = local.codecs.iter().next().unwrap_or(Codec::Pcmu);
+    let payload_type = codec.static_payload_type().unwrap_or_default();
+    MediaPlan {
+        remote_rtp: None,
+        remote_rtcp: None,
+        rtcp_mux: false,
+        direction: Direction::RecvOnly,
+        codec,
+        send_payload_type: payload_type,
+        recv_payload_type: payload_type,
+        send_dtmf: None,
+        recv_dtmf: None,
+        ptime_ms: local.ptime_ms,
+        cname: local.cname.clone(),
+    }
 }

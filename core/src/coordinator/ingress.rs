@@ -9,15 +9,14 @@ use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
 use crate::dialog::Sequence;
 use crate::sdp;
-use crate::session::Input;
+use crate::session::{Input, State};
 use crate::transaction::{Received, TransactionId};
 use crate::wire::frame::{Facts, Fault, Frame, FrameError, StartLine};
-use crate::wire::header::HeaderName;
 use crate::wire::method::Method;
 use crate::wire::path::{Path, Transmit};
 use crate::wire::reply::ReplyHead;
 use crate::wire::uri::Uri;
-use crate::wire::{SDP_TYPE, reason_phrase, text};
+use crate::wire::{HeaderName, SDP_TYPE, reason_phrase};
 
 /// A request that has a server transaction, with all that was read of it.
 pub(super) struct Request<'a> {
@@ -276,6 +275,9 @@ impl UnifiedCoordinator {
             Input::RxAck
         };
         self.feed(id, input, cause);
+        if let Some(session) = self.board.registry.session_mut(id).filter(|session| session.state == State::Active) {
+            session.late_offer = false;
+        }
     }
 
     /// CANCEL (section 9.2): answered itself, and the INVITE with 487 if it is still undecided.
@@ -313,7 +315,7 @@ fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
         _ => return Err(Refusal::with(405, "Allow", ALLOW.to_vec())),
     }
     let scheme = Uri::scheme_of(request.uri).unwrap_or_default();
-    if !text::eq_ignore_case(scheme, b"sip") && !text::eq_ignore_case(scheme, b"sips") {
+    if !scheme.eq_ignore_ascii_case(b"sip") && !scheme.eq_ignore_ascii_case(b"sips") {
         return Err(Refusal::plain(416));
     }
     if Uri::parse(request.uri).is_err() {
@@ -341,7 +343,7 @@ fn check_body(frame: &Frame<'_>) -> Result<(), Refusal<'static>> {
     };
     if !frame.body().is_empty() {
         if let Some(encoding) = frame.first(HeaderName::ContentEncoding) {
-            if !text::eq_ignore_case(encoding, b"identity") {
+            if !encoding.eq_ignore_ascii_case(b"identity") {
                 return Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()));
             }
         }

@@ -47,6 +47,9 @@ pub struct UnifiedCoordinator {
     machine: StateMachine,
     interceptor: SignalingInterceptor,
     shutting_down: bool,
+    /// Every row that was taken.
+    #[cfg(test)]
+    taken: Vec<(State, crate::session::Input)>,
 }
 
 impl UnifiedCoordinator {
@@ -67,6 +70,8 @@ impl UnifiedCoordinator {
             machine: StateMachine::default(),
             interceptor: SignalingInterceptor::new(handler),
             shutting_down: false,
+            #[cfg(test)]
+            taken: Vec::new(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Responses to our requests.
 
+use alloc::string::String;
+
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
 use crate::api::Counter;
@@ -35,7 +37,7 @@ impl UnifiedCoordinator {
         facts: &Facts<'_>,
     ) {
         let phrase = match frame.start() {
-            StartLine::Response { reason, .. } => alloc::string::String::from_utf8_lossy(reason),
+            StartLine::Response { reason, .. } => String::from_utf8_lossy(reason),
             StartLine::Request { .. } => return,
         };
         let mut cause = Cause {

@@ -33,6 +33,8 @@ impl UnifiedCoordinator {
         let state = session.state;
         match self.machine.cell(state, input) {
             Cell::Row { actions, next } => {
+                #[cfg(test)]
+                self.taken.push((state, input));
                 session.state = next;
                 if let Some(reason) = end_reason(state, input) {
                     session.end.get_or_insert(reason);
@@ -149,10 +151,7 @@ impl UnifiedCoordinator {
                 let plan = if session.late_offer { None } else { plan };
                 Event::Answered { session: id, tag, media: media.id, plan }
             }
-            Action::TellConfirmed => {
-                session.late_offer = false;
-                Event::Confirmed { session: id, tag }
-            }
+            Action::TellConfirmed => Event::Confirmed { session: id, tag },
             Action::TellMediaChanged => match plan {
                 Some(plan) => Event::MediaChanged { session: id, tag, plan },
                 None => return,

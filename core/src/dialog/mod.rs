@@ -9,9 +9,9 @@ use bytes::Bytes;
 use crate::base::ids::SessionId;
 use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Fault, Frame};
-use crate::wire::header::{HeaderName, NameAddr};
-use crate::wire::path::{Path, Transmit};
+use crate::wire::path::Path;
 use crate::wire::uri::Uri;
+use crate::wire::{HeaderName, NameAddr};
 use routes::Routes;
 
 /// One dialog.
@@ -37,7 +37,7 @@ pub struct Dialog {
     /// Whether a 2xx has made it last.
     pub(crate) confirmed: bool,
     /// The ACK to the 2xx, to be sent again when the 2xx comes again.
-    pub(crate) ack: Option<Transmit>,
+    pub(crate) ack: Option<Bytes>,
 }
 
 /// The number that a request of the peer carries, compared with those before it (section 12.2.2).

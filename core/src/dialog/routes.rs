@@ -4,8 +4,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::wire::frame::Frame;
-use crate::wire::header::NameAddr;
-use crate::wire::header::HeaderName;
+use crate::wire::{HeaderName, NameAddr};
 use crate::wire::uri::Uri;
 
 /// The Route values of a dialog, in the order in which requests visit them.

@@ -173,12 +173,12 @@ impl SessionRegistry {
     /// The live key of the slot that `id` names. The id keeps 16 bits of the generation, enough to tell a stale
     /// name from a live one.
     fn media_key(&self, id: MediaSessionId) -> Option<MediaKey> {
-        let key = self.media.key_at(id.slot())?;
+        let key = self.media.key_at(id.slot)?;
         (media_id(key) == id).then_some(key)
     }
 }
 
 fn media_id(key: MediaKey) -> MediaSessionId {
     let raw: RawKey = key.raw();
-    MediaSessionId::new(0, raw.generation() as u16, raw.slot())
+    MediaSessionId { shard: 0, generation: raw.generation() as u16, slot: raw.slot() }
 }

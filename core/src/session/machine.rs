@@ -61,6 +61,11 @@ impl Default for StateTable {
 }
 
 impl StateTable {
+    /// A table of these rows and no others.
+    pub fn from_rows(rows: Vec<Row>) -> Self {
+        Self { rows }
+    }
+
     /// The rows, in reading order.
     pub fn rows(&self) -> &[Row] {
         &self.rows

@@ -7,7 +7,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -55,7 +57,7 @@ pub(crate) struct SessionMedia {
     /// What the exchange under way will bring; [`Action::ApplyPlan`] makes it hold.
     pub(crate) next_plan: Option<MediaPlan>,
     /// Our answer to the offer of the INVITE, until it is sent.
-    pub(crate) answer: Option<alloc::vec::Vec<u8>>,
+    pub(crate) answer: Option<Vec<u8>>,
 }
 
 /// What only an outgoing call has until it is answered.
@@ -88,12 +90,10 @@ pub struct Session {
     pub(crate) reinvite: Option<TransactionId>,
     /// CSeq of the INVITE (or re-INVITE) that was answered last; its ACK carries the same.
     pub(crate) invite_cseq: u32,
-    /// Our BYE, while it runs.
-    pub(crate) bye: Option<TransactionId>,
     pub(crate) media: Option<SessionMedia>,
     /// Whether our 200 carries an offer that the ACK must answer.
     pub(crate) late_offer: bool,
-    pub(crate) outgoing: Option<alloc::boxed::Box<Outgoing>>,
+    pub(crate) outgoing: Option<Box<Outgoing>>,
     /// The INVITE that came, until it is answered.
     pub(crate) details: Option<Arc<InviteDetails>>,
     /// Source that is charged for this half-open call.
@@ -119,7 +119,6 @@ impl Session {
             invite: None,
             reinvite: None,
             invite_cseq: 0,
-            bye: None,
             media: None,
             late_offer: false,
             outgoing: None,

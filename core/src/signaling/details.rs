@@ -6,10 +6,10 @@ use alloc::string::String;
 use bytes::Bytes;
 
 use crate::wire::frame::{Frame, StartLine};
-use crate::wire::header::{HeaderName, NameAddr};
 use crate::wire::limits::WireLimits;
 use crate::wire::path::Path;
 use crate::wire::uri::Uri;
+use crate::wire::{HeaderName, NameAddr};
 
 /// An INVITE as its handler sees it. Every header is there; text that is no UTF-8 is shown with replacement
 /// characters, the bytes are in [`message`](Self::message).

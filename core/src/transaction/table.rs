@@ -154,6 +154,9 @@ use Kind::{ClientInvite, ClientOther, ServerInvite, ServerOther};
 use State::{Accepted, Calling, Completed, Confirmed, Idle, Proceeding, Terminated, Trying};
 use Timer::{A, B, D, E, F, G, H, I, J, K, L, M, Unreachable};
 
+/// A state has the same name.
+const TRYING: Timer = Timer::Trying;
+
 /// The four machines.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
@@ -190,23 +193,23 @@ pub const ROWS: &[Row] = &[
     row(ClientOther, Completed,  Fired(K),           &[],                                        Terminated),
 
     // 17.2.1 and RFC 6026 section 7.1.
-    row(ServerInvite, Idle,       Request,              &[TellRequest, Start(Timer::Trying)],                 Proceeding),
-    row(ServerInvite, Proceeding, Request,              &[Repeat],                                            Proceeding),
-    row(ServerInvite, Proceeding, Fired(Timer::Trying), &[Send100],                                           Proceeding),
-    row(ServerInvite, Proceeding, Send1xx,              &[Stop(Timer::Trying), Transmit],                     Proceeding),
-    row(ServerInvite, Proceeding, Send2xx,              &[Stop(Timer::Trying), Transmit, Start(L)],           Accepted),
-    row(ServerInvite, Proceeding, SendFailure,          &[Stop(Timer::Trying), Transmit, Start(G), Start(H)], Completed),
-    row(ServerInvite, Accepted,   Request,              &[],                                                  Accepted),
-    row(ServerInvite, Accepted,   Repeat2xx,            &[Repeat],                                            Accepted),
-    row(ServerInvite, Accepted,   Ack,                  &[TellAck],                                           Accepted),
-    row(ServerInvite, Accepted,   Fired(L),             &[],                                                  Terminated),
-    row(ServerInvite, Completed,  Request,              &[Repeat],                                            Completed),
-    row(ServerInvite, Completed,  Fired(G),             &[Repeat, Again(G)],                                  Completed),
-    row(ServerInvite, Completed,  Fired(H),             &[TellNoAck],                                         Terminated),
-    row(ServerInvite, Completed,  Ack,                  &[Stop(G), Stop(H), Forget, Start(I)],                Confirmed),
-    row(ServerInvite, Confirmed,  Request,              &[],                                                  Confirmed),
-    row(ServerInvite, Confirmed,  Ack,                  &[],                                                  Confirmed),
-    row(ServerInvite, Confirmed,  Fired(I),             &[],                                                  Terminated),
+    row(ServerInvite, Idle,       Request,       &[TellRequest, Start(TRYING)],                 Proceeding),
+    row(ServerInvite, Proceeding, Request,       &[Repeat],                                     Proceeding),
+    row(ServerInvite, Proceeding, Fired(TRYING), &[Send100],                                    Proceeding),
+    row(ServerInvite, Proceeding, Send1xx,       &[Stop(TRYING), Transmit],                     Proceeding),
+    row(ServerInvite, Proceeding, Send2xx,       &[Stop(TRYING), Transmit, Start(L)],           Accepted),
+    row(ServerInvite, Proceeding, SendFailure,   &[Stop(TRYING), Transmit, Start(G), Start(H)], Completed),
+    row(ServerInvite, Accepted,   Request,       &[],                                           Accepted),
+    row(ServerInvite, Accepted,   Repeat2xx,     &[Repeat],                                     Accepted),
+    row(ServerInvite, Accepted,   Ack,           &[TellAck],                                    Accepted),
+    row(ServerInvite, Accepted,   Fired(L),      &[],                                           Terminated),
+    row(ServerInvite, Completed,  Request,       &[Repeat],                                     Completed),
+    row(ServerInvite, Completed,  Fired(G),      &[Repeat, Again(G)],                           Completed),
+    row(ServerInvite, Completed,  Fired(H),      &[TellNoAck],                                  Terminated),
+    row(ServerInvite, Completed,  Ack,           &[Stop(G), Stop(H), Forget, Start(I)],         Confirmed),
+    row(ServerInvite, Confirmed,  Request,       &[],                                           Confirmed),
+    row(ServerInvite, Confirmed,  Ack,           &[],                                           Confirmed),
+    row(ServerInvite, Confirmed,  Fired(I),      &[],                                           Terminated),
 
     // 17.2.2. Timer F is RFC 4320's: after 64·T1 nobody waits for the answer any more.
     row(ServerOther, Idle,       Request,     &[TellRequest, Start(F)],       Trying),

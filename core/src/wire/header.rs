@@ -201,6 +201,11 @@ impl<'a> Via<'a> {
         .read_params()
     }
 
+    /// Reads the first value of a field. One that is empty is not skipped: the topmost Via is the peer's own.
+    pub(crate) fn parse_first(field: &'a [u8]) -> Option<Self> {
+        Self::parse(field.get(..value_end(field))?)
+    }
+
     fn read_params(mut self) -> Option<Self> {
         let mut params = Params::new(self.params);
         for (name, value) in params.by_ref() {

@@ -144,7 +144,7 @@ impl ReplyHead {
 
     /// The path of a response to `frame`, whose topmost Via may be broken: then back to the source.
     pub fn reply_path_of(frame: &Frame<'_>, path: &Path) -> Path {
-        let via = frame.values(HeaderName::Via).next().and_then(Via::parse);
+        let via = frame.first(HeaderName::Via).and_then(Via::parse_first);
         via.map_or(*path, |via| reply_path(&via, path))
     }
 }

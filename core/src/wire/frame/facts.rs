@@ -1,6 +1,6 @@
 //! The headers that decide where a message belongs.
 
-use super::super::header::{NameAddr, Params, Via, split_values};
+use super::super::header::{NameAddr, Params, Via};
 use super::super::method::Method;
 use super::super::name::HeaderName;
 use super::super::text::{is_lws, parse_number, parse_u32, split_token, trim_start};
@@ -78,7 +78,7 @@ impl<'a> Frame<'a> {
         let Some(via) = found.via else {
             return fault("Missing Via");
         };
-        let Some(via) = split_values(via).next().and_then(Via::parse) else {
+        let Some(via) = Via::parse_first(via) else {
             return fault("Malformed Via");
         };
         let (from, from_tag) = read_party(found.from, "Missing From", "Malformed From")?;

@@ -122,6 +122,12 @@ fn a_request_line_without_a_version_is_answered_only_if_there_is_a_via() {
 }
 
 #[test]
+fn an_empty_topmost_via_is_a_fault() {
+    let text = b"OPTIONS sip:a@b SIP/2.0\r\nVia: , SIP/2.0/UDP h;branch=z9hG4bK1\r\n\r\n";
+    assert_eq!(parse(text).unwrap().facts().unwrap_err().reason, "Malformed Via");
+}
+
+#[test]
 fn cseq_and_tags_keep_to_their_range() {
     let text = |cseq: &str, to: &str| {
         let head =
@@ -255,8 +261,6 @@ fn same_after_reply(frame: &Frame<'_>, facts: &Facts<'_>) {
 use super::super::Via;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     #[test]
     fn line_breaks_are_found_like_octet_by_octet(bytes in prop::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), any::<u8>(), Just(b'\t')], 0..64), from in 0_usize..70) {
         let plain = bytes.iter().enumerate().skip(from).find(|(_, octet)| matches!(octet, b'\r' | b'\n'));

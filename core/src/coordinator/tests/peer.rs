@@ -1,0 +1,156 @@
+//! A peer made of text: it answers and asks with messages written out by hand.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::net::Net;
+use crate::api::CoordinatorConfig;
+use crate::base::ids::SessionId;
+use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
+use crate::wire::frame::Frame;
+use crate::wire::limits::WireLimits;
+use crate::wire::reply::ReplyHead;
+use crate::wire::{HeaderName, NameAddr};
+
+pub(crate) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
+    m=audio 40000 RTP/AVP 0\r\na=sendrecv\r\n";
+pub(crate) const NO_CODEC: &str = "v=0\r\no=- 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
+    m=audio 40000 RTP/AVP 98\r\na=rtpmap:98 nonsense/8000\r\n";
+
+/// One of our coordinators, and somebody at 10.9.9.9 who talks to it.
+pub(crate) struct World {
+    pub(crate) net: Net,
+    pub(crate) session: Option<SessionId>,
+    /// The INVITE that we sent to the peer.
+    pub(crate) invite: Bytes,
+    /// Our tag, once the peer has seen it.
+    pub(crate) our_tag: String,
+    pub(crate) cseq: u32,
+}
+
+pub(crate) fn peer() -> SocketAddr {
+    "10.9.9.9:5060".parse().unwrap()
+}
+
+impl World {
+    fn new(silent: bool) -> Self {
+        let mut net = Net::new(42);
+        let config = CoordinatorConfig { ring_timeout: Duration::from_secs(60), ..CoordinatorConfig::default() };
+        let handler = move |_: &InviteDetails| {
+            if silent { SignalingDecision::Defer(Deferral::default()) } else { SignalingDecision::Accept }
+        };
+        net.add_with(config, Box::new(handler));
+        Self { net, session: None, invite: Bytes::new(), our_tag: String::new(), cseq: 100 }
+    }
+
+    /// A call that we make; the peer has the INVITE.
+    pub(crate) fn calling() -> Self {
+        let mut world = Self::new(false);
+        world.session = Some(world.net.invite(0, "sip:bob@10.9.9.9"));
+        world.invite = world.last("INVITE");
+        world
+    }
+
+    /// A call that we are about to make: nobody has told us where the peer is.
+    pub(crate) fn resolving() -> Self {
+        let mut world = Self::new(false);
+        world.net.hold_names = true;
+        world.session = Some(world.net.invite(0, "sip:bob@bob.example"));
+        world
+    }
+
+    /// A call that the peer makes, with an offer or without.
+    pub(crate) fn called(silent: bool, offer: Option<&str>) -> Self {
+        let mut world = Self::new(silent);
+        world.request("INVITE", "z9hG4bKinvite", 100, offer);
+        world.session = world.net.incoming(0);
+        world
+    }
+
+    pub(crate) fn state(&self) -> Option<crate::session::State> {
+        self.net.nodes[0].core.session_state(self.session?)
+    }
+
+    pub(crate) fn hangup(&mut self) {
+        let session = self.session.unwrap();
+        self.net.with(0, |core, now| core.hangup(now, session)).unwrap();
+    }
+
+    pub(crate) fn answer(&mut self) {
+        let session = self.session.unwrap();
+        self.net.with(0, |core, now| core.answer(now, session)).unwrap();
+        self.learn_tag();
+    }
+
+    /// The last message to the peer whose first line contains `what`.
+    pub(crate) fn last(&self, what: &str) -> Bytes {
+        let found = self.net.elsewhere.iter().rev().find(|transmit| {
+            let line = transmit.payload.split(|&b| b == b'\r').next().unwrap_or_default();
+            String::from_utf8_lossy(line).contains(what)
+        });
+        found.map(|transmit| transmit.payload.clone()).unwrap_or_else(|| panic!("no {what} was sent"))
+    }
+
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.net.wire.iter().filter(|(.., line)| line.contains(what)).count()
+    }
+
+    pub(crate) fn learn_tag(&mut self) {
+        let message = self.last("SIP/2.0 ");
+        let frame = Frame::parse(&message, &WireLimits::default()).unwrap();
+        let tag = NameAddr::parse(frame.first(HeaderName::To).unwrap()).unwrap().tag().unwrap();
+        self.our_tag = String::from_utf8(tag.to_vec()).unwrap();
+    }
+
+    /// Answers our INVITE.
+    pub(crate) fn respond(&mut self, status: u16, tag: &str, body: Option<&str>) {
+        let invite = self.invite.clone();
+        self.respond_to(&invite, status, tag, body);
+    }
+
+    /// Answers any request of ours.
+    pub(crate) fn respond_to(&mut self, request: &Bytes, status: u16, tag: &str, body: Option<&str>) {
+        let frame = Frame::parse(request, &WireLimits::default()).unwrap();
+        let facts = frame.facts().unwrap();
+        let from = crate::wire::path::Path::udp(peer(), self.net.nodes[0].address);
+        let head = ReplyHead::new(&frame, Some(&facts), &from);
+        let contact: [(&str, &[u8]); 1] = [("Contact", b"<sip:bob@10.9.9.9:5060>")];
+        let body = body.map(|body| ("application/sdp", body.as_bytes()));
+        let response = head.respond(status, "Whatever", Some(tag.as_bytes()), true, &contact, body);
+        self.net.inject(0, peer(), &response);
+        if let Some(facts) = facts.from_tag {
+            self.our_tag = String::from_utf8(facts.to_vec()).unwrap();
+        }
+    }
+
+    /// A request of the peer that makes a call: Call-ID `call`, tag `peer`.
+    pub(crate) fn request(&mut self, method: &str, branch: &str, cseq: u32, body: Option<&str>) {
+        let to_tag = if self.our_tag.is_empty() { String::new() } else { format!(";tag={}", self.our_tag) };
+        self.send(method, branch, cseq, "call", "peer", &to_tag, body);
+    }
+
+    /// A request of the peer within the call that we made: Call-ID and tags are those of our INVITE.
+    pub(crate) fn request_back(&mut self, method: &str, branch: &str, cseq: u32, body: Option<&str>) {
+        let frame = Frame::parse(&self.invite, &WireLimits::default()).unwrap();
+        let facts = frame.facts().unwrap();
+        let call_id = String::from_utf8(facts.call_id.to_vec()).unwrap();
+        let tag = format!(";tag={}", String::from_utf8(facts.from_tag.unwrap().to_vec()).unwrap());
+        self.send(method, branch, cseq, &call_id, "one", &tag, body);
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "each is a part of the message")]
+    fn send(&mut self, method: &str, branch: &str, cseq: u32, call_id: &str, tag: &str, to_tag: &str, body: Option<&str>) {
+        let kind = if body.is_some() { "Content-Type: application/sdp\r\n" } else { "" };
+        let body = body.unwrap_or_default();
+        let text = format!(
+            "{method} sip:alice@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch={branch};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:bob@10.9.9.9>;tag={tag}\r\nTo: <sip:alice@10.0.0.1>{to_tag}\r\n\
+             Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:bob@10.9.9.9:5060>\r\n{kind}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.net.inject(0, peer(), text.as_bytes());
+    }
+}

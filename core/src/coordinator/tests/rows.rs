@@ -1,0 +1,166 @@
+//! Every row of the state table is walked with real messages: the session is brought to the row's state, the
+//! row's input is brought about, and the session must be in the row's next state, or gone.
+
+use core::time::Duration;
+
+use super::peer::{NO_CODEC, SDP, World};
+use crate::api::NameFailure;
+use crate::session::{Action, Input, ROWS, State};
+use crate::wire::path::Path;
+
+/// Rows that only a caller can come to; all others of these states are walked as callee.
+fn as_caller(input: Input) -> bool {
+    matches!(input, Input::RxAnswerAgain | Input::RxOtherAnswer | Input::InviteGone)
+}
+
+/// Whether the row needs an INVITE without an offer.
+fn is_late(input: Input) -> bool {
+    matches!(input, Input::RxAckAnswer | Input::RxBadAck)
+}
+
+fn reach(state: State, input: Input) -> World {
+    let caller = as_caller(input);
+    let offer = if is_late(input) && state != State::Reanswered { None } else { Some(SDP) };
+    match state {
+        State::Idle if input == Input::MakeCall => World::resolving(),
+        State::Idle => World::called(input == Input::AdmittedSilently, offer),
+        State::Resolving => World::resolving(),
+        State::Calling => World::calling(),
+        State::Proceeding => with(World::calling(), |world| world.respond(100, "one", None)),
+        State::Ringback => with(World::calling(), |world| world.respond(180, "one", None)),
+        State::EarlyMedia => with(World::calling(), |world| world.respond(183, "one", Some(SDP))),
+        State::CancelPending => with(World::calling(), World::hangup),
+        State::Cancelling => with(reach(State::Ringback, input), World::hangup),
+        State::Incoming => World::called(true, offer),
+        State::Ringing => World::called(false, offer),
+        State::Answered => with(World::called(false, offer), World::answer),
+        State::HangupPending => with(reach(State::Answered, input), World::hangup),
+        State::Active if caller => with(World::calling(), |world| world.respond(200, "one", Some(SDP))),
+        State::Active => with(reach(State::Answered, input), |world| world.request("ACK", "z9hG4bKack", 100, None)),
+        State::Reanswered if caller => with(reach(State::Active, input), |world| {
+            world.request_back("INVITE", "z9hG4bKre", 1, Some(SDP));
+        }),
+        State::Reanswered => with(reach(State::Active, Input::RxAck), |world| {
+            world.cseq = 101;
+            let offer = if is_late(input) { None } else { Some(SDP) };
+            world.request("INVITE", "z9hG4bKre", 101, offer);
+        }),
+        State::Terminating => with(reach(State::Active, input), World::hangup),
+        // Only a caller's session lingers.
+        State::Terminated => with(reach(State::Active, Input::RxAnswerAgain), |world| {
+            world.request_back("BYE", "z9hG4bKbye", 1, None);
+        }),
+    }
+}
+
+fn with(mut world: World, f: impl FnOnce(&mut World)) -> World {
+    f(&mut world);
+    world
+}
+
+fn apply(world: &mut World, input: Input) {
+    let id = world.session.unwrap();
+    match input {
+        // Reaching the state has done it.
+        Input::MakeCall | Input::Admitted | Input::AdmittedSilently => {}
+        Input::Ring => world.net.with(0, |core, now| core.ring(now, id)).unwrap(),
+        Input::Answer => world.net.with(0, |core, now| core.answer(now, id)).unwrap(),
+        Input::Reject => world.net.with(0, |core, now| core.reject(now, id, 486)).unwrap(),
+        Input::Hangup => world.hangup(),
+        Input::NamesFound | Input::NamesFailed => {
+            let (node, query) = world.net.asked.remove(0);
+            let path = Path::udp(world.net.nodes[0].address, super::peer::peer());
+            let found = if input == Input::NamesFound { Ok(path) } else { Err(NameFailure("no such host".into())) };
+            world.net.with(node, |core, now| core.handle_names(now, query, found));
+        }
+        Input::RxTrying => world.respond(100, "one", None),
+        Input::RxRinging => world.respond(180, "one", None),
+        Input::RxEarlyMedia => world.respond(183, "one", Some(SDP)),
+        Input::RxAnswer | Input::RxAnswerAgain => world.respond(200, "one", Some(SDP)),
+        Input::RxOtherAnswer => world.respond(200, "two", Some(SDP)),
+        Input::RxBadAnswer => world.respond(200, "one", Some(NO_CODEC)),
+        Input::RxFailure => world.respond(486, "one", None),
+        Input::RxAck => world.request("ACK", "z9hG4bKack2", world.cseq, None),
+        Input::RxAckAnswer => world.request("ACK", "z9hG4bKack2", world.cseq, Some(SDP)),
+        Input::RxBadAck => world.request("ACK", "z9hG4bKack2", world.cseq, Some(NO_CODEC)),
+        Input::RxCancel => {
+            world.our_tag.clear();
+            world.request("CANCEL", "z9hG4bKinvite", 100, None);
+        }
+        Input::RxBye => {
+            if world.our_tag.is_empty() {
+                let ringing = world.net.with(0, |core, now| core.ring(now, id));
+                assert!(ringing.is_ok(), "an early dialog needs our tag");
+                world.learn_tag();
+            }
+            world.request("BYE", "z9hG4bKbye2", 200, None);
+        }
+        Input::RxByeDone => {
+            let bye = world.last("BYE");
+            world.respond_to(&bye, 200, "peer", None);
+        }
+        Input::RxReinvite => world.request("INVITE", "z9hG4bKre2", 200, Some(SDP)),
+        Input::AnswerRepeat => world.net.run_for(Duration::from_millis(500)),
+        Input::RingTimeout => {
+            // While nothing at all comes back, Timer B ends the call before anybody loses patience.
+            world.net.run_for(Duration::from_secs(60));
+        }
+        Input::Deadline => world.net.run_for(Duration::from_secs(180)),
+        Input::InviteTimeout | Input::InviteGone | Input::AckTimeout | Input::CancelTimeout => {
+            world.net.run_for(Duration::from_secs(33));
+        }
+    }
+}
+
+#[test]
+fn every_row_is_walked() {
+    for row in ROWS {
+        let (state, input) = (row.state, row.input);
+        if (state, input) == (State::Calling, Input::RingTimeout) {
+            // It takes a ring timeout shorter than Timer B: `calls::short_patience`.
+            continue;
+        }
+        let mut world = reach(state, input);
+        let quiet = matches!(input, Input::MakeCall | Input::Admitted | Input::AdmittedSilently);
+        let before = world.net.nodes[0].core.taken.len();
+        // A silent call becomes a ringing one before a BYE can name it.
+        let rung = (state, input) == (State::Incoming, Input::RxBye);
+        assert!(quiet || world.state() == Some(state), "{state:?} is not reached, but {:?}", world.state());
+        if rung {
+            world.our_tag = tag_of(&world);
+        }
+        apply(&mut world, input);
+        let taken = &world.net.nodes[0].core.taken;
+        let taken = if quiet { &taken[..] } else { &taken[before..] };
+        assert!(taken.contains(&(state, input)), "{state:?} {input:?} is not taken, but {taken:?}");
+        let timed = matches!(
+            input,
+            Input::InviteTimeout | Input::InviteGone | Input::AckTimeout | Input::CancelTimeout | Input::Deadline
+        );
+        if !row.actions.contains(&Action::Release) && !timed && !quiet {
+            assert_eq!(world.state(), Some(row.next), "{state:?} {input:?}");
+        }
+        finish(&mut world, &format!("{state:?} {input:?}"));
+    }
+}
+
+/// Our tag in a call that we have said nothing to yet.
+fn tag_of(world: &World) -> String {
+    let session = world.net.nodes[0].core.registry().session(world.session.unwrap()).unwrap();
+    String::from_utf8(session.local_tag.to_vec()).unwrap()
+}
+
+/// Whatever happened: once the application hangs up and the peer falls silent, nothing stays.
+fn finish(world: &mut World, what: &str) {
+    let id = world.session.unwrap();
+    world.net.hold_names = false;
+    let gone = world.net.with(0, |core, now| core.hangup(now, id));
+    drop(gone);
+    world.net.run_for(Duration::from_secs(33));
+    world.net.run_for(Duration::from_secs(66));
+    world.net.run_for(Duration::from_secs(66));
+    let ended = world.net.told(0).iter().filter(|event| event.starts_with("ended")).count();
+    assert_eq!(ended, 1, "{what}: {:?}", world.net.told(0));
+    assert!(world.net.nodes[0].core.registry().is_empty(), "{what}: a session is left: {:?}", world.state());
+    assert!(world.net.nodes[0].core.transactions().is_empty(), "{what}: a transaction is left");
+}

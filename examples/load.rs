@@ -1,0 +1,325 @@
+//! A light load generator: a fixed number of calls in flight, each INVITE, 200, ACK, BYE, 200, then the next.
+//!
+//! It is made to cost little beside the server it saturates: one thread, one socket, no parsing beyond what a call
+//! needs. It repeats a request after 500 ms (then 1 s, 2 s …) and gives a call up after 8 s.
+//!
+//! ```text
+//! cargo run --release --example load -- 127.0.0.1:5060 --calls 20000 --flight 48
+//! ```
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// The first wait for an answer, T1 of RFC 3261.
+const T1: Duration = Duration::from_millis(500);
+/// A call that has not moved for so long has failed.
+const GIVE_UP: Duration = Duration::from_secs(8);
+
+/// What a call waits for.
+#[derive(Clone, Copy, PartialEq)]
+enum Wait {
+    Answer,
+    Goodbye,
+    Nothing,
+}
+
+/// One call in flight; its slot number is in its Call-ID.
+struct Call {
+    serial: u64,
+    wait: Wait,
+    request: Vec<u8>,
+    since: Instant,
+    repeat_at: Instant,
+    interval: Duration,
+}
+
+/// What the run comes to.
+#[derive(Default)]
+struct Totals {
+    started: u64,
+    done: u64,
+    failed: u64,
+    retransmitted: u64,
+}
+
+struct Load {
+    socket: UdpSocket,
+    target: SocketAddr,
+    local: SocketAddr,
+    rtp_port: u16,
+    calls_max: u64,
+    calls: Vec<Call>,
+    totals: Totals,
+}
+
+fn main() -> ExitCode {
+    let (mut target, mut calls, mut flight) = (None, 5000_u64, 48_usize);
+    let mut args = std::env::args().skip(1);
+    let mut good = true;
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--calls" => {
+                good &= args
+                    .next()
+                    .and_then(|n| n.parse().ok())
+                    .map(|n| calls = n)
+                    .is_some()
+            }
+            "--flight" => {
+                good &= args
+                    .next()
+                    .and_then(|n| n.parse().ok())
+                    .map(|n| flight = n)
+                    .is_some()
+            }
+            text => target = text.parse::<SocketAddr>().ok(),
+        }
+    }
+    let (Some(target), true) = (target, good && flight > 0) else {
+        eprintln!("usage: load IP:PORT [--calls N] [--flight N]");
+        return ExitCode::from(2);
+    };
+    match run(target, calls, flight) {
+        Ok(failed) => ExitCode::from(u8::from(failed > 0)),
+        Err(error) => {
+            eprintln!("load: {target}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(target: SocketAddr, calls_max: u64, flight: usize) -> std::io::Result<u64> {
+    let any = if target.ip().is_loopback() {
+        target.ip()
+    } else {
+        "0.0.0.0".parse().expect("an address")
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(target)?;
+    socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+    let local = socket.local_addr()?;
+    // RTP may come: it goes to a socket of its own that nobody reads.
+    let sink = UdpSocket::bind((local.ip(), 0))?;
+    let rtp_port = sink.local_addr()?.port();
+    let (calls, totals) = (Vec::with_capacity(flight), Totals::default());
+    let mut load = Load {
+        socket,
+        target,
+        local,
+        rtp_port,
+        calls_max,
+        calls,
+        totals,
+    };
+    let started = Instant::now();
+    for slot in 0..flight {
+        load.calls.push(Call {
+            serial: 0,
+            wait: Wait::Nothing,
+            request: Vec::with_capacity(1024),
+            since: started,
+            repeat_at: started,
+            interval: T1,
+        });
+        load.next_call(slot)?;
+    }
+    let (mut buffer, mut look_at) = (vec![0_u8; 65_536], started + T1 / 5);
+    while load.totals.done + load.totals.failed < calls_max {
+        match load.socket.recv(&mut buffer) {
+            Ok(length) => load.response(buffer.get(..length).unwrap_or_default())?,
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
+            Err(e) if e.kind() == ErrorKind::ConnectionRefused => {} // The server is gone: the calls will time out.
+            Err(e) => return Err(e),
+        }
+        let now = Instant::now();
+        if now >= look_at {
+            load.repeat(now)?;
+            look_at = now + T1 / 5;
+        }
+    }
+    let Totals {
+        done,
+        failed,
+        retransmitted,
+        ..
+    } = load.totals;
+    let seconds = started.elapsed().as_secs_f64();
+    println!("calls {done} failed {failed} retransmitted {retransmitted} seconds {seconds:.3}");
+    Ok(failed)
+}
+
+impl Load {
+    /// Puts the next call into a slot, or leaves it empty when all are started.
+    fn next_call(&mut self, slot: usize) -> std::io::Result<()> {
+        let Some(call) = self.calls.get_mut(slot) else {
+            return Ok(());
+        };
+        call.wait = Wait::Nothing;
+        if self.totals.started == self.calls_max {
+            return Ok(());
+        }
+        self.totals.started += 1;
+        call.serial = self.totals.started;
+        let (serial, local, target) = (call.serial, self.local, self.target);
+        let sdp = format!(
+            "v=0\r\no=load {serial} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0 101\r\n\
+             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n",
+            self.rtp_port,
+            ip = local.ip(),
+        );
+        let invite = format!(
+            "INVITE sip:load@{target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKi{serial};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:load@{local}>;tag=f{serial}\r\nTo: <sip:load@{target}>\r\n\
+             Call-ID: {slot}-{serial}@{local}\r\nCSeq: 1 INVITE\r\nContact: <sip:load@{local}>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            sdp.len(),
+        );
+        self.send(slot, Wait::Answer, invite.into_bytes())
+    }
+
+    /// Sends a request that wants an answer.
+    fn send(&mut self, slot: usize, wait: Wait, request: Vec<u8>) -> std::io::Result<()> {
+        let now = Instant::now();
+        tolerant(self.socket.send(&request))?;
+        if let Some(call) = self.calls.get_mut(slot) {
+            *call = Call {
+                wait,
+                request,
+                since: now,
+                repeat_at: now + T1,
+                interval: T1,
+                ..*call
+            };
+        }
+        Ok(())
+    }
+
+    /// Reads a response and moves its call on.
+    fn response(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let Some((slot, serial)) = header(bytes, b"Call-ID:").and_then(slot_and_serial) else {
+            return Ok(());
+        };
+        let status = bytes
+            .strip_prefix(b"SIP/2.0 ")
+            .and_then(|rest| rest.first().copied());
+        let Some(wait) = self
+            .calls
+            .get(slot)
+            .filter(|call| call.serial == serial)
+            .map(|call| call.wait)
+        else {
+            return Ok(()); // An answer to a call that is over.
+        };
+        let to_invite = header(bytes, b"CSeq:").is_some_and(|value| value.ends_with(b"INVITE"));
+        match (wait, status) {
+            (_, None | Some(b'1')) => Ok(()),
+            (Wait::Answer, Some(b'2')) if to_invite => {
+                let ack = self.in_dialog(bytes, "ACK", 1, serial);
+                tolerant(self.socket.send(&ack))?;
+                let bye = self.in_dialog(bytes, "BYE", 2, serial);
+                self.send(slot, Wait::Goodbye, bye)
+            }
+            (Wait::Goodbye, Some(b'2')) if to_invite => {
+                let ack = self.in_dialog(bytes, "ACK", 1, serial); // The 200 came again: so does its ACK.
+                tolerant(self.socket.send(&ack))
+            }
+            (Wait::Goodbye, Some(b'2')) => {
+                self.totals.done += 1;
+                self.next_call(slot)
+            }
+            (Wait::Nothing, _) => Ok(()),
+            (Wait::Answer | Wait::Goodbye, _) => {
+                if to_invite {
+                    let ack = self.in_dialog(bytes, "ACK", 1, serial);
+                    tolerant(self.socket.send(&ack))?;
+                }
+                self.totals.failed += 1;
+                self.next_call(slot)
+            }
+        }
+    }
+
+    /// A request in the dialog that a response made: its target is the Contact, its To has the tag.
+    fn in_dialog(&self, response: &[u8], method: &str, cseq: u32, serial: u64) -> Vec<u8> {
+        let text =
+            |name: &[u8]| String::from_utf8_lossy(header(response, name).unwrap_or_default()).into_owned();
+        let contact = text(b"Contact:");
+        let uri = contact
+            .split_once('<')
+            .and_then(|(_, rest)| rest.split_once('>'))
+            .map(|(uri, _)| uri);
+        let target = uri.map_or_else(|| format!("sip:load@{}", self.target), str::to_owned);
+        // The ACK to a failure belongs to the INVITE's transaction, all others have their own (17.1.1.3, 13.2.2.4).
+        let success = response.starts_with(b"SIP/2.0 2");
+        let branch = if method == "BYE" {
+            'b'
+        } else if success {
+            'a'
+        } else {
+            'i'
+        };
+        format!(
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{branch}{serial};rport\r\n\
+             Max-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
+             Content-Length: 0\r\n\r\n",
+            self.local,
+            text(b"From:"),
+            text(b"To:"),
+            text(b"Call-ID:"),
+        )
+        .into_bytes()
+    }
+
+    /// Repeats what waits too long, gives up what waited for ever.
+    fn repeat(&mut self, now: Instant) -> std::io::Result<()> {
+        for slot in 0..self.calls.len() {
+            let Some(call) = self.calls.get_mut(slot) else {
+                break;
+            };
+            if call.wait == Wait::Nothing || now < call.repeat_at {
+                continue;
+            }
+            if now - call.since > GIVE_UP {
+                self.totals.failed += 1;
+                self.next_call(slot)?;
+                continue;
+            }
+            call.interval *= 2;
+            call.repeat_at = now + call.interval;
+            self.totals.retransmitted += 1;
+            tolerant(self.socket.send(&call.request))?;
+        }
+        Ok(())
+    }
+}
+
+/// A datagram that could not leave is a lost datagram, and the call repeats it.
+fn tolerant(sent: std::io::Result<usize>) -> std::io::Result<()> {
+    match sent {
+        Ok(_) => Ok(()),
+        Err(e) if matches!(e.kind(), ErrorKind::ConnectionRefused | ErrorKind::WouldBlock) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// The trimmed value of the first header of that name (its usual spelling only).
+fn header<'a>(message: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    message
+        .split(|byte| *byte == b'\n')
+        .skip(1)
+        .find_map(|line| line.strip_prefix(name))
+        .map(<[u8]>::trim_ascii)
+}
+
+/// Reads `slot-serial@…`.
+fn slot_and_serial(call_id: &[u8]) -> Option<(usize, u64)> {
+    let text = std::str::from_utf8(call_id).ok()?;
+    let (slot, serial) = text.split_once('@')?.0.split_once('-')?;
+    Some((slot.parse().ok()?, serial.parse().ok()?))
+}
