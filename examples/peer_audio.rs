@@ -199,6 +199,6 @@ fn figures(report: &MediaReport) -> String {
         report.reordered,
         report.late,
         report.concealed_frames,
-        report.jitter_ms,
+        report.jitter.as_secs_f64() * 1e3,
     )
 }

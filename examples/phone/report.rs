@@ -94,12 +94,13 @@ impl Reporter {
     }
 
     pub fn media(&self, call: u64, report: &MediaReport) {
-        let expected = report.received_packets + u64::from(report.lost);
+        let expected = report.received_packets + report.lost;
         let loss = if expected == 0 {
             0.0
         } else {
-            f64::from(report.lost) / expected as f64
+            report.lost as f64 / expected as f64
         };
+        let jitter_ms = report.jitter.as_secs_f64() * 1e3;
         let MediaReport {
             sent_packets,
             received_packets,
@@ -109,7 +110,7 @@ impl Reporter {
         self.say(
             || {
                 let percent = loss * 100.0;
-                let jitter = report.jitter_ms;
+                let jitter = jitter_ms;
                 format!(
                     "call {call}: sent {sent_packets} packets, received {received_packets}, lost {lost} \
                      ({percent:.1} %), jitter {jitter:.2} ms"
@@ -121,7 +122,7 @@ impl Reporter {
                     .number("packets_sent", sent_packets)
                     .number("lost", lost)
                     .number("loss", format_args!("{loss:.4}"))
-                    .number("jitter_ms", format_args!("{:.3}", report.jitter_ms))
+                    .number("jitter_ms", format_args!("{jitter_ms:.3}"))
                     .number("late", report.late)
                     .number("duplicate", report.duplicate)
                     .number("reordered", report.reordered)

@@ -1,0 +1,435 @@
+//! Key presses as telephone-event (RFC 4733).
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
+use core::time::Duration;
+
+use thiserror::Error;
+
+use crate::base::time::Instant;
+
+/// Most keys in one [`DtmfDigits`].
+pub const DIGITS_MAX: usize = 32;
+
+/// Keys by event code (RFC 4733 table 3).
+const KEYS: [u8; 16] = *b"0123456789*#ABCD";
+
+fn key(event: u8) -> Option<char> {
+    KEYS.get(usize::from(event)).map(|&key| char::from(key))
+}
+
+/// A short row of keys, valid by construction.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DtmfDigits {
+    events: [u8; DIGITS_MAX],
+    len: u8,
+}
+
+/// Why a text is no row of keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum DtmfError {
+    /// There is no key in it.
+    #[error("no key given")]
+    Empty,
+    /// It has more keys than [`DIGITS_MAX`].
+    #[error("more than {DIGITS_MAX} keys")]
+    TooLong,
+    /// A character is no key.
+    #[error("{found:?} at position {at} is none of 0-9, *, #, A-D")]
+    NoSuchKey {
+        /// The character.
+        found: char,
+        /// Its position, from zero, in characters.
+        at: usize,
+    },
+}
+
+impl DtmfDigits {
+    /// Reads keys `0`–`9`, `*`, `#` and `A`–`D` in either case.
+    pub fn new(text: &str) -> Result<Self, DtmfError> {
+        let mut digits = Self {
+            events: [0; DIGITS_MAX],
+            len: 0,
+        };
+        for (at, found) in text.chars().enumerate() {
+            let upper = found.to_ascii_uppercase();
+            let event = KEYS.iter().position(|&key| char::from(key) == upper);
+            let event = event.ok_or(DtmfError::NoSuchKey { found, at })?;
+            let place = digits.events.get_mut(at).ok_or(DtmfError::TooLong)?;
+            *place = event as u8;
+            digits.len += 1;
+        }
+        if digits.len == 0 {
+            Err(DtmfError::Empty)
+        } else {
+            Ok(digits)
+        }
+    }
+
+    /// The keys.
+    pub fn iter(&self) -> impl Iterator<Item = char> {
+        self.events().iter().filter_map(|&event| key(event))
+    }
+
+    pub(crate) fn events(&self) -> &[u8] {
+        self.events.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+impl FromStr for DtmfDigits {
+    type Err = DtmfError;
+    fn from_str(text: &str) -> Result<Self, DtmfError> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for DtmfDigits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().try_for_each(|key| fmt::Write::write_char(f, key))
+    }
+}
+
+impl fmt::Debug for DtmfDigits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// The payload (RFC 4733 section 2.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct EventPayload {
+    pub(crate) event: u8,
+    pub(crate) end: bool,
+    /// In timestamp units, since the timestamp of the packet.
+    pub(crate) duration: u16,
+}
+
+impl EventPayload {
+    pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
+        // Several events may share a packet (section 2.5.1.5); for keys nobody does that.
+        let (&[event, flags, d0, d1], _) = payload.split_first_chunk::<4>()?;
+        Some(Self {
+            event,
+            end: flags & 0x80 != 0,
+            duration: u16::from_be_bytes([d0, d1]),
+        })
+    }
+
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        /// −10 dBm0.
+        const VOLUME: u8 = 10;
+        out.extend_from_slice(&[self.event, u8::from(self.end) << 7 | VOLUME]);
+        out.extend_from_slice(&self.duration.to_be_bytes());
+    }
+}
+
+/// Most keys that wait to be sent.
+const PENDING_MAX: usize = 2 * DIGITS_MAX;
+/// Marks the last key of a command.
+const LAST: u8 = 0x80;
+/// How often the end of an event is sent (RFC 4733 section 2.5.1.4).
+const END_PACKETS: u8 = 3;
+
+#[derive(Clone, Copy, Debug)]
+enum Press {
+    None,
+    Tone {
+        event: u8,
+        timestamp: u32,
+        packets: u32,
+    },
+    End {
+        event: u8,
+        timestamp: u32,
+        duration: u16,
+        sent: u8,
+        gap: u32,
+    },
+    Gap {
+        left: u32,
+        last: bool,
+    },
+}
+
+/// What takes the place of an audio packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct EventPacket {
+    pub(crate) payload: EventPayload,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+}
+
+/// Sends keys, one packet of the audio's own grid at a time.
+#[derive(Debug)]
+pub(crate) struct DtmfSender {
+    pending: VecDeque<u8>,
+    press: Press,
+    tone: Duration,
+    gap: Duration,
+}
+
+impl DtmfSender {
+    pub(crate) fn new(tone: Duration, gap: Duration) -> Self {
+        Self {
+            pending: VecDeque::with_capacity(PENDING_MAX),
+            press: Press::None,
+            tone,
+            gap,
+        }
+    }
+
+    /// Takes keys to send; false when too many wait already.
+    pub(crate) fn press(&mut self, digits: &DtmfDigits) -> bool {
+        let events = digits.events();
+        if self.pending.len() + events.len() > PENDING_MAX {
+            return false;
+        }
+        self.pending.extend(events.iter().copied());
+        if let Some(last) = self.pending.back_mut() {
+            *last |= LAST;
+        }
+        true
+    }
+
+    /// Forgets all keys, as the peer does not take them any more; how many rows were not complete.
+    pub(crate) fn clear(&mut self) -> u32 {
+        let waiting = self.pending.iter().filter(|&&event| event & LAST != 0).count();
+        let current = match self.press {
+            Press::None => false,
+            Press::Tone { event, .. } | Press::End { event, .. } => event & LAST != 0,
+            Press::Gap { last, .. } => last,
+        };
+        self.pending.clear();
+        self.press = Press::None;
+        waiting as u32 + u32::from(current)
+    }
+
+    /// The packet that goes instead of the audio at `timestamp`, `samples` long; and whether a command has
+    /// just been completed.
+    pub(crate) fn next(&mut self, timestamp: u32, samples: u32) -> (Option<EventPacket>, bool) {
+        let packets = |time: Duration| (time.as_millis() as u32 * 8).div_ceil(samples.max(1)).max(1);
+        let mut done = false;
+        if let Press::Gap { left, last } = self.press {
+            if left > 0 {
+                self.press = Press::Gap { left: left - 1, last };
+                return (None, false);
+            }
+            done = last;
+            self.press = Press::None;
+        }
+        if let Press::None = self.press {
+            let Some(event) = self.pending.pop_front() else {
+                return (None, done);
+            };
+            self.press = Press::Tone {
+                event,
+                timestamp,
+                packets: 0,
+            };
+        }
+        let packet = match self.press {
+            Press::None | Press::Gap { .. } => None,
+            Press::Tone {
+                event,
+                timestamp: start,
+                packets: sent,
+            } => {
+                let duration = timestamp.wrapping_sub(start).saturating_add(samples);
+                let duration = u16::try_from(duration).unwrap_or(u16::MAX);
+                let end = sent + 1 >= packets(self.tone);
+                self.press = if end {
+                    let gap = packets(self.gap);
+                    Press::End {
+                        event,
+                        timestamp: start,
+                        duration,
+                        sent: 1,
+                        gap,
+                    }
+                } else {
+                    Press::Tone {
+                        event,
+                        timestamp: start,
+                        packets: sent + 1,
+                    }
+                };
+                let payload = EventPayload {
+                    event: event & !LAST,
+                    end,
+                    duration,
+                };
+                Some(EventPacket {
+                    payload,
+                    timestamp: start,
+                    marker: sent == 0,
+                })
+            }
+            Press::End {
+                event,
+                timestamp: start,
+                duration,
+                sent,
+                gap,
+            } => {
+                let gap = gap.saturating_sub(1);
+                self.press = if sent + 1 >= END_PACKETS {
+                    Press::Gap {
+                        left: gap,
+                        last: event & LAST != 0,
+                    }
+                } else {
+                    Press::End {
+                        event,
+                        timestamp: start,
+                        duration,
+                        sent: sent + 1,
+                        gap,
+                    }
+                };
+                let payload = EventPayload {
+                    event: event & !LAST,
+                    end: true,
+                    duration,
+                };
+                Some(EventPacket {
+                    payload,
+                    timestamp: start,
+                    marker: false,
+                })
+            }
+        };
+        (packet, done)
+    }
+}
+
+/// A press that nothing was heard of for this long has ended: its end packets were lost.
+const END_LOST: Duration = Duration::from_millis(250);
+/// Presses remembered so that late repeats of them are not taken for new ones.
+const RECENT: usize = 8;
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    event: u8,
+    timestamp: u32,
+    duration: u16,
+    /// Length of the segments before this one (RFC 4733 section 2.5.1.3).
+    before: u32,
+    heard: Instant,
+}
+
+/// A key press of the peer, complete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Pressed {
+    pub(crate) digit: char,
+    pub(crate) duration_ms: u32,
+}
+
+/// Puts the peer's packets together to key presses. What tells presses apart is the RTP timestamp, so that
+/// lost starts, lost ends, repeats and reordering neither add a press nor hide one.
+#[derive(Debug)]
+pub(crate) struct DtmfReceiver {
+    held: Option<Held>,
+    recent: [Option<u32>; RECENT],
+    next_recent: usize,
+}
+
+impl DtmfReceiver {
+    pub(crate) const fn new() -> Self {
+        Self {
+            held: None,
+            recent: [None; RECENT],
+            next_recent: 0,
+        }
+    }
+
+    /// Takes one packet; what it completes. A press that a new one cuts off comes first.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        timestamp: u32,
+        payload: EventPayload,
+    ) -> [Option<Pressed>; 2] {
+        let EventPayload { event, end, duration } = payload;
+        if key(event).is_none() || self.recent.contains(&Some(timestamp)) {
+            return [None, None];
+        }
+        let fresh = Held {
+            event,
+            timestamp,
+            duration,
+            before: 0,
+            heard: now,
+        };
+        let mut cut_off = None;
+        let held = match self.held.take() {
+            None => fresh,
+            Some(held) if held.timestamp == timestamp => Held {
+                duration: held.duration.max(duration),
+                heard: now,
+                ..held
+            },
+            Some(held) if (timestamp.wrapping_sub(held.timestamp) as i32) < 0 => {
+                // An older press of which nothing had come. Only its end tells that it is whole.
+                self.held = Some(held);
+                let late = if end { self.finish(fresh) } else { None };
+                return [late, None];
+            }
+            Some(held) if held.event == event && continues(&held, timestamp) => {
+                self.remember(held.timestamp);
+                let before = held.before.saturating_add(timestamp.wrapping_sub(held.timestamp));
+                Held { before, ..fresh }
+            }
+            Some(held) => {
+                cut_off = self.finish(held);
+                fresh
+            }
+        };
+        if end {
+            return [cut_off, self.finish(held)];
+        }
+        self.held = Some(held);
+        [cut_off, None]
+    }
+
+    /// What time completes.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Pressed> {
+        let held = self
+            .held
+            .take_if(|held| now.saturating_since(held.heard) >= END_LOST)?;
+        self.finish(held)
+    }
+
+    /// Forgets everything: another source speaks.
+    pub(crate) fn reset(&mut self) -> Option<Pressed> {
+        let pressed = self.held.take().and_then(|held| self.finish(held));
+        *self = Self::new();
+        pressed
+    }
+
+    fn remember(&mut self, timestamp: u32) {
+        if let Some(place) = self.recent.get_mut(self.next_recent) {
+            *place = Some(timestamp);
+        }
+        self.next_recent = (self.next_recent + 1) % RECENT;
+    }
+
+    fn finish(&mut self, held: Held) -> Option<Pressed> {
+        self.remember(held.timestamp);
+        let samples = held.before.saturating_add(u32::from(held.duration));
+        Some(Pressed {
+            digit: key(held.event)?,
+            duration_ms: samples / 8,
+        })
+    }
+}
+
+/// Whether a packet with this timestamp is the next segment of a long press: it starts where the longest
+/// possible segment ends (RFC 4733 section 2.5.1.3), give or take one packet.
+fn continues(held: &Held, timestamp: u32) -> bool {
+    let step = timestamp.wrapping_sub(held.timestamp);
+    let full = u32::from(u16::MAX);
+    step + 480 >= full && step <= full + 480 && u32::from(held.duration) + 960 >= full
+}

@@ -1,0 +1,80 @@
+//! Limits and times of a shard.
+
+use core::time::Duration;
+
+/// What one shard may use and how it paces.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ShardConfig {
+    /// Which shard this is: the `shard` of the ids it serves.
+    pub shard: u16,
+    /// Most streams at a time; also one more than the highest slot of an id.
+    pub streams_max: usize,
+    /// NTP time (RFC 3550 section 4, 32.32 bits, from 1900) of [`Instant::ZERO`](crate::base::time::Instant),
+    /// for sender reports. See [`ntp_from_unix`].
+    pub ntp_at_zero: u64,
+    /// Audio that the application may have queued ahead of the pacing clock, per stream.
+    pub send_queue: Duration,
+    /// How long, while audio flows, a packet may wait for the rest of its samples before silence fills it.
+    pub send_hold: Duration,
+    /// Most packets a stream sends at once to catch up after a late timer; older ones are skipped.
+    pub catch_up_max: u32,
+    /// Played frames of 20 ms that wait for the application, per stream; the oldest makes room.
+    pub playout_queue: usize,
+    /// Delay of the jitter buffer at the start.
+    pub delay_start: Duration,
+    /// Least delay it adapts to.
+    pub delay_min: Duration,
+    /// Most delay it adapts to.
+    pub delay_max: Duration,
+    /// How late a frame may be delivered, when its packet is late, before a concealed one takes its place.
+    pub playout_hold: Duration,
+    /// How long after the start, or after a new remote address, the true source of the peer's packets may
+    /// still be learned.
+    pub learning_window: Duration,
+    /// A source is alive until it has been silent for this long.
+    pub source_silence: Duration,
+    /// Mean time between RTCP reports (RFC 3550 section 6.2).
+    pub rtcp_interval: Duration,
+    /// Length of a key press that we send.
+    pub dtmf_tone: Duration,
+    /// Least pause between two key presses that we send.
+    pub dtmf_gap: Duration,
+    /// Packets that wait to be sent; more are dropped and counted.
+    pub transmit_max: usize,
+    /// Events that wait to be read; key presses beyond that are dropped and counted.
+    pub events_max: usize,
+}
+
+impl Default for ShardConfig {
+    fn default() -> Self {
+        Self {
+            shard: 0,
+            streams_max: 1024,
+            ntp_at_zero: 0,
+            send_queue: Duration::from_millis(200),
+            send_hold: Duration::from_millis(20),
+            catch_up_max: 6,
+            playout_queue: 25,
+            delay_start: Duration::from_millis(40),
+            delay_min: Duration::from_millis(20),
+            delay_max: Duration::from_millis(200),
+            playout_hold: Duration::from_millis(60),
+            learning_window: Duration::from_secs(10),
+            source_silence: Duration::from_secs(2),
+            rtcp_interval: Duration::from_secs(5),
+            dtmf_tone: Duration::from_millis(100),
+            dtmf_gap: Duration::from_millis(60),
+            transmit_max: 8192,
+            events_max: 4096,
+        }
+    }
+}
+
+/// The NTP timestamp of a time since 1970, as [`ShardConfig::ntp_at_zero`] wants it.
+pub fn ntp_from_unix(since_1970: Duration) -> u64 {
+    /// Seconds from 1900 to 1970.
+    const EPOCHS_APART: u64 = 2_208_988_800;
+    let seconds = since_1970.as_secs().wrapping_add(EPOCHS_APART) << 32;
+    seconds | (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000
+}

@@ -1,0 +1,317 @@
+//! All media sessions of one shard.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::hash::BuildHasherDefault;
+use core::net::SocketAddr;
+
+use hashbrown::HashMap;
+use siphasher::sip::SipHasher13;
+
+use crate::base::rng::Rng;
+use crate::base::time::Instant;
+
+use super::api::{
+    Audio, FRAME_SAMPLES, MediaCommand, MediaEvent, MediaReport, MediaSessionId, NoSuchMedia, Which,
+};
+use super::config::ShardConfig;
+use super::frames::Frames;
+use super::outbox::{MediaTransmit, Outbox, SendBatch};
+use super::rtp::header::is_rtcp;
+use super::stream::{Events, Shared, Stream};
+
+/// The RTP of many calls: commands, datagrams, audio and time go in; datagrams, audio and events come out.
+///
+/// The loop of a runtime: datagrams that have come into [`handle_datagram`](Self::handle_datagram), then
+/// [`handle_timeout`](Self::handle_timeout) if [`poll_timeout`](Self::poll_timeout) is past, then take what
+/// [`for_each_transmit`](Self::for_each_transmit) (or [`poll_transmit`](Self::poll_transmit)),
+/// [`poll_event`](Self::poll_event) and [`poll_audio`](Self::poll_audio) give. Packets before timers, so
+/// that a late wake-up plays what came meanwhile. Time that goes back is taken as standing still.
+pub struct MediaShard {
+    config: ShardConfig,
+    now: Instant,
+    rng: Rng,
+    frames: Frames,
+    streams: Vec<Option<Box<Stream>>>,
+    live: usize,
+    ports: HashMap<u32, u32, BuildHasherDefault<SipHasher13>>,
+    outbox: Outbox,
+    events: Events,
+    /// Slots of streams with audio to read.
+    ready: VecDeque<u32>,
+    frame: [i16; FRAME_SAMPLES],
+    unrouted: u64,
+}
+
+impl MediaShard {
+    /// A shard without sessions. SSRCs, first sequence numbers and timestamps come from `seed`.
+    pub fn new(config: ShardConfig, seed: [u8; 32], now: Instant) -> Self {
+        Self {
+            now,
+            rng: Rng::wire(seed),
+            frames: Frames::new(now),
+            streams: Vec::new(),
+            live: 0,
+            ports: HashMap::default(),
+            outbox: Outbox::new(config.transmit_max),
+            events: Events {
+                queue: VecDeque::new(),
+                max: config.events_max,
+            },
+            ready: VecDeque::new(),
+            frame: [0; FRAME_SAMPLES],
+            unrouted: 0,
+            config,
+        }
+    }
+
+    /// Number of sessions.
+    pub const fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Whether there is no session.
+    pub const fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Datagrams for a port that no session has.
+    pub const fn unrouted(&self) -> u64 {
+        self.unrouted
+    }
+
+    fn clamp(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    /// Runs `work` on a live stream with what it needs of the shard.
+    fn with<R>(&mut self, slot: u32, work: impl FnOnce(&mut Stream, &mut Shared<'_>) -> R) -> Option<R> {
+        let stream = self.streams.get_mut(slot as usize)?.as_deref_mut()?;
+        let mut shared = Shared {
+            config: &self.config,
+            outbox: &mut self.outbox,
+            events: &mut self.events,
+            rng: &mut self.rng,
+        };
+        let result = work(stream, &mut shared);
+        if !stream.listed && stream.has_audio() {
+            stream.listed = true;
+            self.ready.push_back(slot);
+        }
+        Some(result)
+    }
+
+    fn find(&self, media: MediaSessionId) -> Result<&Stream, NoSuchMedia> {
+        let stream = self.streams.get(media.slot as usize).and_then(Option::as_deref);
+        stream
+            .filter(|stream| stream.media == media)
+            .ok_or(NoSuchMedia(media))
+    }
+
+    /// Carries out a command. One for a session that has ended does nothing, as it may have crossed the
+    /// end; an `Open` beyond `streams_max`, or for another shard, is answered with
+    /// [`MediaEvent::Closed`].
+    pub fn handle_command(&mut self, now: Instant, command: MediaCommand) {
+        let now = self.clamp(now);
+        match command {
+            MediaCommand::Open { media, port, plan } => {
+                if self.find(media).is_ok() {
+                    self.with(media.slot, |stream, shared| stream.update(now, plan, shared));
+                    return;
+                }
+                let slot = media.slot as usize;
+                if media.shard != self.config.shard || slot >= self.config.streams_max {
+                    let report = MediaReport::default();
+                    self.events.queue.push_back(MediaEvent::Closed { media, report });
+                    return;
+                }
+                self.close(now, media.slot);
+                if self.streams.len() <= slot {
+                    self.streams.resize_with(slot + 1, || None);
+                }
+                let seat = self.frames.join(now, media.slot);
+                let mut shared = Shared {
+                    config: &self.config,
+                    outbox: &mut self.outbox,
+                    events: &mut self.events,
+                    rng: &mut self.rng,
+                };
+                let stream = Stream::new(media, port, plan, seat, now, &mut shared);
+                if let Some(place) = self.streams.get_mut(slot) {
+                    *place = Some(Box::new(stream));
+                    self.live += 1;
+                    self.ports.insert(port.key, media.slot);
+                }
+            }
+            MediaCommand::Update { media, plan } => {
+                if self.find(media).is_ok() {
+                    self.with(media.slot, |stream, shared| stream.update(now, plan, shared));
+                }
+            }
+            MediaCommand::Close { media } => {
+                if self.find(media).is_ok() {
+                    self.close(now, media.slot);
+                }
+            }
+            MediaCommand::SendDtmf { media, digits } => {
+                if self.find(media).is_ok() {
+                    self.with(media.slot, |stream, shared| stream.press(&digits, shared));
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, now: Instant, slot: u32) {
+        self.with(slot, |stream, shared| stream.send_report(now, true, shared));
+        let Some(stream) = self.streams.get_mut(slot as usize).and_then(Option::take) else {
+            return;
+        };
+        self.live -= 1;
+        if stream.listed {
+            self.ready.retain(|&ready| ready != slot);
+        }
+        if let Some(moved) = self.frames.leave(stream.seat)
+            && let Some(other) = self
+                .streams
+                .get_mut(moved as usize)
+                .and_then(Option::as_deref_mut)
+        {
+            other.seat.moved_to(stream.seat);
+        }
+        if self.ports.get(&stream.port.key) == Some(&slot) {
+            self.ports.remove(&stream.port.key);
+        }
+        let report = stream.report();
+        self.events.queue.push_back(MediaEvent::Closed {
+            media: stream.media,
+            report,
+        });
+    }
+
+    /// Takes a datagram that came to socket `which` of pair `port_key`. Total: bad ones are counted.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        port_key: u32,
+        which: Which,
+        remote: SocketAddr,
+        bytes: &[u8],
+    ) {
+        let now = self.clamp(now);
+        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+        let Some(&slot) = self.ports.get(&port_key) else {
+            self.unrouted += 1;
+            return;
+        };
+        self.with(slot, |stream, shared| {
+            if which == Which::Rtcp || is_rtcp(bytes) {
+                stream.handle_rtcp(now, which, remote, bytes, shared);
+            } else {
+                stream.handle_rtp(now, remote, bytes, shared);
+            }
+        });
+    }
+
+    /// Queues audio to send, mono at 8 kHz; how many of the samples fit. The rest is to be offered again
+    /// when time has passed.
+    pub fn handle_audio(
+        &mut self,
+        now: Instant,
+        media: MediaSessionId,
+        samples: &[i16],
+    ) -> Result<usize, NoSuchMedia> {
+        self.clamp(now);
+        self.find(media)?;
+        let accepted = self.with(media.slot, |stream, shared| stream.queue_audio(samples, shared));
+        accepted.ok_or(NoSuchMedia(media))
+    }
+
+    /// How many samples [`handle_audio`](Self::handle_audio) would take now.
+    pub fn audio_room(&self, media: MediaSessionId) -> Result<usize, NoSuchMedia> {
+        self.find(media).map(Stream::audio_room)
+    }
+
+    /// How many samples wait to be sent.
+    pub fn audio_queued(&self, media: MediaSessionId) -> Result<usize, NoSuchMedia> {
+        self.find(media).map(Stream::audio_queued)
+    }
+
+    /// Serves every phase that is due: all streams of a phase at once, in order of time.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.clamp(now);
+        while let Some((tick, bucket)) = self.frames.pop_due(now) {
+            let moment = self.frames.moment(tick);
+            for &slot in &bucket {
+                self.with(slot, |stream, shared| stream.tick(now, tick, moment, shared));
+            }
+            self.frames.put_back(tick, bucket);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due; at once while packets or events wait.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.outbox.is_empty() && self.events.queue.is_empty() {
+            self.frames.next()
+        } else {
+            Some(self.now)
+        }
+    }
+
+    /// Moves packets to send into the caller's memory; whether there were any.
+    pub fn poll_transmit(&mut self, batch: &mut SendBatch<'_>) -> bool {
+        self.outbox.fill(batch)
+    }
+
+    /// Hands every packet to send to `send`, in order.
+    pub fn for_each_transmit(&mut self, send: impl FnMut(MediaTransmit<'_>)) {
+        self.outbox.drain(send);
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<MediaEvent> {
+        self.events.queue.pop_front()
+    }
+
+    /// The next played frame of any session; sessions take turns.
+    pub fn poll_audio(&mut self) -> Option<Audio<'_>> {
+        loop {
+            let slot = self.ready.pop_front()?;
+            let Some(stream) = self.streams.get_mut(slot as usize).and_then(Option::as_deref_mut) else {
+                continue;
+            };
+            // Samples may have been read by the other door meanwhile.
+            if !stream.has_audio() {
+                stream.listed = false;
+                continue;
+            }
+            break self.pop_frame(slot);
+        }
+    }
+
+    fn pop_frame(&mut self, slot: u32) -> Option<Audio<'_>> {
+        let stream = self.streams.get_mut(slot as usize)?.as_deref_mut()?;
+        let audio = stream.pop_frame(&mut self.frame);
+        stream.listed = stream.has_audio();
+        if stream.listed {
+            self.ready.push_back(slot);
+        }
+        audio
+    }
+
+    /// Reads played samples of one session, as many as there are and fit into `out`; how many.
+    pub fn read_audio(&mut self, media: MediaSessionId, out: &mut [i16]) -> Result<usize, NoSuchMedia> {
+        self.find(media)?;
+        let stream = self
+            .streams
+            .get_mut(media.slot as usize)
+            .and_then(Option::as_deref_mut);
+        Ok(stream.map_or(0, |stream| stream.read_audio(out)))
+    }
+
+    /// How a session goes.
+    pub fn report(&self, media: MediaSessionId) -> Option<MediaReport> {
+        self.find(media).ok().map(Stream::report)
+    }
+}

@@ -1,0 +1,519 @@
+//! One media session: what is sent, what is heard, and the reports about both.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::net::SocketAddr;
+
+use crate::base::rng::Rng;
+use crate::base::time::Instant;
+use crate::sdp::plan::MediaPlan;
+
+use super::api::{Audio, FRAME_SAMPLES, MediaEvent, MediaPort, MediaReport, MediaSessionId, Which};
+use super::codec::decoder;
+use super::codec::dtmf::{DtmfDigits, DtmfReceiver, EventPayload, Pressed};
+use super::config::ShardConfig;
+use super::flow::{Flow, Source};
+use super::frames::{PHASES, Seat};
+use super::jitter::playout::{Frame, Playout};
+use super::outbox::Outbox;
+use super::rtcp::packet::{Compound, Item, SenderInfo, write_bye, write_cname, write_report};
+use super::rtcp::report;
+use super::rtcp::schedule::Schedule;
+use super::rtp::header::RtpHeader;
+use super::rtp::receive::Reception;
+use super::rtp::send::{Route, Sender, packet_samples};
+use super::rtp::sequence::Order;
+use super::unproven::Unproven;
+
+/// Octets of audio in a packet that we take: 200 ms.
+const PAYLOAD_MAX: usize = 1600;
+
+/// Events on their way to the caller.
+#[derive(Debug)]
+pub(crate) struct Events {
+    pub(crate) queue: VecDeque<MediaEvent>,
+    pub(crate) max: usize,
+}
+
+impl Events {
+    /// Queues an event that may be lost when nobody reads; whether it was queued.
+    pub(crate) fn offer(&mut self, event: MediaEvent) -> bool {
+        let room = self.queue.len() < self.max;
+        if room {
+            self.queue.push_back(event);
+        }
+        room
+    }
+}
+
+/// What a stream needs of its shard.
+pub(crate) struct Shared<'a> {
+    pub(crate) config: &'a ShardConfig,
+    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) events: &'a mut Events,
+    pub(crate) rng: &'a mut Rng,
+}
+
+/// The state of one session.
+pub(crate) struct Stream {
+    pub(crate) media: MediaSessionId,
+    pub(crate) port: MediaPort,
+    pub(crate) seat: Seat,
+    /// Whether the shard's list of streams with audio to read holds this one.
+    pub(crate) listed: bool,
+    plan: Arc<MediaPlan>,
+    flow: Flow,
+    rtcp_latched: Option<SocketAddr>,
+    sender: Sender,
+    unproven: Box<Unproven>,
+    reception: Option<Reception>,
+    playout: Playout,
+    dtmf: DtmfReceiver,
+    schedule: Schedule,
+    /// Packets sent up to each of the last two reports.
+    reported_packets: [u32; 2],
+    /// Whom the peer's RTCP comes from.
+    rtcp_ssrc: Option<u32>,
+    left: bool,
+    lost_before: u64,
+    played: VecDeque<Frame>,
+    played_max: usize,
+    /// Samples of the first played frame that have been read.
+    read: usize,
+    stats: MediaReport,
+}
+
+impl Stream {
+    pub(crate) fn new(
+        media: MediaSessionId,
+        port: MediaPort,
+        plan: Arc<MediaPlan>,
+        seat: Seat,
+        now: Instant,
+        shared: &mut Shared<'_>,
+    ) -> Self {
+        let config = shared.config;
+        let played_max = config.playout_queue.max(1);
+        Self {
+            media,
+            port,
+            seat,
+            listed: false,
+            flow: Flow::new(config, now, plan.remote_rtp),
+            rtcp_latched: None,
+            sender: Sender::new(config, now, shared.rng),
+            unproven: Box::new(Unproven::new()),
+            reception: None,
+            playout: Playout::new(config, now),
+            dtmf: DtmfReceiver::new(),
+            schedule: Schedule::new(config.rtcp_interval, now, shared.rng),
+            reported_packets: [0; 2],
+            rtcp_ssrc: None,
+            left: false,
+            lost_before: 0,
+            played: VecDeque::with_capacity(played_max),
+            played_max,
+            read: 0,
+            stats: MediaReport::default(),
+            plan,
+        }
+    }
+
+    /// A new plan.
+    pub(crate) fn update(&mut self, now: Instant, plan: Arc<MediaPlan>, shared: &mut Shared<'_>) {
+        if self.flow.update(now, plan.remote_rtp) {
+            self.rtcp_latched = None;
+        }
+        if packet_samples(&plan) != packet_samples(&self.plan) {
+            self.sender.regrid(packet_samples(&self.plan));
+        }
+        if self.plan.direction.receives() != plan.direction.receives() {
+            self.playout.reset();
+        }
+        self.plan = plan;
+        if self.plan.send_dtmf.is_none() {
+            let rows = self.sender.dtmf.clear();
+            self.stats.dtmf_refused += u64::from(rows);
+            self.tell_sent(rows, shared);
+        }
+    }
+
+    /// Where packets go, if anywhere.
+    fn route<'a>(port: &MediaPort, flow: &Flow, plan: &'a MediaPlan) -> Option<Route<'a>> {
+        let remote = flow.remote().filter(|_| plan.direction.sends())?;
+        Some(Route {
+            port_key: port.key,
+            remote,
+            plan,
+        })
+    }
+
+    /// Queues audio to send; how many samples fit.
+    pub(crate) fn queue_audio(&mut self, samples: &[i16], shared: &mut Shared<'_>) -> usize {
+        let accepted = self.sender.queue(samples);
+        if let Some(route) = Self::route(&self.port, &self.flow, &self.plan) {
+            // A packet may have been waiting for these samples.
+            let rows = self.sender.pump(None, &route, shared.outbox, &mut self.stats);
+            self.tell_sent(rows, shared);
+        }
+        accepted
+    }
+
+    /// How many samples there is room for.
+    pub(crate) fn audio_room(&self) -> usize {
+        self.sender.room()
+    }
+
+    /// How many samples wait to be sent.
+    pub(crate) fn audio_queued(&self) -> usize {
+        self.sender.queued()
+    }
+
+    /// Presses keys.
+    pub(crate) fn press(&mut self, digits: &DtmfDigits, shared: &mut Shared<'_>) {
+        if self.plan.send_dtmf.is_none() || !self.sender.press(digits) {
+            self.stats.dtmf_refused += 1;
+            self.tell_sent(1, shared);
+        }
+    }
+
+    fn tell_sent(&self, rows: u32, shared: &mut Shared<'_>) {
+        for _ in 0..rows {
+            shared.events.offer(MediaEvent::DtmfSent { media: self.media });
+        }
+    }
+
+    fn tell_pressed(&mut self, pressed: Option<Pressed>, shared: &mut Shared<'_>) {
+        if let Some(Pressed { digit, duration_ms }) = pressed {
+            let event = MediaEvent::Dtmf {
+                media: self.media,
+                digit,
+                duration_ms,
+            };
+            self.stats.dtmf_unreported += u64::from(!shared.events.offer(event));
+        }
+    }
+
+    /// One frame of 20 ms: `number` of the phase tick, and its moment.
+    pub(crate) fn tick(&mut self, now: Instant, number: u64, moment: Instant, shared: &mut Shared<'_>) {
+        if number < self.seat.due {
+            return;
+        }
+        let missed = u32::try_from((number - self.seat.due) / PHASES).unwrap_or(u32::MAX);
+        self.seat.due = number + PHASES;
+        if let Some(route) = Self::route(&self.port, &self.flow, &self.plan) {
+            let rows = self
+                .sender
+                .tick((now, moment), missed, &route, shared.outbox, &mut self.stats);
+            self.tell_sent(rows, shared);
+        } else {
+            self.sender
+                .skip(moment, missed.saturating_add(1), &mut self.stats);
+        }
+        if self.plan.direction.receives() {
+            let mut sink = Sink::new(&mut self.played, self.played_max, &mut self.read);
+            self.playout
+                .tick((now, moment), &mut self.stats, |frame| sink.push(frame));
+            self.stats.dropped_audio_frames += sink.dropped;
+        }
+        let pressed = self.dtmf.handle_timeout(now);
+        self.tell_pressed(pressed, shared);
+        if self.schedule.take_due(now, shared.rng) {
+            self.send_report(now, false, shared);
+        }
+    }
+
+    /// An RTP packet.
+    pub(crate) fn handle_rtp(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        bytes: &[u8],
+        shared: &mut Shared<'_>,
+    ) {
+        let Some((header, payload)) = RtpHeader::parse(bytes) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        let source = self.flow.judge(now, remote);
+        if source == Source::Stranger {
+            self.stats.rejected_source += 1;
+            return;
+        }
+        if payload.len() > PAYLOAD_MAX {
+            self.stats.malformed += 1;
+            return;
+        }
+        let expected = self.is_expected(&header);
+        let order = match &mut self.reception {
+            _ if source == Source::Unproven => None,
+            Some(reception) if reception.ssrc != header.ssrc => None,
+            Some(reception) => match reception.sequence.observe(header.sequence) {
+                Order::Jump => None,
+                order => Some(order),
+            },
+            None if expected => {
+                self.reception = Some(Reception::new(header.ssrc, header.sequence));
+                Some(Order::Newest)
+            }
+            None => None,
+        };
+        if let Some(order) = order {
+            self.flow.heard(now, remote);
+            self.take(now, &header, payload, order, shared);
+            return;
+        }
+        if !expected {
+            self.stats.unexpected_payload += 1;
+            return;
+        }
+        // Another address, another SSRC, or a restarted sequence: two packets in a row prove it.
+        if let Some((first, stash)) = self.unproven.observe(remote, &header, payload) {
+            self.flow.latch(remote);
+            self.flow.heard(now, remote);
+            self.switch(&first, shared);
+            self.take(now, &first, stash.get(), Order::Newest, shared);
+            let order = self
+                .reception
+                .as_mut()
+                .map(|new| new.sequence.observe(header.sequence));
+            self.take(now, &header, payload, order.unwrap_or(Order::Newest), shared);
+        } else if source == Source::Unproven {
+            self.stats.rejected_source += 1;
+        }
+    }
+
+    fn is_expected(&self, header: &RtpHeader) -> bool {
+        header.payload_type == self.plan.recv_payload_type || Some(header.payload_type) == self.plan.recv_dtmf
+    }
+
+    /// Listens to another source from now on.
+    fn switch(&mut self, first: &RtpHeader, shared: &mut Shared<'_>) {
+        let old = self.reception.replace(Reception::new(first.ssrc, first.sequence));
+        if let Some(old) = old {
+            self.lost_before += old.sequence.lost();
+            self.playout.splice(first.timestamp);
+        }
+        self.left = false;
+        let pressed = self.dtmf.reset();
+        self.tell_pressed(pressed, shared);
+    }
+
+    /// Takes a packet of the peer.
+    fn take(
+        &mut self,
+        now: Instant,
+        header: &RtpHeader,
+        payload: &[u8],
+        order: Order,
+        shared: &mut Shared<'_>,
+    ) {
+        self.stats.received_packets += 1;
+        self.stats.received_octets += payload.len() as u64;
+        match order {
+            Order::Duplicate => {
+                self.stats.duplicate += 1;
+                return;
+            }
+            Order::Reordered => self.stats.reordered += 1,
+            Order::Newest | Order::Jump => {}
+        }
+        let newest = order == Order::Newest;
+        let plays = self.plan.direction.receives();
+        if header.payload_type == self.plan.recv_payload_type {
+            if payload.is_empty() {
+                return;
+            }
+            if let Some(reception) = &mut self.reception {
+                reception.observe_arrival(now, header.timestamp);
+            }
+            if plays {
+                let audio = payload.iter().copied().map(decoder(self.plan.codec));
+                self.playout
+                    .insert(now, header.timestamp, audio, newest, &mut self.stats);
+            }
+        } else if Some(header.payload_type) == self.plan.recv_dtmf {
+            let Some(event) = EventPayload::parse(payload) else {
+                self.stats.malformed += 1;
+                return;
+            };
+            for pressed in self.dtmf.receive(now, header.timestamp, event) {
+                self.tell_pressed(pressed, shared);
+            }
+            if plays && newest {
+                self.playout
+                    .insert_event(now, header.timestamp, event.duration, &mut self.stats);
+            }
+        } else {
+            self.stats.unexpected_payload += 1;
+            return;
+        }
+        if plays {
+            let mut sink = Sink::new(&mut self.played, self.played_max, &mut self.read);
+            self.playout
+                .pump(now, false, &mut self.stats, |frame| sink.push(frame));
+            self.stats.dropped_audio_frames += sink.dropped;
+        }
+    }
+
+    /// An RTCP packet.
+    pub(crate) fn handle_rtcp(
+        &mut self,
+        now: Instant,
+        which: Which,
+        remote: SocketAddr,
+        bytes: &[u8],
+        shared: &mut Shared<'_>,
+    ) {
+        if !self.flow.is_rtcp_peer(remote, self.plan.remote_rtcp) {
+            self.stats.rejected_source += 1;
+            return;
+        }
+        let Some(compound) = Compound::parse(bytes) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        for item in compound {
+            match item {
+                Item::Report { ssrc, sender, blocks } => {
+                    self.rtcp_ssrc = Some(ssrc);
+                    let known = self.reception.as_mut().filter(|reception| reception.ssrc == ssrc);
+                    if let Some(reception) = known {
+                        if let Some(info) = sender {
+                            reception.sender_report(now, report::middle(info.ntp));
+                        }
+                        if which == Which::Rtcp && self.flow.is_latched_ip(remote) {
+                            self.rtcp_latched = Some(remote);
+                        }
+                    }
+                    let now_ntp = report::ntp(shared.config.ntp_at_zero, now);
+                    for block in blocks.filter(|block| block.ssrc == self.sender.ssrc) {
+                        report::take(now_ntp, &block, &mut self.stats);
+                    }
+                }
+                Item::Bye(mut sources) => {
+                    let peer = self.reception.map(|reception| reception.ssrc).or(self.rtcp_ssrc);
+                    if !self.left && sources.any(|ssrc| Some(ssrc) == peer) {
+                        self.left = true;
+                        shared.events.offer(MediaEvent::PeerLeft { media: self.media });
+                    }
+                }
+                Item::Other => {}
+            }
+        }
+    }
+
+    /// Sends a compound report, with a BYE when the session ends (RFC 3550 sections 6.1 and 6.6).
+    pub(crate) fn send_report(&mut self, now: Instant, bye: bool, shared: &mut Shared<'_>) {
+        let (which, remote) = if self.plan.rtcp_mux {
+            (Which::Rtp, self.flow.remote())
+        } else {
+            (Which::Rtcp, self.rtcp_latched.or(self.plan.remote_rtcp))
+        };
+        let Some(remote) = remote else { return };
+        let ssrc = self.sender.ssrc;
+        let [older, newer] = self.reported_packets;
+        // An SR as long as something was sent since the report before the last (section 6.4).
+        let sender = (self.sender.packets != older).then(|| SenderInfo {
+            ntp: report::ntp(shared.config.ntp_at_zero, now),
+            timestamp: self.sender.timestamp_at(now, packet_samples(&self.plan)),
+            packets: self.sender.packets,
+            octets: self.sender.octets,
+        });
+        self.reported_packets = [newer, self.sender.packets];
+        let block = self
+            .reception
+            .as_mut()
+            .map(|reception| report::block(now, reception));
+        let cname = &self.plan.cname;
+        let sent = shared.outbox.push(self.port.key, which, remote, |out| {
+            write_report(out, ssrc, sender, block);
+            write_cname(out, ssrc, cname);
+            if bye {
+                write_bye(out, ssrc);
+            }
+        });
+        self.stats.send_overflow += u64::from(!sent);
+    }
+
+    /// How it goes.
+    pub(crate) fn report(&self) -> MediaReport {
+        let mut report = self.stats;
+        report.lost = self.lost_before;
+        if let Some(reception) = &self.reception {
+            report.lost += reception.sequence.lost();
+            report.jitter = reception.jitter_time();
+        }
+        report.remote = self.flow.remote();
+        report
+    }
+
+    /// Whether a frame waits to be read.
+    pub(crate) fn has_audio(&self) -> bool {
+        !self.played.is_empty()
+    }
+
+    /// Takes the oldest frame, whole, into `frame`.
+    pub(crate) fn pop_frame<'a>(&mut self, frame: &'a mut [i16; FRAME_SAMPLES]) -> Option<Audio<'a>> {
+        let played = self.played.pop_front()?;
+        self.read = 0;
+        *frame = played.samples;
+        let Frame {
+            timestamp, concealed, ..
+        } = played;
+        Some(Audio {
+            media: self.media,
+            samples: frame,
+            timestamp,
+            concealed,
+        })
+    }
+
+    /// Reads samples, as many as there are and fit.
+    pub(crate) fn read_audio(&mut self, out: &mut [i16]) -> usize {
+        let mut count = 0;
+        while let Some(frame) = self.played.front() {
+            let rest = frame.samples.get(self.read..).unwrap_or(&[]);
+            let room = out.get_mut(count..).unwrap_or(&mut []);
+            let moved = rest.len().min(room.len());
+            room.iter_mut().zip(rest).for_each(|(out, &sample)| *out = sample);
+            count += moved;
+            if moved < rest.len() {
+                self.read += moved;
+                break;
+            }
+            self.read = 0;
+            self.played.pop_front();
+        }
+        count
+    }
+}
+
+/// Where played frames go: a bounded queue in which the oldest makes room.
+struct Sink<'a> {
+    queue: &'a mut VecDeque<Frame>,
+    max: usize,
+    read: &'a mut usize,
+    dropped: u64,
+}
+
+impl<'a> Sink<'a> {
+    const fn new(queue: &'a mut VecDeque<Frame>, max: usize, read: &'a mut usize) -> Self {
+        Self {
+            queue,
+            max,
+            read,
+            dropped: 0,
+        }
+    }
+
+    fn push(&mut self, frame: Frame) {
+        if self.queue.len() >= self.max {
+            self.queue.pop_front();
+            *self.read = 0;
+            self.dropped += 1;
+        }
+        self.queue.push_back(frame);
+    }
+}

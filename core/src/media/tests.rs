@@ -1,0 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod pair;
+
+mod audio;
