@@ -44,10 +44,9 @@ impl SignalingHandler for Desk {
         let decision = match called.as_str() {
             "sales" => SignalingDecision::Accept,
             "blocked" => SignalingDecision::Reject(403),
-            "queue" => SignalingDecision::Defer(Deferral {
-                ring: true,
-                deadline: Some(Duration::from_secs(20)),
-            }),
+            "queue" => {
+                SignalingDecision::Defer(Deferral { ring: true, deadline: Some(Duration::from_secs(20)) })
+            }
             "ivr" => SignalingDecision::custom(|incoming| {
                 tokio::spawn(async move {
                     if let Err(error) = play_machine(incoming).await {
@@ -121,9 +120,7 @@ async fn main() -> ExitCode {
         desk.shutdown().await;
         Ok::<_, Failure>(())
     };
-    let outcome = timeout(Duration::from_secs(40), day)
-        .await
-        .unwrap_or_else(|_| Err("took too long".into()));
+    let outcome = timeout(Duration::from_secs(40), day).await.unwrap_or_else(|_| Err("took too long".into()));
     match outcome {
         Ok(()) => {
             println!("Everybody got what they should.");
@@ -157,10 +154,7 @@ async fn call_everybody(caller: &SimplePeer, address: &str) -> Result<(), Failur
     if rang < AGENT_BUSY / 2 {
         return Err(format!("the queue answered after {rang:?}: no agent was free").into());
     }
-    println!(
-        "caller: the queue let it ring for {:.1} s, then an agent answered",
-        rang.as_secs_f64()
-    );
+    println!("caller: the queue let it ring for {:.1} s, then an agent answered", rang.as_secs_f64());
 
     let (call, _) = dial(caller, &format!("sip:ivr@{address}")).await?;
     let share = listen_for_tone(&call).await;
@@ -168,10 +162,7 @@ async fn call_everybody(caller: &SimplePeer, address: &str) -> Result<(), Failur
     if end.reason != EndReason::RemoteHangup || share < 0.9 {
         return Err(format!("the machine: {end}, {share:.2} of its sound was the tone").into());
     }
-    println!(
-        "caller: the machine played {TONE_HZ} Hz ({:.1} % pure) and hung up",
-        share * 100.0
-    );
+    println!("caller: the machine played {TONE_HZ} Hz ({:.1} % pure) and hung up", share * 100.0);
     Ok(())
 }
 

@@ -101,13 +101,12 @@ async fn run(options: &Options) -> Result<bool, Failure> {
     alice.shutdown().await;
     bob.shutdown().await;
 
-    println!("\n{}\n", ladder.draw("alice", "bob"));
+    println!("\n{}\n", ladder.draw("alice", "bob").await);
     let (alice_side, bob_side) = outcome.map_err(|_| format!("no end after {} s", patience.as_secs()))??;
     let mut good = true;
-    for (name, other, side, said) in [
-        ("alice", "bob", alice_side, bob_says),
-        ("bob", "alice", bob_side, alice_says),
-    ] {
+    for (name, other, side, said) in
+        [("alice", "bob", alice_side, bob_says), ("bob", "alice", bob_side, alice_says)]
+    {
         let path = file(&format!("{name}_heard.wav"));
         save(&path, &side.heard)?;
         let verdict = verdict::compare(&said, &wav::read(&path)?);
@@ -115,14 +114,7 @@ async fn run(options: &Options) -> Result<bool, Failure> {
         println!("{name}: {}", figures(&side.report));
         println!("{name} heard {other}: {verdict}\n");
     }
-    println!(
-        "{}",
-        if good {
-            "The call was good."
-        } else {
-            "The call was NOT good."
-        }
-    );
+    println!("{}", if good { "The call was good." } else { "The call was NOT good." });
     println!("Listen to it: {}/*.wav", options.out.display());
     Ok(good)
 }
@@ -175,11 +167,7 @@ async fn converse(call: Call, says: &[i16], both: &Barrier, hangs_up: bool) -> R
         Ok(heard)
     };
     let ((), heard) = tokio::try_join!(speak, listen)?;
-    Ok(Side {
-        heard,
-        end: call.ended().await,
-        report: call.stats(),
-    })
+    Ok(Side { heard, end: call.ended().await, report: call.stats() })
 }
 
 fn save(path: &Path, heard: &[AudioFrame]) -> Result<(), Failure> {

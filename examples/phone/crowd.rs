@@ -25,11 +25,8 @@ impl Crowd {
 
     /// Looks after every call: needed only when events were missed.
     fn sweep(&mut self) {
-        let over: Vec<(SessionId, CallEnd)> = self
-            .up
-            .iter()
-            .filter_map(|(id, call)| Some((*id, call.end()?)))
-            .collect();
+        let over: Vec<(SessionId, CallEnd)> =
+            self.up.iter().filter_map(|(id, call)| Some((*id, call.end()?))).collect();
         for (id, end) in over {
             self.up.remove(&id);
             self.leave(end.reason);

@@ -81,14 +81,7 @@ async fn refuse(phone: &Phone, incoming: IncomingCall, status: u16, number: u64)
     match incoming.reject(status).await {
         Ok(()) => {
             let words = format!("refused with {status}");
-            phone.report.ended(
-                number,
-                &Ending {
-                    reason: "declined",
-                    status: Some(status),
-                    words,
-                },
-            );
+            phone.report.ended(number, &Ending { reason: "declined", status: Some(status), words });
             true
         }
         Err(error) => {

@@ -63,9 +63,7 @@ impl Phone {
             return Some(path.clone());
         }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let extension = path
-            .extension()
-            .map_or_else(|| "wav".into(), |e| e.to_string_lossy());
+        let extension = path.extension().map_or_else(|| "wav".into(), |e| e.to_string_lossy());
         Some(path.with_file_name(format!("{stem}-{call}.{extension}")))
     }
 }
@@ -105,10 +103,7 @@ async fn run(options: Options) -> Result<bool, Failure> {
     }
 
     let stop = stop_signal()?;
-    let report = Reporter {
-        json: common.json,
-        quiet: common.quiet,
-    };
+    let report = Reporter { json: common.json, quiet: common.quiet };
     let good = match options.command {
         Command::Listen(listen) => {
             let crowd = listen.is_crowd();
@@ -117,31 +112,16 @@ async fn run(options: Options) -> Result<bool, Failure> {
                 Manner::Reject(_) => UnifiedCoordinator::with_handler(config, Silent).await?,
                 _ => UnifiedCoordinator::new(config.auto_answer(crowd)).await?,
             };
-            let phone = Arc::new(Phone {
-                stack,
-                common,
-                report,
-                play,
-                stop,
-            });
+            let phone = Arc::new(Phone { stack, common, report, play, stop });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
-            let good = if crowd {
-                crowd::answer(&phone).await
-            } else {
-                listen::take_calls(&phone, &listen).await
-            };
+            let good =
+                if crowd { crowd::answer(&phone).await } else { listen::take_calls(&phone, &listen).await };
             phone.stack.shutdown().await;
             good
         }
         Command::Call(call) => {
             let stack = UnifiedCoordinator::new(config).await?;
-            let phone = Arc::new(Phone {
-                stack,
-                common,
-                report,
-                play,
-                stop,
-            });
+            let phone = Arc::new(Phone { stack, common, report, play, stop });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good = dial::make_calls(&phone, &call).await;
             phone.stack.shutdown().await;

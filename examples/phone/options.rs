@@ -161,17 +161,12 @@ impl Common {
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {
-    let ms: u64 = text
-        .parse()
-        .map_err(|_| "want a whole number of milliseconds".to_string())?;
+    let ms: u64 = text.parse().map_err(|_| "want a whole number of milliseconds".to_string())?;
     Ok(Duration::from_millis(ms))
 }
 
 fn digits(text: &str) -> Result<String, String> {
-    match text
-        .chars()
-        .find(|digit| !matches!(digit, '0'..='9' | '*' | '#' | 'A'..='D' | 'a'..='d'))
-    {
+    match text.chars().find(|digit| !matches!(digit, '0'..='9' | '*' | '#' | 'A'..='D' | 'a'..='d')) {
         Some(wrong) => Err(format!("{wrong:?} is on no keypad: use 0-9 * # A-D")),
         None if text.is_empty() => Err("no digits".to_string()),
         None => Ok(text.to_ascii_uppercase()),
@@ -181,10 +176,7 @@ fn digits(text: &str) -> Result<String, String> {
 fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
     let wrong = || format!("{text:?} is not LO-HI, as in 20000-20099");
     let (low, high) = text.split_once('-').ok_or_else(wrong)?;
-    let (low, high) = (
-        low.parse().map_err(|_| wrong())?,
-        high.parse().map_err(|_| wrong())?,
-    );
+    let (low, high) = (low.parse().map_err(|_| wrong())?, high.parse().map_err(|_| wrong())?);
     if low >= high {
         return Err(format!("{low}-{high} holds no pair of ports"));
     }

@@ -26,10 +26,7 @@ impl Reporter {
             || format!("call {call}: {from} calls {to}"),
             || {
                 let display = incoming.from_display().unwrap_or_default();
-                Line::of("incoming", call)
-                    .text("from", from)
-                    .text("display", display)
-                    .text("to", to)
+                Line::of("incoming", call).text("from", from).text("display", display).text("to", to)
             },
         );
     }
@@ -37,11 +34,7 @@ impl Reporter {
     pub fn ringing(&self, call: u64, status: u16, phrase: &str) {
         self.say(
             || format!("call {call}: {status} {phrase}"),
-            || {
-                Line::of("ringing", call)
-                    .number("status", status)
-                    .text("phrase", phrase)
-            },
+            || Line::of("ringing", call).number("status", status).text("phrase", phrase),
         );
     }
 
@@ -51,9 +44,7 @@ impl Reporter {
         self.say(
             || format!("call {call}: answered, {} in {codec}", up.remote_uri()),
             || {
-                let line = Line::of("answered", call)
-                    .text("remote", up.remote_uri())
-                    .text("codec", codec);
+                let line = Line::of("answered", call).text("remote", up.remote_uri()).text("codec", codec);
                 match plan.as_ref().and_then(|plan| plan.remote_rtp) {
                     Some(rtp) => line.text("rtp", rtp),
                     None => line,
@@ -63,23 +54,15 @@ impl Reporter {
     }
 
     pub fn dtmf(&self, call: u64, dtmf: Dtmf) {
-        let Dtmf { digit, duration } = dtmf;
+        let Dtmf { digit, duration, .. } = dtmf;
         self.say(
             || format!("call {call}: digit {digit}"),
-            || {
-                Line::of("dtmf", call)
-                    .text("digit", digit)
-                    .number("duration_ms", duration.as_millis())
-            },
+            || Line::of("dtmf", call).text("digit", digit).number("duration_ms", duration.as_millis()),
         );
     }
 
     pub fn ended(&self, call: u64, ending: &Ending) {
-        let Ending {
-            reason,
-            status,
-            words,
-        } = ending;
+        let Ending { reason, status, words } = ending;
         self.say(
             || format!("call {call}: ended: {words}"),
             || {
@@ -95,18 +78,9 @@ impl Reporter {
 
     pub fn media(&self, call: u64, report: &MediaReport) {
         let expected = report.received_packets + report.lost;
-        let loss = if expected == 0 {
-            0.0
-        } else {
-            report.lost as f64 / expected as f64
-        };
+        let loss = if expected == 0 { 0.0 } else { report.lost as f64 / expected as f64 };
         let jitter_ms = report.jitter.as_secs_f64() * 1e3;
-        let MediaReport {
-            sent_packets,
-            received_packets,
-            lost,
-            ..
-        } = report;
+        let MediaReport { sent_packets, received_packets, lost, .. } = report;
         self.say(
             || {
                 let percent = loss * 100.0;
@@ -157,11 +131,7 @@ pub struct Ending {
 
 impl From<&CallEnd> for Ending {
     fn from(end: &CallEnd) -> Self {
-        Self {
-            reason: name(end.reason),
-            status: end.status,
-            words: end.to_string(),
-        }
+        Self { reason: name(end.reason), status: end.status, words: end.to_string() }
     }
 }
 
@@ -178,11 +148,7 @@ impl From<&PeerError> for Ending {
             PeerError::Cancelled | PeerError::CallerGaveUp => "cancelled",
             _ => "failed",
         };
-        Self {
-            reason,
-            status: error.status(),
-            words: error.to_string(),
-        }
+        Self { reason, status: error.status(), words: error.to_string() }
     }
 }
 
@@ -246,9 +212,7 @@ impl Line {
     }
 
     fn push(&mut self, piece: std::fmt::Arguments<'_>) {
-        self.0
-            .write_fmt(piece)
-            .expect("a string takes all that is written to it");
+        self.0.write_fmt(piece).expect("a string takes all that is written to it");
     }
 
     fn finish(mut self) -> String {

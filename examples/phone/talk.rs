@@ -53,9 +53,7 @@ pub async fn talk(phone: &Phone, number: u64, call: Call, role: Role, began: Ins
         EndReason::RemoteHangup if role == Role::Callee => heard.is_ok(),
         EndReason::RemoteHangup => {
             if let Err(problem) = &said_all {
-                phone
-                    .report
-                    .problem(number, format_args!("not all was sent: {problem}"));
+                phone.report.problem(number, format_args!("not all was sent: {problem}"));
             }
             said_all.is_ok() && heard.is_ok()
         }
@@ -91,10 +89,7 @@ async fn listen(phone: &Phone, number: u64, call: &Call) -> Result<(), Failure> 
     if !phone.common.listens() {
         return Ok(());
     }
-    let mut recorder = phone
-        .recording(number)
-        .map(|path| Recorder::create(&path))
-        .transpose()?;
+    let mut recorder = phone.recording(number).map(|path| Recorder::create(&path)).transpose()?;
     while let Some(frame) = call.recv_audio().await {
         if let Some(recorder) = &mut recorder {
             recorder.frame(&frame)?;

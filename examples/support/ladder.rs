@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use offhook_tokio::{EndReason, Event, SessionId, SimplePeer, State, UnifiedCoordinator};
+use offhook_tokio::{EndReason, Event, Events, SessionId, SimplePeer, State, UnifiedCoordinator};
+use tokio::task::JoinHandle;
 
 /// Width between the two verticals.
 const WIDTH: usize = 34;
@@ -24,54 +25,30 @@ struct Rung {
 }
 
 /// Collects the events of two peers. Every arrow stands for a message that its *receiver* reported.
-#[derive(Clone)]
 pub struct Ladder {
     start: Instant,
     rungs: Arc<Mutex<Vec<Rung>>>,
+    watchers: Vec<JoinHandle<()>>,
 }
 
 impl Ladder {
     /// Watches the caller and the callee from now on.
     pub fn watch(caller: &SimplePeer, callee: &SimplePeer) -> Self {
-        let ladder = Self {
-            start: Instant::now(),
-            rungs: Arc::default(),
-        };
-        for (peer, way_in) in [(caller, Way::Left), (callee, Way::Right)] {
+        let rungs = Arc::<Mutex<Vec<Rung>>>::default();
+        let watch = |peer: &SimplePeer, way_in| {
             let coordinator = peer.coordinator().clone();
-            let mut events = coordinator.events();
-            let ladder = ladder.clone();
-            tokio::spawn(async move {
-                while let Some(event) = events.next().await {
-                    if let Some(text) = arrival(&event, way_in) {
-                        ladder.add(way_in, text);
-                    }
-                    if let Event::Ended {
-                        session,
-                        reason: EndReason::LocalHangup,
-                        ..
-                    } = event
-                        && bye_confirmed(&coordinator, session).await
-                    {
-                        ladder.add(way_in, "200 OK (BYE)".to_string());
-                    }
-                }
-            });
-        }
-        ladder
-    }
-
-    fn add(&self, way: Way, text: String) {
-        let rung = Rung {
-            at: Instant::now(),
-            way,
-            text,
+            let events = coordinator.events();
+            tokio::spawn(collect(coordinator, events, way_in, Arc::clone(&rungs)))
         };
-        self.rungs.lock().expect("no holder panics").push(rung);
+        let watchers = vec![watch(caller, Way::Left), watch(callee, Way::Right)];
+        Self { start: Instant::now(), rungs, watchers }
     }
 
-    /// Draws it.
-    pub fn draw(&self, left: &str, right: &str) -> String {
+    /// Draws it, once both peers are shut down.
+    pub async fn draw(self, left: &str, right: &str) -> String {
+        for watcher in self.watchers {
+            watcher.await.ok();
+        }
         let mut rungs = self.rungs.lock().expect("no holder panics");
         rungs.sort_by_key(|rung| rung.at);
         let mut lines = vec![format!("{:>12}  {left:<width$}{right:>5}", "ms", width = WIDTH)];
@@ -88,6 +65,26 @@ impl Ladder {
     }
 }
 
+/// Notes what `coordinator` reports until it is shut down.
+async fn collect(
+    coordinator: UnifiedCoordinator,
+    mut events: Events,
+    way: Way,
+    rungs: Arc<Mutex<Vec<Rung>>>,
+) {
+    let add = |text| rungs.lock().expect("no holder panics").push(Rung { at: Instant::now(), way, text });
+    while let Some(event) = events.next().await {
+        if let Some(text) = arrival(&event, way) {
+            add(text);
+        }
+        if let Event::Ended { session, reason: EndReason::LocalHangup, .. } = event
+            && bye_confirmed(&coordinator, session).await
+        {
+            add("200 OK (BYE)".to_string());
+        }
+    }
+}
+
 /// The message that must have arrived for this event to happen; `way` is the direction towards the reporter.
 fn arrival(event: &Event, way: Way) -> Option<String> {
     let text = match event {
@@ -96,20 +93,9 @@ fn arrival(event: &Event, way: Way) -> Option<String> {
         // The caller's "answered" is the arrival of the 200; the callee's is only our own decision.
         Event::Answered { .. } if way == Way::Left => "200 OK (INVITE)".to_string(),
         Event::Confirmed { .. } => "ACK".to_string(),
-        Event::Ended {
-            reason: EndReason::RemoteHangup,
-            ..
-        } => "BYE".to_string(),
-        Event::Ended {
-            reason: EndReason::Cancelled,
-            ..
-        } => "CANCEL".to_string(),
-        Event::Ended {
-            reason: EndReason::Rejected,
-            status,
-            phrase,
-            ..
-        } => {
+        Event::Ended { reason: EndReason::RemoteHangup, .. } => "BYE".to_string(),
+        Event::Ended { reason: EndReason::Cancelled, .. } => "CANCEL".to_string(),
+        Event::Ended { reason: EndReason::Rejected, status, phrase, .. } => {
             format!("{} {phrase}", status.unwrap_or_default())
         }
         _ => return None,
@@ -121,10 +107,7 @@ fn arrival(event: &Event, way: Way) -> Option<String> {
 async fn bye_confirmed(coordinator: &UnifiedCoordinator, session: SessionId) -> bool {
     let since = Instant::now();
     let registry = coordinator.registry();
-    while matches!(
-        registry.state(session),
-        Some(State::Terminating | State::HangupPending)
-    ) {
+    while matches!(registry.state(session), Some(State::Terminating | State::HangupPending)) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     since.elapsed() < Duration::from_secs(30)

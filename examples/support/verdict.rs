@@ -36,24 +36,10 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            delay_ms,
-            coverage,
-            segmental_snr_db,
-            dropouts,
-            slips,
-            ..
-        } = self;
+        let Self { delay_ms, coverage, segmental_snr_db, dropouts, slips, .. } = self;
         let percent = coverage * 100.0;
-        write!(
-            f,
-            "{percent:.1} % heard, {segmental_snr_db:.1} dB segmental SNR, {dropouts} dropouts, "
-        )?;
-        write!(
-            f,
-            "{slips} slips, {delay_ms:.0} ms late: {}",
-            if self.is_good() { "good" } else { "BAD" }
-        )
+        write!(f, "{percent:.1} % heard, {segmental_snr_db:.1} dB segmental SNR, {dropouts} dropouts, ")?;
+        write!(f, "{slips} slips, from {delay_ms:.0} ms on: {}", if self.is_good() { "good" } else { "BAD" })
     }
 }
 
@@ -71,10 +57,7 @@ pub fn compare(said: &[i16], heard: &[i16]) -> Verdict {
 
     let (mut local, mut slips, mut dropouts, mut in_dropout) = (lag, 0, 0, false);
     let (mut total, mut covered, mut snr_sum) = (0usize, 0usize, 0.0);
-    for block in (0..frames)
-        .step_by(BLOCK)
-        .map(|first| first..(first + BLOCK).min(frames))
-    {
+    for block in (0..frames).step_by(BLOCK).map(|first| first..(first + BLOCK).min(frames)) {
         let moved = follow(said, &block, heard, local);
         slips += usize::from((moved - local).abs() >= 16);
         local = moved;
@@ -95,11 +78,7 @@ pub fn compare(said: &[i16], heard: &[i16]) -> Verdict {
     Verdict {
         delay_ms: lag as f64 / 8.0,
         coverage: covered as f64 / total.max(1) as f64,
-        segmental_snr_db: if covered == 0 {
-            -10.0
-        } else {
-            snr_sum / covered as f64
-        },
+        segmental_snr_db: if covered == 0 { -10.0 } else { snr_sum / covered as f64 },
         dropouts,
         slips,
     }
@@ -110,9 +89,7 @@ fn loudest_block(energies: &[f64]) -> Range<usize> {
     const LENGTH: usize = 25;
     let length = LENGTH.min(energies.len());
     let sum = |first: usize| energies[first..first + length].iter().sum::<f64>();
-    let first = (0..=energies.len() - length)
-        .max_by(|&a, &b| sum(a).total_cmp(&sum(b)))
-        .unwrap_or(0);
+    let first = (0..=energies.len() - length).max_by(|&a, &b| sum(a).total_cmp(&sum(b))).unwrap_or(0);
     first..first + length
 }
 
@@ -122,32 +99,17 @@ fn follow(said: &[i16], block: &Range<usize>, heard: &[i16], before: isize) -> i
     if stay > 0.9 {
         return before;
     }
-    let (best, likeness) = align(
-        said,
-        block.clone(),
-        heard,
-        before - SLIP_MAX..before + SLIP_MAX + 1,
-    );
-    if likeness > 0.6 && likeness > stay + 0.05 {
-        best
-    } else {
-        before
-    }
+    let (best, likeness) = align(said, block.clone(), heard, before - SLIP_MAX..before + SLIP_MAX + 1);
+    if likeness > 0.6 && likeness > stay + 0.05 { best } else { before }
 }
 
 /// The lag at which these frames of `said` are most like `heard`, and how like (normalised correlation).
 fn align(said: &[i16], frames: Range<usize>, heard: &[i16], lags: Range<isize>) -> (isize, f64) {
     let at = frames.start * FRAME;
-    let source: Vec<f32> = said[at..frames.end * FRAME]
-        .iter()
-        .map(|&s| f32::from(s))
-        .collect();
+    let source: Vec<f32> = said[at..frames.end * FRAME].iter().map(|&s| f32::from(s)).collect();
     let window: Vec<f32> = {
         let length = source.len() + lags.len();
-        cut(heard, at as isize + lags.start, length)
-            .iter()
-            .map(|&s| f32::from(s))
-            .collect()
+        cut(heard, at as isize + lags.start, length).iter().map(|&s| f32::from(s)).collect()
     };
     let power = |x: &[f32]| x.iter().map(|&s| f64::from(s * s)).sum::<f64>();
     let source_power = power(&source);
@@ -168,13 +130,7 @@ fn align(said: &[i16], frames: Range<usize>, heard: &[i16], lags: Range<isize>) 
 /// `length` samples from `start` on, silence where there are none.
 fn cut(heard: &[i16], start: isize, length: usize) -> Vec<i16> {
     (start..start + length as isize)
-        .map(|i| {
-            usize::try_from(i)
-                .ok()
-                .and_then(|i| heard.get(i))
-                .copied()
-                .unwrap_or(0)
-        })
+        .map(|i| usize::try_from(i).ok().and_then(|i| heard.get(i)).copied().unwrap_or(0))
         .collect()
 }
 
@@ -183,10 +139,6 @@ fn energy(samples: &[i16]) -> f64 {
 }
 
 fn snr_db(source: &[i16], echo: &[i16]) -> f64 {
-    let error: f64 = source
-        .iter()
-        .zip(echo)
-        .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
-        .sum();
+    let error: f64 = source.iter().zip(echo).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
     (10.0 * (energy(source).max(1.0) / error.max(1.0)).log10()).clamp(-10.0, 35.0)
 }

@@ -29,22 +29,12 @@ pub struct Voice {
 
 impl Voice {
     /// A high voice with much melody.
-    pub const ALICE: Self = Self {
-        pitch: 208.0,
-        melody: 0.28,
-        tract: 1.16,
-        tempo: 1.12,
-        seed: 0x0a11_ce0a_11ce,
-    };
+    pub const ALICE: Self =
+        Self { pitch: 208.0, melody: 0.28, tract: 1.16, tempo: 1.12, seed: 0x0a11_ce0a_11ce };
 
     /// A low one that takes its time.
-    pub const BOB: Self = Self {
-        pitch: 108.0,
-        melody: 0.18,
-        tract: 0.97,
-        tempo: 0.94,
-        seed: 0x0b0b_0b0b_0b0b,
-    };
+    pub const BOB: Self =
+        Self { pitch: 108.0, melody: 0.18, tract: 0.97, tempo: 0.94, seed: 0x0b0b_0b0b_0b0b };
 
     /// Speaks for `seconds`, with a quarter of a second of silence on either side.
     pub fn speak(&self, seconds: f64) -> Vec<i16> {
@@ -69,10 +59,7 @@ fn finish(sound: &mut Vec<f64>, total: usize, pad: usize) -> Vec<i16> {
     }
     sound.resize(total, 0.0);
     let peak = sound.iter().fold(1e-9_f64, |peak, sample| peak.max(sample.abs()));
-    sound
-        .iter()
-        .map(|sample| (sample / peak * PEAK).round() as i16)
-        .collect()
+    sound.iter().map(|sample| (sample / peak * PEAK).round() as i16).collect()
 }
 
 /// First three formants of some vowels, in Hz.
@@ -124,12 +111,8 @@ struct Speaker {
 
 impl Speaker {
     fn new(voice: Voice) -> Self {
-        let rest = Posture {
-            formants: [500.0, 1500.0, 2500.0],
-            voicing: 0.0,
-            noise: 0.0,
-            pitch: voice.pitch,
-        };
+        let rest =
+            Posture { formants: [500.0, 1500.0, 2500.0], voicing: 0.0, noise: 0.0, pitch: voice.pitch };
         Self {
             voice,
             dice: voice.seed,
@@ -175,18 +158,9 @@ impl Speaker {
         let (from, to) = (vowel, [0, 1, 2].map(|i| vowel[i] * 0.7 + glide[i] * 0.3));
         let weight = if stressed { 1.0 } else { 0.6 };
         let fall = 1.0 - 0.06 * (self.breath as f64 / f64::from(RATE)).min(3.0);
-        let lift = if stressed {
-            1.0 + self.voice.melody * (0.4 + self.roll())
-        } else {
-            1.0
-        };
+        let lift = if stressed { 1.0 + self.voice.melody * (0.4 + self.roll()) } else { 1.0 };
         let pitch = self.voice.pitch * fall * lift;
-        let mouth = |formants, voicing, noise| Posture {
-            formants,
-            voicing,
-            noise,
-            pitch,
-        };
+        let mouth = |formants, voicing, noise| Posture { formants, voicing, noise, pitch };
         match onset {
             Onset::Hiss => self.hold(0.07, mouth(from, 0.0, 0.16), out),
             Onset::Stop => {
@@ -202,11 +176,7 @@ impl Speaker {
     }
 
     fn rest(&mut self, seconds: f64, out: &mut Vec<f64>) {
-        let closed = Posture {
-            voicing: 0.0,
-            noise: 0.0,
-            ..self.now
-        };
+        let closed = Posture { voicing: 0.0, noise: 0.0, ..self.now };
         self.hold(seconds, closed, out);
     }
 

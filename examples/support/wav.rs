@@ -18,29 +18,20 @@ pub fn read(path: &Path) -> Result<Vec<i16>, Failure> {
     let mut reader = hound::WavReader::open(path).map_err(named)?;
     let spec = reader.spec();
     let interleaved: Vec<f64> = match spec.sample_format {
-        hound::SampleFormat::Float => reader
-            .samples::<f32>()
-            .map(|s| s.map(f64::from))
-            .collect::<Result<_, _>>(),
+        hound::SampleFormat::Float => {
+            reader.samples::<f32>().map(|s| s.map(f64::from)).collect::<Result<_, _>>()
+        }
         hound::SampleFormat::Int => {
             let full_scale = f64::from(1u32 << (spec.bits_per_sample - 1));
-            reader
-                .samples::<i32>()
-                .map(|s| s.map(|s| f64::from(s) / full_scale))
-                .collect::<Result<_, _>>()
+            reader.samples::<i32>().map(|s| s.map(|s| f64::from(s) / full_scale)).collect::<Result<_, _>>()
         }
     }
     .map_err(named)?;
     let channels = usize::from(spec.channels.max(1));
-    let mono = interleaved
-        .chunks_exact(channels)
-        .map(|frame| frame.iter().sum::<f64>() / channels as f64)
-        .collect();
+    let mono =
+        interleaved.chunks_exact(channels).map(|frame| frame.iter().sum::<f64>() / channels as f64).collect();
     let at_rate = resample(mono, spec.sample_rate);
-    Ok(at_rate
-        .into_iter()
-        .map(|s| (s * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16)
-        .collect())
+    Ok(at_rate.into_iter().map(|s| (s * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16).collect())
 }
 
 /// Writes 8 kHz mono, 16 bit.
@@ -62,9 +53,7 @@ fn resample(input: Vec<f64>, from: u32) -> Vec<f64> {
     let at = |centre: f64| {
         let first = (centre - reach).ceil().max(0.0) as usize;
         let last = ((centre + reach).floor() as usize).min(input.len() - 1);
-        (first..=last)
-            .map(|i| input[i] * sinc(centre - i as f64, cutoff, reach))
-            .sum()
+        (first..=last).map(|i| input[i] * sinc(centre - i as f64, cutoff, reach)).sum()
     };
     let count = (input.len() as f64 / step) as usize;
     (0..count).map(|i| at(i as f64 * step)).collect()
@@ -99,23 +88,14 @@ impl Recorder {
         };
         let named = |error: hound::Error| format!("cannot write {}: {error}", path.display());
         let writer = hound::WavWriter::create(path, spec).map_err(named)?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            writer,
-            start: None,
-            length: 0,
-        })
+        Ok(Self { path: path.to_path_buf(), writer, start: None, length: 0 })
     }
 
     /// Puts a frame where its timestamp says: what was lost on the way becomes silence, not a cut.
     pub fn frame(&mut self, frame: &AudioFrame) -> Result<(), Failure> {
         const GAP_MAX: u64 = 60 * RATE as u64;
         let start = *self.start.get_or_insert(frame.timestamp);
-        let gap = frame
-            .timestamp
-            .saturating_sub(start)
-            .saturating_sub(self.length)
-            .min(GAP_MAX);
+        let gap = frame.timestamp.saturating_sub(start).saturating_sub(self.length).min(GAP_MAX);
         if gap > 0 {
             self.append(&vec![0; gap as usize])?;
         }
@@ -138,8 +118,6 @@ impl Recorder {
     /// Completes the header.
     pub fn finish(self) -> Result<(), Failure> {
         let path = self.path;
-        self.writer
-            .finalize()
-            .map_err(|error| format!("cannot finish {}: {error}", path.display()).into())
+        self.writer.finalize().map_err(|error| format!("cannot finish {}: {error}", path.display()).into())
     }
 }
