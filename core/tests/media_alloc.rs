@@ -101,7 +101,8 @@ fn run(shard: &mut MediaShard, from: u64, to: u64) -> u64 {
 fn a_warm_shard_allocates_nothing() {
     let config = ShardConfig::default();
     let mut shard = MediaShard::new(config, [1; 32], Instant::ZERO);
-    open(&mut shard);
+    let warming = allocation_counter::measure(|| open(&mut shard));
+    assert!(warming.count_total > u64::from(STREAMS), "the counter counts");
     run(&mut shard, 0, 10_000);
     let mut moved = 0;
     let counted = allocation_counter::measure(|| moved = run(&mut shard, 10_000, 30_000));

@@ -177,3 +177,92 @@ fn one_stray_ssrc_changes_nothing() {
     is_heard(&pair, &audio[..70 * 160], "before the stray packet");
     assert_eq!(pair.report(1).lost, 1);
 }
+
+/// A sender whose clock is off by 5000 ppm, far beyond any real one, for most of a minute.
+fn drifting(step_ms: u64, quiet: bool) -> (Pair, Vec<i16>) {
+    let mut pair = Pair::perfect();
+    pair.peers[0].stuck_until = pair.now + Duration::from_secs(1_000);
+    let mut audio = speech(8, 8000 * 36);
+    if quiet {
+        audio
+            .chunks_mut(4000)
+            .skip(1)
+            .step_by(4)
+            .for_each(|pause| pause.fill(0));
+    }
+    let mut header = RtpHeader {
+        marker: true,
+        payload_type: 0,
+        sequence: 1,
+        timestamp: 1,
+        ssrc: 1,
+    };
+    for (n, frame) in audio.chunks(160).enumerate() {
+        let bytes = packet(header, frame);
+        let now = pair.now;
+        pair.peers[1]
+            .shard
+            .handle_datagram(now, PORT.key, Which::Rtp, address(1, 4000), &bytes);
+        header.sequence = header.sequence.wrapping_add(1);
+        header.timestamp = header.timestamp.wrapping_add(160);
+        pair.run(MS(if n % 10 == 0 { step_ms } else { 20 }));
+    }
+    (pair, audio)
+}
+
+/// The audio without its pauses is heard in a row, but for what is still under way.
+fn talk_is_heard(pair: &Pair, audio: &[i16]) {
+    let talk = |samples: &[i16]| {
+        samples
+            .iter()
+            .copied()
+            .filter(|sample| *sample != 0)
+            .collect::<Vec<_>>()
+    };
+    let (heard, sent) = (talk(&pair.peers[1].heard), talk(&through(Codec::Pcmu, audio)));
+    assert!(position(&heard, &sent[..sent.len() - 2_000]).is_some());
+}
+
+#[test]
+fn a_clock_that_runs_slow_costs_no_sample() {
+    let (pair, audio) = drifting(21, false);
+    let report = pair.report(1);
+    assert_eq!(
+        (report.concealed_frames, report.late, report.skipped_frames),
+        (0, 0, 0),
+        "{report:?}"
+    );
+    is_heard(&pair, &audio[..audio.len() - 2_000], "a slow sender");
+    let (pair, audio) = drifting(21, true);
+    assert_eq!((pair.report(1).concealed_frames, pair.report(1).late), (0, 0));
+    talk_is_heard(&pair, &audio);
+}
+
+#[test]
+fn a_clock_that_runs_fast_is_followed_in_the_pauses() {
+    let (pair, audio) = drifting(19, true);
+    let report = pair.report(1);
+    assert_eq!((report.concealed_frames, report.late), (0, 0), "{report:?}");
+    // 180 ms too much have come, of which 60 may stay.
+    assert!((3..=9).contains(&report.skipped_frames), "{report:?}");
+    talk_is_heard(&pair, &audio);
+}
+
+#[test]
+fn the_last_samples_are_heard_though_they_fill_no_packet() {
+    for ptime_ms in [10, 20, 40, 60] {
+        let mut plans = [super::pair::plan(2), super::pair::plan(1)];
+        plans[0].ptime_ms = ptime_ms;
+        let mut pair = Pair::new(
+            Link {
+                delay_ms: 10,
+                ..Link::default()
+            },
+            plans,
+        );
+        let audio = speech(9, 8000 + 77);
+        pair.peers[0].to_send = audio.clone();
+        pair.run(MS(1_500));
+        is_heard(&pair, &audio, &alloc::format!("tail at {ptime_ms} ms"));
+    }
+}
