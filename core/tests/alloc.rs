@@ -1,5 +1,5 @@
 //! What signalling allocates and what a call keeps, counted. `media_alloc.rs` does the same for media.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests, and figures to read")]
 
 use std::time::Duration;
 
