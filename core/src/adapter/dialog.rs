@@ -220,7 +220,7 @@ impl DialogAdapter<'_> {
     /// 200 to the BYE at hand.
     pub(crate) fn confirm_bye(&mut self, cause: &Cause<'_>) {
         if let Some(transaction) = cause.transaction {
-            self.board.respond_plain(transaction, 200, "");
+            self.board.respond_plain(transaction, 200);
         }
     }
 
@@ -235,7 +235,7 @@ impl DialogAdapter<'_> {
     /// 481 to the request at hand.
     pub(crate) fn reply_gone(&mut self, cause: &Cause<'_>) {
         if let Some(transaction) = cause.transaction {
-            self.board.respond_plain(transaction, 481, "");
+            self.board.respond_plain(transaction, 481);
         }
     }
 

@@ -19,6 +19,7 @@ use crate::registry::{Quota, SessionRegistry};
 use crate::session::{Input, SessionTimer};
 use crate::transaction::{Reply, TransactionId, TransactionLayer};
 use crate::wire::path::{Path, Transmit};
+use crate::wire::reason_phrase;
 use crate::wire::uri::{Host, Uri};
 
 /// Whom a transaction works for.
@@ -136,9 +137,9 @@ impl Switchboard {
         }
     }
 
-    /// Responds with a status and nothing else.
-    pub(crate) fn respond_plain(&mut self, transaction: TransactionId, status: u16, reason: &str) {
-        self.respond_with(transaction, status, reason, &[]);
+    /// Responds with a status and its usual phrase.
+    pub(crate) fn respond_plain(&mut self, transaction: TransactionId, status: u16) {
+        self.respond_with(transaction, status, reason_phrase(status), &[]);
     }
 
     /// Responds with a status and further headers. A To tag is due in every response but 100 (section 8.2.6.2);

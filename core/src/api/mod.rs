@@ -9,3 +9,23 @@ pub use config::{CoordinatorConfig, InviteParams, Limits};
 pub use end::EndReason;
 pub use output::{Event, NameFailure, Output, QueryId, ResolveTarget};
 pub use stats::{Counter, Counters};
+
+#[cfg(test)]
+mod tests {
+    use super::CoordinatorConfig;
+
+    #[test]
+    fn settings_that_could_not_be_sent_are_refused() {
+        let with = |user: &str, display: &str| CoordinatorConfig {
+            user: user.into(),
+            display_name: Some(display.into()),
+            ..CoordinatorConfig::default()
+        };
+        assert_eq!(with("alice", "Alice \"A\" Smith").check(), Ok(()));
+        assert_eq!(with("alice;x=y", "").check(), Ok(()));
+        for user in ["", "a@b", "a b", "a>b", "a\r\nVia: x", "a\0"] {
+            assert!(with(user, "").check().is_err(), "{user:?}");
+        }
+        assert!(with("alice", "A\r\nEvil: yes").check().is_err());
+    }
+}

@@ -13,7 +13,6 @@ use crate::dialog::Dialog;
 use crate::sdp::{self, Answered};
 use crate::session::{Input, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
-use crate::wire::reason_phrase;
 
 /// What an INVITE was found to be worth before anybody was asked.
 struct Prepared {
@@ -30,7 +29,7 @@ impl UnifiedCoordinator {
         let merged = self.merged_digest(request);
         if self.board.merged.get(merged).is_some() {
             self.board.counters.add(Counter::Merged);
-            return self.board.respond_plain(request.transaction, 482, reason_phrase(482));
+            return self.board.respond_plain(request.transaction, 482);
         }
         self.board.merged.insert(merged, request.transaction);
         self.board.owners.insert(request.transaction, Owner::Incoming { merged, session: None });
@@ -42,7 +41,7 @@ impl UnifiedCoordinator {
         match self.interceptor.decide(&details) {
             SignalingDecision::Reject(status) => {
                 let status = if (300..=699).contains(&status) { status } else { 500 };
-                self.board.respond_plain(request.transaction, status, reason_phrase(status));
+                self.board.respond_plain(request.transaction, status);
             }
             SignalingDecision::Accept => {
                 self.admit(request, prepared, details, Input::Admitted, None);
@@ -108,7 +107,7 @@ impl UnifiedCoordinator {
     ) -> Option<SessionId> {
         let Some(id) = self.create_callee(request, prepared, &details) else {
             self.board.counters.add(Counter::Internal);
-            self.board.respond_plain(request.transaction, 500, reason_phrase(500));
+            self.board.respond_plain(request.transaction, 500);
             return None;
         };
         self.board.counters.add(Counter::Sessions);

@@ -130,12 +130,12 @@ impl UnifiedCoordinator {
         let found = self.board.registry.find_dialog(local_tag, facts.from_tag, facts.call_id);
         let Some((dialog, session)) = found.and_then(|id| Some((id, self.board.registry.session_of_dialog(id)?))) else {
             self.board.counters.add(Counter::UnknownDialog);
-            return self.board.respond_plain(request.transaction, 481, reason_phrase(481));
+            return self.board.respond_plain(request.transaction, 481);
         };
         let sequence = self.board.registry.dialog_mut(dialog).map(|dialog| dialog.receive_sequence(facts.cseq));
         if sequence == Some(Sequence::OutOfOrder) {
             self.board.counters.add(Counter::LowSequence);
-            return self.board.respond_plain(request.transaction, 500, "CSeq Out of Order");
+            return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
         }
         if let Err(refusal) = self.check(request) {
             return self.refuse(request.transaction, refusal);
@@ -187,14 +187,13 @@ impl UnifiedCoordinator {
         }
         let version = local.version;
         self.feed(session, Input::RxReinvite, cause);
-        if let Some(session) = self.board.registry.session_mut(session) {
-            if session.reinvite == Some(request.transaction) {
+        if let Some(session) = self.board.registry.session_mut(session)
+            && session.reinvite == Some(request.transaction) {
                 session.late_offer = late;
                 if let Some(media) = &mut session.media {
                     media.sdp_version = version;
                 }
             }
-        }
     }
 
     /// A request outside any dialog (section 8.2).
@@ -208,7 +207,7 @@ impl UnifiedCoordinator {
             // A BYE without To tag belongs to no dialog that could be.
             _ => {
                 self.board.counters.add(Counter::UnknownDialog);
-                self.board.respond_plain(request.transaction, 481, reason_phrase(481));
+                self.board.respond_plain(request.transaction, 481);
             }
         }
     }
@@ -284,7 +283,7 @@ impl UnifiedCoordinator {
     fn receive_cancel(&mut self, cancel: TransactionId, invite: Option<TransactionId>) {
         let Some(invite) = invite else {
             self.board.counters.add(Counter::UnknownDialog);
-            return self.board.respond_plain(cancel, 481, reason_phrase(481));
+            return self.board.respond_plain(cancel, 481);
         };
         let session = match self.board.owners.get(invite) {
             Some(Owner::Incoming { session, .. }) => *session,
@@ -342,11 +341,10 @@ fn check_body(frame: &Frame<'_>) -> Result<(), Refusal<'static>> {
         text.iter().filter(|byte| !byte.is_ascii_whitespace()).map(u8::to_ascii_lowercase).collect()
     };
     if !frame.body().is_empty() {
-        if let Some(encoding) = frame.first(HeaderName::ContentEncoding) {
-            if !encoding.eq_ignore_ascii_case(b"identity") {
+        if let Some(encoding) = frame.first(HeaderName::ContentEncoding)
+            && !encoding.eq_ignore_ascii_case(b"identity") {
                 return Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()));
             }
-        }
         let sdp = frame.first(HeaderName::ContentType).is_some_and(|value| media_type(value) == SDP_TYPE.as_bytes());
         if !sdp {
             return Err(Refusal::with(415, "Accept", SDP_TYPE.as_bytes().to_vec()));

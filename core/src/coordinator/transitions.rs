@@ -93,11 +93,10 @@ impl UnifiedCoordinator {
             Action::RefuseReinvite => dialog.refuse_for_now(cause),
             Action::ReplyGone => dialog.reply_gone(cause),
             Action::ApplyPlan => {
-                if let (Some(plan), Some(session)) = (cause.plan.take(), board.registry.session_mut(id)) {
-                    if let Some(media) = &mut session.media {
+                if let (Some(plan), Some(session)) = (cause.plan.take(), board.registry.session_mut(id))
+                    && let Some(media) = &mut session.media {
                         media.next_plan = Some(plan);
                     }
-                }
                 MediaAdapter { board, session: id }.apply_plan();
             }
             Action::CloseMedia => MediaAdapter { board, session: id }.close(),

@@ -40,7 +40,7 @@ impl Routes {
 
     /// How a request to `target` leaves.
     pub(crate) fn routing<'a>(&'a self, target: &'a [u8]) -> Routing<'a> {
-        let uri_of = |value: &'a Bytes| NameAddr::parse(value).map_or(value.as_ref(), |addr| addr.uri);
+        let uri_of = |value: &'a Bytes| NameAddr::parse(value).map_or_else(|| value.as_ref(), |addr| addr.uri);
         let Some(first) = self.0.first() else {
             return Routing { request_uri: target, routes: SmallVec::new(), next_hop: target, target_last: None };
         };

@@ -15,6 +15,7 @@ use super::codec::dtmf::{DtmfDigits, DtmfReceiver, EventPayload, Pressed};
 use super::config::ShardConfig;
 use super::flow::{Flow, Source};
 use super::frames::{PHASES, Seat};
+use super::jitter::played::Played;
 use super::jitter::playout::{Frame, Playout};
 use super::outbox::Outbox;
 use super::rtcp::packet::{Compound, Item, SenderInfo, write_bye, write_cname, write_report};
@@ -77,10 +78,7 @@ pub(crate) struct Stream {
     rtcp_ssrc: Option<u32>,
     left: bool,
     lost_before: u64,
-    played: VecDeque<Frame>,
-    played_max: usize,
-    /// Samples of the first played frame that have been read.
-    read: usize,
+    played: Played,
     stats: MediaReport,
 }
 
@@ -94,7 +92,6 @@ impl Stream {
         shared: &mut Shared<'_>,
     ) -> Self {
         let config = shared.config;
-        let played_max = config.playout_queue.max(1);
         Self {
             media,
             port,
@@ -112,9 +109,7 @@ impl Stream {
             rtcp_ssrc: None,
             left: false,
             lost_before: 0,
-            played: VecDeque::with_capacity(played_max),
-            played_max,
-            read: 0,
+            played: Played::new(config.playout_queue),
             stats: MediaReport::default(),
             plan,
         }
@@ -212,10 +207,9 @@ impl Stream {
                 .skip(moment, missed.saturating_add(1), &mut self.stats);
         }
         if self.plan.direction.receives() {
-            let mut sink = Sink::new(&mut self.played, self.played_max, &mut self.read);
+            let played = &mut self.played;
             self.playout
-                .tick((now, moment), &mut self.stats, |frame| sink.push(frame));
-            self.stats.dropped_audio_frames += sink.dropped;
+                .tick((now, moment), &mut self.stats, |frame| played.push(frame));
         }
         let pressed = self.dtmf.handle_timeout(now);
         self.tell_pressed(pressed, shared);
@@ -350,10 +344,9 @@ impl Stream {
             return;
         }
         if plays {
-            let mut sink = Sink::new(&mut self.played, self.played_max, &mut self.read);
+            let played = &mut self.played;
             self.playout
-                .pump(now, false, &mut self.stats, |frame| sink.push(frame));
-            self.stats.dropped_audio_frames += sink.dropped;
+                .pump(now, false, &mut self.stats, |frame| played.push(frame));
         }
     }
 
@@ -445,6 +438,7 @@ impl Stream {
             report.lost += reception.sequence.lost();
             report.jitter = reception.jitter_time();
         }
+        report.dropped_audio_frames = self.played.dropped();
         report.remote = self.flow.remote();
         report
     }
@@ -456,8 +450,7 @@ impl Stream {
 
     /// Takes the oldest frame, whole, into `frame`.
     pub(crate) fn pop_frame<'a>(&mut self, frame: &'a mut [i16; FRAME_SAMPLES]) -> Option<Audio<'a>> {
-        let played = self.played.pop_front()?;
-        self.read = 0;
+        let played = self.played.pop()?;
         *frame = played.samples;
         let Frame {
             timestamp, concealed, ..
@@ -472,48 +465,6 @@ impl Stream {
 
     /// Reads samples, as many as there are and fit.
     pub(crate) fn read_audio(&mut self, out: &mut [i16]) -> usize {
-        let mut count = 0;
-        while let Some(frame) = self.played.front() {
-            let rest = frame.samples.get(self.read..).unwrap_or(&[]);
-            let room = out.get_mut(count..).unwrap_or(&mut []);
-            let moved = rest.len().min(room.len());
-            room.iter_mut().zip(rest).for_each(|(out, &sample)| *out = sample);
-            count += moved;
-            if moved < rest.len() {
-                self.read += moved;
-                break;
-            }
-            self.read = 0;
-            self.played.pop_front();
-        }
-        count
-    }
-}
-
-/// Where played frames go: a bounded queue in which the oldest makes room.
-struct Sink<'a> {
-    queue: &'a mut VecDeque<Frame>,
-    max: usize,
-    read: &'a mut usize,
-    dropped: u64,
-}
-
-impl<'a> Sink<'a> {
-    const fn new(queue: &'a mut VecDeque<Frame>, max: usize, read: &'a mut usize) -> Self {
-        Self {
-            queue,
-            max,
-            read,
-            dropped: 0,
-        }
-    }
-
-    fn push(&mut self, frame: Frame) {
-        if self.queue.len() >= self.max {
-            self.queue.pop_front();
-            *self.read = 0;
-            self.dropped += 1;
-        }
-        self.queue.push_back(frame);
+        self.played.read(out)
     }
 }

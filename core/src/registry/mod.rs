@@ -138,11 +138,10 @@ impl SessionRegistry {
 
     /// Takes a dialog away from its session.
     pub(crate) fn remove_dialog(&mut self, id: DialogId) {
-        if let Some(dialog) = self.dialogs.remove(id) {
-            if let Some(session) = self.sessions.get_mut(dialog.session) {
+        if let Some(dialog) = self.dialogs.remove(id)
+            && let Some(session) = self.sessions.get_mut(dialog.session) {
                 session.dialogs.retain(|other| *other != id);
             }
-        }
     }
 
     /// Mints the name of a media stream for `session`.

@@ -25,6 +25,9 @@ pub(crate) struct Faults {
     pub(crate) reorder: u64,
 }
 
+/// Says for a datagram, given its number and first line, whether it gets lost.
+type DropRule = Box<dyn FnMut(usize, &str) -> bool>;
+
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) core: UnifiedCoordinator,
@@ -50,7 +53,7 @@ pub(crate) struct Net {
     flying: BTreeMap<(Instant, u64), (Path, Bytes)>,
     sequence: u64,
     /// Says for each datagram, given its number and first line, whether it gets lost.
-    pub(crate) drop_if: Option<Box<dyn FnMut(usize, &str) -> bool>>,
+    pub(crate) drop_if: Option<DropRule>,
 }
 
 pub(crate) const LATENCY: Duration = Duration::from_millis(10);
@@ -151,7 +154,7 @@ impl Net {
                     let remote = literal.map(|ip| SocketAddr::new(ip, target.port.unwrap_or(5060)));
                     let remote = remote.or_else(|| self.names.get(&target.host).copied());
                     let result = remote.map(|remote| Path::udp(local, remote));
-                    node.core.handle_names(now, query, result.ok_or_else(|| NameFailure(target.host)));
+                    node.core.handle_names(now, query, result.ok_or(NameFailure(target.host)));
                 }
             }
         }

@@ -93,10 +93,6 @@ impl World {
         found.map(|transmit| transmit.payload.clone()).unwrap_or_else(|| panic!("no {what} was sent"))
     }
 
-    pub(crate) fn count(&self, what: &str) -> usize {
-        self.net.wire.iter().filter(|(.., line)| line.contains(what)).count()
-    }
-
     pub(crate) fn learn_tag(&mut self) {
         let message = self.last("SIP/2.0 ");
         let frame = Frame::parse(&message, &WireLimits::default()).unwrap();

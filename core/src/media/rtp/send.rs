@@ -144,11 +144,13 @@ impl Sender {
         }
         self.due = self.due.saturating_add(ripe);
         self.last_tick = tick;
-        if self.due > self.catch_up_max {
-            // What nobody can use any more is not sent, but its time has passed.
-            let skipped = self.due - self.catch_up_max;
+        // What nobody can use any more is not sent, but its time has passed.
+        let late = now.saturating_since(tick) >= FRAME * self.catch_up_max;
+        let kept = if late { 0 } else { self.catch_up_max };
+        if self.due > kept {
+            let skipped = self.due - kept;
             self.timestamp = self.timestamp.wrapping_add(skipped.wrapping_mul(samples));
-            self.due = self.catch_up_max;
+            self.due = kept;
             self.marker = true;
         }
         self.pump(Some(at), route, outbox, stats)
