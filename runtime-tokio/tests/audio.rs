@@ -1,5 +1,7 @@
 //! Audio through the handles: back-pressure, slow readers, dropped futures.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! Whole calls between two peers on real sockets.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{LOOPBACK, in_call, loudness, peer, soon};
@@ -91,9 +93,8 @@ async fn keys_are_heard_both_ways() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_peers_call_each_other_at_once() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
-    let answer = |peer: SimplePeer| async move {
-        peer.get_incoming_call().await.unwrap().accept().await.unwrap()
-    };
+    let answer =
+        |peer: SimplePeer| async move { peer.get_incoming_call().await.unwrap().accept().await.unwrap() };
     let (to_alice, to_bob) = (alice.uri(), bob.uri());
     let calls = soon(async {
         tokio::join!(alice.call(&to_bob), bob.call(&to_alice), answer(alice.clone()), answer(bob.clone()))

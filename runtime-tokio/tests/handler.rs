@@ -1,5 +1,7 @@
 //! The asynchronous signalling handler.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use std::sync::Arc;
@@ -7,7 +9,8 @@ use std::time::Duration;
 
 use common::{LOOPBACK, peer, soon};
 use offhook_tokio::{
-    Config, Deferral, EndReason, InviteDetails, PeerError, SignalingDecision, SignalingHandler, UnifiedCoordinator,
+    Config, Deferral, EndReason, InviteDetails, PeerError, SignalingDecision, SignalingHandler,
+    UnifiedCoordinator,
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -25,10 +28,9 @@ impl SignalingHandler for Desk {
             Some("reject") => SignalingDecision::Reject(603),
             Some("nonsense") => SignalingDecision::Reject(42),
             Some("defer") => SignalingDecision::Defer(Deferral::default()),
-            Some("deadline") => SignalingDecision::Defer(Deferral {
-                ring: true,
-                deadline: Some(Duration::from_millis(50)),
-            }),
+            Some("deadline") => {
+                SignalingDecision::Defer(Deferral { ring: true, deadline: Some(Duration::from_millis(50)) })
+            }
             Some("slow") => {
                 self.go.notified().await;
                 SignalingDecision::Accept

@@ -1,5 +1,7 @@
 //! Beginning and end of a peer.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{LOOPBACK, in_call, peer, soon};

@@ -1,5 +1,7 @@
 //! Calls that do not come about, each with an error that says why.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use std::time::Duration;
@@ -161,7 +163,12 @@ async fn silence_is_noticed_in_time() {
     assert!(matches!(error, PeerError::NoResponse { .. }), "{error:?}");
     // A call that is given up before anything came back ends as well, and so does a shutdown.
     let mut dialing = alice.dial(&format!("sip:bob@{}", mute.local_addr().unwrap()));
-    assert!(soon(async { tokio::select! { biased; _ = &mut dialing => false, () = std::future::ready(()) => true } }).await);
+    assert!(
+        soon(async {
+            tokio::select! { biased; _ = &mut dialing => false, () = std::future::ready(()) => true }
+        })
+        .await
+    );
     dialing.cancel();
     soon(alice.shutdown()).await;
     assert!(matches!(soon(dialing).await, Err(PeerError::Cancelled)));
@@ -170,11 +177,17 @@ async fn silence_is_noticed_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_arguments_are_named() {
     let alice = peer("alice").await;
-    for (target, word) in [("", "target"), ("sip:", "target"), ("http://example.com", "target"), ("sip:a b@c", "target")] {
+    for (target, word) in
+        [("", "target"), ("sip:", "target"), ("http://example.com", "target"), ("sip:a b@c", "target")]
+    {
         let error = soon(alice.call(target)).await.unwrap_err();
-        assert!(matches!(&error, PeerError::BadArgument { what, .. } if *what == word), "{target}: {error:?}");
+        assert!(
+            matches!(&error, PeerError::BadArgument { what, .. } if *what == word),
+            "{target}: {error:?}"
+        );
     }
-    let error = soon(alice.dial("sip:bob@127.0.0.1").with_header("Subject", "a\r\nVia: b")).await.unwrap_err();
+    let error =
+        soon(alice.dial("sip:bob@127.0.0.1").with_header("Subject", "a\r\nVia: b")).await.unwrap_err();
     assert!(matches!(error, PeerError::BadArgument { .. }), "{error:?}");
     for ports in [9..=8, 9..=9] {
         let error = SimplePeer::builder("bob").bind(LOOPBACK).rtp_ports(ports).start().await.unwrap_err();
@@ -186,12 +199,16 @@ async fn bad_arguments_are_named() {
 async fn a_rate_that_does_not_fit_is_named() {
     let pair = common::in_call().await;
     let error = pair.to_bob.send_audio(AudioFrame::new(vec![0; 960], 48_000)).await.unwrap_err();
-    assert_eq!(error.to_string(), "cannot send audio of 48000 Hz: this call takes 8000 Hz, resample it first");
+    assert_eq!(
+        error.to_string(),
+        "cannot send audio of 48000 Hz: this call takes 8000 Hz, resample it first"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_of_media_ports_runs_out_and_recovers() {
-    let narrow = SimplePeer::builder("alice").bind(LOOPBACK).rtp_ports(40_000..=40_001).start().await.unwrap();
+    let narrow =
+        SimplePeer::builder("alice").bind(LOOPBACK).rtp_ports(40_000..=40_001).start().await.unwrap();
     let bob = SimplePeer::builder("bob").bind(LOOPBACK).auto_answer(true).start().await.unwrap();
     let first = soon(narrow.call(&bob.uri())).await.unwrap();
     let error = soon(narrow.call(&bob.uri())).await.unwrap_err();

@@ -80,11 +80,7 @@ impl<H: SignalingHandler> ErasedHandler for H {
 }
 
 /// Asks the handler about a new call, in a task of its own. The call counts as held.
-pub(crate) fn decide(
-    shared: &Arc<Shared>,
-    handler: &Arc<dyn ErasedHandler>,
-    waiting: Waiting,
-) {
+pub(crate) fn decide(shared: &Arc<Shared>, handler: &Arc<dyn ErasedHandler>, waiting: Waiting) {
     let handler = Arc::clone(handler);
     let for_task = Arc::clone(shared);
     shared.host.spawn(Box::pin(async move {

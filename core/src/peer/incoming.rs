@@ -149,6 +149,9 @@ impl IncomingCall {
 
 impl std::fmt::Debug for IncomingCall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IncomingCall").field("id", &self.session).field("from", &self.from).finish_non_exhaustive()
+        f.debug_struct("IncomingCall")
+            .field("id", &self.session)
+            .field("from", &self.from)
+            .finish_non_exhaustive()
     }
 }

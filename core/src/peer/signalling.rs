@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::api::{EndReason, Event, Output};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::slab::Slab;
 use crate::base::time::Instant;
-use crate::api::{EndReason, Event, Output};
 use crate::coordinator::UnifiedCoordinator;
 use crate::media::{MediaCommand, MediaPort};
 use crate::session::State;
@@ -81,7 +81,12 @@ pub(crate) struct Signalling {
 }
 
 impl Signalling {
-    pub(crate) fn new(core: UnifiedCoordinator, sessions_max: usize, ports: PortPool, policy: Policy) -> Self {
+    pub(crate) fn new(
+        core: UnifiedCoordinator,
+        sessions_max: usize,
+        ports: PortPool,
+        policy: Policy,
+    ) -> Self {
         Self {
             core,
             // A session that has ended may be held by its handle while the next one begins.
@@ -152,10 +157,8 @@ impl Signalling {
 
     fn media(&mut self, shared: &Shared, now: Instant, command: MediaCommand) {
         match &command {
-            MediaCommand::Open { media, port, .. } => {
-                if self.ports.opened(*media, port.key) {
-                    shared.host.start_reader(port.key);
-                }
+            MediaCommand::Open { media, port, .. } if self.ports.opened(*media, port.key) => {
+                shared.host.start_reader(port.key);
             }
             MediaCommand::Close { media } => self.ports.closed(*media, now),
             _ => {}

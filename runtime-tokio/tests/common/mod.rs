@@ -1,5 +1,6 @@
 //! What every test here needs: peers on the loopback interface.
 #![allow(dead_code, reason = "every test file uses some of it")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
