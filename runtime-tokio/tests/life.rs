@@ -80,11 +80,11 @@ async fn events_and_registry_show_a_call() {
     assert_eq!(registry.session_of_media(media), Some(session));
     assert_eq!(registry.sessions(), [session]);
     // From another thread, while the call runs.
-    let seen = std::thread::spawn({
+    let seen = tokio::task::spawn_blocking({
         let registry = registry.clone();
         move || registry.state(session)
     });
-    assert_eq!(seen.join().unwrap(), Some(State::Active));
+    assert_eq!(soon(seen).await.unwrap(), Some(State::Active));
 
     soon(other.hangup()).await.unwrap();
     soon(call.ended()).await;
