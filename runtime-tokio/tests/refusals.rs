@@ -11,11 +11,7 @@ use offhook_tokio::{AudioFrame, EndReason, PeerError, SimplePeer, Timing};
 
 /// Timers short enough for a test.
 fn hasty() -> Timing {
-    let mut timing = Timing::default();
-    timing.t1 = Duration::from_millis(10);
-    timing.t2 = Duration::from_millis(80);
-    timing.t4 = Duration::from_millis(100);
-    timing
+    Timing { t1: Duration::from_millis(10), t2: Duration::from_millis(80), t4: Duration::from_millis(100) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +185,7 @@ async fn bad_arguments_are_named() {
     let error =
         soon(alice.dial("sip:bob@127.0.0.1").with_header("Subject", "a\r\nVia: b")).await.unwrap_err();
     assert!(matches!(error, PeerError::BadArgument { .. }), "{error:?}");
-    for ports in [9..=8, 9..=9] {
+    for ports in [9..=9, 1..=1] {
         let error = SimplePeer::builder("bob").bind(LOOPBACK).rtp_ports(ports).start().await.unwrap_err();
         assert!(matches!(error, PeerError::BadArgument { .. }), "{error:?}");
     }
