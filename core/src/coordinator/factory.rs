@@ -69,7 +69,7 @@ impl UnifiedCoordinator {
     /// Looks whether we could take the call at all.
     fn prepare(&mut self, request: &Request<'_>) -> Result<Prepared, Refusal<'static>> {
         let board = &mut self.board;
-        Dialog::check_invite(request.frame, board.config.limits.routes_max)?;
+        Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
         let source = match request.path.remote.ip() {
             IpAddr::V4(ip) => board.digests.digest(&[&ip.octets()]),
             IpAddr::V6(ip) => board.digests.digest(&[&ip.octets()]),
