@@ -74,6 +74,8 @@ pub mod base;
 pub mod coordinator;
 pub mod dialog;
 pub mod media;
+#[cfg(feature = "peer")]
+pub mod peer;
 pub mod registry;
 pub mod sdp;
 pub mod session;

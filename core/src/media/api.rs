@@ -94,6 +94,10 @@ pub enum MediaCommand {
 /// What the signalling side or the application is told.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the large one comes once per session, and a box would cost more"
+)]
 pub enum MediaEvent {
     /// The peer pressed a key and let it go.
     Dtmf {

@@ -76,5 +76,5 @@ pub fn ntp_from_unix(since_1970: Duration) -> u64 {
     /// Seconds from 1900 to 1970.
     const EPOCHS_APART: u64 = 2_208_988_800;
     let seconds = since_1970.as_secs().wrapping_add(EPOCHS_APART) << 32;
-    seconds | (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000
+    seconds | ((u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000)
 }

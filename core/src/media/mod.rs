@@ -4,10 +4,10 @@
 //! [`MediaPlan`](crate::sdp::plan::MediaPlan) and exchanges [`MediaCommand`]s and [`MediaEvent`]s with it,
 //! so that shards can run on other threads.
 //!
-//! RTP and RTCP are read and written here and not by a crate: what there is (`rtp-types`, `rtcp-types`)
-//! writes through builders into a slice whose length must be asked for first and reads through views that
-//! must then be copied; a hundred lines do both in place, in the arena of outgoing packets, without any
-//! allocation.
+//! RTP and RTCP are read and written here and not by a crate. The builders of `rtp-types` and `rtcp-types`
+//! take the payload as octets that exist already, and are made anew for each packet; here a packet's twelve
+//! octets go straight into the arena of outgoing packets and its samples are encoded behind them, without
+//! an allocation or a copy.
 
 mod api;
 mod codec;

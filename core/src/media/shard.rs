@@ -228,6 +228,16 @@ impl MediaShard {
         accepted.ok_or(NoSuchMedia(media))
     }
 
+    /// How many samples [`handle_audio`](Self::handle_audio) would take now.
+    pub fn audio_room(&self, media: MediaSessionId) -> Result<usize, NoSuchMedia> {
+        self.find(media).map(Stream::audio_room)
+    }
+
+    /// How many samples wait to be sent.
+    pub fn audio_queued(&self, media: MediaSessionId) -> Result<usize, NoSuchMedia> {
+        self.find(media).map(Stream::audio_queued)
+    }
+
     /// Serves every phase that is due: all streams of a phase at once, in order of time.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.clamp(now);

@@ -15,6 +15,7 @@ use super::codec::dtmf::{DtmfDigits, DtmfReceiver, EventPayload, Pressed};
 use super::config::ShardConfig;
 use super::flow::{Flow, Source};
 use super::frames::{PHASES, Seat};
+use super::jitter::played::Played;
 use super::jitter::playout::{Frame, Playout};
 use super::outbox::Outbox;
 use super::rtcp::packet::{Compound, Item, SenderInfo, write_bye, write_cname, write_report};
@@ -66,21 +67,20 @@ pub(crate) struct Stream {
     flow: Flow,
     rtcp_latched: Option<SocketAddr>,
     sender: Sender,
-    unproven: Box<Unproven>,
+    unproven: Option<Box<Unproven>>,
     reception: Option<Reception>,
     playout: Playout,
     dtmf: DtmfReceiver,
     schedule: Schedule,
     /// Packets sent up to each of the last two reports.
     reported_packets: [u32; 2],
+    /// Whether a report has been sent at all.
+    reported: bool,
     /// Whom the peer's RTCP comes from.
     rtcp_ssrc: Option<u32>,
     left: bool,
     lost_before: u64,
-    played: VecDeque<Frame>,
-    played_max: usize,
-    /// Samples of the first played frame that have been read.
-    read: usize,
+    played: Played,
     stats: MediaReport,
 }
 
@@ -94,7 +94,6 @@ impl Stream {
         shared: &mut Shared<'_>,
     ) -> Self {
         let config = shared.config;
-        let played_max = config.playout_queue.max(1);
         Self {
             media,
             port,
@@ -103,18 +102,17 @@ impl Stream {
             flow: Flow::new(config, now, plan.remote_rtp),
             rtcp_latched: None,
             sender: Sender::new(config, now, shared.rng),
-            unproven: Box::new(Unproven::new()),
+            unproven: None,
             reception: None,
             playout: Playout::new(config, now),
             dtmf: DtmfReceiver::new(),
             schedule: Schedule::new(config.rtcp_interval, now, shared.rng),
             reported_packets: [0; 2],
+            reported: false,
             rtcp_ssrc: None,
             left: false,
             lost_before: 0,
-            played: VecDeque::with_capacity(played_max),
-            played_max,
-            read: 0,
+            played: Played::new(config.playout_queue),
             stats: MediaReport::default(),
             plan,
         }
@@ -160,6 +158,16 @@ impl Stream {
         accepted
     }
 
+    /// How many samples there is room for.
+    pub(crate) fn audio_room(&self) -> usize {
+        self.sender.room()
+    }
+
+    /// How many samples wait to be sent.
+    pub(crate) fn audio_queued(&self) -> usize {
+        self.sender.queued()
+    }
+
     /// Presses keys.
     pub(crate) fn press(&mut self, digits: &DtmfDigits, shared: &mut Shared<'_>) {
         if self.plan.send_dtmf.is_none() || !self.sender.press(digits) {
@@ -202,10 +210,9 @@ impl Stream {
                 .skip(moment, missed.saturating_add(1), &mut self.stats);
         }
         if self.plan.direction.receives() {
-            let mut sink = Sink::new(&mut self.played, self.played_max, &mut self.read);
+            let played = &mut self.played;
             self.playout
-                .tick((now, moment), &mut self.stats, |frame| sink.push(frame));
-            self.stats.dropped_audio_frames += sink.dropped;
+                .tick((now, moment), &mut self.stats, |frame| played.push(frame));
         }
         let pressed = self.dtmf.handle_timeout(now);
         self.tell_pressed(pressed, shared);
@@ -259,7 +266,7 @@ impl Stream {
             return;
         }
         // Another address, another SSRC, or a restarted sequence: two packets in a row prove it.
-        if let Some((first, stash)) = self.unproven.observe(remote, &header, payload) {
+        if let Some((first, stash)) = self.unproven.get_or_insert_with(|| Box::new(Unproven::new())).observe(remote, &header, payload) {
             self.flow.latch(remote);
             self.flow.heard(now, remote);
             self.switch(&first, shared);
@@ -340,10 +347,9 @@ impl Stream {
             return;
         }
         if plays {
-            let mut sink = Sink::new(&mut self.played, self.played_max, &mut self.read);
+            let played = &mut self.played;
             self.playout
-                .pump(now, false, &mut self.stats, |frame| sink.push(frame));
-            self.stats.dropped_audio_frames += sink.dropped;
+                .pump(now, false, &mut self.stats, |frame| played.push(frame));
         }
     }
 
@@ -402,6 +408,11 @@ impl Stream {
             (Which::Rtcp, self.rtcp_latched.or(self.plan.remote_rtcp))
         };
         let Some(remote) = remote else { return };
+        // Who never sent anything must not say BYE (section 6.3.7).
+        if bye && self.sender.packets == 0 && !self.reported {
+            return;
+        }
+        self.reported = true;
         let ssrc = self.sender.ssrc;
         let [older, newer] = self.reported_packets;
         // An SR as long as something was sent since the report before the last (section 6.4).
@@ -435,6 +446,7 @@ impl Stream {
             report.lost += reception.sequence.lost();
             report.jitter = reception.jitter_time();
         }
+        report.dropped_audio_frames = self.played.dropped();
         report.remote = self.flow.remote();
         report
     }
@@ -446,8 +458,7 @@ impl Stream {
 
     /// Takes the oldest frame, whole, into `frame`.
     pub(crate) fn pop_frame<'a>(&mut self, frame: &'a mut [i16; FRAME_SAMPLES]) -> Option<Audio<'a>> {
-        let played = self.played.pop_front()?;
-        self.read = 0;
+        let played = self.played.pop()?;
         *frame = played.samples;
         let Frame {
             timestamp, concealed, ..
@@ -462,48 +473,6 @@ impl Stream {
 
     /// Reads samples, as many as there are and fit.
     pub(crate) fn read_audio(&mut self, out: &mut [i16]) -> usize {
-        let mut count = 0;
-        while let Some(frame) = self.played.front() {
-            let rest = frame.samples.get(self.read..).unwrap_or(&[]);
-            let room = out.get_mut(count..).unwrap_or(&mut []);
-            let moved = rest.len().min(room.len());
-            room.iter_mut().zip(rest).for_each(|(out, &sample)| *out = sample);
-            count += moved;
-            if moved < rest.len() {
-                self.read += moved;
-                break;
-            }
-            self.read = 0;
-            self.played.pop_front();
-        }
-        count
-    }
-}
-
-/// Where played frames go: a bounded queue in which the oldest makes room.
-struct Sink<'a> {
-    queue: &'a mut VecDeque<Frame>,
-    max: usize,
-    read: &'a mut usize,
-    dropped: u64,
-}
-
-impl<'a> Sink<'a> {
-    const fn new(queue: &'a mut VecDeque<Frame>, max: usize, read: &'a mut usize) -> Self {
-        Self {
-            queue,
-            max,
-            read,
-            dropped: 0,
-        }
-    }
-
-    fn push(&mut self, frame: Frame) {
-        if self.queue.len() >= self.max {
-            self.queue.pop_front();
-            *self.read = 0;
-            self.dropped += 1;
-        }
-        self.queue.push_back(frame);
+        self.played.read(out)
     }
 }

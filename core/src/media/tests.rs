@@ -1,5 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod pair;
-
 mod audio;
+mod bounds;
+mod figures;
+mod keys;
+mod pair;
+mod source;
+mod stalls;

@@ -210,7 +210,6 @@ impl DtmfSender {
     /// The packet that goes instead of the audio at `timestamp`, `samples` long; and whether a command has
     /// just been completed.
     pub(crate) fn next(&mut self, timestamp: u32, samples: u32) -> (Option<EventPacket>, bool) {
-        let packets = |time: Duration| (time.as_millis() as u32 * 8).div_ceil(samples.max(1)).max(1);
         let mut done = false;
         if let Press::Gap { left, last } = self.press {
             if left > 0 {
@@ -230,21 +229,27 @@ impl DtmfSender {
                 packets: 0,
             };
         }
-        let packet = match self.press {
-            Press::None | Press::Gap { .. } => None,
+        (self.step(timestamp, samples), done)
+    }
+
+    /// The next packet of the press that is going on.
+    fn step(&mut self, now: u32, samples: u32) -> Option<EventPacket> {
+        let packets = |time: Duration| (time.as_millis() as u32 * 8).div_ceil(samples.max(1)).max(1);
+        let (event, timestamp, end, duration, marker) = match self.press {
+            Press::None | Press::Gap { .. } => return None,
             Press::Tone {
                 event,
-                timestamp: start,
+                timestamp,
                 packets: sent,
             } => {
-                let duration = timestamp.wrapping_sub(start).saturating_add(samples);
+                let duration = now.wrapping_sub(timestamp).saturating_add(samples);
                 let duration = u16::try_from(duration).unwrap_or(u16::MAX);
                 let end = sent + 1 >= packets(self.tone);
                 self.press = if end {
                     let gap = packets(self.gap);
                     Press::End {
                         event,
-                        timestamp: start,
+                        timestamp,
                         duration,
                         sent: 1,
                         gap,
@@ -252,24 +257,15 @@ impl DtmfSender {
                 } else {
                     Press::Tone {
                         event,
-                        timestamp: start,
+                        timestamp,
                         packets: sent + 1,
                     }
                 };
-                let payload = EventPayload {
-                    event: event & !LAST,
-                    end,
-                    duration,
-                };
-                Some(EventPacket {
-                    payload,
-                    timestamp: start,
-                    marker: sent == 0,
-                })
+                (event, timestamp, end, duration, sent == 0)
             }
             Press::End {
                 event,
-                timestamp: start,
+                timestamp,
                 duration,
                 sent,
                 gap,
@@ -283,25 +279,25 @@ impl DtmfSender {
                 } else {
                     Press::End {
                         event,
-                        timestamp: start,
+                        timestamp,
                         duration,
                         sent: sent + 1,
                         gap,
                     }
                 };
-                let payload = EventPayload {
-                    event: event & !LAST,
-                    end: true,
-                    duration,
-                };
-                Some(EventPacket {
-                    payload,
-                    timestamp: start,
-                    marker: false,
-                })
+                (event, timestamp, true, duration, false)
             }
         };
-        (packet, done)
+        let payload = EventPayload {
+            event: event & !LAST,
+            end,
+            duration,
+        };
+        Some(EventPacket {
+            payload,
+            timestamp,
+            marker,
+        })
     }
 }
 

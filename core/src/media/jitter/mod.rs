@@ -2,6 +2,7 @@
 
 pub(crate) mod buffer;
 pub(crate) mod conceal;
+pub(crate) mod played;
 pub(crate) mod playout;
 
 #[cfg(test)]

@@ -18,6 +18,10 @@ const FRAME: u64 = FRAME_SAMPLES as u64;
 const WINDOW: u32 = 150;
 /// The delay is lowered only if all packets of a window came this much too early: less is not worth a cut.
 const SURPLUS: i64 = 480;
+/// Most frames owed: what a stall of the machine asks for beyond that is not asked for again.
+const OWED_MAX: u32 = 5;
+/// A debt that is never quite paid is dropped after this time.
+const FORGIVEN: Duration = Duration::from_millis(200);
 /// Louder frames are neither cut nor stretched.
 const QUIET: u16 = 200;
 
@@ -59,7 +63,11 @@ pub(crate) struct Playout {
     started: bool,
     /// Timestamp of the next frame to hand over.
     clock: u32,
+    /// Frames that ticks have asked for and no packet has filled yet.
     owed: u32,
+    /// When something was last paid, or the debt began.
+    waiting_since: Instant,
+    /// When the debt began.
     owed_since: Instant,
     /// Delay in samples, and its bounds.
     target: u64,
@@ -95,6 +103,7 @@ impl Playout {
             started: false,
             clock: 0,
             owed: 0,
+            waiting_since: now,
             owed_since: now,
             target: samples(config.delay_start).clamp(target_min, target_max),
             target_min,
@@ -281,19 +290,22 @@ impl Playout {
         if !self.started {
             return;
         }
-        if self.owed == 0 {
-            self.owed_since = if now.saturating_since(tick) < time(FRAME) {
-                tick
-            } else {
-                now
-            };
-        }
-        self.owed += 1;
         let on_time = now.saturating_since(tick) < time(FRAME);
+        // A tick that is served late because the machine was busy waits from now on, not from its own time.
+        let at = if on_time { tick } else { now };
+        if self.owed == 0 {
+            self.owed_since = at;
+            self.waiting_since = at;
+        }
+        self.owed = (self.owed + 1).min(OWED_MAX);
         if on_time && self.state == State::Playing {
             self.trim(stats);
         }
-        self.pump(now, true, stats, emit);
+        self.pump(at, true, stats, emit);
+        if at.saturating_since(self.owed_since) >= FORGIVEN {
+            // Packets keep coming, but each after its tick: the delay grows by what is owed.
+            self.owed = 0;
+        }
     }
 
     /// Cuts a delay that has grown beyond all use, at once.
@@ -324,7 +336,7 @@ impl Playout {
                 }
                 State::Playing => {
                     if self.buffer.level() < FRAME {
-                        let waited = now.saturating_since(self.owed_since);
+                        let waited = now.saturating_since(self.waiting_since);
                         if !is_tick || waited < self.hold {
                             break;
                         }
@@ -334,6 +346,7 @@ impl Playout {
                         }
                     }
                     self.owed -= 1;
+                    self.waiting_since = now;
                     emit(self.play(stats));
                 }
             }

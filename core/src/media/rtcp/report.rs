@@ -46,6 +46,6 @@ pub(crate) fn take(now_ntp: u64, block: &ReportBlock, stats: &mut MediaReport) {
         .wrapping_sub(block.delay_since);
     // A peer whose figures make the trip negative, or absurdly long, has told nothing.
     if passed < 1 << 20 {
-        stats.round_trip = Some(Duration::from_nanos(u64::from(passed) * 1_000_000_000 >> 16));
+        stats.round_trip = Some(Duration::from_nanos((u64::from(passed) * 1_000_000_000) >> 16));
     }
 }

@@ -60,7 +60,7 @@ impl Sender {
             sequence: rng.next_u32() as u16,
             timestamp: rng.next_u32(),
             marker: true,
-            queue: VecDeque::with_capacity(queue_max),
+            queue: VecDeque::new(),
             queue_max,
             credit: 0,
             due: 0,
@@ -77,10 +77,22 @@ impl Sender {
 
     /// Queues what fits; how many samples did.
     pub(crate) fn queue(&mut self, samples: &[i16]) -> usize {
-        let room = self.queue_max.saturating_sub(self.queue.len());
-        let taken = samples.get(..room).unwrap_or(samples);
+        if self.queue.capacity() == 0 {
+            self.queue.reserve_exact(self.queue_max);
+        }
+        let taken = samples.get(..self.room()).unwrap_or(samples);
         self.queue.extend(taken);
         taken.len()
+    }
+
+    /// How many samples fit into the queue.
+    pub(crate) fn room(&self) -> usize {
+        self.queue_max.saturating_sub(self.queue.len())
+    }
+
+    /// How many samples are in the queue.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
     }
 
     /// The media clock now, for sender reports (RFC 3550 section 6.4.1).
@@ -135,11 +147,13 @@ impl Sender {
         }
         self.due = self.due.saturating_add(ripe);
         self.last_tick = tick;
-        if self.due > self.catch_up_max {
-            // What nobody can use any more is not sent, but its time has passed.
-            let skipped = self.due - self.catch_up_max;
+        // What nobody can use any more is not sent, but its time has passed.
+        let late = now.saturating_since(tick) >= FRAME * self.catch_up_max;
+        let kept = if late { 0 } else { self.catch_up_max };
+        if self.due > kept {
+            let skipped = self.due - kept;
             self.timestamp = self.timestamp.wrapping_add(skipped.wrapping_mul(samples));
-            self.due = self.catch_up_max;
+            self.due = kept;
             self.marker = true;
         }
         self.pump(Some(at), route, outbox, stats)

@@ -152,12 +152,9 @@ impl Pair {
             if self.peers[n].stuck_until > now {
                 continue;
             }
-            let (arrived, waiting): (Vec<_>, Vec<_>) = core::mem::take(&mut self.flying)
-                .into_iter()
-                .partition(|packet| packet.to == n && packet.arrival <= now);
-            self.flying = waiting;
             let peer = &mut self.peers[n];
-            for packet in arrived {
+            let is_there = |packet: &mut Flying| packet.to == n && packet.arrival <= now;
+            for packet in self.flying.extract_if(.., is_there) {
                 peer.shard
                     .handle_datagram(now, PORT.key, packet.which, packet.from, &packet.bytes);
             }
@@ -229,4 +226,31 @@ pub(crate) fn speech(seed: u8, samples: usize) -> Vec<i16> {
             ((core::f64::consts::TAU * phase).sin() * 9000.0) as i16 + noise
         })
         .collect()
+}
+
+/// What the far end hears of `samples`.
+pub(crate) fn through(codec: Codec, samples: &[i16]) -> Vec<i16> {
+    use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
+    let pass = |&sample: &i16| match codec {
+        Codec::Pcmu => decode_ulaw(encode_ulaw(sample)),
+        Codec::Pcma => decode_alaw(encode_alaw(sample)),
+    };
+    samples.iter().map(pass).collect()
+}
+
+/// Where `needle` begins in `hay`.
+pub(crate) fn position(hay: &[i16], needle: &[i16]) -> Option<usize> {
+    hay.windows(needle.len()).position(|window| window == needle)
+}
+
+impl Pair {
+    /// Runs until `end`; all that is sent meanwhile arrives only then.
+    pub(crate) fn run_until_delivered_at(&mut self, end: Instant) {
+        while self.now < end {
+            self.run(Duration::from_millis(1));
+            for packet in &mut self.flying {
+                packet.arrival = end;
+            }
+        }
+    }
 }

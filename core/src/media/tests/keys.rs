@@ -1,0 +1,233 @@
+//! Key presses (RFC 4733).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::media::rtp::header::RtpHeader;
+use crate::media::{DtmfDigits, DtmfError, MediaCommand, MediaEvent, Which};
+use crate::sdp::plan::Codec;
+
+use super::pair::{Link, MEDIA, PORT, Pair, address, plan, position, speech, through};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+fn press(pair: &mut Pair, digits: &str) {
+    let digits = DtmfDigits::new(digits).unwrap();
+    pair.command(0, MediaCommand::SendDtmf { media: MEDIA, digits });
+}
+
+fn pressed(pair: &Pair) -> (String, Vec<u32>) {
+    let presses = pair.peers[1].events.iter().filter_map(|event| match event {
+        MediaEvent::Dtmf {
+            digit, duration_ms, ..
+        } => Some((*digit, *duration_ms)),
+        _ => None,
+    });
+    presses.unzip()
+}
+
+#[test]
+fn texts_are_checked() {
+    assert_eq!(
+        DtmfDigits::new("12*#aD").unwrap().iter().collect::<String>(),
+        "12*#AD"
+    );
+    assert_eq!(DtmfDigits::new(""), Err(DtmfError::Empty));
+    assert_eq!(
+        DtmfDigits::new("12x"),
+        Err(DtmfError::NoSuchKey { found: 'x', at: 2 })
+    );
+    assert_eq!(DtmfDigits::new(&"1".repeat(33)), Err(DtmfError::TooLong));
+    assert!(DtmfDigits::new(&"1".repeat(32)).is_ok());
+}
+
+#[test]
+fn every_key_arrives_once_and_in_order() {
+    let mut pair = Pair::perfect();
+    press(&mut pair, "0123456789*#ABCD");
+    press(&mut pair, "5577");
+    pair.run(MS(4_000));
+    let (keys, durations) = pressed(&pair);
+    assert_eq!(keys, "0123456789*#ABCD5577");
+    assert!(durations.iter().all(|&ms| ms == 100), "{durations:?}");
+    let sent = MediaEvent::DtmfSent { media: MEDIA };
+    assert_eq!(pair.peers[0].events, [sent.clone(), sent]);
+    let report = pair.report(1);
+    assert_eq!(
+        (report.concealed_frames, report.lost),
+        (0, 0),
+        "a key is no gap in the audio"
+    );
+}
+
+#[test]
+fn the_packets_are_those_of_the_rfc() {
+    let mut pair = Pair::perfect();
+    pair.run(MS(100));
+    press(&mut pair, "7");
+    pair.run(MS(400));
+    let mut before: Option<RtpHeader> = None;
+    let mut events = Vec::new();
+    for (from, _, which, bytes) in &pair.sent {
+        if *from != 0 || *which != Which::Rtp {
+            continue;
+        }
+        let (header, payload) = RtpHeader::parse(bytes).unwrap();
+        if let Some(before) = before {
+            assert_eq!(
+                header.sequence,
+                before.sequence.wrapping_add(1),
+                "one sequence space"
+            );
+            assert_eq!(header.ssrc, before.ssrc);
+        }
+        if header.payload_type == 101 {
+            let duration = u16::from_be_bytes([payload[2], payload[3]]);
+            events.push((
+                header.marker,
+                header.timestamp,
+                payload[0],
+                payload[1] >> 7,
+                duration,
+            ));
+        }
+        before = Some(header);
+    }
+    let start = events[0].1;
+    let shape: Vec<_> = events.iter().map(|event| (event.0, event.3, event.4)).collect();
+    assert!(events.iter().all(|event| event.1 == start && event.2 == 7));
+    assert_eq!(
+        shape,
+        [
+            (true, 0, 160),
+            (false, 0, 320),
+            (false, 0, 480),
+            (false, 0, 640),
+            (false, 1, 800),
+            (false, 1, 800),
+            (false, 1, 800)
+        ]
+    );
+}
+
+#[test]
+fn audio_waits_while_keys_are_sent() {
+    let mut pair = Pair::perfect();
+    let audio = speech(1, 8000 * 2);
+    pair.peers[0].to_send = audio.clone();
+    pair.run(MS(500));
+    press(&mut pair, "1");
+    pair.run(MS(2_500));
+    let heard: Vec<i16> = pair.peers[1]
+        .heard
+        .iter()
+        .copied()
+        .filter(|&sample| sample != 0)
+        .collect();
+    let sent: Vec<i16> = through(Codec::Pcmu, &audio)
+        .into_iter()
+        .filter(|&sample| sample != 0)
+        .collect();
+    assert!(
+        position(&heard, &sent).is_some(),
+        "no sample is lost under the key"
+    );
+    assert_eq!(pair.report(1).concealed_frames, 0);
+}
+
+#[test]
+fn a_poor_link_adds_and_loses_no_key() {
+    for (seed, loss_percent) in [(1, 10), (2, 20), (3, 20)] {
+        let link = Link {
+            loss_percent,
+            duplicate_percent: 20,
+            delay_ms: 20,
+            jitter_ms: 40,
+        };
+        let mut pair = Pair::new(link, [plan(2), plan(1)]);
+        pair.rng = crate::base::rng::Rng::wire([seed; 32]);
+        press(&mut pair, "1122334455667788990*#ABCD");
+        pair.run(MS(5_000));
+        // With seven packets each, all of them lost is not to be expected.
+        assert_eq!(pressed(&pair).0, "1122334455667788990*#ABCD", "seed {seed}");
+    }
+}
+
+struct Hand {
+    pair: Pair,
+    sequence: u16,
+}
+
+impl Hand {
+    fn new() -> Self {
+        let mut pair = Pair::perfect();
+        pair.peers[0].stuck_until = pair.now + Duration::from_secs(1_000);
+        Self { pair, sequence: 0 }
+    }
+
+    fn event(&mut self, timestamp: u32, event: u8, end: bool, duration: u16) {
+        let header = RtpHeader {
+            marker: false,
+            payload_type: 101,
+            sequence: self.sequence,
+            timestamp,
+            ssrc: 5,
+        };
+        self.sequence += 1;
+        let mut bytes = Vec::new();
+        header.write(&mut bytes);
+        bytes.extend_from_slice(&[event, u8::from(end) << 7 | 10]);
+        bytes.extend_from_slice(&duration.to_be_bytes());
+        let now = self.pair.now;
+        self.pair.peers[1]
+            .shard
+            .handle_datagram(now, PORT.key, Which::Rtp, address(1, 4000), &bytes);
+        self.pair.run(MS(20));
+    }
+}
+
+#[test]
+fn lost_starts_and_ends_are_made_up_for() {
+    let mut hand = Hand::new();
+    hand.event(1000, 1, true, 800); // only an end
+    hand.event(3000, 2, false, 160); // no end, but another press
+    hand.event(3000, 2, false, 320);
+    hand.event(5000, 2, false, 160); // no end, and nothing after
+    hand.pair.run(MS(400));
+    hand.event(5000, 2, true, 800); // late repeats of what was reported
+    hand.event(1000, 1, true, 800);
+    hand.event(9000, 16, true, 800); // a flash is no key
+    hand.pair.run(MS(400));
+    let expected = ("122".into(), [100, 40, 20].to_vec());
+    assert_eq!(pressed(&hand.pair), expected);
+}
+
+#[test]
+fn a_press_longer_than_the_duration_field_is_one_press() {
+    let mut hand = Hand::new();
+    let mut timestamp = u32::MAX - 10_000;
+    for segment in 0..3 {
+        for duration in (0..=u16::MAX).step_by(160).skip(1) {
+            hand.event(timestamp, 9, segment == 2 && duration > 16_000, duration);
+            if segment == 2 && duration > 16_000 {
+                break;
+            }
+        }
+        timestamp = timestamp.wrapping_add(u32::from(u16::MAX));
+    }
+    let (keys, durations) = pressed(&hand.pair);
+    assert_eq!(keys, "9");
+    assert!((18_300..18_450).contains(&durations[0]), "{durations:?}");
+}
+
+#[test]
+fn keys_that_the_peer_does_not_take_are_refused_at_once() {
+    let mut plans = [plan(2), plan(1)];
+    plans[0].send_dtmf = None;
+    let mut pair = Pair::new(Link::default(), plans);
+    press(&mut pair, "1");
+    pair.run(MS(5));
+    assert_eq!(pair.peers[0].events, [MediaEvent::DtmfSent { media: MEDIA }]);
+    assert_eq!(pair.report(0).dtmf_refused, 1);
+}

@@ -1,0 +1,159 @@
+//! A call that is up.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::api::EndReason;
+use crate::base::ids::SessionId;
+use crate::media::{MediaReport, MediaSessionId};
+use crate::sdp::plan::MediaPlan;
+
+use super::error::{CallEnd, PeerError};
+use super::frame::{AudioFrame, Dtmf};
+use super::shared::Leg;
+
+/// A call that is up. Dropping it hangs up; put it into an [`Arc`] to share it.
+pub struct Call {
+    leg: Leg,
+    session: SessionId,
+    media: MediaSessionId,
+    remote_uri: String,
+}
+
+impl Leg {
+    /// Ready with the media stream once the call is answered, or with why it never will be.
+    pub(crate) fn poll_answered(
+        &self,
+        cx: &Context<'_>,
+        target: &str,
+    ) -> Poll<Result<MediaSessionId, PeerError>> {
+        let found = self.entry(|entry| match (&entry.media, &entry.end) {
+            // A call that was answered is given out even if it is over already: there may be audio to read.
+            (Some(media), _) => Poll::Ready(Ok(*media)),
+            (None, Some(end)) => Poll::Ready(Err(PeerError::from_end(end.clone(), target))),
+            (None, None) => {
+                entry.wakers.register(cx);
+                Poll::Pending
+            }
+        });
+        found.unwrap_or_else(|| Poll::Ready(Err(PeerError::Ended(CallEnd::bare(EndReason::Internal)))))
+    }
+}
+
+impl Call {
+    pub(crate) const fn new(leg: Leg, session: SessionId, media: MediaSessionId, remote_uri: String) -> Self {
+        Self { leg, session, media, remote_uri }
+    }
+
+    /// The call of an incoming leg, once the answer is on its way.
+    pub(crate) async fn answered(leg: Leg, session: SessionId, caller: String) -> Result<Self, PeerError> {
+        let media = poll_fn(|cx| leg.poll_answered(cx, &caller)).await?;
+        Ok(Self::new(leg, session, media, caller))
+    }
+
+    /// Names the session.
+    pub const fn id(&self) -> SessionId {
+        self.session
+    }
+
+    /// Who is at the other end: whom we called, or who called us.
+    pub fn remote_uri(&self) -> &str {
+        &self.remote_uri
+    }
+
+    /// What the two sides agreed about media; `None` while the caller still owes its half.
+    pub fn plan(&self) -> Option<Arc<MediaPlan>> {
+        self.leg.entry(|entry| entry.plan.clone()).flatten()
+    }
+
+    /// Sends audio of any length, at 8000 Hz. The samples leave at their own pace, one packet every 20 ms; this waits
+    /// while 200 ms of audio are queued.
+    ///
+    /// A frame of up to 100 ms is taken as a whole or, if this future is dropped before, not at all; a longer one is
+    /// taken piece by piece.
+    pub async fn send_audio(&self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
+        let frame = frame.into();
+        if frame.rate != AudioFrame::RATE {
+            return Err(PeerError::UnsupportedRate { rate: frame.rate, supported: AudioFrame::RATE });
+        }
+        let mut rest = frame.samples.as_slice();
+        poll_fn(|cx| self.leg.shared().media(|side, now, _| side.poll_send(cx, now, self.media, &mut rest)))
+            .await
+            .map_err(|_| PeerError::Ended(self.end_or_internal()))
+    }
+
+    /// Ready when all audio that was given to [`send_audio`](Self::send_audio) has left, or the call is over.
+    pub async fn flush_audio(&self) {
+        poll_fn(|cx| self.leg.shared().media(|side, _, _| side.poll_flushed(cx, self.media))).await;
+    }
+
+    /// The next 20 ms of what the other side says; `None` when the call is over and all is read.
+    ///
+    /// A second of audio is kept for a slow reader; beyond that the oldest goes, counted in
+    /// [`MediaReport::dropped_audio_frames`].
+    pub async fn recv_audio(&self) -> Option<AudioFrame> {
+        poll_fn(|cx| self.leg.shared().media(|side, _, _| side.poll_recv(cx, self.media))).await
+    }
+
+    /// Presses keys: any of `0123456789*#ABCD`. Ready when all have been sent; if this future is dropped, those that
+    /// were begun are sent all the same.
+    pub async fn send_dtmf(&self, digits: &str) -> Result<(), PeerError> {
+        let shared = self.leg.shared();
+        let number = shared.media(|side, _, _| side.dtmf_asked(self.media));
+        let asked = shared.signalling(|side, now, _| side.core.send_dtmf(now, self.session, digits));
+        if let Err(error) = asked {
+            shared.media(|side, _, _| side.dtmf_refused(self.media));
+            return Err(self.end().map_or_else(|| error.into(), PeerError::Ended));
+        }
+        poll_fn(|cx| shared.media(|side, _, _| side.poll_dtmf_sent(cx, self.media, number)))
+            .await
+            .map_err(|_| PeerError::Ended(self.end_or_internal()))
+    }
+
+    /// The next key that the other side presses; `None` when the call is over.
+    pub async fn recv_dtmf(&self) -> Option<Dtmf> {
+        poll_fn(|cx| self.leg.shared().media(|side, _, _| side.poll_dtmf(cx, self.media))).await
+    }
+
+    /// Hangs up. Ready when the call is over for us and the BYE on its way; it is repeated in the background until the
+    /// other side confirms, which `shutdown` waits for. Dropping this future does not undo it. A call that is over stays
+    /// over.
+    pub async fn hangup(&self) -> Result<(), PeerError> {
+        let outcome = self.leg.shared().signalling(|side, now, _| side.core.hangup(now, self.session));
+        if let Err(error) = outcome {
+            tracing::debug!(session = %self.session, %error, "nothing to hang up");
+        }
+        self.ended().await;
+        Ok(())
+    }
+
+    /// Ready when the call is over, with the reason.
+    pub async fn ended(&self) -> CallEnd {
+        let end = self.leg.shared().watch(self.leg.id, |entry| entry.end.clone()).await;
+        end.unwrap_or_else(|| CallEnd::bare(EndReason::Internal))
+    }
+
+    /// How the call ended, if it has.
+    pub fn end(&self) -> Option<CallEnd> {
+        self.leg.entry(|entry| entry.end.clone()).flatten()
+    }
+
+    fn end_or_internal(&self) -> CallEnd {
+        self.end().unwrap_or_else(|| CallEnd::bare(EndReason::LocalHangup))
+    }
+
+    /// Figures of the media stream: so far, or the final ones when the call is over.
+    pub fn stats(&self) -> MediaReport {
+        self.leg.shared().media(|side, _, _| side.report(self.media))
+    }
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call")
+            .field("id", &self.session)
+            .field("remote", &self.remote_uri)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,106 @@
+//! Settings of a peer.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::api::CoordinatorConfig;
+use crate::sdp::CodecList;
+use crate::transaction::Timing;
+
+use super::handler::ErasedHandler;
+
+/// Settings of a peer. Start from [`Config::new`] and change what shall differ.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The address for signalling. Media ports are bound on the same IP address. Port 0 takes any free port.
+    pub bind: SocketAddr,
+    /// Where media ports are taken from: pairs of an even and the next odd port. `0..=0` leaves the choice to the
+    /// system.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// Whether every incoming call is answered at once.
+    pub auto_answer: bool,
+    /// Settings of the coordinator: user, codecs, timing, limits.
+    pub core: CoordinatorConfig,
+}
+
+impl Config {
+    /// The settings of `user`, reachable at `bind`.
+    pub fn new(user: &str, bind: SocketAddr) -> Self {
+        let core = CoordinatorConfig { user: String::from(user), ..CoordinatorConfig::default() };
+        Self { bind, rtp_ports: 16_384..=32_767, auto_answer: false, core }
+    }
+
+    /// The settings of `user`, reachable at every IPv4 address of this machine.
+    pub(crate) fn any(user: &str, port: u16) -> Self {
+        Self::new(user, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port))
+    }
+
+    /// The name shown to the people we call.
+    #[must_use]
+    pub fn display_name(mut self, name: &str) -> Self {
+        self.core.display_name = Some(String::from(name));
+        self
+    }
+
+    /// The codecs to offer and take, best first.
+    #[must_use]
+    pub fn codecs(mut self, codecs: CodecList) -> Self {
+        self.core.codecs = codecs;
+        self
+    }
+
+    /// Where media ports are taken from; `0..=0` leaves the choice to the system.
+    #[must_use]
+    pub const fn rtp_ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.rtp_ports = ports;
+        self
+    }
+
+    /// Answers every incoming call at once.
+    #[must_use]
+    pub const fn auto_answer(mut self, yes: bool) -> Self {
+        self.auto_answer = yes;
+        self
+    }
+
+    /// How long an outgoing call may go unanswered.
+    #[must_use]
+    pub const fn ring_timeout(mut self, timeout: Duration) -> Self {
+        self.core.ring_timeout = timeout;
+        self
+    }
+
+    /// How long an incoming call may go undecided before it is refused with 480.
+    #[must_use]
+    pub const fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.core.answer_timeout = timeout;
+        self
+    }
+
+    /// T1, T2 and T4 of RFC 3261.
+    #[must_use]
+    pub const fn timing(mut self, timing: Timing) -> Self {
+        self.core.timing = timing;
+        self
+    }
+
+    /// Whether key presses are offered and taken (RFC 4733).
+    #[must_use]
+    pub const fn dtmf(mut self, yes: bool) -> Self {
+        self.core.dtmf = yes;
+        self
+    }
+}
+
+/// What happens to an incoming call.
+pub(crate) enum Policy {
+    /// `get_incoming_call` hands it out.
+    HandOut,
+    /// It is answered, then handed out.
+    Answer,
+    /// The application's handler decides.
+    Ask(Arc<dyn ErasedHandler>),
+}

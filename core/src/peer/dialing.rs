@@ -1,0 +1,175 @@
+//! An outgoing call before its answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::api::InviteParams;
+use crate::base::ids::SessionId;
+
+use super::call::Call;
+use super::entry::Entry;
+use super::error::PeerError;
+use super::shared::{Leg, Stack};
+use super::signalling::Stage;
+
+/// News of an outgoing call: a provisional response.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// 180 is ringing, 183 is something else under way.
+    pub status: u16,
+    /// The reason phrase.
+    pub phrase: String,
+    /// Whether audio may come before the answer.
+    pub early_media: bool,
+}
+
+/// An outgoing call before its answer: a future that gives the [`Call`], and a view of what happens until then.
+///
+/// Nothing is sent before it is polled. Dropped before its answer, the call is cancelled.
+#[must_use = "nothing is sent before this is awaited"]
+pub struct Dialing {
+    stack: Arc<Stack>,
+    target: String,
+    headers: Vec<(String, String)>,
+    ring_timeout: Option<Duration>,
+    step: Step,
+}
+
+enum Step {
+    /// Nothing was sent yet.
+    Idle,
+    Calling(Leg, SessionId),
+    Failed(PeerError),
+    Done,
+}
+
+impl Dialing {
+    pub(crate) fn new(stack: Arc<Stack>, target: &str) -> Self {
+        // A bare `bob@host` is what people type; any other scheme is left for the coordinator to judge.
+        let has_scheme = target.split_once(':').is_some_and(|(scheme, rest)| {
+            !scheme.contains(['@', '.', '['])
+                && !rest.is_empty()
+                && !rest.starts_with(|c: char| c.is_ascii_digit())
+                || scheme.eq_ignore_ascii_case("sip")
+                || scheme.eq_ignore_ascii_case("sips")
+                || scheme.eq_ignore_ascii_case("tel")
+        });
+        let target = if has_scheme { String::from(target) } else { format!("sip:{target}") };
+        Self { stack, target, headers: Vec::new(), ring_timeout: None, step: Step::Idle }
+    }
+
+    /// Adds a header to the INVITE.
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((String::from(name), String::from(value)));
+        self
+    }
+
+    /// How long to let it ring.
+    pub const fn ring_timeout(mut self, timeout: Duration) -> Self {
+        self.ring_timeout = Some(timeout);
+        self
+    }
+
+    /// The next provisional response; starts the call if need be. `None` when the call is decided: await this value
+    /// for the outcome.
+    pub async fn progress(&mut self) -> Option<Progress> {
+        self.start();
+        let Step::Calling(leg, _) = &self.step else { return None };
+        leg.shared()
+            .watch(leg.id, |entry| match entry.progress.pop_front() {
+                Some(progress) => Some(Some(progress)),
+                None => (entry.end.is_some() || entry.media.is_some()).then_some(None),
+            })
+            .await
+            .flatten()
+    }
+
+    /// Gives the call up. Awaiting this value then tells [`PeerError::Cancelled`].
+    pub fn cancel(&self) {
+        if let Step::Calling(leg, session) = &self.step {
+            let outcome = leg.shared().signalling(|side, now, _| side.core.hangup(now, *session));
+            if let Err(error) = outcome {
+                tracing::debug!(%session, %error, "nothing to cancel");
+            }
+        }
+    }
+
+    /// Names the session, once the call has begun.
+    pub const fn id(&self) -> Option<SessionId> {
+        match &self.step {
+            Step::Calling(_, session) => Some(*session),
+            _ => None,
+        }
+    }
+
+    fn start(&mut self) {
+        if matches!(self.step, Step::Idle) {
+            self.step = match self.invite() {
+                Ok((leg, session)) => Step::Calling(leg, session),
+                Err(error) => Step::Failed(error),
+            };
+        }
+    }
+
+    fn invite(&self) -> Result<(Leg, SessionId), PeerError> {
+        let headers: Vec<(&str, &str)> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let stack = &self.stack;
+        stack.shared.signalling(|side, now, _| {
+            if side.stage != Stage::Running {
+                return Err(PeerError::ShuttingDown);
+            }
+            let full = || PeerError::Full { why: String::from("too many calls at a time") };
+            let id = side.entries.insert(Entry::outgoing()).ok_or_else(full)?;
+            let mut params = InviteParams::new(&self.target);
+            params.tag = id.tag();
+            params.headers = &headers;
+            params.ring_timeout = self.ring_timeout;
+            match side.core.invite(now, params) {
+                Ok(session) => {
+                    if let Some(entry) = side.entries.get_mut(id) {
+                        entry.session = Some(session);
+                    }
+                    Ok((Leg::new(Arc::clone(stack), id), session))
+                }
+                Err(error) => {
+                    side.entries.remove(id);
+                    Err(error.into())
+                }
+            }
+        })
+    }
+}
+
+impl Future for Dialing {
+    type Output = Result<Call, PeerError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.start();
+        if let Step::Calling(leg, _) = &self.step {
+            let outcome = leg.poll_answered(cx, &self.target);
+            let Poll::Ready(outcome) = outcome else { return Poll::Pending };
+            let Step::Calling(leg, session) = std::mem::replace(&mut self.step, Step::Done) else {
+                return Poll::Pending;
+            };
+            return Poll::Ready(outcome.map(|media| Call::new(leg, session, media, self.target.clone())));
+        }
+        Poll::Ready(match std::mem::replace(&mut self.step, Step::Done) {
+            Step::Failed(error) => Err(error),
+            _ => Err(PeerError::WrongState { why: String::from("this call was awaited before") }),
+        })
+    }
+}
+
+impl std::fmt::Debug for Dialing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dialing")
+            .field("target", &self.target)
+            .field("id", &self.id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,157 @@
+//! A call that came to us and waits for a decision.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::api::EndReason;
+use crate::base::ids::SessionId;
+use crate::session::State;
+use crate::signaling::{CommandError, InviteDetails};
+
+use super::call::Call;
+use super::entry::EntryId;
+use super::error::{CallEnd, PeerError};
+use super::shared::{Leg, Shared, Stack};
+use super::signalling::Waiting;
+
+/// A call that came to us and waits for a decision. Dropped without one, it is refused with 480.
+pub struct IncomingCall {
+    leg: Leg,
+    session: SessionId,
+    details: Arc<InviteDetails>,
+    from: String,
+    to: String,
+}
+
+impl IncomingCall {
+    /// The handle of a call that the signalling side marked as held.
+    pub(crate) fn hold(stack: Arc<Stack>, waiting: Waiting) -> Self {
+        let Waiting { id, session, details } = waiting;
+        let from = details.from_uri().into_owned();
+        let to = details.to_uri().into_owned();
+        Self { leg: Leg::new(stack, id), session, details, from, to }
+    }
+
+    /// Hands the call to `get_incoming_call`.
+    pub(crate) fn give_back(self) -> EntryId {
+        let id = self.leg.id;
+        let shared = Arc::clone(self.shared());
+        shared.signalling(|side, _, due| {
+            // From here on dropping this value must not refuse the call.
+            if let Some(entry) = side.entries.get_mut(id) {
+                entry.held = false;
+                side.offer(id, due);
+            }
+        });
+        self.leg.disarm();
+        id
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.leg.shared()
+    }
+
+    /// Names the session.
+    pub const fn id(&self) -> SessionId {
+        self.session
+    }
+
+    /// The URI of the caller.
+    pub fn from(&self) -> &str {
+        &self.from
+    }
+
+    /// The name that the caller shows, if any.
+    pub fn from_display(&self) -> Option<String> {
+        self.details.from_display().map(Cow::into_owned)
+    }
+
+    /// The URI that was called.
+    pub fn to(&self) -> &str {
+        &self.to
+    }
+
+    /// The whole INVITE: its headers, its Request-URI, where it came from.
+    pub const fn details(&self) -> &Arc<InviteDetails> {
+        &self.details
+    }
+
+    /// Lets the caller hear it ring. Calls ring by themselves unless a signalling handler deferred them silently.
+    pub fn ring(&self) -> Result<(), PeerError> {
+        let rung = self.shared().signalling(|side, now, _| match side.core.session_state(self.session) {
+            Some(State::Incoming) => side.core.ring(now, self.session),
+            Some(_) => Ok(()),
+            None => Err(CommandError::NoSuchCall),
+        });
+        rung.map_err(|error| self.trouble(error))
+    }
+
+    /// Answers the call.
+    pub async fn accept(self) -> Result<Call, PeerError> {
+        let id = self.leg.id;
+        let answered = self.shared().signalling(|side, now, _| {
+            let Some(entry) = side.entries.get_mut(id) else { return Err(CommandError::NoSuchCall) };
+            if entry.end.is_some() {
+                return Err(CommandError::NoSuchCall);
+            }
+            if entry.undecided.is_none() {
+                // Answered by the peer itself.
+                return Ok(());
+            }
+            side.core.answer(now, self.session)?;
+            if let Some(entry) = side.entries.get_mut(id) {
+                entry.undecided = None;
+            }
+            Ok(())
+        });
+        answered.map_err(|error| self.trouble(error))?;
+        Call::answered(self.leg, self.session, self.from).await
+    }
+
+    /// Refuses the call with a final status: 486 is busy, 603 is no.
+    pub async fn reject(self, status: u16) -> Result<(), PeerError> {
+        if !(300..700).contains(&status) {
+            let why = format!("{status} refuses nothing, take one of 300 to 699");
+            return Err(PeerError::BadArgument { what: "status", why });
+        }
+        self.shared()
+            .signalling(|side, now, _| side.core.reject(now, self.session, status))
+            .map_err(|error| self.trouble(error))
+    }
+
+    /// Ready when the call is over before it was answered: the caller gave up, or time ran out.
+    pub async fn cancelled(&self) -> CallEnd {
+        self.ended().await
+    }
+
+    pub(crate) async fn ended(&self) -> CallEnd {
+        let end = self.shared().watch(self.leg.id, |entry| entry.end.clone()).await;
+        end.unwrap_or_else(|| CallEnd::bare(EndReason::Internal))
+    }
+
+    /// Refuses the call; one that is over already stays over.
+    pub(crate) fn refuse(self, status: u16) {
+        self.leg.entry(|entry| {
+            if entry.undecided.is_some() {
+                entry.undecided = Some(status);
+            }
+        });
+    }
+
+    /// What a refused command means for this call.
+    fn trouble(&self, error: CommandError) -> PeerError {
+        match self.leg.entry(|entry| entry.end.clone()).flatten() {
+            Some(end) => PeerError::from_end(end, &self.from),
+            None => error.into(),
+        }
+    }
+}
+
+impl std::fmt::Debug for IncomingCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IncomingCall")
+            .field("id", &self.session)
+            .field("from", &self.from)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,51 @@
+//! The async face: call handles and the driver, the same for every runtime.
+//!
+//! There is no executor here, no socket and no clock. A [`Runtime`] brings those; what it must do is in that trait and
+//! nowhere else. Everything an application touches is written once:
+//!
+//! ```text
+//!   SimplePeer ── UnifiedCoordinator ── Dialing, IncomingCall, Call        handles: any thread, any number
+//!        │ lock, command, drain                    │ lock, audio
+//!   ┌────┴──────────────────────┐  letters   ┌─────┴────────────────┐
+//!   │ Signalling                │───────────►│ Media                │      two machines, two locks,
+//!   │ core::UnifiedCoordinator  │◄───────────│ MediaShard           │      never held together
+//!   └────┬──────────────────────┘            └─────┬────────────────┘
+//!   driver: read, timers, sleep            media driver: 20 ms clock; a reader per pair of sockets
+//! ```
+//!
+//! Whoever gives the coordinator an input, be it the driver with a datagram or a handle with a command, drains its
+//! outputs at once, in order, and sends what is to be sent: no message passes from task to task on its way. The driver
+//! is woken only if a deadline moved closer or the system has no room for a message.
+
+mod call;
+mod config;
+mod coordinator;
+mod dialing;
+mod driver;
+mod entry;
+mod error;
+mod frame;
+mod handler;
+mod incoming;
+mod machine;
+mod media;
+mod media_driver;
+mod ports;
+mod runtime;
+mod shared;
+mod signalling;
+mod simple;
+mod view;
+mod wakers;
+
+pub use call::Call;
+pub use config::Config;
+pub use coordinator::UnifiedCoordinator;
+pub use dialing::{Dialing, Progress};
+pub use error::{CallEnd, PeerError};
+pub use frame::{AudioFrame, Dtmf};
+pub use handler::{CustomAction, SignalingDecision, SignalingHandler};
+pub use incoming::IncomingCall;
+pub use runtime::{Received, RecvBatch, Runtime, Socket, Task, Timer};
+pub use simple::{PeerBuilder, SimplePeer};
+pub use view::{Events, NetworkCounters, PeerCounters, RegistryView};

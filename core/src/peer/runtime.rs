@@ -1,0 +1,173 @@
+//! What a runtime must bring: sockets, a timer, tasks, a clock, randomness and names. Nothing of SIP.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::base::time::Instant;
+
+/// One runtime: tokio, smol or another.
+///
+/// A value stands for a started runtime; the driver keeps it for the life of a peer.
+pub trait Runtime: Send + Sync + Sized + 'static {
+    /// A bound UDP socket.
+    type Socket: Socket;
+    /// A timer that can be set again and again.
+    type Timer: Timer;
+    /// A running task.
+    type Task: Task;
+
+    /// Takes hold of the runtime that the caller runs on.
+    fn current() -> io::Result<Self>;
+    /// The clock: time since any fixed moment, never going backwards.
+    fn now(&self) -> Instant;
+    /// 32 bytes that nobody can guess.
+    fn entropy(&self) -> io::Result<[u8; 32]>;
+    /// The time of day, since 1970; for the sender reports of RTCP.
+    fn unix_time(&self) -> Duration;
+    /// Binds a socket for signalling: it tells the address each datagram came to, sends from the address it is told,
+    /// and reports ICMP errors where the system offers that.
+    fn bind(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
+    /// Binds a socket for media: plain and cheap.
+    fn bind_media(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
+    /// The address of ours from which the system would send to `remote`.
+    fn route(&self, remote: SocketAddr) -> io::Result<IpAddr>;
+    /// The addresses of a name.
+    fn lookup(&self, host: String, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+    /// A new timer, not set.
+    fn timer(&self) -> Self::Timer;
+    /// Runs a future in the background until it ends or its [`Task`] is told to stop.
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Self::Task;
+}
+
+/// A timer that can be set again and again.
+pub trait Timer: Send + 'static {
+    /// Sets when the timer is due, whatever was set before.
+    fn set(&mut self, at: Instant);
+    /// Ready when the set moment has come. A timer that was never set stays pending.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// A running task. Dropping the value lets the task run on.
+pub trait Task: Send + 'static {
+    /// Stops the task at its next await point and waits until it is gone.
+    fn stop(self) -> impl Future<Output = ()> + Send;
+}
+
+/// A non-blocking UDP socket.
+pub trait Socket: Send + Sync + 'static {
+    /// The address it is bound to.
+    fn local_addr(&self) -> SocketAddr;
+    /// Receives what is there, at most as many datagrams as `batch` has room for; `WouldBlock` when nothing is.
+    fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()>;
+    /// Ready when [`try_recv`](Self::try_recv) or [`take_icmp_error`](Self::take_icmp_error) has something to tell.
+    fn recv_ready(&self) -> impl Future<Output = io::Result<()>> + Send;
+    /// Sends one datagram, from `local` if the socket is bound to more than one address; `WouldBlock` when the
+    /// system has no room for it.
+    fn try_send(&self, local: Option<IpAddr>, remote: SocketAddr, bytes: &[u8]) -> io::Result<()>;
+    /// Ready when [`try_send`](Self::try_send) is worth another try.
+    fn send_ready(&self) -> impl Future<Output = io::Result<()>> + Send;
+    /// The destination of a datagram that the network reported undeliverable, if there is a report.
+    fn take_icmp_error(&self) -> Option<SocketAddr>;
+}
+
+/// Memory for datagrams, used again for every receive.
+pub struct RecvBatch {
+    memory: Vec<u8>,
+    slot_len: usize,
+    filled: Vec<Filled>,
+}
+
+#[derive(Clone, Debug)]
+struct Filled {
+    bytes: Range<usize>,
+    stride: usize,
+    remote: SocketAddr,
+    local: Option<IpAddr>,
+}
+
+/// One received datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// Who sent it.
+    pub remote: SocketAddr,
+    /// Which address of ours it came to, if the system told.
+    pub local: Option<IpAddr>,
+    /// Its content.
+    pub bytes: &'a [u8],
+}
+
+impl RecvBatch {
+    /// Room for `slots` buffers of `slot_len` bytes.
+    pub fn new(slots: usize, slot_len: usize) -> Self {
+        let slot_len = slot_len.max(1);
+        Self { memory: vec![0; slots * slot_len], slot_len, filled: Vec::with_capacity(slots) }
+    }
+
+    /// The buffers, in slot order.
+    pub fn slots_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        self.memory.chunks_mut(self.slot_len)
+    }
+
+    /// Forgets what was received.
+    pub fn clear(&mut self) {
+        self.filled.clear();
+    }
+
+    /// Notes that slot `slot` holds `len` bytes: datagrams of `stride` bytes each, the last one perhaps shorter.
+    pub fn fill(
+        &mut self,
+        slot: usize,
+        len: usize,
+        stride: usize,
+        remote: SocketAddr,
+        local: Option<IpAddr>,
+    ) {
+        let start = slot.saturating_mul(self.slot_len);
+        let end = (start + len.min(self.slot_len)).min(self.memory.len());
+        if start <= end {
+            self.filled.push(Filled { bytes: start..end, stride: stride.max(1), remote, local });
+        }
+    }
+
+    /// What was received, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Received<'_>> {
+        self.filled.iter().flat_map(|filled| {
+            let bytes = self.memory.get(filled.bytes.clone()).unwrap_or_default();
+            bytes.chunks(filled.stride).map(|bytes| Received {
+                remote: filled.remote,
+                local: filled.local,
+                bytes,
+            })
+        })
+    }
+}
+
+impl std::fmt::Debug for RecvBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecvBatch").field("filled", &self.filled).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_datagrams_come_apart() {
+        let remote = SocketAddr::from(([127, 0, 0, 1], 9));
+        let mut batch = RecvBatch::new(2, 10);
+        for (slot, memory) in batch.slots_mut().enumerate() {
+            memory.fill(b'a' + u8::try_from(slot).unwrap_or(0));
+        }
+        batch.fill(0, 7, 3, remote, None);
+        batch.fill(1, 2, 2, remote, None);
+        let got: Vec<&[u8]> = batch.iter().map(|datagram| datagram.bytes).collect();
+        assert_eq!(got, [&b"aaa"[..], b"aaa", b"a", b"bb"]);
+        batch.clear();
+        assert_eq!(batch.iter().count(), 0);
+    }
+}

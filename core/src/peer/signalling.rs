@@ -1,0 +1,465 @@
+//! The signalling side behind its lock: the coordinator, what the handles know of its calls, and the way out.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::api::{EndReason, Event, Output};
+use crate::base::ids::{SessionId, UserTag};
+use crate::base::slab::Slab;
+use crate::base::time::Instant;
+use crate::coordinator::UnifiedCoordinator;
+use crate::media::{MediaCommand, MediaPort};
+use crate::session::State;
+use crate::signaling::InviteDetails;
+use crate::wire::path::{Path, Transmit};
+
+use super::config::Policy;
+use super::dialing::Progress;
+use super::entry::{Entry, EntryId};
+use super::error::CallEnd;
+use super::handler::decide;
+use super::ports::PortPool;
+use super::shared::{Letter, Shared};
+use super::view::{EventQueue, NetworkCounters};
+use super::wakers::{Due, Wakers};
+
+/// After a failure to bind a media port, how long to wait before the next try: a search through a range that is in use
+/// costs hundreds of system calls.
+const BIND_PAUSE: Duration = Duration::from_millis(100);
+
+/// How far along the peer is on its way to the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    Running,
+    /// Everything is being hung up.
+    Stopping,
+    /// No socket, no task.
+    Closed,
+}
+
+/// An incoming call that waited for somebody to take it.
+pub(crate) struct Waiting {
+    pub(crate) id: EntryId,
+    pub(crate) session: SessionId,
+    pub(crate) details: Arc<InviteDetails>,
+}
+
+/// How the driver may sleep.
+pub(crate) struct Rest {
+    pub(crate) until: Option<Instant>,
+    /// Whether it is to wait for room to send instead of datagrams.
+    pub(crate) blocked: bool,
+}
+
+pub(crate) struct Signalling {
+    pub(crate) core: UnifiedCoordinator,
+    pub(crate) entries: Slab<EntryId, Entry>,
+    incoming: VecDeque<EntryId>,
+    incoming_wakers: Wakers,
+    pub(crate) stage: Stage,
+    pub(crate) stage_wakers: Wakers,
+    subscribers: Vec<Weak<Mutex<EventQueue>>>,
+    pub(crate) counters: NetworkCounters,
+    ports: PortPool,
+    policy: Policy,
+    /// A message that the system had no room for. Nothing overtakes it.
+    unsent: Option<Transmit>,
+    /// Pairs of ports that the coordinator asked for in vain.
+    ports_owed: usize,
+    /// No use in trying to bind before this.
+    bind_after: Instant,
+    /// Paths that the system or the network refused, not yet told to the coordinator.
+    failed: Vec<Path>,
+    /// Sessions that may still have something to say when everything is being hung up.
+    leaving: Vec<SessionId>,
+    /// The driver while it sleeps, and until when it does.
+    driver: Option<Waker>,
+    armed: Option<Instant>,
+}
+
+impl Signalling {
+    pub(crate) fn new(
+        core: UnifiedCoordinator,
+        sessions_max: usize,
+        ports: PortPool,
+        policy: Policy,
+    ) -> Self {
+        Self {
+            core,
+            // A session that has ended may be held by its handle while the next one begins.
+            entries: Slab::new(sessions_max.saturating_mul(2).saturating_add(64)),
+            incoming: VecDeque::new(),
+            incoming_wakers: Wakers::default(),
+            stage: Stage::Running,
+            stage_wakers: Wakers::default(),
+            subscribers: Vec::new(),
+            counters: NetworkCounters::default(),
+            ports,
+            policy,
+            unsent: None,
+            ports_owed: 0,
+            bind_after: Instant::ZERO,
+            failed: Vec::new(),
+            leaving: Vec::new(),
+            driver: None,
+            armed: None,
+        }
+    }
+
+    /// Carries out all that the coordinator wants done, in its order, until there is nothing more or the system has
+    /// no room for the next message.
+    pub(crate) fn drain(&mut self, shared: &Arc<Shared>, now: Instant, due: &mut Due) {
+        if let Some(transmit) = self.unsent.take() {
+            self.send(shared, transmit);
+        }
+        while self.unsent.is_none() {
+            match self.core.poll_output() {
+                Some(Output::Send(transmit)) => self.send(shared, transmit),
+                Some(Output::Media(command)) => self.media(shared, now, command),
+                Some(Output::Event(event)) => self.event(shared, now, event, due),
+                Some(Output::Resolve { query, target }) => match shared.host.resolve_now(&target) {
+                    Some(result) => self.core.handle_names(now, query, result),
+                    None => shared.host.resolve(shared, query, target),
+                },
+                Some(Output::NeedMediaPorts(count)) => self.supply_ports(shared, now, count),
+                None => match self.failed.pop() {
+                    Some(path) => self.core.handle_send_failed(now, path),
+                    None => break,
+                },
+            }
+        }
+    }
+
+    fn send(&mut self, shared: &Shared, transmit: Transmit) {
+        match shared.host.send(&transmit) {
+            Ok(()) => self.counters.datagrams_sent += 1,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.counters.sends_delayed += 1;
+                self.unsent = Some(transmit);
+            }
+            Err(error) => {
+                tracing::debug!(path = %transmit.path, %error, "cannot send");
+                self.counters.sends_failed += 1;
+                self.note_failure(transmit.path);
+            }
+        }
+    }
+
+    /// Notes that nothing reaches the far end of `path`; the next drain tells the coordinator.
+    pub(crate) fn note_failure(&mut self, path: Path) {
+        if !self.failed.contains(&path) {
+            self.failed.push(path);
+        }
+    }
+
+    fn media(&mut self, shared: &Shared, now: Instant, command: MediaCommand) {
+        match &command {
+            MediaCommand::Open { media, port, .. } if self.ports.opened(*media, port.key) => {
+                shared.host.start_reader(port.key);
+            }
+            MediaCommand::Close { media } => self.ports.closed(*media, now),
+            _ => {}
+        }
+        let closed = matches!(command, MediaCommand::Close { .. });
+        shared.post(Letter::Command(command));
+        if closed && self.ports_owed > 0 {
+            self.supply_ports(shared, now, 1);
+        }
+    }
+
+    fn supply_ports(&mut self, shared: &Shared, now: Instant, count: usize) {
+        for missing in (1..=count).rev() {
+            let supplied = self.ports.take_idle(now).or_else(|| self.bind_port(shared, now));
+            let Some(port) = supplied.or_else(|| self.ports.take_oldest()) else {
+                self.counters.port_shortages += 1;
+                self.ports_owed = missing;
+                self.core.media_ports_exhausted();
+                return;
+            };
+            self.core.add_media_port(port);
+        }
+        self.ports_owed = 0;
+    }
+
+    fn bind_port(&mut self, shared: &Shared, now: Instant) -> Option<MediaPort> {
+        if now < self.bind_after {
+            return None;
+        }
+        match shared.host.bind_pair() {
+            Ok((port, pair)) => {
+                self.counters.ports_bound += 1;
+                self.ports.add(port);
+                shared.post(Letter::Port(pair));
+                Some(port)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no media port to be had");
+                self.bind_after = now + BIND_PAUSE;
+                None
+            }
+        }
+    }
+
+    fn event(&mut self, shared: &Arc<Shared>, now: Instant, event: Event, due: &mut Due) {
+        self.publish(&event);
+        match event {
+            Event::Incoming { session, details, .. } => self.incoming(shared, now, session, details, due),
+            Event::Progress { tag, status, phrase, early_media, .. } => {
+                self.change(tag, due, |entry| {
+                    entry.push_progress(Progress { status, phrase, early_media });
+                });
+            }
+            Event::Answered { tag, media, plan, .. } => {
+                let held = self.change(tag, due, |entry| {
+                    entry.media = Some(media);
+                    entry.plan = plan;
+                    entry.undecided = None;
+                });
+                if held.is_some() {
+                    shared.post(Letter::Attach(media));
+                }
+            }
+            Event::MediaChanged { tag, plan, .. } => {
+                self.change(tag, due, |entry| entry.plan = Some(plan));
+            }
+            Event::Ended { tag, reason, status, phrase, .. } => {
+                self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
+            }
+            Event::Confirmed { .. } | Event::App { .. } => {}
+        }
+    }
+
+    fn ended(&mut self, shared: &Shared, tag: UserTag, end: CallEnd, due: &mut Due) {
+        let Some(id) = EntryId::from_tag(tag) else { return };
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.end = Some(end);
+        entry.wakers.take_into(due);
+        if let Some(media) = entry.media {
+            shared.post(Letter::Ended(media));
+        }
+        if !entry.held {
+            self.forget(shared, id);
+        }
+        if self.stage != Stage::Running {
+            due.push(self.driver.take());
+        }
+    }
+
+    /// Takes the entry of a session that has ended and that nobody holds.
+    fn forget(&mut self, shared: &Shared, id: EntryId) {
+        if let Some(media) = self.entries.remove(id).and_then(|entry| entry.media) {
+            shared.post(Letter::Detach(media));
+        }
+        // Calls that ended before anybody asked for them leave a stale id in the queue.
+        if self.incoming.len() > self.entries.len().saturating_mul(2).saturating_add(64) {
+            let entries = &self.entries;
+            self.incoming.retain(|id| entries.get(*id).is_some());
+        }
+    }
+
+    fn change(&mut self, tag: UserTag, due: &mut Due, change: impl FnOnce(&mut Entry)) -> Option<()> {
+        let entry = self.entries.get_mut(EntryId::from_tag(tag)?)?;
+        change(entry);
+        entry.wakers.take_into(due);
+        Some(())
+    }
+
+    fn incoming(
+        &mut self,
+        shared: &Arc<Shared>,
+        now: Instant,
+        session: SessionId,
+        details: Arc<InviteDetails>,
+        due: &mut Due,
+    ) {
+        let Some(id) = self.entries.insert(Entry::incoming(session, Arc::clone(&details))) else {
+            self.refuse(now, session, 503);
+            return;
+        };
+        if let Err(error) = self.core.set_tag(session, id.tag()) {
+            // The session is gone already; nothing will ever come for this entry.
+            tracing::debug!(%session, %error, "incoming call vanished");
+            self.entries.remove(id);
+            return;
+        }
+        match &self.policy {
+            Policy::Ask(handler) => {
+                if let Some(entry) = self.entries.get_mut(id) {
+                    entry.held = true;
+                }
+                decide(shared, handler, Waiting { id, session, details });
+            }
+            Policy::Answer => {
+                if let Err(error) = self.core.answer(now, session) {
+                    tracing::debug!(%session, %error, "cannot answer");
+                    self.refuse(now, session, 503);
+                }
+                self.offer(id, due);
+            }
+            Policy::HandOut => self.offer(id, due),
+        }
+    }
+
+    /// Lets `get_incoming_call` hand this call out.
+    pub(crate) fn offer(&mut self, id: EntryId, due: &mut Due) {
+        self.incoming.push_back(id);
+        self.incoming_wakers.take_into(due);
+    }
+
+    /// The next incoming call that is not over, from now on held by the caller's handle.
+    pub(crate) fn poll_incoming(&mut self, cx: &Context<'_>) -> Poll<Option<Waiting>> {
+        while let Some(id) = self.incoming.pop_front() {
+            let Some(entry) = self.entries.get_mut(id) else { continue };
+            let (Some(session), Some(details)) = (entry.session, entry.details.clone()) else { continue };
+            entry.held = true;
+            return Poll::Ready(Some(Waiting { id, session, details }));
+        }
+        if self.stage != Stage::Running {
+            return Poll::Ready(None);
+        }
+        self.incoming_wakers.register(cx);
+        Poll::Pending
+    }
+
+    fn refuse(&mut self, now: Instant, session: SessionId, status: u16) {
+        if let Err(error) = self.core.reject(now, session, status) {
+            tracing::debug!(%session, %error, "cannot refuse");
+        }
+    }
+
+    /// The handle of `id` is gone: what it held is hung up or refused.
+    pub(crate) fn let_go(&mut self, shared: &Shared, now: Instant, id: EntryId) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.held = false;
+        let undecided = entry.undecided.take();
+        // A panic of whoever had the call to decide about is an error of ours, not a choice.
+        let undecided = if std::thread::panicking() { undecided.map(|_| 500) } else { undecided };
+        match (&entry.end, entry.session, undecided) {
+            (Some(_), _, _) | (None, None, _) => self.forget(shared, id),
+            (None, Some(session), Some(status)) => self.refuse(now, session, status),
+            (None, Some(session), None) => {
+                if let Err(error) = self.core.hangup(now, session) {
+                    tracing::debug!(%session, %error, "cannot hang up");
+                }
+            }
+        }
+    }
+
+    /// Nobody decided about a deferred call in the time its handler gave it.
+    pub(crate) fn time_is_up(&mut self, now: Instant, id: EntryId) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        if entry.undecided.take().is_some()
+            && let Some(session) = entry.session
+        {
+            self.refuse(now, session, 480);
+        }
+    }
+
+    fn publish(&mut self, event: &Event) {
+        if self.subscribers.is_empty() {
+            return;
+        }
+        self.subscribers.retain(|subscriber| match subscriber.upgrade() {
+            Some(queue) => {
+                queue.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// From now on every event goes to `queue` too, as long as somebody has it.
+    pub(crate) fn subscribe(&mut self, queue: &Arc<Mutex<EventQueue>>) {
+        if self.stage == Stage::Closed {
+            queue.lock().unwrap_or_else(PoisonError::into_inner).close();
+        } else {
+            self.subscribers.push(Arc::downgrade(queue));
+        }
+    }
+
+    /// Whether everything is hung up and said after a shutdown.
+    pub(crate) fn finished(&mut self) -> bool {
+        if self.stage != Stage::Stopping || self.unsent.is_some() {
+            return false;
+        }
+        while let Some(session) = self.leaving.last() {
+            // A terminated session is kept for a while to answer late repeats; nobody waits for those.
+            if self.core.session_state(*session).is_some_and(|state| state != State::Terminated) {
+                return false;
+            }
+            self.leaving.pop();
+        }
+        true
+    }
+
+    /// Whether a message waits for the socket to have room.
+    pub(crate) const fn blocked(&self) -> bool {
+        self.unsent.is_some()
+    }
+
+    /// The driver wants to sleep, or go on sleeping: for how long it may. `None` if there is something to do, or if
+    /// it was woken since it lay down.
+    pub(crate) fn rest(&mut self, waker: &Waker, lie_down: bool) -> Option<Rest> {
+        if self.finished() || (self.driver.is_none() && !lie_down) {
+            return None;
+        }
+        self.driver = Some(waker.clone());
+        self.armed = if self.blocked() { None } else { self.core.poll_timeout() };
+        Some(Rest { until: self.armed, blocked: self.blocked() })
+    }
+
+    /// Notes that the driver is awake and needs no waking.
+    pub(crate) fn driver_wakes(&mut self) {
+        self.driver = None;
+    }
+
+    /// Wakes the driver if what happened needs it sooner than it would wake by itself.
+    pub(crate) fn poke_driver(&mut self, due: &mut Due) {
+        if self.driver.is_none() {
+            return;
+        }
+        let sooner = match (self.core.poll_timeout(), self.armed) {
+            (Some(next), Some(armed)) => next < armed,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if sooner || self.blocked() || self.finished() {
+            due.push(self.driver.take());
+        }
+    }
+
+    /// Hangs up everything and takes no new call.
+    pub(crate) fn stop(&mut self, now: Instant, due: &mut Due) {
+        if self.stage == Stage::Running {
+            self.stage = Stage::Stopping;
+            self.core.shutdown(now);
+            self.leaving = self.core.registry().ids();
+            self.incoming_wakers.take_into(due);
+            due.push(self.driver.take());
+        }
+    }
+
+    /// The sockets are closed. Whatever call is left (there is none unless the socket died) ends here.
+    pub(crate) fn close(&mut self, due: &mut Due) {
+        self.stage = Stage::Closed;
+        self.stage_wakers.take_into(due);
+        self.incoming_wakers.take_into(due);
+        let left: Vec<EntryId> = self.entries.iter().map(|(id, _)| id).collect();
+        for entry in left {
+            if let Some(entry) = self.entries.get_mut(entry) {
+                entry.end.get_or_insert_with(|| CallEnd::bare(EndReason::NetworkError));
+                entry.wakers.take_into(due);
+            }
+        }
+        self.subscribers.retain(|subscriber| match subscriber.upgrade() {
+            Some(queue) => {
+                queue.lock().unwrap_or_else(PoisonError::into_inner).close();
+                false
+            }
+            None => false,
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! The five-line call.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::sdp::CodecList;
+use crate::transaction::Timing;
+
+use super::call::Call;
+use super::config::Config;
+use super::coordinator::UnifiedCoordinator;
+use super::dialing::Dialing;
+use super::error::PeerError;
+use super::incoming::IncomingCall;
+use super::runtime::Runtime;
+use super::view::PeerCounters;
+
+/// A telephone: it calls, it is called.
+///
+/// Clones are the same telephone. It runs until [`shutdown`](Self::shutdown), or until the last handle is gone: this
+/// one, its clones and every call.
+pub struct SimplePeer<R> {
+    coordinator: UnifiedCoordinator<R>,
+}
+
+impl<R> Clone for SimplePeer<R> {
+    fn clone(&self) -> Self {
+        Self { coordinator: self.coordinator.clone() }
+    }
+}
+
+impl<R: Runtime> SimplePeer<R> {
+    /// Starts a telephone for `user` on UDP port `port` of every IPv4 address of this machine; port 0 takes any free
+    /// one. When this returns it is ready to call and to be called.
+    pub async fn new(user: &str, port: u16) -> Result<Self, PeerError> {
+        Self::builder(user).port(port).start().await
+    }
+
+    /// The same with more to say.
+    pub fn builder(user: &str) -> PeerBuilder<R> {
+        PeerBuilder { config: Config::any(user, 5060), runtime: std::marker::PhantomData }
+    }
+}
+
+impl<R> SimplePeer<R> {
+    /// Calls `target`, a SIP URI or just `user@host`. Ready when the call is answered; the error says why it was not.
+    /// Dropping the future cancels the call.
+    pub async fn call(&self, target: &str) -> Result<Call, PeerError> {
+        self.coordinator.call(target).await
+    }
+
+    /// The same call, with a view of what happens before it is answered, and a way to cancel.
+    pub fn dial(&self, target: &str) -> Dialing {
+        self.coordinator.dial(target)
+    }
+
+    /// The next call that comes in, ringing; `None` after the shutdown.
+    pub async fn get_incoming_call(&self) -> Option<IncomingCall> {
+        self.coordinator.get_incoming_call().await
+    }
+
+    /// The address it listens on.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.coordinator.local_addr()
+    }
+
+    /// The URI under which programs on this machine reach it, and others too if it is bound to one address.
+    pub fn uri(&self) -> String {
+        self.coordinator.uri()
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> PeerCounters {
+        self.coordinator.counters()
+    }
+
+    /// The full control underneath.
+    pub const fn coordinator(&self) -> &UnifiedCoordinator<R> {
+        &self.coordinator
+    }
+
+    /// Hangs up every call, waits until the other sides have confirmed (or given no answer for as long as RFC 3261
+    /// waits), closes the sockets and ends the tasks.
+    pub async fn shutdown(&self) {
+        self.coordinator.shutdown().await;
+    }
+}
+
+impl<R> std::fmt::Debug for SimplePeer<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimplePeer").field("local", &self.local_addr()).finish_non_exhaustive()
+    }
+}
+
+/// A [`SimplePeer`] that is not started yet.
+#[must_use = "nothing happens before `start`"]
+pub struct PeerBuilder<R> {
+    config: Config,
+    runtime: std::marker::PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime> PeerBuilder<R> {
+    /// The address for signalling; media ports are bound on the same IP address. Without this it is port 5060 of
+    /// every IPv4 address.
+    pub const fn bind(mut self, addr: SocketAddr) -> Self {
+        self.config.bind = addr;
+        self
+    }
+
+    /// The port for signalling; 0 takes any free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.config.bind.set_port(port);
+        self
+    }
+
+    /// The name shown to the people we call.
+    pub fn display_name(self, name: &str) -> Self {
+        self.with(|config| config.display_name(name))
+    }
+
+    /// The codecs to offer and take, best first.
+    pub fn codecs(self, codecs: CodecList) -> Self {
+        self.with(|config| config.codecs(codecs))
+    }
+
+    /// Where media ports are taken from: pairs of an even and the next odd port; `0..=0` leaves the choice to the
+    /// system.
+    pub fn rtp_ports(self, ports: RangeInclusive<u16>) -> Self {
+        self.with(|config| config.rtp_ports(ports))
+    }
+
+    /// Answers every incoming call at once. `get_incoming_call` still hands it out, and `accept` returns at once.
+    pub fn auto_answer(self, yes: bool) -> Self {
+        self.with(|config| config.auto_answer(yes))
+    }
+
+    /// How long an outgoing call may go unanswered.
+    pub fn ring_timeout(self, timeout: Duration) -> Self {
+        self.with(|config| config.ring_timeout(timeout))
+    }
+
+    /// How long an incoming call may go undecided before it is refused with 480.
+    pub fn answer_timeout(self, timeout: Duration) -> Self {
+        self.with(|config| config.answer_timeout(timeout))
+    }
+
+    /// T1, T2 and T4 of RFC 3261.
+    pub fn timing(self, timing: Timing) -> Self {
+        self.with(|config| config.timing(timing))
+    }
+
+    /// Whether key presses are offered and taken (RFC 4733).
+    pub fn dtmf(self, yes: bool) -> Self {
+        self.with(|config| config.dtmf(yes))
+    }
+
+    /// Everything else.
+    pub const fn config(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    fn with(self, change: impl FnOnce(Config) -> Config) -> Self {
+        Self { config: change(self.config), runtime: self.runtime }
+    }
+
+    /// Starts it. When this returns it is ready to call and to be called.
+    pub async fn start(self) -> Result<SimplePeer<R>, PeerError> {
+        Ok(SimplePeer { coordinator: UnifiedCoordinator::new(self.config).await? })
+    }
+}
+
+impl<R> std::fmt::Debug for PeerBuilder<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PeerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

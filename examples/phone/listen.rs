@@ -1,0 +1,92 @@
+//! `phone listen`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use offhook_tokio::IncomingCall;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use crate::Phone;
+use crate::options::{Listen, Manner};
+use crate::report::Ending;
+use crate::talk::{Role, after, talk};
+
+/// Takes calls until enough are over or somebody stops us; true when each did what was asked.
+pub async fn take_calls(phone: &Arc<Phone>, options: &Listen) -> bool {
+    let wanted = phone.common.calls;
+    let manner = options.manner();
+    let mut running = JoinSet::new();
+    let (mut taken, mut good, mut bad) = (0, 0, 0);
+    let mut count = |done: bool| if done { good += 1 } else { bad += 1 };
+    while wanted.is_none_or(|wanted| taken < wanted) {
+        tokio::select! {
+            incoming = phone.stack.get_incoming_call() => match incoming {
+                Some(incoming) => {
+                    taken += 1;
+                    running.spawn(one_call(phone.clone(), incoming, manner, taken));
+                }
+                None => break,
+            },
+            Some(done) = running.join_next() => count(done.unwrap_or(false)),
+            () = phone.stopped() => break,
+        }
+    }
+    while let Some(done) = running.join_next().await {
+        count(done.unwrap_or(false));
+    }
+    bad == 0 && wanted.is_none_or(|wanted| good == wanted)
+}
+
+async fn one_call(phone: Arc<Phone>, incoming: IncomingCall, manner: Manner, number: u64) -> bool {
+    let began = Instant::now();
+    phone.report.incoming(number, &incoming);
+    let patience = match manner {
+        Manner::Reject(status) => return refuse(&phone, incoming, status, number).await,
+        Manner::AnswerAfter(time) => Some(time),
+        Manner::RingOnly => None,
+    };
+    phone.report.ringing(number, 180, "Ringing");
+    if patience != Some(Duration::ZERO) {
+        let wait = async {
+            match patience {
+                Some(time) => sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            end = incoming.cancelled() => {
+                phone.report.ended(number, &Ending::from(&end));
+                return manner == Manner::RingOnly;
+            }
+            () = wait => {}
+            () = after(began, phone.common.hangup_after) => return refuse(&phone, incoming, 480, number).await,
+            () = phone.stopped() => {
+                refuse(&phone, incoming, 480, number).await;
+                return false;
+            }
+        }
+    }
+    match incoming.accept().await {
+        Ok(call) => talk(&phone, number, call, Role::Callee, began).await,
+        Err(error) => {
+            phone.report.ended(number, &Ending::from(&error));
+            false
+        }
+    }
+}
+
+/// Refuses; true when it was still there to be refused.
+async fn refuse(phone: &Phone, incoming: IncomingCall, status: u16, number: u64) -> bool {
+    match incoming.reject(status).await {
+        Ok(()) => {
+            let words = format!("refused with {status}");
+            phone.report.ended(number, &Ending { reason: "declined", status: Some(status), words });
+            true
+        }
+        Err(error) => {
+            phone.report.ended(number, &Ending::from(&error));
+            false
+        }
+    }
+}

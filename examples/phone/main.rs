@@ -1,0 +1,154 @@
+//! A scriptable SIP phone: it takes calls or makes them, plays, records, echoes, sends and hears digits.
+//!
+//! ```text
+//! cargo run --release --example phone -- listen --bind 127.0.0.1:5060 --answer --echo
+//! cargo run --release --example phone -- call sip:bob@127.0.0.1:5060 --play hello.wav --record heard.wav
+//! ```
+//!
+//! `listen` answers unless it is told to ring only or to reject, until Ctrl-C or until `--calls` calls are over. `call`
+//! hangs up when `--duration` is over, or when all it had to play and to dial has been sent; else when the far
+//! end does, or at Ctrl-C (of several calls that have nothing to do, each is hung up after half a second). With `--json` each event is one JSON object on a line, the first is `ready`. The exit
+//! status is 0 when every call that was asked for did what was asked, 1 when one did not, 2 for a bad command line.
+//!
+//! `options.rs` is the command line, `dial.rs` and `listen.rs` make and take calls, `talk.rs` is what happens
+//! while one is up, `crowd.rs` answers thousands as cheaply as it can be done, `report.rs` prints.
+
+mod crowd;
+mod dial;
+mod listen;
+mod options;
+mod report;
+mod talk;
+#[path = "../support/wav.rs"]
+mod wav;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use offhook_tokio::{Config, UnifiedCoordinator};
+use tokio::sync::watch;
+
+use options::{Command, Common, Manner, Options, Silent};
+use report::Reporter;
+use wav::Failure;
+
+/// What every call of this phone shares.
+struct Phone {
+    stack: UnifiedCoordinator,
+    common: Common,
+    report: Reporter,
+    /// The file of `--play`, read once.
+    play: Option<Arc<[i16]>>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Phone {
+    /// Resolves when somebody wants us to end.
+    async fn stopped(&self) {
+        let mut stop = self.stop.clone();
+        // The sender lives as long as the program; were it gone, that would be a stop too.
+        stop.wait_for(|stop| *stop).await.ok();
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Where call number `call` is recorded: the first in the file as named, later ones in FILE-2.wav, FILE-3.wav …
+    fn recording(&self, call: u64) -> Option<PathBuf> {
+        let path = self.common.record.as_ref()?;
+        if call == 1 {
+            return Some(path.clone());
+        }
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let extension = path.extension().map_or_else(|| "wav".into(), |e| e.to_string_lossy());
+        Some(path.with_file_name(format!("{stem}-{call}.{extension}")))
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("phone: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<bool, Failure> {
+    let (common, default_bind) = match &options.command {
+        Command::Listen(listen) => (listen.common.clone(), "0.0.0.0:5060"),
+        Command::Call(call) => (call.common.clone(), "0.0.0.0:0"),
+    };
+    let play = common.play.as_deref().map(wav::read).transpose()?.map(Arc::from);
+    if let Some(path) = &common.record {
+        // A file that cannot be written is better known before the call than after it.
+        wav::write(path, &[])?;
+    }
+    let bind = match common.bind {
+        Some(bind) => bind,
+        None => default_bind.parse()?,
+    };
+    let mut config = Config::new(&common.user, bind).codecs(common.codec.clone());
+    if let Some(ports) = common.rtp_ports.clone() {
+        config = config.rtp_ports(ports);
+    }
+    if let Some(name) = &common.display {
+        config = config.display_name(name);
+    }
+
+    let stop = stop_signal()?;
+    let report = Reporter { json: common.json, quiet: common.quiet };
+    let good = match options.command {
+        Command::Listen(listen) => {
+            let crowd = listen.is_crowd();
+            let stack = match listen.manner() {
+                // Whoever is refused must not hear it ring before: that takes a handler.
+                Manner::Reject(_) => UnifiedCoordinator::with_handler(config, Silent).await?,
+                _ => UnifiedCoordinator::new(config.auto_answer(crowd)).await?,
+            };
+            let phone = Arc::new(Phone { stack, common, report, play, stop });
+            phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
+            let good =
+                if crowd { crowd::answer(&phone).await } else { listen::take_calls(&phone, &listen).await };
+            phone.stack.shutdown().await;
+            good
+        }
+        Command::Call(call) => {
+            let stack = UnifiedCoordinator::new(config).await?;
+            let phone = Arc::new(Phone { stack, common, report, play, stop });
+            phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
+            let good = dial::make_calls(&phone, &call).await;
+            phone.stack.shutdown().await;
+            good
+        }
+    };
+    Ok(good)
+}
+
+/// Becomes true at the first Ctrl-C (or SIGTERM); the second ends the program on the spot.
+fn stop_signal() -> Result<watch::Receiver<bool>, Failure> {
+    let (stop, stopped) = watch::channel(false);
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::spawn(async move {
+        loop {
+            #[cfg(unix)]
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            #[cfg(not(unix))]
+            tokio::signal::ctrl_c().await.ok();
+            if stop.send_replace(true) {
+                std::process::exit(130);
+            }
+        }
+    });
+    Ok(stopped)
+}

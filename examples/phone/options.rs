@@ -1,0 +1,184 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use offhook_tokio::{CodecList, Deferral, InviteDetails, SignalingDecision, SignalingHandler};
+
+/// A scriptable SIP phone.
+#[derive(Parser)]
+pub struct Options {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Take calls.
+    Listen(Listen),
+    /// Make calls.
+    Call(Call),
+}
+
+/// `phone listen`
+#[derive(Args)]
+pub struct Listen {
+    #[command(flatten)]
+    policy: Policy,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What to do with a call that comes in.
+#[derive(Args)]
+#[group(multiple = false)]
+struct Policy {
+    /// Answer at once (this is also what happens when nothing else is said).
+    #[arg(long)]
+    answer: bool,
+    /// Ring for so long, then answer.
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    answer_after: Option<Duration>,
+    /// Refuse with this status, without ringing.
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(300..=699))]
+    reject: Option<u16>,
+    /// Ring until the caller gives up.
+    #[arg(long)]
+    ring_only: bool,
+}
+
+/// What [`Policy`] comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    AnswerAfter(Duration),
+    Reject(u16),
+    RingOnly,
+}
+
+impl Listen {
+    pub fn manner(&self) -> Manner {
+        match (self.policy.reject, self.policy.ring_only) {
+            (Some(status), _) => Manner::Reject(status),
+            (None, true) => Manner::RingOnly,
+            (None, false) => Manner::AnswerAfter(self.policy.answer_after.unwrap_or_default()),
+        }
+    }
+
+    /// Whether calls only have to be answered and held: nobody wants to hear, say or know anything in between.
+    pub fn is_crowd(&self) -> bool {
+        let common = &self.common;
+        self.manner() == Manner::AnswerAfter(Duration::ZERO)
+            && common.quiet
+            && !common.json
+            && !common.has_audio()
+            && common.dtmf.is_none()
+            && common.duration.is_none()
+            && common.hangup_after.is_none()
+    }
+}
+
+/// Lets every call in without a sound.
+pub struct Silent;
+
+impl SignalingHandler for Silent {
+    async fn on_incoming_invite(&self, _invite: InviteDetails) -> SignalingDecision {
+        SignalingDecision::Defer(Deferral::default())
+    }
+}
+
+/// `phone call`
+#[derive(Args)]
+pub struct Call {
+    /// Whom to call, as in sip:bob@192.0.2.7:5060.
+    pub uri: String,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What both commands understand.
+#[derive(Args, Clone)]
+pub struct Common {
+    /// Where to listen for SIP; port 0 takes any [default: 0.0.0.0:5060 to listen, 0.0.0.0:0 to call].
+    #[arg(long, value_name = "IP:PORT")]
+    pub bind: Option<SocketAddr>,
+    /// Say this, once.
+    #[arg(long, value_name = "FILE.wav")]
+    pub play: Option<PathBuf>,
+    /// Save what is heard; the second call goes to FILE-2.wav, and so on.
+    #[arg(long, value_name = "FILE.wav")]
+    pub record: Option<PathBuf>,
+    /// Send back what is heard.
+    #[arg(long, conflicts_with_all = ["play", "tone"])]
+    pub echo: bool,
+    /// Play a tone for as long as the call lasts (after --play and --dtmf).
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1..=3999))]
+    pub tone: Option<u32>,
+    /// Send these digits (after --play): 0-9 * # A-D.
+    #[arg(long, value_name = "DIGITS", value_parser = digits)]
+    pub dtmf: Option<String>,
+    /// Hang up so long after the answer.
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    pub duration: Option<Duration>,
+    /// Calls to make, or to take before the program ends [default: 1 to call, no end to listen].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub calls: Option<u64>,
+    /// Codecs, best first.
+    #[arg(long, value_name = "NAMES", default_value = "pcmu,pcma")]
+    pub codec: CodecList,
+    /// Ports for RTP and RTCP.
+    #[arg(long, value_name = "LO-HI", value_parser = ports)]
+    pub rtp_ports: Option<RangeInclusive<u16>>,
+    /// Our user name.
+    #[arg(long, value_name = "NAME", default_value = "phone")]
+    pub user: String,
+    /// The name that the people we call see.
+    #[arg(long, value_name = "NAME")]
+    pub display: Option<String>,
+    /// Give up or hang up so long after the call began, answered or not.
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
+    pub hangup_after: Option<Duration>,
+    /// Print each event as one JSON object on a line.
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing for people (events of --json are printed all the same).
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+impl Common {
+    /// Whether anything is to be said or heard.
+    pub fn has_audio(&self) -> bool {
+        self.listens() || self.play.is_some() || self.tone.is_some()
+    }
+
+    /// Whether anything is done with what is heard.
+    pub fn listens(&self) -> bool {
+        self.record.is_some() || self.echo
+    }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    let ms: u64 = text.parse().map_err(|_| "want a whole number of milliseconds".to_string())?;
+    Ok(Duration::from_millis(ms))
+}
+
+fn digits(text: &str) -> Result<String, String> {
+    match text.chars().find(|digit| !matches!(digit, '0'..='9' | '*' | '#' | 'A'..='D' | 'a'..='d')) {
+        Some(wrong) => Err(format!("{wrong:?} is on no keypad: use 0-9 * # A-D")),
+        None if text.is_empty() => Err("no digits".to_string()),
+        None => Ok(text.to_ascii_uppercase()),
+    }
+}
+
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let wrong = || format!("{text:?} is not LO-HI, as in 20000-20099");
+    let (low, high) = text.split_once('-').ok_or_else(wrong)?;
+    let (low, high) = (low.parse().map_err(|_| wrong())?, high.parse().map_err(|_| wrong())?);
+    if low >= high {
+        return Err(format!("{low}-{high} holds no pair of ports"));
+    }
+    Ok(low..=high)
+}

@@ -1,0 +1,222 @@
+//! What the phone prints: sentences for people, or one JSON object a line for programs.
+
+use std::fmt::{Display, Write as _};
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use offhook_tokio::{Call, CallEnd, Dtmf, EndReason, IncomingCall, MediaReport, PeerError};
+
+/// Prints events.
+pub struct Reporter {
+    pub json: bool,
+    pub quiet: bool,
+}
+
+impl Reporter {
+    pub fn ready(&self, address: SocketAddr, uri: &str) {
+        self.say(
+            || format!("ready at {uri}"),
+            || Line::new("ready").text("address", address).text("uri", uri),
+        );
+    }
+
+    pub fn incoming(&self, call: u64, incoming: &IncomingCall) {
+        let (from, to) = (incoming.from(), incoming.to());
+        self.say(
+            || format!("call {call}: {from} calls {to}"),
+            || {
+                let display = incoming.from_display().unwrap_or_default();
+                Line::of("incoming", call).text("from", from).text("display", display).text("to", to)
+            },
+        );
+    }
+
+    pub fn ringing(&self, call: u64, status: u16, phrase: &str) {
+        self.say(
+            || format!("call {call}: {status} {phrase}"),
+            || Line::of("ringing", call).number("status", status).text("phrase", phrase),
+        );
+    }
+
+    pub fn answered(&self, call: u64, up: &Call) {
+        let plan = up.plan();
+        let codec = plan.as_ref().map_or("none yet", |plan| plan.codec.name());
+        self.say(
+            || format!("call {call}: answered, {} in {codec}", up.remote_uri()),
+            || {
+                let line = Line::of("answered", call).text("remote", up.remote_uri()).text("codec", codec);
+                match plan.as_ref().and_then(|plan| plan.remote_rtp) {
+                    Some(rtp) => line.text("rtp", rtp),
+                    None => line,
+                }
+            },
+        );
+    }
+
+    pub fn dtmf(&self, call: u64, dtmf: Dtmf) {
+        let Dtmf { digit, duration, .. } = dtmf;
+        self.say(
+            || format!("call {call}: digit {digit}"),
+            || Line::of("dtmf", call).text("digit", digit).number("duration_ms", duration.as_millis()),
+        );
+    }
+
+    pub fn ended(&self, call: u64, ending: &Ending) {
+        let Ending { reason, status, words } = ending;
+        self.say(
+            || format!("call {call}: ended: {words}"),
+            || {
+                let line = Line::of("ended", call).text("reason", reason);
+                match status {
+                    Some(status) => line.number("status", status),
+                    None => line.number("status", "null"),
+                }
+                .text("phrase", words)
+            },
+        );
+    }
+
+    pub fn media(&self, call: u64, report: &MediaReport) {
+        let expected = report.received_packets + report.lost;
+        let loss = if expected == 0 { 0.0 } else { report.lost as f64 / expected as f64 };
+        let jitter_ms = report.jitter.as_secs_f64() * 1e3;
+        let MediaReport { sent_packets, received_packets, lost, .. } = report;
+        self.say(
+            || {
+                let percent = loss * 100.0;
+                let jitter = jitter_ms;
+                format!(
+                    "call {call}: sent {sent_packets} packets, received {received_packets}, lost {lost} \
+                     ({percent:.1} %), jitter {jitter:.2} ms"
+                )
+            },
+            || {
+                Line::of("media", call)
+                    .number("packets", received_packets)
+                    .number("packets_sent", sent_packets)
+                    .number("lost", lost)
+                    .number("loss", format_args!("{loss:.4}"))
+                    .number("jitter_ms", format_args!("{jitter_ms:.3}"))
+                    .number("late", report.late)
+                    .number("duplicate", report.duplicate)
+                    .number("reordered", report.reordered)
+                    .number("concealed", report.concealed_frames)
+            },
+        );
+    }
+
+    /// Something the user must know whatever they asked for.
+    pub fn problem(&self, call: u64, problem: impl Display) {
+        eprintln!("phone: call {call}: {problem}");
+    }
+
+    /// Prints one of the two forms, and builds only that one.
+    fn say(&self, sentence: impl FnOnce() -> String, line: impl FnOnce() -> Line) {
+        let text = match (self.json, self.quiet) {
+            (true, _) => line().finish(),
+            (false, false) => sentence(),
+            (false, true) => return,
+        };
+        // Whoever reads us may have gone: that is no reason to drop calls.
+        writeln!(std::io::stdout().lock(), "{text}").ok();
+    }
+}
+
+/// How a call ended, whichever way we learnt of it.
+pub struct Ending {
+    pub reason: &'static str,
+    pub status: Option<u16>,
+    pub words: String,
+}
+
+impl From<&CallEnd> for Ending {
+    fn from(end: &CallEnd) -> Self {
+        Self { reason: name(end.reason), status: end.status, words: end.to_string() }
+    }
+}
+
+impl From<&PeerError> for Ending {
+    fn from(error: &PeerError) -> Self {
+        let reason = match error {
+            PeerError::Ended(end) => return end.into(),
+            PeerError::Rejected { .. } => "rejected",
+            PeerError::NoAnswer => "no_answer",
+            PeerError::NoResponse { .. } => "timeout",
+            PeerError::NetworkLost { .. } => "network_error",
+            PeerError::Unresolvable { .. } => "name_failure",
+            PeerError::NoCommonMedia { .. } => "no_common_media",
+            PeerError::Cancelled | PeerError::CallerGaveUp => "cancelled",
+            _ => "failed",
+        };
+        Self { reason, status: error.status(), words: error.to_string() }
+    }
+}
+
+const fn name(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::LocalHangup => "local_hangup",
+        EndReason::RemoteHangup => "remote_hangup",
+        EndReason::Cancelled => "cancelled",
+        EndReason::Rejected => "rejected",
+        EndReason::Declined => "declined",
+        EndReason::NoAnswer => "no_answer",
+        EndReason::Timeout => "timeout",
+        EndReason::AckTimeout => "ack_timeout",
+        EndReason::NetworkError => "network_error",
+        EndReason::NameFailure => "name_failure",
+        EndReason::NoCommonMedia => "no_common_media",
+        EndReason::Undecided => "undecided",
+        _ => "failed",
+    }
+}
+
+/// One JSON object, written as it grows.
+struct Line(String);
+
+impl Line {
+    fn new(event: &str) -> Self {
+        Self(String::from("{")).text("event", event)
+    }
+
+    fn of(event: &str, call: u64) -> Self {
+        Self::new(event).number("call", call)
+    }
+
+    /// A value that is JSON as it stands.
+    fn number(mut self, key: &str, value: impl Display) -> Self {
+        self.key(key);
+        self.push(format_args!("{value}"));
+        self
+    }
+
+    fn text(mut self, key: &str, value: impl Display) -> Self {
+        self.key(key);
+        self.0.push('"');
+        for c in value.to_string().chars() {
+            match c {
+                '"' | '\\' => self.push(format_args!("\\{c}")),
+                // Control characters, and what could turn text around on a terminal.
+                c if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}') => {
+                    self.push(format_args!("\\u{:04x}", u32::from(c)));
+                }
+                c => self.0.push(c),
+            }
+        }
+        self.0.push('"');
+        self
+    }
+
+    fn key(&mut self, key: &str) {
+        let comma = if self.0.len() > 1 { "," } else { "" };
+        self.push(format_args!("{comma}\"{key}\":"));
+    }
+
+    fn push(&mut self, piece: std::fmt::Arguments<'_>) {
+        self.0.write_fmt(piece).expect("a string takes all that is written to it");
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}

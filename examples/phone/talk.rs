@@ -1,0 +1,145 @@
+//! What happens while a call is up.
+
+use std::time::Duration;
+
+use offhook_tokio::{AudioFrame, Call, EndReason, PeerError};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::Phone;
+use crate::report::Ending;
+use crate::wav::{Failure, Recorder};
+
+/// After the last word we stay this long, so that the far end can play it out.
+const LINGER: Duration = Duration::from_millis(400);
+
+/// The far end may need a moment after its answer before it hears digits.
+const BEFORE_DIGITS: Duration = Duration::from_millis(200);
+
+/// How long each of several calls that we make lasts when nothing on the command line says it.
+const ONE_OF_MANY: Duration = Duration::from_millis(500);
+
+/// Which side of the call we are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Caller,
+    Callee,
+}
+
+/// Says, hears and hangs up as the command line says. True when the call did what was asked.
+pub async fn talk(phone: &Phone, number: u64, call: Call, role: Role, began: Instant) -> bool {
+    phone.report.answered(number, &call);
+    let finished = Notify::new();
+    let speaking = async {
+        let said_all = speak(phone, &call).await;
+        finished.notify_one();
+        said_all
+    };
+    let (said_all, heard, (), ()) = tokio::join!(
+        speaking,
+        listen(phone, number, &call),
+        report_digits(phone, number, &call),
+        leave(phone, number, &call, role, began, &finished),
+    );
+    let end = call.ended().await;
+    phone.report.ended(number, &Ending::from(&end));
+    phone.report.media(number, &call.stats());
+    if let Err(problem) = &heard {
+        phone.report.problem(number, problem);
+    }
+    match end.reason {
+        EndReason::LocalHangup => heard.is_ok(),
+        // Whoever is called cannot decide how long the caller stays; a caller who was cut short has not done the job.
+        EndReason::RemoteHangup if role == Role::Callee => heard.is_ok(),
+        EndReason::RemoteHangup => {
+            if let Err(problem) = &said_all {
+                phone.report.problem(number, format_args!("not all was sent: {problem}"));
+            }
+            said_all.is_ok() && heard.is_ok()
+        }
+        _ => false,
+    }
+}
+
+/// Plays the file, then dials the digits, then plays the tone to the end of the call.
+async fn speak(phone: &Phone, call: &Call) -> Result<(), PeerError> {
+    if let Some(samples) = &phone.play {
+        for second in samples.chunks(AudioFrame::RATE as usize) {
+            call.send_audio(second).await?;
+        }
+        call.flush_audio().await;
+        if let Some(end) = call.end() {
+            return Err(PeerError::Ended(end));
+        }
+    }
+    if let Some(digits) = &phone.common.dtmf {
+        sleep(BEFORE_DIGITS).await;
+        call.send_dtmf(digits).await?;
+    }
+    if let Some(hz) = phone.common.tone {
+        // A whole second holds a whole number of periods: no click between two of them.
+        let second = AudioFrame::tone(hz, 1000);
+        while call.send_audio(&second).await.is_ok() {}
+    }
+    Ok(())
+}
+
+/// Records and echoes. Audio that nobody wants is not read at all.
+async fn listen(phone: &Phone, number: u64, call: &Call) -> Result<(), Failure> {
+    if !phone.common.listens() {
+        return Ok(());
+    }
+    let mut recorder = phone.recording(number).map(|path| Recorder::create(&path)).transpose()?;
+    while let Some(frame) = call.recv_audio().await {
+        if let Some(recorder) = &mut recorder {
+            recorder.frame(&frame)?;
+        }
+        if phone.common.echo && call.send_audio(frame).await.is_err() {
+            break;
+        }
+    }
+    recorder.map_or(Ok(()), Recorder::finish)
+}
+
+async fn report_digits(phone: &Phone, number: u64, call: &Call) {
+    while let Some(digit) = call.recv_dtmf().await {
+        phone.report.dtmf(number, digit);
+    }
+}
+
+/// Hangs up when it is time; returns when the call is over, whoever ended it.
+async fn leave(phone: &Phone, number: u64, call: &Call, role: Role, began: Instant, finished: &Notify) {
+    let common = &phone.common;
+    let by_the_clock = common.duration.is_some() || common.hangup_after.is_some();
+    let has_a_script = common.play.is_some() || common.dtmf.is_some();
+    let leaves_when_done = role == Role::Caller && has_a_script && !by_the_clock && common.tone.is_none();
+    let one_of_many = role == Role::Caller && common.calls.is_some_and(|calls| calls > 1);
+    let idle = !has_a_script && !by_the_clock && !common.has_audio();
+    let duration = common.duration.or((one_of_many && idle).then_some(ONE_OF_MANY));
+    let done = async {
+        if leaves_when_done {
+            finished.notified().await;
+            sleep(LINGER).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        _ = call.ended() => {}
+        () = done => {}
+        () = after(Instant::now(), duration) => {}
+        () = after(began, common.hangup_after) => {}
+        () = phone.stopped() => {}
+    }
+    if let Err(problem) = call.hangup().await {
+        phone.report.problem(number, problem);
+    }
+}
+
+/// Resolves so long after `start`; never if no time is given.
+pub async fn after(start: Instant, time: Option<Duration>) {
+    match time {
+        Some(time) => sleep_until(start + time).await,
+        None => std::future::pending().await,
+    }
+}
