@@ -60,9 +60,7 @@ mod runtime;
 mod socket;
 mod system;
 
-pub use offhook_core::api::{
-    CoordinatorConfig, Counter, Counters, EndReason, Event, Limits,
-};
+pub use offhook_core::api::{CoordinatorConfig, Counter, Counters, EndReason, Event, Limits};
 pub use offhook_core::base::ids::{DialogId, SessionId};
 pub use offhook_core::base::time::Instant;
 pub use offhook_core::media::{MediaReport, MediaSessionId};

@@ -68,12 +68,8 @@ impl Runtime for Tokio {
         Ok(probe.local_addr()?.ip())
     }
 
-    fn lookup(
-        &self,
-        host: String,
-        port: u16,
-    ) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static {
-        async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) }
+    async fn lookup(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
     }
 
     fn timer(&self) -> TokioTimer {

@@ -98,8 +98,13 @@ impl Socket for UdpSocket {
         // The system is asked whatever tokio remembers: a new socket is writable before tokio knows.
         let sent = match &self.extras {
             Some(extras) => {
-                let transmit =
-                    Transmit { destination: remote, ecn: None, contents: bytes, segment_size: None, src_ip: local };
+                let transmit = Transmit {
+                    destination: remote,
+                    ecn: None,
+                    contents: bytes,
+                    segment_size: None,
+                    src_ip: local,
+                };
                 extras.try_send((&self.io).into(), &transmit)
             }
             None => system::send_to(&self.io, bytes, remote),
@@ -118,7 +123,7 @@ impl Socket for UdpSocket {
     }
 
     fn take_icmp_error(&self) -> Option<SocketAddr> {
-        let report = self.io.try_io(Interest::ERROR, || system::take_report(&self.io));
-        self.extras.as_ref().and(report.ok())
+        self.extras.as_ref()?;
+        self.io.try_io(Interest::ERROR, || system::take_report(&self.io)).ok()
     }
 }

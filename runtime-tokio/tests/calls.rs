@@ -1,9 +1,11 @@
 //! Whole calls between two peers on real sockets.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{LOOPBACK, in_call, loudness, peer, soon};
-use offhook_tokio::{AudioFrame, EndReason, PeerError, SimplePeer, Timing};
+use offhook_tokio::{AudioFrame, EndReason, PeerError, SimplePeer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_made_heard_and_ended() {
@@ -35,5 +37,144 @@ async fn a_call_is_made_heard_and_ended() {
         pair.to_alice.send_audio(AudioFrame::silence(20)).await,
         Err(PeerError::Ended(end)) if end.reason == EndReason::RemoteHangup
     ));
+    soon(async { tokio::join!(pair.alice.shutdown(), pair.bob.shutdown()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_over_ipv6() {
+    let here = "[::1]:0".parse().unwrap();
+    let alice = SimplePeer::builder("alice").bind(here).start().await.unwrap();
+    let bob = SimplePeer::builder("bob").bind(here).start().await.unwrap();
+    let answer = async { bob.get_incoming_call().await.unwrap().accept().await.unwrap() };
+    let target = bob.uri();
+    let (to_bob, to_alice) = soon(async { tokio::join!(alice.call(&target), answer) }).await;
+    let to_bob = to_bob.unwrap();
+    assert!(to_bob.plan().unwrap().remote_rtp.unwrap().is_ipv6());
+    soon(to_bob.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
+    assert!(soon(to_alice.recv_audio()).await.is_some());
+    soon(to_alice.hangup()).await.unwrap();
+    assert_eq!(soon(to_bob.ended()).await.reason, EndReason::RemoteHangup);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ipv4_peer_cannot_call_ipv6() {
+    let alice = peer("alice").await;
+    let error = soon(alice.call("sip:bob@[::1]:5070")).await.unwrap_err();
+    assert!(error.to_string().contains("bound to IPv4"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_heard_both_ways() {
+    let pair = in_call().await;
+    let press_and_hear = |press: &'static str, hear: &'static str, call| async move {
+        let call: &offhook_tokio::Call = call;
+        let hear = async {
+            let mut heard = String::new();
+            while heard.len() < hear.len() {
+                heard.push(call.recv_dtmf().await.unwrap().digit);
+            }
+            assert_eq!(heard, hear);
+        };
+        let (pressed, ()) = tokio::join!(call.send_dtmf(press), hear);
+        pressed.unwrap();
+    };
+    soon(async {
+        tokio::join!(press_and_hear("12#", "*0D", &pair.to_bob), press_and_hear("*0D", "12#", &pair.to_alice))
+    })
+    .await;
+    let error = pair.to_bob.send_dtmf("1x").await.unwrap_err();
+    assert!(matches!(error, PeerError::BadArgument { what: "digits", .. }), "{error}");
+    drop(pair.to_alice);
+    soon(pair.to_bob.ended()).await;
+    assert!(matches!(pair.to_bob.send_dtmf("1").await, Err(PeerError::Ended(_))));
+    assert_eq!(soon(pair.to_bob.recv_dtmf()).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_peers_call_each_other_at_once() {
+    let (alice, bob) = (peer("alice").await, peer("bob").await);
+    let answer =
+        |peer: SimplePeer| async move { peer.get_incoming_call().await.unwrap().accept().await.unwrap() };
+    let (to_alice, to_bob) = (alice.uri(), bob.uri());
+    let calls = soon(async {
+        tokio::join!(alice.call(&to_bob), bob.call(&to_alice), answer(alice.clone()), answer(bob.clone()))
+    })
+    .await;
+    assert_eq!(alice.coordinator().registry().len(), 2);
+    soon(calls.0.unwrap().hangup()).await.unwrap();
+    soon(calls.3.ended()).await;
+    assert!(calls.2.end().is_none(), "the other call lives");
+    soon(calls.1.unwrap().hangup()).await.unwrap();
+    soon(calls.2.ended()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_calls_itself() {
+    let alice = peer("alice").await;
+    let target = alice.uri();
+    let answer = async { alice.get_incoming_call().await.unwrap().accept().await.unwrap() };
+    let (out, back) = soon(async { tokio::join!(alice.call(&target), answer) }).await;
+    let out = out.unwrap();
+    assert_ne!(out.id(), back.id());
+    soon(out.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
+    assert!(soon(back.recv_audio()).await.is_some());
+    soon(back.hangup()).await.unwrap();
+    assert_eq!(soon(out.ended()).await.reason, EndReason::RemoteHangup);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_call_is_hung_up() {
+    let pair = in_call().await;
+    drop(pair.to_bob);
+    assert_eq!(soon(pair.to_alice.ended()).await.reason, EndReason::RemoteHangup);
+    // Hanging up what is over is no error.
+    soon(pair.to_alice.hangup()).await.unwrap();
+    soon(pair.to_alice.hangup()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn auto_answer_needs_nobody() {
+    let alice = peer("alice").await;
+    let bob = SimplePeer::builder("bob").bind(LOOPBACK).auto_answer(true).start().await.unwrap();
+    // Without a scheme, as people type it.
+    let target = bob.uri().split_off("sip:".len());
+    let to_bob = soon(alice.call(&target)).await.unwrap();
+    let to_alice = soon(bob.get_incoming_call()).await.unwrap();
+    let to_alice = soon(to_alice.accept()).await.unwrap();
+    soon(to_bob.hangup()).await.unwrap();
+    assert_eq!(soon(to_alice.ended()).await.reason, EndReason::RemoteHangup);
+
+    // A call that nobody fetches ends like any other.
+    let to_bob = soon(alice.call(&target)).await.unwrap();
+    soon(to_bob.hangup()).await.unwrap();
+    soon(bob.shutdown()).await;
+    assert!(bob.get_incoming_call().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_and_headers_are_seen() {
+    let (alice, bob) = (peer("alice").await, peer("bob").await);
+    let mut dialing = alice.dial(&bob.uri()).with_header("Subject", "lunch");
+    assert_eq!(dialing.id(), None);
+    let progress = soon(dialing.progress()).await.unwrap();
+    assert_eq!((progress.status, progress.phrase.as_str()), (180, "Ringing"));
+    assert!(dialing.id().is_some());
+    let incoming = soon(bob.get_incoming_call()).await.unwrap();
+    assert_eq!(incoming.from(), alice.uri());
+    assert_eq!(incoming.to(), bob.uri());
+    assert_eq!(incoming.details().header("Subject").as_deref(), Some("lunch"));
+    assert_eq!(incoming.details().called_user().as_deref(), Some("bob"));
+    let (call, answered) = soon(async { tokio::join!(&mut dialing, incoming.accept()) }).await;
+    assert_eq!(soon(dialing.progress()).await, None);
+    soon(call.unwrap().hangup()).await.unwrap();
+    soon(answered.unwrap().ended()).await;
+}
+
+#[tokio::test]
+async fn one_thread_is_enough() {
+    let pair = in_call().await;
+    soon(pair.to_bob.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
+    assert!(soon(pair.to_alice.recv_audio()).await.is_some());
+    soon(pair.to_bob.hangup()).await.unwrap();
     soon(async { tokio::join!(pair.alice.shutdown(), pair.bob.shutdown()) }).await;
 }

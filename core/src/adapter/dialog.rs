@@ -277,9 +277,20 @@ impl DialogAdapter<'_> {
             return Some(id);
         }
         let session = self.board.registry.session(self.session)?;
-        if session.role != Role::Uac || session.dialogs.len() >= limits.forks_max {
+        let call_id = session.outgoing.as_ref().map_or(facts.call_id, |out| &out.call_id);
+        if session.role != Role::Uac || facts.from_tag != Some(&session.local_tag) || facts.call_id != call_id {
             return None;
         }
+        // Any number of forks may ring, but whoever answers is acknowledged (section 13.2.2.4): one that does not
+        // matter makes room.
+        let answered = frame.status().is_some_and(|status| status >= 200);
+        if session.dialogs.len() >= limits.forks_max.saturating_add(usize::from(answered)) {
+            let others = || session.dialogs.iter().copied().filter(|&id| session.dialog != Some(id));
+            let rings = |&id: &DialogId| self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_none());
+            let idle = others().find(rings).or_else(|| others().next()).filter(|_| answered)?;
+            self.board.registry.remove_dialog(idle);
+        }
+        let session = self.board.registry.session(self.session)?;
         let path = self.board.layer.path(session.invite?)?;
         let target = session.outgoing.as_ref().map(|out| out.target.clone()).unwrap_or_default();
         let dialog = Dialog::from_response(self.session, frame, facts, path, &target, limits.routes_max)?;

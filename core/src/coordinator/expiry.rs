@@ -81,7 +81,7 @@ impl UnifiedCoordinator {
         }
         let (input, status) = match timer {
             SessionTimer::Patience if session.role == Role::Uac => (Input::RingTimeout, None),
-            SessionTimer::Patience => (Input::Deadline, Some(480)),
+            SessionTimer::Patience => (Input::Deadline, Some(session.overdue)),
             SessionTimer::AnswerRepeat => (Input::AnswerRepeat, None),
             SessionTimer::GiveUp if session.state == State::Cancelling => (Input::CancelTimeout, None),
             SessionTimer::GiveUp => (Input::AckTimeout, None),

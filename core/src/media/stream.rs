@@ -67,13 +67,15 @@ pub(crate) struct Stream {
     flow: Flow,
     rtcp_latched: Option<SocketAddr>,
     sender: Sender,
-    unproven: Box<Unproven>,
+    unproven: Option<Box<Unproven>>,
     reception: Option<Reception>,
     playout: Playout,
     dtmf: DtmfReceiver,
     schedule: Schedule,
     /// Packets sent up to each of the last two reports.
     reported_packets: [u32; 2],
+    /// Whether a report has been sent at all.
+    reported: bool,
     /// Whom the peer's RTCP comes from.
     rtcp_ssrc: Option<u32>,
     left: bool,
@@ -100,12 +102,13 @@ impl Stream {
             flow: Flow::new(config, now, plan.remote_rtp),
             rtcp_latched: None,
             sender: Sender::new(config, now, shared.rng),
-            unproven: Box::new(Unproven::new()),
+            unproven: None,
             reception: None,
             playout: Playout::new(config, now),
             dtmf: DtmfReceiver::new(),
             schedule: Schedule::new(config.rtcp_interval, now, shared.rng),
             reported_packets: [0; 2],
+            reported: false,
             rtcp_ssrc: None,
             left: false,
             lost_before: 0,
@@ -263,7 +266,7 @@ impl Stream {
             return;
         }
         // Another address, another SSRC, or a restarted sequence: two packets in a row prove it.
-        if let Some((first, stash)) = self.unproven.observe(remote, &header, payload) {
+        if let Some((first, stash)) = self.unproven.get_or_insert_with(|| Box::new(Unproven::new())).observe(remote, &header, payload) {
             self.flow.latch(remote);
             self.flow.heard(now, remote);
             self.switch(&first, shared);
@@ -405,6 +408,11 @@ impl Stream {
             (Which::Rtcp, self.rtcp_latched.or(self.plan.remote_rtcp))
         };
         let Some(remote) = remote else { return };
+        // Who never sent anything must not say BYE (section 6.3.7).
+        if bye && self.sender.packets == 0 && !self.reported {
+            return;
+        }
+        self.reported = true;
         let ssrc = self.sender.ssrc;
         let [older, newer] = self.reported_packets;
         // An SR as long as something was sent since the report before the last (section 6.4).

@@ -42,12 +42,7 @@ impl Leg {
 }
 
 impl Call {
-    pub(crate) const fn new(
-        leg: Leg,
-        session: SessionId,
-        media: MediaSessionId,
-        remote_uri: String,
-    ) -> Self {
+    pub(crate) const fn new(leg: Leg, session: SessionId, media: MediaSessionId, remote_uri: String) -> Self {
         Self { leg, session, media, remote_uri }
     }
 
@@ -83,11 +78,9 @@ impl Call {
             return Err(PeerError::UnsupportedRate { rate: frame.rate, supported: AudioFrame::RATE });
         }
         let mut rest = frame.samples.as_slice();
-        poll_fn(|cx| {
-            self.leg.shared().media(|side, now, _| side.poll_send(cx, now, self.media, &mut rest))
-        })
-        .await
-        .map_err(|_| PeerError::Ended(self.end_or_internal()))
+        poll_fn(|cx| self.leg.shared().media(|side, now, _| side.poll_send(cx, now, self.media, &mut rest)))
+            .await
+            .map_err(|_| PeerError::Ended(self.end_or_internal()))
     }
 
     /// Ready when all audio that was given to [`send_audio`](Self::send_audio) has left, or the call is over.
@@ -158,6 +151,9 @@ impl Call {
 
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("id", &self.session).field("remote", &self.remote_uri).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("id", &self.session)
+            .field("remote", &self.remote_uri)
+            .finish_non_exhaustive()
     }
 }

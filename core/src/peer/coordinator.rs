@@ -102,7 +102,8 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         // The first ports are bound here, so that trouble shows before the first call.
         shared.signalling(|_, _, _| ());
 
-        let media_task = machine.runtime().spawn(drive_media::<R>(Arc::clone(&shared), machine.runtime().timer()));
+        let media_task =
+            machine.runtime().spawn(drive_media::<R>(Arc::clone(&shared), machine.runtime().timer()));
         let driver = drive::<R>(shared, Arc::clone(&machine), socket, media_task);
         drop(machine.runtime().spawn(driver));
         Ok(Self { stack, local, user, runtime: PhantomData })
@@ -151,7 +152,9 @@ impl<R> UnifiedCoordinator<R> {
 
     /// What was counted so far.
     pub fn counters(&self) -> PeerCounters {
-        self.stack.shared.look(|side| PeerCounters { core: side.core.counters().clone(), network: side.counters })
+        self.stack
+            .shared
+            .look(|side| PeerCounters { core: side.core.counters().clone(), network: side.counters })
     }
 
     /// Hangs up every call, waits until the other sides have confirmed (or given no answer for as long as RFC 3261

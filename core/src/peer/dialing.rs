@@ -51,7 +51,9 @@ impl Dialing {
     pub(crate) fn new(stack: Arc<Stack>, target: &str) -> Self {
         // A bare `bob@host` is what people type; any other scheme is left for the coordinator to judge.
         let has_scheme = target.split_once(':').is_some_and(|(scheme, rest)| {
-            !scheme.contains(['@', '.', '[']) && !rest.is_empty() && !rest.starts_with(|c: char| c.is_ascii_digit())
+            !scheme.contains(['@', '.', '['])
+                && !rest.is_empty()
+                && !rest.starts_with(|c: char| c.is_ascii_digit())
                 || scheme.eq_ignore_ascii_case("sip")
                 || scheme.eq_ignore_ascii_case("sips")
                 || scheme.eq_ignore_ascii_case("tel")
@@ -165,6 +167,9 @@ impl Future for Dialing {
 
 impl std::fmt::Debug for Dialing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dialing").field("target", &self.target).field("id", &self.id()).finish_non_exhaustive()
+        f.debug_struct("Dialing")
+            .field("target", &self.target)
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }

@@ -42,7 +42,10 @@ pub(crate) async fn drive<R: Runtime>(
         if shared.look(|side| side.finished()) {
             break;
         }
-        sleep.until_needed(&shared, &*socket).await;
+        if let Err(error) = sleep.until_needed(&shared, &*socket).await {
+            tracing::error!(%error, "the runtime serves the socket no more");
+            break;
+        }
     }
     media.stop().await;
     drop(socket);
@@ -54,12 +57,7 @@ pub(crate) async fn drive<R: Runtime>(
 }
 
 /// Feeds what has come, a bounded number of datagrams.
-fn read<R: Runtime>(
-    shared: &Arc<Shared>,
-    machine: &Machine<R>,
-    socket: &R::Socket,
-    batch: &mut RecvBatch,
-) {
+fn read<R: Runtime>(shared: &Arc<Shared>, machine: &Machine<R>, socket: &R::Socket, batch: &mut RecvBatch) {
     for _ in 0..READS_MAX {
         batch.clear();
         match socket.try_recv(batch) {
@@ -112,21 +110,17 @@ impl<T: Timer> Sleep<T> {
 
     /// Ready when a datagram has come, a timer is due, the socket has room again for what waits, or a handle did
     /// something that changes the next deadline.
-    async fn until_needed<S: Socket>(&mut self, shared: &Shared, socket: &S) {
+    async fn until_needed<S: Socket>(&mut self, shared: &Shared, socket: &S) -> io::Result<()> {
         let mut readable = pin!(socket.recv_ready());
         let mut writable = pin!(socket.send_ready());
         let mut lie_down = true;
         poll_fn(|cx| {
             let rest = shared.look(|side| side.rest(cx.waker(), std::mem::take(&mut lie_down)));
-            let Some(rest) = rest else { return Poll::Ready(()) };
+            let Some(rest) = rest else { return Poll::Ready(Ok(())) };
             // What cannot be sent holds back all that would add to it.
-            let ready = if rest.blocked {
-                writable.as_mut().poll(cx).is_ready()
-            } else {
-                readable.as_mut().poll(cx).is_ready()
-            };
-            if ready {
-                return Poll::Ready(());
+            let ready = if rest.blocked { writable.as_mut().poll(cx) } else { readable.as_mut().poll(cx) };
+            if ready.is_ready() {
+                return ready;
             }
             let Some(at) = rest.until else { return Poll::Pending };
             if self.set.is_none_or(|set| at < set) {
@@ -135,11 +129,11 @@ impl<T: Timer> Sleep<T> {
             }
             if self.timer.poll(cx).is_ready() {
                 self.set = None;
-                return Poll::Ready(());
+                return Poll::Ready(Ok(()));
             }
             Poll::Pending
         })
-        .await;
+        .await
     }
 }
 

@@ -203,7 +203,8 @@ mod tests {
             taken.to_string(),
             "cannot listen on 0.0.0.0:5060: port 5060 is in use by another program (port 0 takes any free one)"
         );
-        let end = CallEnd { reason: EndReason::Rejected, status: Some(486), phrase: String::from("Busy Here") };
+        let end =
+            CallEnd { reason: EndReason::Rejected, status: Some(486), phrase: String::from("Busy Here") };
         assert_eq!(end.to_string(), "the call was refused (486 Busy Here)");
         let error = PeerError::from_end(end, "sip:bob@192.0.2.7");
         assert_eq!(error.status(), Some(486));

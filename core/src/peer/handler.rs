@@ -80,11 +80,7 @@ impl<H: SignalingHandler> ErasedHandler for H {
 }
 
 /// Asks the handler about a new call, in a task of its own. The call counts as held.
-pub(crate) fn decide(
-    shared: &Arc<Shared>,
-    handler: &Arc<dyn ErasedHandler>,
-    waiting: Waiting,
-) {
+pub(crate) fn decide(shared: &Arc<Shared>, handler: &Arc<dyn ErasedHandler>, waiting: Waiting) {
     let handler = Arc::clone(handler);
     let for_task = Arc::clone(shared);
     shared.host.spawn(Box::pin(async move {
@@ -117,20 +113,9 @@ async fn carry_out(call: IncomingCall, decision: SignalingDecision) {
         }
         SignalingDecision::Defer(deferral) => hand_out(call, deferral).await,
         SignalingDecision::Custom(action) => {
-            // A call that the panic drops is refused with this; a call that went elsewhere in time is not.
-            call.refuse_with(500);
-            let id = call.entry_id();
-            let shared = Arc::clone(call.shared());
-            let outcome = catch_unwind(AssertUnwindSafe(|| action(call)));
-            match outcome {
-                Ok(()) => shared.look(|side| {
-                    if let Some(status) = side.entries.get_mut(id).and_then(|entry| entry.undecided.as_mut()) {
-                        *status = 480;
-                    }
-                }),
-                Err(panic) => {
-                    tracing::error!(%session, why = panic_words(&*panic), "a custom action panicked");
-                }
+            // A call that the panic drops is refused with 500 on the way.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| action(call))) {
+                tracing::error!(%session, why = panic_words(&*panic), "a custom action panicked");
             }
         }
     }

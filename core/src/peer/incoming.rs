@@ -51,10 +51,6 @@ impl IncomingCall {
         self.leg.shared()
     }
 
-    pub(crate) const fn entry_id(&self) -> EntryId {
-        self.leg.id
-    }
-
     /// Names the session.
     pub const fn id(&self) -> SessionId {
         self.session
@@ -133,18 +129,13 @@ impl IncomingCall {
         end.unwrap_or_else(|| CallEnd::bare(EndReason::Internal))
     }
 
-    /// With what the call is refused if it is dropped undecided.
-    pub(crate) fn refuse_with(&self, status: u16) {
+    /// Refuses the call; one that is over already stays over.
+    pub(crate) fn refuse(self, status: u16) {
         self.leg.entry(|entry| {
             if entry.undecided.is_some() {
                 entry.undecided = Some(status);
             }
         });
-    }
-
-    /// Refuses the call; one that is over already stays over.
-    pub(crate) fn refuse(self, status: u16) {
-        self.refuse_with(status);
     }
 
     /// What a refused command means for this call.
@@ -158,6 +149,9 @@ impl IncomingCall {
 
 impl std::fmt::Debug for IncomingCall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IncomingCall").field("id", &self.session).field("from", &self.from).finish_non_exhaustive()
+        f.debug_struct("IncomingCall")
+            .field("id", &self.session)
+            .field("from", &self.from)
+            .finish_non_exhaustive()
     }
 }

@@ -148,9 +148,7 @@ impl<R: Runtime> Machine<R> {
                 continue;
             }
             let rtp = self.runtime.bind_media(SocketAddr::new(ip, port));
-            let pair = rtp.and_then(|rtp| {
-                Ok((rtp, self.runtime.bind_media(SocketAddr::new(ip, port | 1))?))
-            });
+            let pair = rtp.and_then(|rtp| Ok((rtp, self.runtime.bind_media(SocketAddr::new(ip, port | 1))?)));
             match pair {
                 Ok(pair) => return Ok(pair),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => trouble = error,

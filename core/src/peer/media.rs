@@ -116,9 +116,9 @@ pub(crate) struct Media {
 impl Media {
     /// `unix_time` is the time of day at `now`.
     pub(crate) fn new(streams_max: usize, seed: [u8; 32], now: Instant, unix_time: Duration) -> Self {
-        let mut config = ShardConfig::default();
-        config.streams_max = streams_max;
-        config.ntp_at_zero = ntp_from_unix(unix_time.saturating_sub(now.saturating_since(Instant::ZERO)));
+        let unix_at_zero = unix_time.saturating_sub(now.saturating_since(Instant::ZERO));
+        let config =
+            ShardConfig { streams_max, ntp_at_zero: ntp_from_unix(unix_at_zero), ..ShardConfig::default() };
         Self {
             shard: MediaShard::new(config, seed, now),
             streams: BTreeMap::new(),
@@ -248,8 +248,8 @@ impl Media {
         }
     }
 
-    /// Serves the streams that are due.
-    pub(crate) fn tick(&mut self, now: Instant, due: &mut Due) {
+    /// Serves the streams that are due. Answers whether there will be more.
+    pub(crate) fn tick(&mut self, now: Instant, due: &mut Due) -> bool {
         self.driver = None;
         self.shard.handle_timeout(now);
         if now.saturating_since(self.looked_after) >= LOOK_AFTER {
@@ -260,6 +260,7 @@ impl Media {
                 }
             }
         }
+        !self.closed
     }
 
     /// The driver wants to sleep, or go on sleeping; answers until when. `None` if it was woken since it lay down.

@@ -1,6 +1,7 @@
 //! The media loops: one clock for all streams, and a reader for each pair of sockets.
 
 use std::future::{Future as _, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -18,8 +19,7 @@ const SLOT_LEN: usize = 2048;
 
 /// Serves every stream when it is due, until the task is stopped.
 pub(crate) async fn drive_media<R: Runtime>(shared: Arc<Shared>, mut timer: R::Timer) {
-    loop {
-        shared.media(|side, now, due| side.tick(now, due));
+    while shared.media(|side, now, due| side.tick(now, due)) {
         let mut lie_down = true;
         poll_fn(|cx| {
             let first = std::mem::take(&mut lie_down);
@@ -39,14 +39,7 @@ pub(crate) async fn drive_media<R: Runtime>(shared: Arc<Shared>, mut timer: R::T
 /// old call must not wait for the new one.
 pub(crate) async fn read_pair<R: Runtime>(shared: Arc<Shared>, pair: Arc<Pair<R::Socket>>) {
     let mut batch = RecvBatch::new(SLOTS, SLOT_LEN);
-    loop {
-        let mut rtp = pin!(pair.rtp.recv_ready());
-        let mut rtcp = pin!(pair.rtcp.recv_ready());
-        poll_fn(|cx| {
-            let ready = rtp.as_mut().poll(cx).is_ready() | rtcp.as_mut().poll(cx).is_ready();
-            if ready { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+    while wait_for_either(&pair).await.is_ok() {
         for (which, socket) in [(Which::Rtp, &pair.rtp), (Which::Rtcp, &pair.rtcp)] {
             batch.clear();
             if let Err(error) = socket.try_recv(&mut batch) {
@@ -60,4 +53,15 @@ pub(crate) async fn read_pair<R: Runtime>(shared: Arc<Shared>, pair: Arc<Pair<R:
             });
         }
     }
+}
+
+/// Ready when either socket has something; an error when the runtime serves sockets no more.
+async fn wait_for_either<S: Socket>(pair: &Pair<S>) -> io::Result<()> {
+    let mut rtp = pin!(pair.rtp.recv_ready());
+    let mut rtcp = pin!(pair.rtcp.recv_ready());
+    poll_fn(|cx| match rtp.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(outcome),
+        Poll::Pending => rtcp.as_mut().poll(cx),
+    })
+    .await
 }

@@ -36,11 +36,7 @@ pub trait Runtime: Send + Sync + Sized + 'static {
     /// The address of ours from which the system would send to `remote`.
     fn route(&self, remote: SocketAddr) -> io::Result<IpAddr>;
     /// The addresses of a name.
-    fn lookup(
-        &self,
-        host: String,
-        port: u16,
-    ) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static;
+    fn lookup(&self, host: String, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
     /// A new timer, not set.
     fn timer(&self) -> Self::Timer;
     /// Runs a future in the background until it ends or its [`Task`] is told to stop.
@@ -122,7 +118,14 @@ impl RecvBatch {
     }
 
     /// Notes that slot `slot` holds `len` bytes: datagrams of `stride` bytes each, the last one perhaps shorter.
-    pub fn fill(&mut self, slot: usize, len: usize, stride: usize, remote: SocketAddr, local: Option<IpAddr>) {
+    pub fn fill(
+        &mut self,
+        slot: usize,
+        len: usize,
+        stride: usize,
+        remote: SocketAddr,
+        local: Option<IpAddr>,
+    ) {
         let start = slot.saturating_mul(self.slot_len);
         let end = (start + len.min(self.slot_len)).min(self.memory.len());
         if start <= end {

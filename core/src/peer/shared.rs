@@ -11,8 +11,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 
-use crate::base::time::Instant;
 use crate::api::{NameFailure, QueryId, ResolveTarget};
+use crate::base::time::Instant;
 use crate::media::{MediaCommand, MediaEvent, MediaPort, MediaSessionId};
 use crate::wire::path::{Path, Transmit};
 
@@ -120,10 +120,7 @@ impl Shared {
         out
     }
 
-    fn signalling_only<T>(
-        self: &Arc<Self>,
-        act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T,
-    ) -> T {
+    fn signalling_only<T>(self: &Arc<Self>, act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T) -> T {
         let mut due = Due::default();
         let mut side = locked(&self.signalling);
         let now = self.host.now();

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use crate::api::{EndReason, Event, Output};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::slab::Slab;
 use crate::base::time::Instant;
-use crate::api::{EndReason, Event, Output};
 use crate::coordinator::UnifiedCoordinator;
-use crate::media::MediaCommand;
+use crate::media::{MediaCommand, MediaPort};
 use crate::session::State;
 use crate::signaling::InviteDetails;
 use crate::wire::path::{Path, Transmit};
@@ -24,6 +25,10 @@ use super::ports::PortPool;
 use super::shared::{Letter, Shared};
 use super::view::{EventQueue, NetworkCounters};
 use super::wakers::{Due, Wakers};
+
+/// After a failure to bind a media port, how long to wait before the next try: a search through a range that is in use
+/// costs hundreds of system calls.
+const BIND_PAUSE: Duration = Duration::from_millis(100);
 
 /// How far along the peer is on its way to the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +67,10 @@ pub(crate) struct Signalling {
     policy: Policy,
     /// A message that the system had no room for. Nothing overtakes it.
     unsent: Option<Transmit>,
+    /// Pairs of ports that the coordinator asked for in vain.
+    ports_owed: usize,
+    /// No use in trying to bind before this.
+    bind_after: Instant,
     /// Paths that the system or the network refused, not yet told to the coordinator.
     failed: Vec<Path>,
     /// Sessions that may still have something to say when everything is being hung up.
@@ -72,7 +81,12 @@ pub(crate) struct Signalling {
 }
 
 impl Signalling {
-    pub(crate) fn new(core: UnifiedCoordinator, sessions_max: usize, ports: PortPool, policy: Policy) -> Self {
+    pub(crate) fn new(
+        core: UnifiedCoordinator,
+        sessions_max: usize,
+        ports: PortPool,
+        policy: Policy,
+    ) -> Self {
         Self {
             core,
             // A session that has ended may be held by its handle while the next one begins.
@@ -86,6 +100,8 @@ impl Signalling {
             ports,
             policy,
             unsent: None,
+            ports_owed: 0,
+            bind_after: Instant::ZERO,
             failed: Vec::new(),
             leaving: Vec::new(),
             driver: None,
@@ -108,7 +124,7 @@ impl Signalling {
                     Some(result) => self.core.handle_names(now, query, result),
                     None => shared.host.resolve(shared, query, target),
                 },
-                Some(Output::NeedMediaPorts(count)) => self.bind_ports(shared, now, count),
+                Some(Output::NeedMediaPorts(count)) => self.supply_ports(shared, now, count),
                 None => match self.failed.pop() {
                     Some(path) => self.core.handle_send_failed(now, path),
                     None => break,
@@ -141,39 +157,48 @@ impl Signalling {
 
     fn media(&mut self, shared: &Shared, now: Instant, command: MediaCommand) {
         match &command {
-            MediaCommand::Open { media, port, .. } => {
-                if self.ports.opened(*media, port.key) {
-                    shared.host.start_reader(port.key);
-                }
+            MediaCommand::Open { media, port, .. } if self.ports.opened(*media, port.key) => {
+                shared.host.start_reader(port.key);
             }
             MediaCommand::Close { media } => self.ports.closed(*media, now),
             _ => {}
         }
+        let closed = matches!(command, MediaCommand::Close { .. });
         shared.post(Letter::Command(command));
+        if closed && self.ports_owed > 0 {
+            self.supply_ports(shared, now, 1);
+        }
     }
 
-    fn bind_ports(&mut self, shared: &Shared, now: Instant, count: usize) {
-        for _ in 0..count {
-            if let Some(port) = self.ports.take_idle(now) {
-                self.core.add_media_port(port);
-                continue;
+    fn supply_ports(&mut self, shared: &Shared, now: Instant, count: usize) {
+        for missing in (1..=count).rev() {
+            let supplied = self.ports.take_idle(now).or_else(|| self.bind_port(shared, now));
+            let Some(port) = supplied.or_else(|| self.ports.take_oldest()) else {
+                self.counters.port_shortages += 1;
+                self.ports_owed = missing;
+                self.core.media_ports_exhausted();
+                return;
+            };
+            self.core.add_media_port(port);
+        }
+        self.ports_owed = 0;
+    }
+
+    fn bind_port(&mut self, shared: &Shared, now: Instant) -> Option<MediaPort> {
+        if now < self.bind_after {
+            return None;
+        }
+        match shared.host.bind_pair() {
+            Ok((port, pair)) => {
+                self.counters.ports_bound += 1;
+                self.ports.add(port);
+                shared.post(Letter::Port(pair));
+                Some(port)
             }
-            match shared.host.bind_pair() {
-                Ok((port, pair)) => {
-                    self.counters.ports_bound += 1;
-                    self.ports.add(port);
-                    shared.post(Letter::Port(pair));
-                    self.core.add_media_port(port);
-                }
-                Err(error) => match self.ports.take_oldest() {
-                    Some(port) => self.core.add_media_port(port),
-                    None => {
-                        tracing::warn!(%error, "no media port to be had");
-                        self.counters.port_shortages += 1;
-                        self.core.media_ports_exhausted();
-                        return;
-                    }
-                },
+            Err(error) => {
+                tracing::warn!(%error, "no media port to be had");
+                self.bind_after = now + BIND_PAUSE;
+                None
             }
         }
     }
@@ -309,7 +334,10 @@ impl Signalling {
     pub(crate) fn let_go(&mut self, shared: &Shared, now: Instant, id: EntryId) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         entry.held = false;
-        match (&entry.end, entry.session, entry.undecided.take()) {
+        let undecided = entry.undecided.take();
+        // A panic of whoever had the call to decide about is an error of ours, not a choice.
+        let undecided = if std::thread::panicking() { undecided.map(|_| 500) } else { undecided };
+        match (&entry.end, entry.session, undecided) {
             (Some(_), _, _) | (None, None, _) => self.forget(shared, id),
             (None, Some(session), Some(status)) => self.refuse(now, session, status),
             (None, Some(session), None) => {

@@ -1,5 +1,6 @@
 //! What every test here needs: peers on the loopback interface.
 #![allow(dead_code, reason = "every test file uses some of it")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,28 +8,28 @@ use std::time::Duration;
 
 use offhook_tokio::{Call, SimplePeer};
 
-pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A peer on any free port of the loopback interface.
-pub async fn peer(user: &str) -> SimplePeer {
+pub(crate) async fn peer(user: &str) -> SimplePeer {
     SimplePeer::builder(user).bind(LOOPBACK).start().await.unwrap()
 }
 
 /// The future's outcome; a test that hangs fails instead.
-pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("this takes too long")
 }
 
 /// Two peers in a call: caller's peer and call, callee's peer and call.
-pub struct Pair {
-    pub alice: SimplePeer,
-    pub bob: SimplePeer,
-    pub to_bob: Call,
-    pub to_alice: Call,
+pub(crate) struct Pair {
+    pub(crate) alice: SimplePeer,
+    pub(crate) bob: SimplePeer,
+    pub(crate) to_bob: Call,
+    pub(crate) to_alice: Call,
 }
 
 /// Alice has called Bob, who has answered.
-pub async fn in_call() -> Pair {
+pub(crate) async fn in_call() -> Pair {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let target = bob.uri();
     let answer = async { bob.get_incoming_call().await.unwrap().accept().await.unwrap() };
@@ -37,7 +38,7 @@ pub async fn in_call() -> Pair {
 }
 
 /// Mean magnitude of the samples.
-pub fn loudness(samples: &[i16]) -> u32 {
+pub(crate) fn loudness(samples: &[i16]) -> u32 {
     let sum: u64 = samples.iter().map(|sample| u64::from(sample.unsigned_abs())).sum();
     u32::try_from(sum / u64::try_from(samples.len().max(1)).unwrap()).unwrap()
 }

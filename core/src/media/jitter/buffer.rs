@@ -15,6 +15,7 @@ const WORDS: usize = (CAPACITY / 64) as usize;
 /// A window of the stream's time, from the next sample to play on.
 #[derive(Debug)]
 pub(crate) struct Buffer {
+    /// The room; there is none before the first sample comes. Many a call ends before that.
     samples: Box<[i16]>,
     present: [u64; WORDS],
     cursor: u64,
@@ -35,9 +36,8 @@ fn words(from: u64, to: u64, mut each: impl FnMut(usize, u64)) {
 
 impl Buffer {
     pub(crate) fn new() -> Self {
-        let samples = vec![0; CAPACITY as usize].into_boxed_slice();
         Self {
-            samples,
+            samples: Box::default(),
             present: [0; WORDS],
             cursor: 0,
             end: 0,
@@ -87,6 +87,9 @@ impl Buffer {
         let to = (at + samples.len() as u64).min(self.cursor + CAPACITY);
         if from >= to {
             return;
+        }
+        if self.samples.is_empty() {
+            self.samples = vec![0; CAPACITY as usize].into_boxed_slice();
         }
         for (place, sample) in (at..to).zip(samples).skip((from - at) as usize) {
             if let Some(slot) = self.samples.get_mut((place % CAPACITY) as usize) {

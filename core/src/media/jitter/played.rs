@@ -18,7 +18,7 @@ impl Played {
     pub(crate) fn new(max: usize) -> Self {
         let max = max.max(1);
         Self {
-            frames: VecDeque::with_capacity(max),
+            frames: VecDeque::new(),
             max,
             read: 0,
             dropped: 0,
@@ -26,6 +26,9 @@ impl Played {
     }
 
     pub(crate) fn push(&mut self, frame: Frame) {
+        if self.frames.capacity() == 0 {
+            self.frames.reserve_exact(self.max);
+        }
         if self.frames.len() >= self.max {
             self.pop();
             self.dropped += 1;

@@ -60,7 +60,7 @@ impl Sender {
             sequence: rng.next_u32() as u16,
             timestamp: rng.next_u32(),
             marker: true,
-            queue: VecDeque::with_capacity(queue_max),
+            queue: VecDeque::new(),
             queue_max,
             credit: 0,
             due: 0,
@@ -77,6 +77,9 @@ impl Sender {
 
     /// Queues what fits; how many samples did.
     pub(crate) fn queue(&mut self, samples: &[i16]) -> usize {
+        if self.queue.capacity() == 0 {
+            self.queue.reserve_exact(self.queue_max);
+        }
         let taken = samples.get(..self.room()).unwrap_or(samples);
         self.queue.extend(taken);
         taken.len()

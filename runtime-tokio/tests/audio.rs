@@ -1,0 +1,120 @@
+//! Audio through the handles: back-pressure, slow readers, dropped futures.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{in_call, loudness, soon};
+use offhook_tokio::AudioFrame;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_is_held_back() {
+    let pair = in_call().await;
+    let start = Instant::now();
+    // A second of audio: 200 ms are queued, the rest waits its turn.
+    soon(pair.to_bob.send_audio(AudioFrame::tone(440, 1000))).await.unwrap();
+    let taken = start.elapsed();
+    assert!(taken >= Duration::from_millis(700), "{taken:?}");
+    assert!(taken < Duration::from_millis(2000), "{taken:?}");
+    soon(pair.to_bob.flush_audio()).await;
+    let sent = start.elapsed();
+    assert!(sent >= Duration::from_millis(900), "{sent:?}");
+    assert!(pair.to_bob.stats().sent_packets >= 48);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_loses_the_oldest() {
+    let pair = in_call().await;
+    soon(pair.to_bob.send_audio(AudioFrame::tone(440, 2000))).await.unwrap();
+    soon(pair.to_bob.flush_audio()).await;
+    let dropped = pair.to_alice.stats().dropped_audio_frames;
+    assert!(dropped > 20, "{dropped}");
+    let first = soon(pair.to_alice.recv_audio()).await.unwrap();
+    assert!(first.timestamp >= dropped * 160, "{} {dropped}", first.timestamp);
+    assert!(loudness(&first.samples) > 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropped_futures_lose_no_frame() {
+    let pair = in_call().await;
+    let send = async {
+        for _ in 0..50 {
+            soon(pair.to_bob.send_audio(AudioFrame::tone(440, 20))).await.unwrap();
+        }
+    };
+    let receive = async {
+        let (mut next, mut dropped) = (0, 0);
+        while next < 50 * 160 {
+            // Polled once and dropped, most of the time.
+            let frame = tokio::select! {
+                biased;
+                frame = pair.to_alice.recv_audio() => frame.unwrap(),
+                () = tokio::task::yield_now() => { dropped += 1; continue; }
+            };
+            assert_eq!(frame.timestamp, next);
+            next += 160;
+        }
+        assert!(dropped > 0);
+    };
+    soon(async { tokio::join!(send, receive) }).await;
+    assert_eq!(pair.to_alice.stats().dropped_audio_frames, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_send_sends_all_or_nothing() {
+    let pair = in_call().await;
+    // Fill the queue, then abandon frames that find no room.
+    soon(pair.to_bob.send_audio(AudioFrame::tone(440, 200))).await.unwrap();
+    let mut taken = 200;
+    for _ in 0..20 {
+        tokio::select! {
+            biased;
+            sent = pair.to_bob.send_audio(AudioFrame::tone(440, 60)) => { sent.unwrap(); taken += 60; }
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    soon(pair.to_bob.flush_audio()).await;
+    let mut loud = 0;
+    while loud * 20 < taken {
+        let frame = soon(pair.to_alice.recv_audio()).await.unwrap();
+        loud += u32::from(loudness(&frame.samples) > 1000);
+    }
+    assert_eq!(loud * 20, taken);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_heard_can_be_read_after_the_end() {
+    let pair = in_call().await;
+    soon(pair.to_bob.send_audio(AudioFrame::tone(440, 400))).await.unwrap();
+    soon(pair.to_bob.flush_audio()).await;
+    soon(pair.to_bob.hangup()).await.unwrap();
+    soon(pair.to_alice.ended()).await;
+    let mut frames = 0;
+    while let Some(frame) = soon(pair.to_alice.recv_audio()).await {
+        frames += u32::from(loudness(&frame.samples) > 1000);
+    }
+    assert!(frames > 10, "{frames}");
+    let stats = pair.to_alice.stats();
+    assert!(stats.received_packets > 15, "{stats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_and_writers_share_a_call() {
+    let pair = in_call().await;
+    let call = std::sync::Arc::new(pair.to_bob);
+    let writer = tokio::spawn({
+        let call = std::sync::Arc::clone(&call);
+        async move { while call.send_audio(AudioFrame::tone(440, 100)).await.is_ok() {} }
+    });
+    let reader = tokio::spawn({
+        let call = std::sync::Arc::clone(&call);
+        async move { while call.recv_audio().await.is_some() {} }
+    });
+    assert!(soon(pair.to_alice.recv_audio()).await.is_some());
+    soon(pair.to_alice.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
+    soon(call.hangup()).await.unwrap();
+    soon(writer).await.unwrap();
+    soon(reader).await.unwrap();
+}
