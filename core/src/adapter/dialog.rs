@@ -16,6 +16,7 @@ use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
 use crate::wire::path::Path;
+use crate::wire::text::Sink as _;
 use crate::wire::uri::{Host, Uri};
 use crate::wire::{SDP_TYPE, reason_phrase};
 
@@ -300,7 +301,14 @@ impl DialogAdapter<'_> {
 
 /// Our Contact value towards `path`.
 pub(crate) fn contact(board: &Switchboard, path: &Path) -> Vec<u8> {
-    format!("<sip:{}@{}>", board.config.user, path.local).into_bytes()
+    let user = board.config.user.as_bytes();
+    let mut text = Vec::with_capacity(user.len() + 32);
+    text.put(b"<sip:");
+    text.put(user);
+    text.put(b"@");
+    text.put_address(path.local);
+    text.put(b">");
+    text
 }
 
 /// A display name as a quoted-string and the space after it (section 25.1).
