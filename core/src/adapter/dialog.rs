@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -21,6 +22,9 @@ use crate::wire::{SDP_TYPE, reason_phrase};
 
 /// The methods that we understand, for Allow.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
+
+/// How often 180 is repeated (RFC 3261 section 13.3.1.1).
+const RINGING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Carries out the actions that send SIP.
 pub(crate) struct DialogAdapter<'a> {
@@ -163,9 +167,11 @@ impl DialogAdapter<'_> {
         }
     }
 
-    /// 180 Ringing.
+    /// 180 Ringing, again every minute while it rings: proxies give up after three minutes of silence (section
+    /// 13.3.1.1).
     pub(crate) fn send_ringing(&mut self) {
         self.respond_invite(180, "", None);
+        self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
     }
 
     /// 200 to the INVITE, with our answer or our late offer (section 13.3.1.4).
