@@ -89,11 +89,12 @@ impl DialogAdapter<'_> {
         Some(())
     }
 
-    /// Acknowledges a 2xx within `dialog` and remembers the ACK (section 13.2.2.4).
-    pub(crate) fn send_ack(&mut self, dialog: Option<DialogId>) {
-        let Some(id) = dialog else { return };
+    /// Acknowledges the 2xx at hand within its dialog and remembers the ACK (section 13.2.2.4).
+    pub(crate) fn send_ack(&mut self, cause: &Cause<'_>) {
+        let (Some(id), Some((_, facts))) = (cause.dialog, cause.message) else { return };
         let branch = self.board.layer.stateless_branch();
-        let Some(cseq) = self.board.registry.session(self.session).map(|session| session.invite_cseq) else { return };
+        // The session's own number may be that of the peer's re-INVITE by now.
+        let cseq = facts.cseq;
         let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
         let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
         // Which path it takes may not be known yet; what is sent again is sent along the path known then.
@@ -111,12 +112,12 @@ impl DialogAdapter<'_> {
     }
 
     /// Acknowledges and hangs up a fork that answered when another had been taken.
-    pub(crate) fn refuse_fork(&mut self, dialog: Option<DialogId>) {
-        let Some(id) = dialog else { return };
+    pub(crate) fn refuse_fork(&mut self, cause: &Cause<'_>) {
+        let Some(id) = cause.dialog else { return };
         if self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_some()) {
-            return self.resend_ack(dialog);
+            return self.resend_ack(cause.dialog);
         }
-        self.send_ack(dialog);
+        self.send_ack(cause);
         self.bye(id, Owner::Nobody);
     }
 
