@@ -2,13 +2,21 @@
 //! RFC 3264, RFC 6026).
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "rfc3261_uac/cancel.rs"]
+mod cancel;
+#[path = "rfc3261_uac/forks.rs"]
+mod forks;
+#[path = "rfc3261_uac/names.rs"]
+mod names;
 mod support;
 
 use offhook_core::base::ids::SessionId;
 use offhook_core::coordinator::{CoordinatorConfig, Event, InviteParams};
 use offhook_core::sdp::plan::{Codec, Direction};
 use offhook_core::wire::Path;
-use support::{Desk, GIVE_UP, Message, Request, SDP, SDP_NO_CODEC, SDP_OTHER_PORT, SECOND, ms, peer, respond, us};
+use support::{
+    Desk, GIVE_UP, Message, Request, SDP, SDP_NO_CODEC, SDP_OTHER_PORT, SECOND, ms, peer, respond, us,
+};
 
 const TARGET: &str = "sip:peer@192.0.2.9";
 const CONTACT: &str = "Contact: <sip:peer@192.0.2.9:5060>\r\n";
@@ -39,7 +47,7 @@ fn finish(desk: &mut Desk) {
 
 /// A request of the peer within our call.
 fn back(invite: &Message, method: &str) -> Request {
-    Request::new(method).call_id(invite.header("Call-ID")).from_tag("far").to_tag(&invite.from_tag())
+    Request::new(method).call_id(invite.header("Call-ID")).caller_tag("far").callee_tag(&invite.caller_tag())
 }
 
 fn ended(desk: &Desk) -> String {
@@ -67,7 +75,7 @@ fn the_invite_has_all_that_an_invite_has() {
     assert_eq!(invite.header("Max-Forwards"), "70");
     let from = invite.header("From");
     assert!(from.starts_with("\"Alice \\\"A\\\" \\\\ Ü\" <sip:alice@192.0.2.1"), "{from}");
-    assert!(invite.from_tag().len() >= 8, "at least 32 random bits (section 19.3)");
+    assert!(invite.caller_tag().len() >= 8, "at least 32 random bits (section 19.3)");
     assert_eq!(invite.header("To"), "<sip:peer@192.0.2.9:5070;user=phone>", "and no tag");
     assert!(invite.cseq() > 0 && invite.cseq() < 1 << 31);
     assert_eq!(invite.header("Contact"), "<sip:alice@192.0.2.1:5060>");
@@ -87,7 +95,7 @@ fn every_call_has_names_of_its_own() {
     for _ in 0..50 {
         desk.call(TARGET);
         let invite = desk.only().message;
-        for name in [invite.branch(), invite.from_tag(), invite.header("Call-ID").to_string()] {
+        for name in [invite.branch(), invite.caller_tag(), invite.header("Call-ID").to_string()] {
             assert!(seen.insert(name.clone()), "{name} twice");
         }
     }
@@ -208,88 +216,6 @@ fn nobody_answers_in_time() {
     assert_eq!(desk.codes(), ["ACK"]);
     assert_eq!(ended(&desk), "ended NoAnswer 487");
     desk.assert_all_gone();
-}
-
-// Forks (section 13.2.2.4).
-
-#[test]
-fn of_two_forks_that_ring_the_one_that_answers_is_the_call() {
-    let (mut desk, session, invite) = calling();
-    desk.feed(respond(&invite, 180, "one", "Contact: <sip:one@192.0.2.21>\r\n", ""));
-    desk.feed(respond(&invite, 180, "two", "Contact: <sip:two@192.0.2.22>\r\n", ""));
-    assert_eq!(desk.core.registry().dialogs_len(), 2);
-    desk.feed(respond(&invite, 200, "two", "Contact: <sip:two@192.0.2.22>\r\n", SDP));
-    let ack = desk.only();
-    assert_eq!(ack.message.first_line(), "ACK sip:two@192.0.2.22 SIP/2.0");
-    assert_eq!(ack.to(), "192.0.2.22:5060");
-    assert_eq!(ack.message.to_tag(), "two");
-    assert_eq!(desk.told(), ["progress 180", "progress 180", "answered"]);
-    assert_eq!(desk.core.registry().dialogs_len(), 1, "the other early dialog is gone");
-    desk.hangup(session);
-    assert_eq!(desk.last("BYE").message.to_tag(), "two");
-    finish(&mut desk);
-}
-
-#[test]
-fn of_two_forks_that_answer_one_is_kept_and_the_other_hung_up() {
-    let (mut desk, session, invite) = calling();
-    desk.feed(respond(&invite, 180, "two", "Contact: <sip:two@192.0.2.22>\r\n", ""));
-    desk.feed(respond(&invite, 200, "one", "Contact: <sip:one@192.0.2.21>\r\n", SDP));
-    assert_eq!(desk.only().message.to_tag(), "one");
-    desk.run_for(SECOND);
-    let second = respond(&invite, 200, "two", "Contact: <sip:two@192.0.2.22>\r\n", SDP_OTHER_PORT);
-    desk.feed(&second);
-    let news = desk.news();
-    assert_eq!(news.len(), 2);
-    let (ack, bye) = (&news[0], &news[1]);
-    assert_eq!((ack.message.code(), ack.to()), ("ACK".into(), "192.0.2.22:5060".into()));
-    assert_eq!((bye.message.code(), bye.to()), ("BYE".into(), "192.0.2.22:5060".into()));
-    assert_eq!((ack.message.to_tag(), bye.message.to_tag()), ("two".into(), "two".into()));
-    assert_eq!(ack.message.cseq(), invite.cseq());
-    assert!(bye.message.cseq() > invite.cseq());
-    assert_eq!(desk.told(), ["progress 180", "answered"], "the call itself goes on");
-    assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_000);
-    desk.feed(&second);
-    assert_eq!(desk.codes(), ["ACK"], "a repeat gets its ACK, not another BYE");
-    desk.feed(respond(&bye.message, 200, "", "", ""));
-    assert_eq!(desk.told(), ["progress 180", "answered"]);
-    desk.hangup(session);
-    assert_eq!(desk.last("BYE").message.to_tag(), "one");
-    finish(&mut desk);
-}
-
-#[test]
-fn a_fork_that_answers_when_the_call_is_over_is_hung_up_too() {
-    let (mut desk, _, invite) = answered(CONTACT);
-    desk.feed(back(&invite, "BYE").text());
-    assert_eq!(desk.codes(), ["200"]);
-    desk.feed(respond(&invite, 200, "late", "Contact: <sip:late@192.0.2.23>\r\n", SDP));
-    let news = desk.news();
-    assert_eq!(news.iter().map(|sent| sent.message.code()).collect::<Vec<_>>(), ["ACK", "BYE"]);
-    assert!(news.iter().all(|sent| sent.to() == "192.0.2.23:5060" && sent.message.to_tag() == "late"));
-    finish(&mut desk);
-}
-
-/// The ACK has the number of the INVITE, whatever numbers the peer has used since.
-#[test]
-fn a_fork_that_answers_after_a_reinvite_gets_the_right_ack() {
-    let (mut desk, _, invite) = answered(CONTACT);
-    desk.feed(back(&invite, "INVITE").cseq(7).branch("re").sdp(SDP_OTHER_PORT).text());
-    assert_eq!(desk.codes(), ["200"]);
-    desk.feed(respond(&invite, 200, "late", "Contact: <sip:late@192.0.2.23>\r\n", SDP));
-    let news = desk.news();
-    assert_eq!(news.iter().map(|sent| sent.message.code()).collect::<Vec<_>>(), ["ACK", "BYE"]);
-    assert_eq!(news[0].message.cseq(), invite.cseq());
-}
-
-#[test]
-fn a_refused_fork_repeats_and_a_kept_one_repeats() {
-    let (mut desk, _, invite) = answered(CONTACT);
-    let ack = desk.last("ACK").message;
-    for _ in 0..3 {
-        desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
-        assert_eq!(desk.only().message, ack);
-    }
 }
 
 // The ACK of a 2xx (section 13.2.2.4).
@@ -470,200 +396,6 @@ fn a_refusal_may_have_no_tag() {
     desk.assert_all_gone();
 }
 
-// CANCEL (section 9.1).
-
-#[test]
-fn cancel_waits_for_a_provisional_response() {
-    let (mut desk, session, invite) = calling();
-    desk.hangup(session);
-    desk.run_for(ms(400));
-    assert_eq!(desk.codes(), [""; 0]);
-    desk.feed(respond(&invite, 100, "", "", ""));
-    let cancel = desk.only();
-    let message = &cancel.message;
-    assert_eq!(message.first_line(), format!("CANCEL {TARGET} SIP/2.0"));
-    assert_eq!(message.header("Via"), invite.header("Via"), "the branch of the INVITE");
-    assert_eq!(message.header("To"), invite.header("To"), "no tag");
-    assert_eq!(message.header("From"), invite.header("From"));
-    assert_eq!(message.header("Call-ID"), invite.header("Call-ID"));
-    assert_eq!(message.header("CSeq"), format!("{} CANCEL", invite.cseq()));
-    assert_eq!(cancel.to(), "192.0.2.9:5060");
-    desk.feed(respond(&cancel.message, 200, "far", "", ""));
-    desk.feed(respond(&invite, 487, "far", "", ""));
-    assert_eq!(desk.codes(), ["ACK"]);
-    assert_eq!(desk.told(), ["ended LocalHangup 487"]);
-    desk.assert_all_gone();
-}
-
-#[test]
-fn giving_up_a_call_that_nobody_responds_to() {
-    let (mut desk, session, _) = calling();
-    desk.hangup(session);
-    desk.hangup(session);
-    desk.run_for(GIVE_UP);
-    assert_eq!(desk.times("CANCEL"), [0_u64; 0], "there is nothing to cancel");
-    assert_eq!(desk.told(), ["ended LocalHangup 408"]);
-    desk.assert_all_gone();
-}
-
-#[test]
-fn a_cancel_that_crosses_the_200() {
-    let (mut desk, session, invite) = calling();
-    desk.feed(respond(&invite, 180, "far", CONTACT, ""));
-    desk.hangup(session);
-    let cancel = desk.only().message;
-    desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
-    assert_eq!(desk.codes(), ["ACK", "BYE"]);
-    desk.feed(respond(&cancel, 200, "far", "", ""));
-    assert!(ended(&desk).starts_with("ended LocalHangup"), "{}", ended(&desk));
-    assert!(!desk.told().contains(&"answered".to_string()));
-    desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
-    assert_eq!(desk.codes(), ["ACK"], "a repeat of the 200");
-    finish(&mut desk);
-}
-
-#[test]
-fn a_200_that_comes_before_the_cancel_could_be_sent() {
-    let (mut desk, session, invite) = calling();
-    desk.hangup(session);
-    desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
-    assert_eq!(desk.codes(), ["ACK", "BYE"]);
-    assert!(ended(&desk).starts_with("ended LocalHangup"), "{}", ended(&desk));
-    finish(&mut desk);
-}
-
-#[test]
-fn a_refusal_that_crosses_the_cancel() {
-    let (mut desk, session, invite) = calling();
-    desk.feed(respond(&invite, 180, "far", CONTACT, ""));
-    desk.hangup(session);
-    let cancel = desk.only().message;
-    desk.feed(respond(&invite, 486, "far", "", ""));
-    desk.feed(respond(&cancel, 481, "far", "", ""));
-    assert_eq!(desk.codes(), ["ACK"]);
-    assert_eq!(ended(&desk), "ended LocalHangup 486");
-    desk.assert_all_gone();
-}
-
-#[test]
-fn the_487_that_never_comes_is_given_up_after_64_t1() {
-    let (mut desk, session, invite) = calling();
-    desk.feed(respond(&invite, 180, "far", CONTACT, ""));
-    desk.run_for(5 * SECOND);
-    desk.hangup(session);
-    let cancel = desk.only().message;
-    desk.feed(respond(&cancel, 200, "far", "", ""));
-    desk.run_for(GIVE_UP - ms(1));
-    assert_eq!(desk.told(), ["progress 180"]);
-    desk.run_for(ms(1));
-    assert_eq!(desk.told(), ["progress 180", "ended LocalHangup"]);
-    assert_eq!(desk.core.registry().len(), 0);
-    desk.assert_all_gone();
-}
-
-#[test]
-fn the_cancel_is_repeated_until_it_is_answered() {
-    let (mut desk, session, invite) = calling();
-    desk.feed(respond(&invite, 180, "far", CONTACT, ""));
-    desk.hangup(session);
-    desk.run_for(4 * SECOND);
-    assert_eq!(desk.times("CANCEL"), [0, 500, 1_500, 3_500]);
-    let cancel = desk.last("CANCEL").message;
-    desk.feed(respond(&cancel, 200, "far", "", ""));
-    desk.feed(respond(&invite, 487, "far", "", ""));
-    desk.run_for(GIVE_UP);
-    assert_eq!(desk.times("CANCEL").len(), 4);
-    desk.assert_all_gone();
-}
-
-#[test]
-fn forks_that_answer_a_cancelled_call_are_all_hung_up() {
-    let (mut desk, session, invite) = calling();
-    desk.feed(respond(&invite, 180, "one", CONTACT, ""));
-    desk.hangup(session);
-    desk.news();
-    for tag in ["one", "two", "three"] {
-        desk.feed(respond(&invite, 200, tag, CONTACT, SDP));
-        let news = desk.news();
-        let codes: Vec<_> = news.iter().map(|sent| sent.message.code()).collect();
-        assert_eq!(codes, ["ACK", "BYE"], "{tag}");
-        assert!(news.iter().all(|sent| sent.message.to_tag() == tag));
-        desk.feed(respond(&news[1].message, 200, "", "", ""));
-    }
-    assert_eq!(desk.told().iter().filter(|told| told.starts_with("ended")).count(), 1);
-    desk.assert_all_gone();
-}
-
-// Names (RFC 3263 is the runtime's; when to ask is ours).
-
-#[test]
-fn a_name_is_asked_for_before_the_invite() {
-    let mut desk = Desk::new();
-    desk.call("sip:peer@pbx.example.com:5080");
-    assert_eq!(desk.codes(), [""; 0]);
-    let target = &desk.asked[0].1;
-    assert_eq!((target.host.as_str(), target.port), ("pbx.example.com", Some(5080)));
-    desk.name_found("192.0.2.60:5080");
-    let invite = desk.only();
-    assert_eq!(invite.message.uri(), "sip:peer@pbx.example.com:5080", "the name stays in the Request-URI");
-    assert_eq!(invite.to(), "192.0.2.60:5080");
-}
-
-#[test]
-fn hanging_up_while_the_name_is_asked_for() {
-    let mut desk = Desk::new();
-    let session = desk.call("sip:peer@pbx.example.com");
-    desk.hangup(session);
-    assert_eq!(desk.told(), ["ended LocalHangup"]);
-    desk.name_found("192.0.2.60:5060");
-    assert_eq!(desk.codes(), [""; 0]);
-    desk.assert_all_gone();
-}
-
-#[test]
-fn a_contact_with_a_name_is_asked_for() {
-    let (mut desk, session, invite) = calling();
-    desk.feed(respond(&invite, 200, "far", "Contact: <sip:peer@far.example.com>\r\n", SDP));
-    assert_eq!(desk.codes(), [""; 0], "nobody knows yet where the ACK goes");
-    assert_eq!(desk.told(), ["answered"]);
-    desk.name_found("192.0.2.70:5060");
-    let ack = desk.only();
-    assert_eq!(ack.message.first_line(), "ACK sip:peer@far.example.com SIP/2.0");
-    assert_eq!(ack.to(), "192.0.2.70:5060");
-    desk.hangup(session);
-    assert!(desk.asked.is_empty(), "it is known now");
-    assert_eq!(desk.only().to(), "192.0.2.70:5060");
-    finish(&mut desk);
-}
-
-#[test]
-fn a_target_that_moves_to_a_name_is_asked_for_before_the_bye() {
-    let (mut desk, session, invite) = answered(CONTACT);
-    let moved = back(&invite, "INVITE").contact("<sip:peer@far.example.com:5099>").branch("re").sdp(SDP);
-    desk.feed(moved.text());
-    assert_eq!(desk.codes(), ["200"], "a response needs no name");
-    desk.feed(moved.again("ACK").branch("ack").text());
-    desk.hangup(session);
-    assert_eq!(desk.codes(), [""; 0]);
-    assert_eq!((desk.asked[0].1.host.as_str(), desk.asked[0].1.port), ("far.example.com", Some(5099)));
-    assert_eq!(ended(&desk), "ended LocalHangup", "the application need not wait");
-    desk.name_found("192.0.2.71:5099");
-    let bye = desk.only();
-    assert_eq!((bye.message.code().as_str(), bye.to().as_str()), ("BYE", "192.0.2.71:5099"));
-    finish(&mut desk);
-}
-
-#[test]
-fn a_contact_whose_name_cannot_be_found_still_ends_cleanly() {
-    let (mut desk, session, invite) = calling();
-    desk.feed(respond(&invite, 200, "far", "Contact: <sip:peer@far.example.com>\r\n", SDP));
-    desk.name_failed();
-    desk.hangup(session);
-    desk.name_failed();
-    assert_eq!(desk.told(), ["answered", "ended LocalHangup"]);
-    desk.assert_all_gone();
-}
-
 // Requests of the peer within our call.
 
 #[test]
@@ -682,7 +414,7 @@ fn a_reinvite_of_the_peer_is_answered() {
     desk.feed(again.text());
     let ok = desk.only().message;
     assert_eq!(ok.code(), "200");
-    assert_eq!(ok.header("To"), format!("<sip:offhook@192.0.2.1>;tag={}", invite.from_tag()));
+    assert_eq!(ok.header("To"), format!("<sip:offhook@192.0.2.1>;tag={}", invite.caller_tag()));
     assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_002);
     desk.feed(again.again("ACK").branch("ack").text());
     desk.run_for(10 * SECOND);
@@ -697,8 +429,8 @@ fn our_bye_has_the_next_number() {
     desk.hangup(session);
     let bye = desk.only().message;
     assert_eq!(bye.header("CSeq"), format!("{} BYE", invite.cseq() + 1));
-    assert_eq!(bye.from_tag(), invite.from_tag());
-    assert_eq!(bye.to_tag(), "far");
+    assert_eq!(bye.caller_tag(), invite.caller_tag());
+    assert_eq!(bye.callee_tag(), "far");
     finish(&mut desk);
 }
 
@@ -773,6 +505,9 @@ fn one_calls_oneself_and_gives_up() {
     let codes = desk.all_codes();
     assert_eq!(codes, ["INVITE", "180", "CANCEL", "200", "487", "ACK"]);
     let told = desk.told();
-    assert!(told.contains(&"ended Cancelled 487".into()) && told.contains(&"ended LocalHangup 487".into()), "{told:?}");
+    assert!(
+        told.contains(&"ended Cancelled 487".into()) && told.contains(&"ended LocalHangup 487".into()),
+        "{told:?}"
+    );
     desk.assert_all_gone();
 }
