@@ -14,6 +14,7 @@ use offhook_core::base::ids::{SessionId, UserTag};
 use offhook_core::coordinator::CoordinatorConfig;
 use offhook_core::sdp::plan::{Codec, Direction};
 use offhook_core::signaling::{Deferral, InviteDetails, SignalingDecision};
+use offhook_core::wire::Path;
 use std::time::Duration;
 use support::{Desk, GIVE_UP, Message, Request, SDP, SDP_NO_CODEC, SDP_OTHER_PORT, SECOND, ms};
 
@@ -516,4 +517,36 @@ fn a_caller_of_rfc_2543_gets_through() {
     desk.feed(old(invite().again("BYE").cseq(2).callee_tag(&tag)));
     assert_eq!(desk.codes(), ["200"]);
     desk.assert_all_gone();
+}
+
+// IPv6: addresses in brackets wherever a port may follow.
+
+#[test]
+fn a_call_over_ipv6() {
+    let mut desk = Desk::new();
+    let path = Path::udp("[2001:db8::1]:5060".parse().unwrap(), "[2001:db8::9]:5060".parse().unwrap());
+    let six = |text: String| {
+        let text = text.replace("@192.0.2.9:5060", "@[2001:db8::9]:5060").replace("@192.0.2.9", "@[2001:db8::9]");
+        text.replace("UDP 192.0.2.9", "UDP [2001:db8::9]")
+    };
+    let offer = SDP.replace("IP4 192.0.2.9", "IP6 2001:db8::9");
+    desk.core.handle_datagram(desk.now, path, six(invite().sdp(&offer).text()).as_bytes());
+    desk.drain();
+    let session = desk.incoming();
+    desk.answer(session);
+    let sent = desk.last("200");
+    assert_eq!(sent.to(), "[2001:db8::9]:5060");
+    let ok = sent.message;
+    assert!(!ok.header("Via").contains("received"), "the source is the sent-by: {ok:?}");
+    assert_eq!(ok.header("Contact"), "<sip:offhook@[2001:db8::1]:5060>");
+    assert!(ok.body().contains("c=IN IP6 2001:db8::1\r\n"), "{}", ok.body());
+    let ack = invite().again("ACK").callee_tag(&ok.callee_tag()).branch("ack").text();
+    desk.core.handle_datagram(desk.now, path, six(ack).as_bytes());
+    desk.drain();
+    assert_eq!(desk.told(), ["incoming", "answered", "confirmed"]);
+    desk.hangup(session);
+    let bye = desk.last("BYE");
+    assert_eq!(bye.message.uri(), "sip:peer@[2001:db8::9]:5060");
+    assert!(bye.message.header("Via").starts_with("SIP/2.0/UDP [2001:db8::1]:5060;branch="));
+    assert_eq!(bye.path, path);
 }

@@ -71,3 +71,34 @@ fn a_contact_whose_name_cannot_be_found_still_ends_cleanly() {
     assert_eq!(desk.told(), ["answered", "ended LocalHangup"]);
     desk.assert_all_gone();
 }
+
+/// A route that the application gives is where the INVITE goes (section 8.1.2).
+#[test]
+fn a_given_route_is_the_first_hop() {
+    let mut desk = Desk::new();
+    let headers = [("Subject", "x"), ("Route", "\"Out\" <sip:192.0.2.44:5090;lr>, <sip:192.0.2.45;lr>")];
+    let mut params = InviteParams::new("sip:peer@pbx.example.com");
+    params.headers = &headers;
+    desk.invite(params).unwrap();
+    assert!(desk.asked.is_empty(), "the name in the Request-URI is the proxy's business");
+    let invite = desk.only();
+    assert_eq!(invite.to(), "192.0.2.44:5090");
+    assert_eq!(invite.message.uri(), "sip:peer@pbx.example.com");
+    assert_eq!(invite.message.header("Route"), headers[1].1);
+    desk.feed(respond(&invite.message, 180, "far", CONTACT, ""));
+    desk.feed(respond(&invite.message, 486, "far", "", ""));
+    let ack = desk.only();
+    assert_eq!((ack.to().as_str(), ack.message.header("Route")), ("192.0.2.44:5090", headers[1].1));
+}
+
+#[test]
+fn a_given_route_may_have_a_name() {
+    let mut desk = Desk::new();
+    let headers = [("route", "<sip:proxy.example.com;lr>")];
+    let mut params = InviteParams::new(TARGET);
+    params.headers = &headers;
+    desk.invite(params).unwrap();
+    assert_eq!(desk.asked[0].1.host, "proxy.example.com");
+    desk.name_found("192.0.2.46:5060");
+    assert_eq!(desk.only().to(), "192.0.2.46:5060");
+}

@@ -181,3 +181,28 @@ fn byes_that_cross_are_both_answered() {
     assert_eq!(desk.told().last().unwrap(), "ended LocalHangup");
     desk.assert_all_gone();
 }
+
+#[test]
+fn hanging_up_when_the_ack_never_comes() {
+    let (mut desk, session, _) = answered(&invite());
+    desk.hangup(session);
+    desk.run_for(GIVE_UP - ms(1));
+    assert_eq!(desk.times("BYE"), [0_u64; 0]);
+    assert_eq!(desk.times("200").len(), 11, "the 200 is repeated all the same");
+    desk.run_for(ms(1));
+    assert_eq!(desk.times("BYE"), [32_000]);
+    assert_eq!(desk.told(), ["incoming", "answered", "ended LocalHangup"]);
+    desk.feed(support::respond(&desk.last("BYE").message.clone(), 481, "", "", ""));
+    desk.assert_all_gone();
+}
+
+#[test]
+fn a_bye_that_overtakes_the_ack_of_a_call_that_is_being_hung_up() {
+    let (mut desk, session, ok) = answered(&invite());
+    desk.hangup(session);
+    desk.feed(invite().again("BYE").cseq(2).callee_tag(&ok.callee_tag()).branch("bye").text());
+    assert_eq!(desk.codes(), ["200"]);
+    desk.run_for(60 * SECOND);
+    assert_eq!(desk.codes(), [""; 0]);
+    desk.assert_all_gone();
+}
