@@ -17,8 +17,9 @@ use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
 use crate::wire::path::Path;
+use crate::wire::text::split_once;
 use crate::wire::uri::{Host, Uri};
-use crate::wire::{SDP_TYPE, reason_phrase};
+use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
 
 /// The methods that we understand, for Allow.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
@@ -33,11 +34,15 @@ pub(crate) struct DialogAdapter<'a> {
 }
 
 impl DialogAdapter<'_> {
-    /// Asks for the address of the target.
+    /// Asks for the address of the first hop: the application's first Route, else the target (section 8.1.2).
     pub(crate) fn resolve(&mut self) {
         let session = self.session;
         let target = self.board.registry.session(session).and_then(|session| session.outgoing.as_ref()).and_then(|out| {
-            let uri = Uri::parse(&out.target).ok()?;
+            let hop = match first_route(&out.headers) {
+                Some(route) => NameAddr::parse(route)?.uri,
+                None => &out.target,
+            };
+            let uri = Uri::parse(hop).ok()?;
             let host = match uri.host {
                 Host::V4(ip) => format!("{ip}"),
                 Host::V6(ip) => format!("{ip}"),
@@ -308,6 +313,13 @@ impl DialogAdapter<'_> {
 /// Our Contact value towards `path`.
 pub(crate) fn contact(board: &Switchboard, path: &Path) -> Vec<u8> {
     format!("<sip:{}@{}>", board.config.user, path.local).into_bytes()
+}
+
+/// The first Route value among header lines of the application.
+fn first_route(lines: &[u8]) -> Option<&[u8]> {
+    let mut fields = lines.split(|&byte| byte == b'\n').filter_map(|line| split_once(line, b':'));
+    let (_, value) = fields.find(|(name, _)| HeaderName::from_text(name) == HeaderName::Route)?;
+    split_values(value).next()
 }
 
 /// A display name as a quoted-string and the space after it (section 25.1).
