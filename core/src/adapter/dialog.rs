@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -21,6 +22,9 @@ use crate::wire::{SDP_TYPE, reason_phrase};
 
 /// The methods that we understand, for Allow.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
+
+/// How often 180 is repeated (RFC 3261 section 13.3.1.1).
+const RINGING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Carries out the actions that send SIP.
 pub(crate) struct DialogAdapter<'a> {
@@ -85,11 +89,12 @@ impl DialogAdapter<'_> {
         Some(())
     }
 
-    /// Acknowledges a 2xx within `dialog` and remembers the ACK (section 13.2.2.4).
-    pub(crate) fn send_ack(&mut self, dialog: Option<DialogId>) {
-        let Some(id) = dialog else { return };
+    /// Acknowledges the 2xx at hand within its dialog and remembers the ACK (section 13.2.2.4).
+    pub(crate) fn send_ack(&mut self, cause: &Cause<'_>) {
+        let (Some(id), Some((_, facts))) = (cause.dialog, cause.message) else { return };
         let branch = self.board.layer.stateless_branch();
-        let Some(cseq) = self.board.registry.session(self.session).map(|session| session.invite_cseq) else { return };
+        // The session's own number may be that of the peer's re-INVITE by now.
+        let cseq = facts.cseq;
         let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
         let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
         // Which path it takes may not be known yet; what is sent again is sent along the path known then.
@@ -107,12 +112,12 @@ impl DialogAdapter<'_> {
     }
 
     /// Acknowledges and hangs up a fork that answered when another had been taken.
-    pub(crate) fn refuse_fork(&mut self, dialog: Option<DialogId>) {
-        let Some(id) = dialog else { return };
+    pub(crate) fn refuse_fork(&mut self, cause: &Cause<'_>) {
+        let Some(id) = cause.dialog else { return };
         if self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_some()) {
-            return self.resend_ack(dialog);
+            return self.resend_ack(cause.dialog);
         }
-        self.send_ack(dialog);
+        self.send_ack(cause);
         self.bye(id, Owner::Nobody);
     }
 
@@ -163,9 +168,11 @@ impl DialogAdapter<'_> {
         }
     }
 
-    /// 180 Ringing.
+    /// 180 Ringing, again every minute while it rings: proxies give up after three minutes of silence (section
+    /// 13.3.1.1).
     pub(crate) fn send_ringing(&mut self) {
         self.respond_invite(180, "", None);
+        self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
     }
 
     /// 200 to the INVITE, with our answer or our late offer (section 13.3.1.4).

@@ -2,11 +2,13 @@
 
 mod routes;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use crate::base::ids::SessionId;
+use crate::sdp::plan::MediaPlan;
 use crate::transaction::key::has_cookie;
 use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Fault, Frame};
@@ -39,6 +41,8 @@ pub struct Dialog {
     pub(crate) confirmed: bool,
     /// The ACK to the 2xx, to be sent again when the 2xx comes again.
     pub(crate) ack: Option<Bytes>,
+    /// What an answer in a provisional response came to: it holds if the 2xx of this dialog does not repeat it.
+    pub(crate) early_answer: Option<Box<MediaPlan>>,
 }
 
 /// The number that a request of the peer carries, compared with those before it (section 12.2.2).
@@ -86,6 +90,7 @@ impl Dialog {
             hop_known: false,
             confirmed: false,
             ack: None,
+            early_answer: None,
         })
     }
 
@@ -115,6 +120,7 @@ impl Dialog {
             hop_known: false,
             confirmed: false,
             ack: None,
+            early_answer: None,
         })
     }
 

@@ -35,7 +35,7 @@ use crate::wire::path::Path;
 pub(crate) enum SessionTimer {
     /// Outgoing: nobody answers. Incoming: nobody decides.
     Patience,
-    /// Send the 200 again.
+    /// Send the 180 or the 200 again.
     AnswerRepeat,
     /// 64·T1 after the 200 without ACK, or after the CANCEL without a final response.
     GiveUp,
