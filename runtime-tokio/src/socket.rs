@@ -96,18 +96,13 @@ impl Socket for UdpSocket {
 
     fn try_send(&self, local: Option<IpAddr>, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         // The system is asked whatever tokio remembers: a new socket is writable before tokio knows.
-        let sent = match &self.extras {
-            Some(extras) => {
-                let transmit = Transmit {
-                    destination: remote,
-                    ecn: None,
-                    contents: bytes,
-                    segment_size: None,
-                    src_ip: local,
-                };
+        let sent = match (&self.extras, local) {
+            (Some(extras), Some(_)) => {
+                let transmit =
+                    Transmit { destination: remote, ecn: None, contents: bytes, segment_size: None, src_ip: local };
                 extras.try_send((&self.io).into(), &transmit)
             }
-            None => system::send_to(&self.io, bytes, remote),
+            _ => system::send_to(&self.io, bytes, remote),
         };
         if let Err(error) = &sent
             && error.kind() == io::ErrorKind::WouldBlock

@@ -26,6 +26,9 @@ use super::shared::{Letter, Shared};
 use super::view::{EventQueue, NetworkCounters};
 use super::wakers::{Due, Wakers};
 
+/// Messages queued before they are sent; beyond that they are sent in between.
+const OUTGOING_MAX: usize = 256;
+
 /// After a failure to bind a media port, how long to wait before the next try: a search through a range that is in use
 /// costs hundreds of system calls.
 const BIND_PAUSE: Duration = Duration::from_millis(100);
@@ -65,8 +68,10 @@ pub(crate) struct Signalling {
     pub(crate) counters: NetworkCounters,
     ports: PortPool,
     policy: Policy,
-    /// A message that the system had no room for. Nothing overtakes it.
-    unsent: Option<Transmit>,
+    /// Messages to send, in order.
+    outgoing: VecDeque<Transmit>,
+    /// Whether the system has no room for the first of them. Then nothing more is asked of the coordinator.
+    blocked: bool,
     /// Pairs of ports that the coordinator asked for in vain.
     ports_owed: usize,
     /// No use in trying to bind before this.
@@ -99,7 +104,8 @@ impl Signalling {
             counters: NetworkCounters::default(),
             ports,
             policy,
-            unsent: None,
+            outgoing: VecDeque::new(),
+            blocked: false,
             ports_owed: 0,
             bind_after: Instant::ZERO,
             failed: Vec::new(),
@@ -110,14 +116,16 @@ impl Signalling {
     }
 
     /// Carries out all that the coordinator wants done, in its order, until there is nothing more or the system has
-    /// no room for the next message.
+    /// no room for its messages. They are queued here; [`flush`](Self::flush) sends them.
     pub(crate) fn drain(&mut self, shared: &Arc<Shared>, now: Instant, due: &mut Due) {
-        if let Some(transmit) = self.unsent.take() {
-            self.send(shared, transmit);
-        }
-        while self.unsent.is_none() {
+        while !self.blocked {
             match self.core.poll_output() {
-                Some(Output::Send(transmit)) => self.send(shared, transmit),
+                Some(Output::Send(transmit)) => {
+                    self.outgoing.push_back(transmit);
+                    if self.outgoing.len() >= OUTGOING_MAX {
+                        self.send_queued(shared);
+                    }
+                }
                 Some(Output::Media(command)) => self.media(shared, now, command),
                 Some(Output::Event(event)) => self.event(shared, now, event, due),
                 Some(Output::Resolve { query, target }) => match shared.host.resolve_now(&target) {
@@ -133,18 +141,38 @@ impl Signalling {
         }
     }
 
-    fn send(&mut self, shared: &Shared, transmit: Transmit) {
-        match shared.host.send(&transmit) {
-            Ok(()) => self.counters.datagrams_sent += 1,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.counters.sends_delayed += 1;
-                self.unsent = Some(transmit);
+    /// Sends what is queued, and all that comes of it.
+    pub(crate) fn flush(&mut self, shared: &Arc<Shared>, now: Instant, due: &mut Due) {
+        loop {
+            self.send_queued(shared);
+            if self.blocked {
+                return;
             }
-            Err(error) => {
-                tracing::debug!(path = %transmit.path, %error, "cannot send");
-                self.counters.sends_failed += 1;
-                self.note_failure(transmit.path);
+            self.drain(shared, now, due);
+            if self.outgoing.is_empty() {
+                return;
             }
+        }
+    }
+
+    fn send_queued(&mut self, shared: &Shared) {
+        self.blocked = false;
+        while let Some(transmit) = self.outgoing.front() {
+            match shared.host.send(transmit) {
+                Ok(()) => self.counters.datagrams_sent += 1,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.counters.sends_delayed += 1;
+                    self.blocked = true;
+                    return;
+                }
+                Err(error) => {
+                    let path = transmit.path;
+                    tracing::debug!(%path, %error, "cannot send");
+                    self.counters.sends_failed += 1;
+                    self.note_failure(path);
+                }
+            }
+            self.outgoing.pop_front();
         }
     }
 
@@ -382,7 +410,7 @@ impl Signalling {
 
     /// Whether everything is hung up and said after a shutdown.
     pub(crate) fn finished(&mut self) -> bool {
-        if self.stage != Stage::Stopping || self.unsent.is_some() {
+        if self.stage != Stage::Stopping || !self.outgoing.is_empty() {
             return false;
         }
         while let Some(session) = self.leaving.last() {
@@ -397,7 +425,7 @@ impl Signalling {
 
     /// Whether a message waits for the socket to have room.
     pub(crate) const fn blocked(&self) -> bool {
-        self.unsent.is_some()
+        self.blocked
     }
 
     /// The driver wants to sleep, or go on sleeping: for how long it may. `None` if there is something to do, or if
