@@ -526,7 +526,8 @@ fn a_call_over_ipv6() {
     let mut desk = Desk::new();
     let path = Path::udp("[2001:db8::1]:5060".parse().unwrap(), "[2001:db8::9]:5060".parse().unwrap());
     let six = |text: String| {
-        let text = text.replace("@192.0.2.9:5060", "@[2001:db8::9]:5060").replace("@192.0.2.9", "@[2001:db8::9]");
+        let text =
+            text.replace("@192.0.2.9:5060", "@[2001:db8::9]:5060").replace("@192.0.2.9", "@[2001:db8::9]");
         text.replace("UDP 192.0.2.9", "UDP [2001:db8::9]")
     };
     let offer = SDP.replace("IP4 192.0.2.9", "IP6 2001:db8::9");
