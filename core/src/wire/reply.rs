@@ -11,6 +11,7 @@ use super::frame::{Facts, Frame};
 use super::header::{NameAddr, Params, Via, value_end};
 use super::name::HeaderName;
 use super::path::Path;
+use super::address::AddressText;
 use super::text::{Decimal, Sink as _, trim, trim_start, unfold_into};
 use super::uri::Host;
 
@@ -212,16 +213,7 @@ const fn canonical(address: IpAddr) -> IpAddr {
 }
 
 fn write_address(address: IpAddr, out: &mut Scratch) {
-    use core::fmt::Write as _;
-    struct Text<'s>(&'s mut Scratch);
-    impl core::fmt::Write for Text<'_> {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            self.0.put(text.as_bytes());
-            Ok(())
-        }
-    }
-    // A buffer that grows takes any text.
-    write!(Text(out), "{address}").unwrap_or_default();
+    out.put(AddressText::ip(address).as_bytes());
 }
 
 /// Whether a To that may be broken looks as if it had a tag: a second one would be worse than none.
