@@ -19,7 +19,7 @@ use crate::wire::method::Method;
 use crate::wire::path::Path;
 use crate::wire::text::split_once;
 use crate::wire::uri::{Host, Uri};
-use crate::wire::{AddressText, HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
+use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
 
 /// The methods that we understand, for Allow.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
@@ -312,8 +312,7 @@ impl DialogAdapter<'_> {
 
 /// Our Contact value towards `path`.
 pub(crate) fn contact(board: &Switchboard, path: &Path) -> Vec<u8> {
-    let local = AddressText::socket(path.local);
-    [b"<sip:", board.config.user.as_bytes(), b"@", local.as_bytes(), b">"].concat()
+    format!("<sip:{}@{}>", board.config.user, path.local).into_bytes()
 }
 
 /// The first Route value among header lines of the application.

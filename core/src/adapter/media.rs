@@ -1,6 +1,6 @@
 //! Actions into media plans and commands.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -12,7 +12,6 @@ use crate::media::{MediaCommand, MediaPort};
 use crate::sdp::plan::{Codec, Direction, MediaPlan};
 use crate::sdp::{self, AnswerError, LocalMedia};
 use crate::session::SessionMedia;
-use crate::wire::AddressText;
 use crate::wire::path::Path;
 
 /// Carries out the actions that concern media.
@@ -132,10 +131,10 @@ pub(crate) fn local_media(
 
 /// The canonical name of our end (RFC 3550 section 6.5.1).
 fn cname(board: &Switchboard, local: SocketAddr) -> String {
-    let ip = AddressText::ip(local.ip());
-    // An address is ASCII.
-    let ip = core::str::from_utf8(ip.as_bytes()).unwrap_or_default();
-    [board.config.user.as_str(), "@", ip].concat()
+    let mut name = board.config.user.clone();
+    name.push('@');
+    name += &local.ip().to_string();
+    name
 }
 
 /// How the stream runs until the peer's answer is known: it listens for the codec that we like best.

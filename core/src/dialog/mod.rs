@@ -14,8 +14,7 @@ use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Fault, Frame};
 use crate::wire::path::Path;
 use crate::wire::uri::Uri;
-use crate::wire::text::Decimal;
-use crate::wire::{AddressText, HeaderName, NameAddr};
+use crate::wire::{HeaderName, NameAddr};
 use routes::Routes;
 
 /// One dialog.
@@ -201,14 +200,14 @@ impl Dialog {
 
 /// Writes the topmost Via with `rport` (RFC 3581), so that the answer finds its way through a NAT.
 pub(crate) fn write_via(writer: &mut Writer, path: &Path, branch: &[u8]) {
-    let local = AddressText::socket(path.local);
+    let local = alloc::format!("{}", path.local);
     let transport = path.transport.as_str().as_bytes();
     writer.header_parts("Via", &[b"SIP/2.0/", transport, b" ", local.as_bytes(), b";branch=", branch, b";rport"]);
 }
 
 /// Writes CSeq.
 pub(crate) fn write_cseq(writer: &mut Writer, cseq: u32, method: &str) {
-    let number = Decimal::new(cseq.into());
+    let number = alloc::format!("{cseq}");
     writer.header_parts("CSeq", &[number.as_bytes(), b" ", method.as_bytes()]);
 }
 

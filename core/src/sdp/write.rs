@@ -1,14 +1,15 @@
 //! Writing session descriptions, always by the same template.
 
 use alloc::{string::String, vec::Vec};
-use core::net::IpAddr;
+use core::{
+    fmt::{self, Write},
+    net::IpAddr,
+};
 
 use super::answer::AnswerError;
 use super::codecs::{CodecList, TELEPHONE_EVENT_PAYLOAD_TYPE};
 use super::parse::{MediaDescription, SessionDescription, Timing};
 use super::plan::{Codec, Direction};
-use crate::wire::AddressText;
-use crate::wire::text::Decimal;
 
 /// Milliseconds of audio in a packet where nobody says otherwise (RFC 3551 section 4.2).
 const PTIME_DEFAULT_MS: u16 = 20;
@@ -106,29 +107,22 @@ pub(super) struct AudioLines<'a> {
 }
 
 /// A session description in the making.
-pub(super) struct Text(Vec<u8>);
+pub(super) struct Text(String);
 
 impl Text {
     /// The lines of the session (RFC 8866 section 5).
     pub(super) fn begin(local: &LocalMedia, timing: Timing) -> Self {
-        let mut text = Self(Vec::with_capacity(512));
-        let family: &[u8] = if local.address.is_ipv6() { b"IN IP6 " } else { b"IN IP4 " };
-        let address = AddressText::ip(local.address);
-        text.put(b"v=0\r\no=- ");
-        text.number(local.session_id);
-        text.put(b" ");
-        text.number(local.version);
-        text.put(b" ");
-        text.put(family);
-        text.put(address.as_bytes());
-        text.put(b"\r\ns=-\r\nc=");
-        text.put(family);
-        text.put(address.as_bytes());
-        text.put(b"\r\nt=");
-        text.number(timing.start);
-        text.put(b" ");
-        text.number(timing.stop);
-        text.end();
+        let mut text = Self(String::with_capacity(512));
+        let family = if local.address.is_ipv6() { "IP6" } else { "IP4" };
+        let (address, Timing { start, stop }) = (local.address, timing);
+        text.line(format_args!("v=0"));
+        text.line(format_args!(
+            "o=- {} {} IN {family} {address}",
+            local.session_id, local.version
+        ));
+        text.line(format_args!("s=-"));
+        text.line(format_args!("c=IN {family} {address}"));
+        text.line(format_args!("t={start} {stop}"));
         text
     }
 
@@ -146,74 +140,71 @@ impl Text {
     /// The lines of an audio stream in use.
     pub(super) fn audio(&mut self, local: &LocalMedia, lines: AudioLines<'_>) {
         let codecs: smallvec::SmallVec<[(Codec, u8); 4]> = lines.codecs.collect();
-        self.put(b"m=audio ");
-        self.number(local.rtp_port.into());
-        self.put(b" RTP/AVP");
-        for payload_type in codecs.iter().map(|&(_, payload_type)| payload_type).chain(lines.dtmf) {
-            self.put(b" ");
-            self.number(payload_type.into());
+        self.part(format_args!("m=audio {} RTP/AVP", local.rtp_port));
+        for payload_type in codecs
+            .iter()
+            .map(|&(_, payload_type)| payload_type)
+            .chain(lines.dtmf)
+        {
+            self.part(format_args!(" {payload_type}"));
         }
-        self.end();
+        self.line(format_args!(""));
         for (codec, payload_type) in codecs {
-            self.put(b"a=rtpmap:");
-            self.number(payload_type.into());
-            self.put(b" ");
-            self.put(codec.name().as_bytes());
-            self.put(b"/");
-            self.number(codec.clock_rate().into());
-            self.end();
+            self.line(format_args!(
+                "a=rtpmap:{payload_type} {}/{}",
+                codec.name(),
+                codec.clock_rate()
+            ));
         }
         if let Some(payload_type) = lines.dtmf {
-            self.put(b"a=rtpmap:");
-            self.number(payload_type.into());
-            self.put(b" telephone-event/8000\r\na=fmtp:");
-            self.number(payload_type.into());
-            self.put(b" 0-15\r\n");
+            self.line(format_args!("a=rtpmap:{payload_type} telephone-event/8000"));
+            self.line(format_args!("a=fmtp:{payload_type} 0-15"));
         }
-        self.put(b"a=ptime:");
-        self.number(local.ptime_wanted_ms().into());
-        self.put(b"\r\na=");
-        self.put(direction_name(lines.direction).as_bytes());
-        self.end();
+        self.line(format_args!("a=ptime:{}", local.ptime_wanted_ms()));
+        self.line(format_args!("a={}", direction_name(lines.direction)));
         if lines.rtcp_port && Some(local.rtcp_port) != local.rtp_port.checked_add(1) {
-            self.put(b"a=rtcp:");
-            self.number(local.rtcp_port.into());
-            self.end();
+            self.line(format_args!("a=rtcp:{}", local.rtcp_port));
         }
         if lines.rtcp_mux {
-            self.put(b"a=rtcp-mux\r\n");
+            self.line(format_args!("a=rtcp-mux"));
         }
     }
 
-    /// A stream that is declined: its own line with port 0 (RFC 3264 section 6). The parser has checked its parts to
-    /// be ASCII.
+    /// A stream that is declined: its own line with port 0 (RFC 3264 section 6).
     pub(super) fn declined(&mut self, media: &MediaDescription<'_>) {
-        self.put(b"m=");
-        self.put(media.media);
-        self.put(b" 0 ");
-        self.put(media.transport);
+        self.part(format_args!(
+            "m={} 0 {}",
+            Ascii(media.media),
+            Ascii(media.transport)
+        ));
         for format in media.formats() {
-            self.put(b" ");
-            self.put(format);
+            self.part(format_args!(" {}", Ascii(format)));
         }
-        self.end();
+        self.line(format_args!(""));
     }
 
     /// The octets.
     pub(super) fn finish(self) -> Vec<u8> {
-        self.0
+        self.0.into_bytes()
     }
 
-    fn put(&mut self, part: &[u8]) {
-        self.0.extend_from_slice(part);
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        self.part(line);
+        self.0.push_str("\r\n");
     }
 
-    fn number(&mut self, number: u64) {
-        self.put(Decimal::new(number).as_bytes());
+    fn part(&mut self, part: fmt::Arguments<'_>) {
+        let written = self.0.write_fmt(part);
+        debug_assert!(written.is_ok(), "writing to a string cannot fail");
     }
+}
 
-    fn end(&mut self) {
-        self.put(b"\r\n");
+/// Prints text that the parser has checked to be ASCII.
+struct Ascii<'a>(&'a [u8]);
+
+impl fmt::Display for Ascii<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|&byte| f.write_char(char::from(byte)))
     }
 }
 

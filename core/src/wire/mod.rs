@@ -2,7 +2,6 @@
 //!
 //! All text is octets: peers may send what is no UTF-8, and NUL inside quoted strings.
 
-pub mod address;
 pub mod build;
 pub mod frame;
 pub mod header;
@@ -15,7 +14,6 @@ pub mod text;
 pub mod token;
 pub mod uri;
 
-pub use address::AddressText;
 pub use build::{Writer, reason_phrase};
 pub use frame::{Facts, Fault, Frame, FrameError, Header, StartLine, Values};
 pub use header::{NameAddr, Params, Via, split_values};

@@ -11,7 +11,6 @@ use super::frame::{Facts, Frame};
 use super::header::{NameAddr, Params, Via, value_end};
 use super::name::HeaderName;
 use super::path::Path;
-use super::address::AddressText;
 use super::text::{Decimal, Sink as _, trim, trim_start, unfold_into};
 use super::uri::Host;
 
@@ -213,7 +212,16 @@ const fn canonical(address: IpAddr) -> IpAddr {
 }
 
 fn write_address(address: IpAddr, out: &mut Scratch) {
-    out.put(AddressText::ip(address).as_bytes());
+    use core::fmt::Write as _;
+    struct Text<'s>(&'s mut Scratch);
+    impl core::fmt::Write for Text<'_> {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            self.0.put(text.as_bytes());
+            Ok(())
+        }
+    }
+    // A buffer that grows takes any text.
+    write!(Text(out), "{address}").unwrap_or_default();
 }
 
 /// Whether a To that may be broken looks as if it had a tag: a second one would be worse than none.
