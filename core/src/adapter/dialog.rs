@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -16,11 +17,15 @@ use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
 use crate::wire::path::Path;
+use crate::wire::text::split_once;
 use crate::wire::uri::{Host, Uri};
-use crate::wire::{SDP_TYPE, reason_phrase};
+use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
 
 /// The methods that we understand, for Allow.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
+
+/// How often 180 is repeated (RFC 3261 section 13.3.1.1).
+const RINGING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Carries out the actions that send SIP.
 pub(crate) struct DialogAdapter<'a> {
@@ -29,11 +34,15 @@ pub(crate) struct DialogAdapter<'a> {
 }
 
 impl DialogAdapter<'_> {
-    /// Asks for the address of the target.
+    /// Asks for the address of the first hop: the application's first Route, else the target (section 8.1.2).
     pub(crate) fn resolve(&mut self) {
         let session = self.session;
         let target = self.board.registry.session(session).and_then(|session| session.outgoing.as_ref()).and_then(|out| {
-            let uri = Uri::parse(&out.target).ok()?;
+            let hop = match first_route(&out.headers) {
+                Some(route) => NameAddr::parse(route)?.uri,
+                None => &out.target,
+            };
+            let uri = Uri::parse(hop).ok()?;
             let host = match uri.host {
                 Host::V4(ip) => format!("{ip}"),
                 Host::V6(ip) => format!("{ip}"),
@@ -85,11 +94,12 @@ impl DialogAdapter<'_> {
         Some(())
     }
 
-    /// Acknowledges a 2xx within `dialog` and remembers the ACK (section 13.2.2.4).
-    pub(crate) fn send_ack(&mut self, dialog: Option<DialogId>) {
-        let Some(id) = dialog else { return };
+    /// Acknowledges the 2xx at hand within its dialog and remembers the ACK (section 13.2.2.4).
+    pub(crate) fn send_ack(&mut self, cause: &Cause<'_>) {
+        let (Some(id), Some((_, facts))) = (cause.dialog, cause.message) else { return };
         let branch = self.board.layer.stateless_branch();
-        let Some(cseq) = self.board.registry.session(self.session).map(|session| session.invite_cseq) else { return };
+        // The session's own number may be that of the peer's re-INVITE by now.
+        let cseq = facts.cseq;
         let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
         let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
         // Which path it takes may not be known yet; what is sent again is sent along the path known then.
@@ -107,12 +117,12 @@ impl DialogAdapter<'_> {
     }
 
     /// Acknowledges and hangs up a fork that answered when another had been taken.
-    pub(crate) fn refuse_fork(&mut self, dialog: Option<DialogId>) {
-        let Some(id) = dialog else { return };
+    pub(crate) fn refuse_fork(&mut self, cause: &Cause<'_>) {
+        let Some(id) = cause.dialog else { return };
         if self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_some()) {
-            return self.resend_ack(dialog);
+            return self.resend_ack(cause.dialog);
         }
-        self.send_ack(dialog);
+        self.send_ack(cause);
         self.bye(id, Owner::Nobody);
     }
 
@@ -163,9 +173,11 @@ impl DialogAdapter<'_> {
         }
     }
 
-    /// 180 Ringing.
+    /// 180 Ringing, again every minute while it rings: proxies give up after three minutes of silence (section
+    /// 13.3.1.1).
     pub(crate) fn send_ringing(&mut self) {
         self.respond_invite(180, "", None);
+        self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
     }
 
     /// 200 to the INVITE, with our answer or our late offer (section 13.3.1.4).
@@ -277,9 +289,20 @@ impl DialogAdapter<'_> {
             return Some(id);
         }
         let session = self.board.registry.session(self.session)?;
-        if session.role != Role::Uac || session.dialogs.len() >= limits.forks_max {
+        let call_id = session.outgoing.as_ref().map_or(facts.call_id, |out| &out.call_id);
+        if session.role != Role::Uac || facts.from_tag != Some(&session.local_tag) || facts.call_id != call_id {
             return None;
         }
+        // Any number of forks may ring, but whoever answers is acknowledged (section 13.2.2.4): one that does not
+        // matter makes room.
+        let answered = frame.status().is_some_and(|status| status >= 200);
+        if session.dialogs.len() >= limits.forks_max.saturating_add(usize::from(answered)) {
+            let others = || session.dialogs.iter().copied().filter(|&id| session.dialog != Some(id));
+            let rings = |&id: &DialogId| self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_none());
+            let idle = others().find(rings).or_else(|| others().next()).filter(|_| answered)?;
+            self.board.registry.remove_dialog(idle);
+        }
+        let session = self.board.registry.session(self.session)?;
         let path = self.board.layer.path(session.invite?)?;
         let target = session.outgoing.as_ref().map(|out| out.target.clone()).unwrap_or_default();
         let dialog = Dialog::from_response(self.session, frame, facts, path, &target, limits.routes_max)?;
@@ -290,6 +313,13 @@ impl DialogAdapter<'_> {
 /// Our Contact value towards `path`.
 pub(crate) fn contact(board: &Switchboard, path: &Path) -> Vec<u8> {
     format!("<sip:{}@{}>", board.config.user, path.local).into_bytes()
+}
+
+/// The first Route value among header lines of the application.
+fn first_route(lines: &[u8]) -> Option<&[u8]> {
+    let mut fields = lines.split(|&byte| byte == b'\n').filter_map(|line| split_once(line, b':'));
+    let (_, value) = fields.find(|(name, _)| HeaderName::from_text(name) == HeaderName::Route)?;
+    split_values(value).next()
 }
 
 /// A display name as a quoted-string and the space after it (section 25.1).

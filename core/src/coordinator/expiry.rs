@@ -1,7 +1,7 @@
 //! Timers that are due.
 
 use super::UnifiedCoordinator;
-use crate::adapter::{Cause, Owner};
+use crate::adapter::{Cause, DialogAdapter, Owner};
 use crate::api::EndReason;
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
@@ -49,7 +49,8 @@ impl UnifiedCoordinator {
                 let Some(session) = self.board.registry.session_mut(id) else { return };
                 session.invite = None;
                 session.end.get_or_insert(reason);
-                let cause = Cause { status: Some(status), ..Cause::default() };
+                let phrase = if reason == EndReason::NetworkError { "nobody listens there" } else { "" };
+                let cause = Cause { status: Some(status), phrase, ..Cause::default() };
                 self.feed(id, Input::InviteTimeout, cause);
             }
             Some(Owner::Bye(id)) => self.feed(id, Input::RxByeDone, Cause::default()),
@@ -81,7 +82,11 @@ impl UnifiedCoordinator {
         }
         let (input, status) = match timer {
             SessionTimer::Patience if session.role == Role::Uac => (Input::RingTimeout, None),
-            SessionTimer::Patience => (Input::Deadline, Some(480)),
+            SessionTimer::Patience => (Input::Deadline, Some(session.overdue)),
+            // A repeated 180 is no transition: nothing of the call changes.
+            SessionTimer::AnswerRepeat if session.state == State::Ringing => {
+                return DialogAdapter { board: &mut self.board, session: id }.send_ringing();
+            }
             SessionTimer::AnswerRepeat => (Input::AnswerRepeat, None),
             SessionTimer::GiveUp if session.state == State::Cancelling => (Input::CancelTimeout, None),
             SessionTimer::GiveUp => (Input::AckTimeout, None),

@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use core::net::IpAddr;
+use core::time::Duration;
 
 use super::UnifiedCoordinator;
 use super::ingress::{Refusal, Request};
@@ -13,6 +14,8 @@ use crate::dialog::Dialog;
 use crate::sdp::{self, Answered};
 use crate::session::{Input, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
+use crate::wire::HeaderName;
+use crate::wire::text::parse_number;
 
 /// What an INVITE was found to be worth before anybody was asked.
 struct Prepared {
@@ -69,7 +72,7 @@ impl UnifiedCoordinator {
     /// Looks whether we could take the call at all.
     fn prepare(&mut self, request: &Request<'_>) -> Result<Prepared, Refusal<'static>> {
         let board = &mut self.board;
-        Dialog::check_invite(request.frame, board.config.limits.routes_max)?;
+        Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
         let source = match request.path.remote.ip() {
             IpAddr::V4(ip) => board.digests.digest(&[&ip.octets()]),
             IpAddr::V6(ip) => board.digests.digest(&[&ip.octets()]),
@@ -103,7 +106,7 @@ impl UnifiedCoordinator {
         prepared: Prepared,
         details: Arc<InviteDetails>,
         input: Input,
-        deadline: Option<core::time::Duration>,
+        deadline: Option<Duration>,
     ) -> Option<SessionId> {
         let Some(id) = self.create_callee(request, prepared, &details) else {
             self.board.counters.add(Counter::Internal);
@@ -111,7 +114,15 @@ impl UnifiedCoordinator {
             return None;
         };
         self.board.counters.add(Counter::Sessions);
-        let patience = deadline.unwrap_or(self.board.config.answer_timeout);
+        let mut patience = deadline.unwrap_or(self.board.config.answer_timeout);
+        // An INVITE that expires before it is answered gets 487 (RFC 3261 section 13.3.1).
+        let expires = request.frame.first(HeaderName::Expires).and_then(parse_number).map(Duration::from_secs);
+        if let Some(expires) = expires.filter(|&expires| expires < patience) {
+            patience = expires;
+            if let Some(session) = self.board.registry.session_mut(id) {
+                session.overdue = 487;
+            }
+        }
         self.board.arm(id, SessionTimer::Patience, patience);
         let decide_by = self.board.now + patience;
         self.board.outbox.push_back(Output::Event(Event::Incoming { session: id, details, decide_by }));

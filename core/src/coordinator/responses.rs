@@ -1,5 +1,6 @@
 //! Responses to our requests.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::UnifiedCoordinator;
@@ -74,6 +75,9 @@ impl UnifiedCoordinator {
         }
         match (MediaAdapter { board: &mut self.board, session }).read_answer(frame.body()) {
             Some(Ok(plan)) => {
+                if let Some(dialog) = cause.dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
+                    dialog.early_answer = Some(Box::new(plan.clone()));
+                }
                 cause.plan = Some(plan);
                 Input::RxEarlyMedia
             }
@@ -101,13 +105,14 @@ impl UnifiedCoordinator {
         session.dialog = Some(dialog);
         let early = session.dialogs.iter().copied().filter(|&other| other != dialog);
         let early: smallvec::SmallVec<[_; 4]> = early.collect();
-        let heard_early = session.plan().is_some_and(|plan| plan.remote_rtp.is_some());
         for other in early {
             self.board.registry.remove_dialog(other);
         }
-        self.board.registry.dialog_mut(dialog)?.confirm(frame, routes_max);
-        if frame.body().is_empty() && heard_early {
+        let confirmed = self.board.registry.dialog_mut(dialog)?;
+        confirmed.confirm(frame, routes_max);
+        if let Some(plan) = confirmed.early_answer.take().filter(|_| frame.body().is_empty()) {
             // The answer came in a provisional response already, and the 2xx does not repeat it.
+            cause.plan = Some(*plan);
             return Some(Input::RxAnswer);
         }
         match (MediaAdapter { board: &mut self.board, session: id }).read_answer(frame.body()) {

@@ -77,9 +77,9 @@ impl UnifiedCoordinator {
         match action {
             Action::Resolve => dialog.resolve(),
             Action::SendInvite => dialog.send_invite(),
-            Action::SendAck => dialog.send_ack(cause.dialog),
+            Action::SendAck => dialog.send_ack(cause),
             Action::ResendAck => dialog.resend_ack(cause.dialog),
-            Action::RefuseFork => dialog.refuse_fork(cause.dialog),
+            Action::RefuseFork => dialog.refuse_fork(cause),
             Action::SendCancel => dialog.send_cancel(),
             Action::SendBye => dialog.send_bye(cause.dialog),
             Action::AbandonInvite => dialog.abandon_invite(),

@@ -2,11 +2,14 @@
 
 mod routes;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use crate::base::ids::SessionId;
+use crate::sdp::plan::MediaPlan;
+use crate::transaction::key::has_cookie;
 use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Fault, Frame};
 use crate::wire::path::Path;
@@ -38,6 +41,8 @@ pub struct Dialog {
     pub(crate) confirmed: bool,
     /// The ACK to the 2xx, to be sent again when the 2xx comes again.
     pub(crate) ack: Option<Bytes>,
+    /// What an answer in a provisional response came to: it holds if the 2xx of this dialog does not repeat it.
+    pub(crate) early_answer: Option<Box<MediaPlan>>,
 }
 
 /// The number that a request of the peer carries, compared with those before it (section 12.2.2).
@@ -51,8 +56,8 @@ pub(crate) enum Sequence {
 
 impl Dialog {
     /// Whether a dialog can come of this INVITE (sections 8.1.1.8 and 12.1.1).
-    pub(crate) fn check_invite(frame: &Frame<'_>, routes_max: usize) -> Result<(), Fault> {
-        contact_uri(frame).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
+    pub(crate) fn check_invite(frame: &Frame<'_>, facts: &Facts<'_>, routes_max: usize) -> Result<(), Fault> {
+        caller_uri(frame, facts).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
         match frame.values(HeaderName::RecordRoute).nth(routes_max) {
             None => Ok(()),
             Some(_) => Err(Fault { status: 400, reason: "Too Many Record-Routes" }),
@@ -68,7 +73,7 @@ impl Dialog {
         path: Path,
         routes_max: usize,
     ) -> Option<Self> {
-        let target = contact_uri(frame)?;
+        let target = caller_uri(frame, facts)?;
         let routes = Routes::from_record_route(frame, false, routes_max)?;
         let local = with_tag(frame.first(HeaderName::To).unwrap_or_default(), Some(local_tag));
         Some(Self {
@@ -85,6 +90,7 @@ impl Dialog {
             hop_known: false,
             confirmed: false,
             ack: None,
+            early_answer: None,
         })
     }
 
@@ -114,6 +120,7 @@ impl Dialog {
             hop_known: false,
             confirmed: false,
             ack: None,
+            early_answer: None,
         })
     }
 
@@ -209,6 +216,15 @@ fn contact_uri<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
     let value = frame.values(HeaderName::Contact).next()?;
     let uri = NameAddr::parse(value)?.uri;
     Uri::parse(uri).ok().map(|_| uri)
+}
+
+/// Where the caller wants requests. A peer of RFC 2543, told by its branch, need not bring a Contact: it means its
+/// From, which RFC 2543 allows.
+fn caller_uri<'a>(frame: &Frame<'a>, facts: &Facts<'a>) -> Option<&'a [u8]> {
+    if frame.first(HeaderName::Contact).is_some() || has_cookie(&facts.via) {
+        return contact_uri(frame);
+    }
+    Uri::parse(facts.from.uri).ok().map(|_| facts.from.uri)
 }
 
 /// A From or To value on one line, with `tag` added if it is given and the value has none.

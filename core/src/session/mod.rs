@@ -35,7 +35,7 @@ use crate::wire::path::Path;
 pub(crate) enum SessionTimer {
     /// Outgoing: nobody answers. Incoming: nobody decides.
     Patience,
-    /// Send the 200 again.
+    /// Send the 180 or the 200 again.
     AnswerRepeat,
     /// 64·T1 after the 200 without ACK, or after the CANCEL without a final response.
     GiveUp,
@@ -99,6 +99,8 @@ pub struct Session {
     /// Source that is charged for this half-open call.
     pub(crate) source: Option<Digest>,
     pub(crate) timers: [Option<TimerKey>; 3],
+    /// Status that refuses an incoming call which nobody decides about in time.
+    pub(crate) overdue: u16,
     /// How often the 200 has been repeated.
     pub(crate) repeats: u32,
     /// Why the session will have ended, decided when it began to end.
@@ -125,6 +127,7 @@ impl Session {
             details: None,
             source: None,
             timers: [None; 3],
+            overdue: 480,
             repeats: 0,
             end: None,
             end_told: false,

@@ -44,21 +44,3 @@ fn every_cell_is_a_row_or_an_explicit_fallback() {
     }
     assert_eq!(rows, ROWS.len());
 }
-
-/// The page that people read is written by the table itself. `OFFHOOK_WRITE=1 cargo test` writes it anew.
-#[test]
-fn the_page_about_the_table_is_current() {
-    let table = StateTable::default();
-    let page = format!(
-        "# States of a session\n\nWritten by the table in `core/src/session/table.rs`; a test keeps it current \
-         (`OFFHOOK_WRITE=1 cargo test -p offhook-core the_page` writes it anew).\n\n```mermaid\n{}```\n\n{}",
-        table.diagram(),
-        table.markdown()
-    );
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/session/table.md");
-    if std::env::var_os("OFFHOOK_WRITE").is_some() {
-        std::fs::write(path, &page).expect("the page is written");
-    }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == page, "{path} is stale: run OFFHOOK_WRITE=1 cargo test -p offhook-core the_page");
-}

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -64,7 +65,11 @@ impl InviteDetails {
 
     /// Name of the caller, as the caller says. Not verified.
     pub fn from_display(&self) -> Option<Cow<'_, str>> {
-        self.address(HeaderName::From)?.display.map(String::from_utf8_lossy)
+        let display = self.address(HeaderName::From)?.display?;
+        match display.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
+            Some(quoted) => Some(Cow::Owned(String::from_utf8_lossy(&unquote(quoted)).into_owned())),
+            None => Some(String::from_utf8_lossy(display)),
+        }
     }
 
     /// URI of the called party, as the caller wrote it.
@@ -102,6 +107,17 @@ impl InviteDetails {
     }
 }
 
+/// A quoted-string without its quoted-pairs (RFC 3261 section 25.1).
+fn unquote(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut octets = text.iter();
+    while let Some(&octet) = octets.next() {
+        let octet = if octet == b'\\' { octets.next().copied() } else { Some(octet) };
+        plain.extend(octet);
+    }
+    plain
+}
+
 impl core::fmt::Debug for InviteDetails {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("InviteDetails")
@@ -109,5 +125,27 @@ impl core::fmt::Debug for InviteDetails {
             .field("from", &self.from_uri())
             .field("source", &self.source)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_display_name_is_shown_as_it_is_meant() {
+        let details = |from: &str| {
+            let text = format!(
+                "INVITE sip:a@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: {from}\r\nTo: <sip:a@h>\r\n\
+                 Call-ID: 1\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+            );
+            let address = "192.0.2.1:5060".parse().expect("an address");
+            let limits = WireLimits::default();
+            let frame = Frame::parse(text.as_bytes(), &limits).expect("an INVITE");
+            InviteDetails::new(&frame, Path::udp(address, address)).from_display().map(Cow::into_owned)
+        };
+        assert_eq!(details(r#""J \"R\" \\ Hacker" <sip:j@h>;tag=1"#).as_deref(), Some(r#"J "R" \ Hacker"#));
+        assert_eq!(details("Bob <sip:j@h>;tag=1").as_deref(), Some("Bob"));
+        assert_eq!(details("<sip:j@h>;tag=1"), None);
     }
 }

@@ -109,19 +109,3 @@ fn durations_are_those_of_the_standards() {
     assert_eq!(timing.again(Timer::G, ms(3_000)), ms(4_000));
     assert_eq!(timing.again(Timer::A, Duration::MAX), Duration::MAX);
 }
-
-/// The page that people read is written by the tables themselves. `OFFHOOK_WRITE=1 cargo test` writes it anew.
-#[test]
-fn the_page_about_the_tables_is_current() {
-    let page = format!(
-        "# States of transactions\n\nWritten by the tables in `core/src/transaction/table.rs`; a test keeps it current \
-         (`OFFHOOK_WRITE=1 cargo test -p offhook-core the_page` writes it anew).\n\n{}",
-        markdown()
-    );
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/transaction/table.md");
-    if std::env::var_os("OFFHOOK_WRITE").is_some() {
-        std::fs::write(path, &page).expect("the page is written");
-    }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == page, "{path} is stale: run OFFHOOK_WRITE=1 cargo test -p offhook-core the_page");
-}
