@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
@@ -44,6 +45,8 @@ pub(crate) trait Host: Send + Sync {
 pub(crate) enum Letter {
     /// A new pair of sockets.
     Port(Arc<dyn PairSend>),
+    /// The address that a pair sends from, as the peer was told.
+    SendFrom { key: u32, local: Option<IpAddr> },
     /// The coordinator's own words.
     Command(MediaCommand),
     /// A handle will use this stream.

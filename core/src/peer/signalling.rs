@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::base::ids::{SessionId, UserTag};
 use crate::base::slab::Slab;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
-use crate::media::{MediaCommand, MediaPort};
+use crate::media::{MediaCommand, MediaPort, MediaSessionId};
 use crate::session::State;
 use crate::signaling::InviteDetails;
 use crate::wire::path::{Path, Transmit};
@@ -192,10 +193,24 @@ impl Signalling {
             _ => {}
         }
         let closed = matches!(command, MediaCommand::Close { .. });
+        if let MediaCommand::Open { media, port, .. } = &command {
+            shared.post(Letter::SendFrom { key: port.key, local: self.media_address(*media) });
+        }
         shared.post(Letter::Command(command));
         if closed && self.ports_owed > 0 {
             self.supply_ports(shared, now, 1);
         }
+    }
+
+    /// The address that our session description names for this stream.
+    fn media_address(&self, media: MediaSessionId) -> Option<IpAddr> {
+        let registry = self.core.registry();
+        let session = registry.session(registry.session_of_media(media)?)?;
+        let path = match session.dialog.and_then(|dialog| registry.dialog(dialog)) {
+            Some(dialog) => dialog.path,
+            None => session.outgoing.as_ref()?.path?,
+        };
+        Some(path.local.ip())
     }
 
     fn supply_ports(&mut self, shared: &Shared, now: Instant, count: usize) {
