@@ -50,7 +50,7 @@ fn apply(core: &mut UnifiedCoordinator, now: Instant, input: &Input) {
             core.handle_names(now, *query, path.ok_or(failure));
         }
         Input::Port(port) => core.add_media_port(*port),
-        Input::Unreachable(path) => core.handle_send_failed(now, *path),
+        Input::Unreachable(path) => core.handle_unreachable(now, *path),
         Input::Shutdown => core.shutdown(now),
     }
 }

@@ -130,7 +130,7 @@ fn a_provisional_response_stops_the_repeats() {
 #[test]
 fn an_unreachable_peer_ends_the_call_at_once() {
     let (mut desk, _, _) = calling();
-    desk.core.handle_send_failed(desk.now, Path::udp(us(), peer()));
+    desk.core.handle_unreachable(desk.now, Path::udp(us(), peer()));
     desk.run_for(ms(0));
     assert_eq!(desk.told(), ["ended NetworkError 503"]);
     desk.assert_all_gone();

@@ -73,7 +73,7 @@ impl DialogAdapter<'_> {
         let contact = contact(board, &path);
         let session = board.registry.session_mut(self.session)?;
         let cseq = 1 + (board.rng.next_u32() >> 16);
-        session.invite_cseq = cseq;
+        session.sent_cseq = cseq;
         session.invite = Some(transaction);
         let out = session.outgoing.as_ref()?;
         let mut writer = Writer::request("INVITE", &out.target);
@@ -122,6 +122,12 @@ impl DialogAdapter<'_> {
         if self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_some()) {
             return self.resend_ack(cause.dialog);
         }
+        let forks_max = self.board.config.limits.forks_max;
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        if usize::from(session.forks_refused) >= forks_max {
+            return self.board.counters.add(Counter::Ignored);
+        }
+        session.forks_refused = session.forks_refused.saturating_add(1);
         self.send_ack(cause);
         self.bye(id, Owner::Nobody);
     }
@@ -138,9 +144,15 @@ impl DialogAdapter<'_> {
     /// Hangs up within the call's dialog (section 15.1.1).
     pub(crate) fn send_bye(&mut self, dialog: Option<DialogId>) {
         let own = self.board.registry.session(self.session).and_then(|session| session.dialog);
-        let sent = own.or(dialog).is_some_and(|dialog| self.bye(dialog, Owner::Bye(self.session)));
+        let dialog = own.or(dialog);
+        let sent = dialog.is_some_and(|dialog| self.bye(dialog, Owner::Bye(self.session)));
         if !sent {
-            self.board.follow_ups.push_back((self.session, Input::RxByeDone));
+            return self.board.follow_ups.push_back((self.session, Input::RxByeDone));
+        }
+        // Timer F starts when the BYE leaves. While it waits for an address somebody else must watch the time.
+        if dialog.and_then(|id| self.board.registry.dialog(id)).is_some_and(|dialog| !dialog.waiting.is_empty()) {
+            let give_up = self.board.config.timing.give_up();
+            self.board.arm(self.session, SessionTimer::GiveUp, give_up);
         }
     }
 
@@ -186,11 +198,7 @@ impl DialogAdapter<'_> {
         self.respond_invite(200, "", body);
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         session.details = None;
-        let source = session.source.take();
         let dialog = session.dialog;
-        if let Some(source) = source {
-            self.board.quota.release(source);
-        }
         if let Some(dialog) = dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
             dialog.confirmed = true;
         }

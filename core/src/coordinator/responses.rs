@@ -8,7 +8,7 @@ use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
 use crate::api::Counter;
 use crate::base::ids::SessionId;
 use crate::session::Input;
-use crate::transaction::{ClientEvent, ClientEventKind};
+use crate::transaction::{ClientEvent, ClientEventKind, TransactionId};
 use crate::wire::frame::{Facts, Frame, StartLine};
 use crate::wire::path::Path;
 
@@ -18,6 +18,10 @@ impl UnifiedCoordinator {
             (None, Ok(facts)) => facts,
             _ => return self.board.counters.add(Counter::BadResponse),
         };
+        let client = self.board.layer.client_of(frame, &facts);
+        if client.is_some_and(|client| !self.is_ours(client, &facts)) {
+            return self.board.counters.add(Counter::BadResponse);
+        }
         let event =
             self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
         let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
@@ -28,6 +32,15 @@ impl UnifiedCoordinator {
             }
             _ => {}
         }
+    }
+
+    /// Whether a response to an INVITE has the From tag, the Call-ID and the number that we sent (RFC 3261 section
+    /// 8.2.6.2). One that has not must not stop the INVITE's timers.
+    fn is_ours(&self, client: TransactionId, facts: &Facts<'_>) -> bool {
+        let Some(Owner::Invite(id)) = self.board.owners.get(client) else { return true };
+        let Some(session) = self.board.registry.session(*id) else { return true };
+        let call_id = session.outgoing.as_ref().map_or(facts.call_id, |out| &out.call_id);
+        facts.from_tag == Some(&session.local_tag) && facts.call_id == call_id && facts.cseq == session.sent_cseq
     }
 
     fn receive_invite_response(

@@ -51,6 +51,15 @@ pub(crate) struct Waiting {
     pub(crate) details: Arc<InviteDetails>,
 }
 
+/// What did not get through.
+#[derive(PartialEq, Eq)]
+enum Failure {
+    /// The system refused this message.
+    Send(Transmit),
+    /// The network reported that nobody is there.
+    Unreachable(Path),
+}
+
 /// How the driver may sleep.
 pub(crate) struct Rest {
     pub(crate) until: Option<Instant>,
@@ -78,7 +87,7 @@ pub(crate) struct Signalling {
     /// No use in trying to bind before this.
     bind_after: Instant,
     /// Paths that the system or the network refused, not yet told to the coordinator.
-    failed: Vec<Path>,
+    failed: Vec<Failure>,
     /// Sessions that may still have something to say when everything is being hung up.
     leaving: Vec<SessionId>,
     /// The driver while it sleeps, and until when it does.
@@ -135,7 +144,8 @@ impl Signalling {
                 },
                 Some(Output::NeedMediaPorts(count)) => self.supply_ports(shared, now, count),
                 None => match self.failed.pop() {
-                    Some(path) => self.core.handle_send_failed(now, path),
+                    Some(Failure::Send(transmit)) => self.core.handle_send_failed(now, &transmit),
+                    Some(Failure::Unreachable(path)) => self.core.handle_unreachable(now, path),
                     None => break,
                 },
             }
@@ -158,29 +168,29 @@ impl Signalling {
 
     fn send_queued(&mut self, shared: &Shared) {
         self.blocked = false;
-        while let Some(transmit) = self.outgoing.front() {
-            match shared.host.send(transmit) {
+        while let Some(transmit) = self.outgoing.pop_front() {
+            match shared.host.send(&transmit) {
                 Ok(()) => self.counters.datagrams_sent += 1,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.counters.sends_delayed += 1;
                     self.blocked = true;
+                    self.outgoing.push_front(transmit);
                     return;
                 }
                 Err(error) => {
-                    let path = transmit.path;
-                    tracing::debug!(%path, %error, "cannot send");
+                    tracing::debug!(path = %transmit.path, %error, "cannot send");
                     self.counters.sends_failed += 1;
-                    self.note_failure(path);
+                    self.failed.push(Failure::Send(transmit));
                 }
             }
-            self.outgoing.pop_front();
         }
     }
 
     /// Notes that nothing reaches the far end of `path`; the next drain tells the coordinator.
     pub(crate) fn note_failure(&mut self, path: Path) {
-        if !self.failed.contains(&path) {
-            self.failed.push(path);
+        let failure = Failure::Unreachable(path);
+        if !self.failed.contains(&failure) {
+            self.failed.push(failure);
         }
     }
 

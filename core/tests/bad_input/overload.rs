@@ -47,11 +47,13 @@ fn one_source_may_have_only_so_many_calls_in_setup() {
     assert_eq!(desk.codes(), ["503"]);
     desk.feed_from("192.0.2.10:5060".parse().unwrap(), invite("e").via(&via("192.0.2.10")).text());
     assert_eq!(desk.codes(), ["180"]);
-    // An answered call is not in set-up any more.
+    // An answered call is in set-up until its ACK proves that somebody is there.
     let sessions = desk.core.registry().ids();
     desk.answer(sessions[0]);
-    desk.news();
-    desk.feed(invite("f").text());
+    let tag = desk.only().message.callee_tag();
+    overloaded(&refused_by(&mut desk, &invite("f").text()));
+    desk.feed(invite("a").again("ACK").callee_tag(&tag).branch("ack").text());
+    desk.feed(invite("f2").text());
     assert_eq!(desk.codes(), ["180"]);
     overloaded(&refused_by(&mut desk, &invite("g").text()));
     // Nor is one that was refused or cancelled.
