@@ -17,7 +17,7 @@ use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
 use crate::wire::path::Path;
-use crate::wire::text::split_once;
+use crate::wire::text::{Sink as _, split_once};
 use crate::wire::uri::{Host, Uri};
 use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
 
@@ -312,7 +312,14 @@ impl DialogAdapter<'_> {
 
 /// Our Contact value towards `path`.
 pub(crate) fn contact(board: &Switchboard, path: &Path) -> Vec<u8> {
-    format!("<sip:{}@{}>", board.config.user, path.local).into_bytes()
+    let user = board.config.user.as_bytes();
+    let mut text = Vec::with_capacity(user.len() + 32);
+    text.put(b"<sip:");
+    text.put(user);
+    text.put(b"@");
+    text.put_address(path.local);
+    text.put(b">");
+    text
 }
 
 /// The first Route value among header lines of the application.

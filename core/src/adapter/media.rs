@@ -1,6 +1,6 @@
 //! Actions into media plans and commands.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -13,6 +13,7 @@ use crate::sdp::plan::{Codec, Direction, MediaPlan};
 use crate::sdp::{self, AnswerError, LocalMedia};
 use crate::session::SessionMedia;
 use crate::wire::path::Path;
+use crate::wire::text::Sink as _;
 
 /// Carries out the actions that concern media.
 pub(crate) struct MediaAdapter<'a> {
@@ -56,15 +57,15 @@ impl MediaAdapter<'_> {
 
     /// The session description for the 200: the answer that was prepared when the INVITE came, or an offer.
     pub(crate) fn description(&mut self) -> Option<Vec<u8>> {
-        let session = self.board.registry.session(self.session)?;
-        let path = self.board.registry.dialog(session.dialog?)?.path;
-        let local = self.local(&path)?;
         let session = self.board.registry.session_mut(self.session)?;
-        if session.late_offer {
-            session.media.as_mut()?.next_plan = Some(early_plan(&local));
-            return Some(sdp::offer(&local));
+        if !session.late_offer {
+            return session.media.as_mut()?.answer.take();
         }
-        session.media.as_mut()?.answer.take()
+        let dialog = session.dialog?;
+        let path = self.board.registry.dialog(dialog)?.path;
+        let local = self.local(&path)?;
+        self.board.registry.session_mut(self.session)?.media.as_mut()?.next_plan = Some(early_plan(&local));
+        Some(sdp::offer(&local))
     }
 
     /// Reads the answer to our offer.
@@ -131,10 +132,13 @@ pub(crate) fn local_media(
 
 /// The canonical name of our end (RFC 3550 section 6.5.1).
 fn cname(board: &Switchboard, local: SocketAddr) -> String {
-    let mut name = board.config.user.clone();
-    name.push('@');
-    name += &local.ip().to_string();
-    name
+    let user = board.config.user.as_bytes();
+    let mut name = Vec::with_capacity(user.len() + 16);
+    name.put(user);
+    name.put(b"@");
+    name.put_ip(local.ip());
+    // The user is UTF-8, and an address is ASCII.
+    String::from_utf8(name).unwrap_or_default()
 }
 
 /// How the stream runs until the peer's answer is known: it listens for the codec that we like best.

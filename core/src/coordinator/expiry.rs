@@ -1,7 +1,7 @@
 //! Timers that are due.
 
 use super::UnifiedCoordinator;
-use crate::adapter::{Cause, DialogAdapter, Owner};
+use crate::adapter::{Cause, Owner};
 use crate::api::EndReason;
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
@@ -83,10 +83,6 @@ impl UnifiedCoordinator {
         let (input, status) = match timer {
             SessionTimer::Patience if session.role == Role::Uac => (Input::RingTimeout, None),
             SessionTimer::Patience => (Input::Deadline, Some(session.overdue)),
-            // A repeated 180 is no transition: nothing of the call changes.
-            SessionTimer::AnswerRepeat if session.state == State::Ringing => {
-                return DialogAdapter { board: &mut self.board, session: id }.send_ringing();
-            }
             SessionTimer::AnswerRepeat => (Input::AnswerRepeat, None),
             SessionTimer::GiveUp if session.state == State::Cancelling => (Input::CancelTimeout, None),
             SessionTimer::GiveUp => (Input::AckTimeout, None),

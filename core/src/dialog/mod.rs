@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::base::ids::SessionId;
 use crate::sdp::plan::MediaPlan;
@@ -13,6 +14,7 @@ use crate::transaction::key::has_cookie;
 use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Fault, Frame};
 use crate::wire::path::Path;
+use crate::wire::text::{Decimal, Sink as _};
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr};
 use routes::Routes;
@@ -200,14 +202,15 @@ impl Dialog {
 
 /// Writes the topmost Via with `rport` (RFC 3581), so that the answer finds its way through a NAT.
 pub(crate) fn write_via(writer: &mut Writer, path: &Path, branch: &[u8]) {
-    let local = alloc::format!("{}", path.local);
+    let mut local = SmallVec::<[u8; 64]>::new();
+    local.put_address(path.local);
     let transport = path.transport.as_str().as_bytes();
-    writer.header_parts("Via", &[b"SIP/2.0/", transport, b" ", local.as_bytes(), b";branch=", branch, b";rport"]);
+    writer.header_parts("Via", &[b"SIP/2.0/", transport, b" ", &local, b";branch=", branch, b";rport"]);
 }
 
 /// Writes CSeq.
 pub(crate) fn write_cseq(writer: &mut Writer, cseq: u32, method: &str) {
-    let number = alloc::format!("{cseq}");
+    let number = Decimal::new(u64::from(cseq));
     writer.header_parts("CSeq", &[number.as_bytes(), b" ", method.as_bytes()]);
 }
 

@@ -1,15 +1,16 @@
 //! Writing session descriptions, always by the same template.
 
 use alloc::{string::String, vec::Vec};
-use core::{
-    fmt::{self, Write},
-    net::IpAddr,
-};
+use core::net::IpAddr;
 
 use super::answer::AnswerError;
 use super::codecs::{CodecList, TELEPHONE_EVENT_PAYLOAD_TYPE};
 use super::parse::{MediaDescription, SessionDescription, Timing};
 use super::plan::{Codec, Direction};
+use crate::wire::text::Sink as _;
+
+/// Room for a usual description without growing.
+const ROOM: usize = 320;
 
 /// Milliseconds of audio in a packet where nobody says otherwise (RFC 3551 section 4.2).
 const PTIME_DEFAULT_MS: u16 = 20;
@@ -107,22 +108,17 @@ pub(super) struct AudioLines<'a> {
 }
 
 /// A session description in the making.
-pub(super) struct Text(String);
+pub(super) struct Text(Vec<u8>);
 
 impl Text {
     /// The lines of the session (RFC 8866 section 5).
     pub(super) fn begin(local: &LocalMedia, timing: Timing) -> Self {
-        let mut text = Self(String::with_capacity(512));
-        let family = if local.address.is_ipv6() { "IP6" } else { "IP4" };
-        let (address, Timing { start, stop }) = (local.address, timing);
-        text.line(format_args!("v=0"));
-        text.line(format_args!(
-            "o=- {} {} IN {family} {address}",
-            local.session_id, local.version
-        ));
-        text.line(format_args!("s=-"));
-        text.line(format_args!("c=IN {family} {address}"));
-        text.line(format_args!("t={start} {stop}"));
+        let mut text = Self(Vec::with_capacity(ROOM));
+        let family = if local.address.is_ipv6() { "IP6 " } else { "IP4 " };
+        text.put("v=0\r\no=- ").number(local.session_id).put(" ").number(local.version);
+        text.put(" IN ").put(family).address(local.address);
+        text.put("\r\ns=-\r\nc=IN ").put(family).address(local.address);
+        text.put("\r\nt=").number(timing.start).put(" ").number(timing.stop).put("\r\n");
         text
     }
 
@@ -140,71 +136,62 @@ impl Text {
     /// The lines of an audio stream in use.
     pub(super) fn audio(&mut self, local: &LocalMedia, lines: AudioLines<'_>) {
         let codecs: smallvec::SmallVec<[(Codec, u8); 4]> = lines.codecs.collect();
-        self.part(format_args!("m=audio {} RTP/AVP", local.rtp_port));
+        self.put("m=audio ").number(local.rtp_port).put(" RTP/AVP");
         for payload_type in codecs
             .iter()
             .map(|&(_, payload_type)| payload_type)
             .chain(lines.dtmf)
         {
-            self.part(format_args!(" {payload_type}"));
+            self.put(" ").number(payload_type);
         }
-        self.line(format_args!(""));
+        self.put("\r\n");
         for (codec, payload_type) in codecs {
-            self.line(format_args!(
-                "a=rtpmap:{payload_type} {}/{}",
-                codec.name(),
-                codec.clock_rate()
-            ));
+            self.put("a=rtpmap:").number(payload_type).put(" ").put(codec.name());
+            self.put("/").number(codec.clock_rate()).put("\r\n");
         }
         if let Some(payload_type) = lines.dtmf {
-            self.line(format_args!("a=rtpmap:{payload_type} telephone-event/8000"));
-            self.line(format_args!("a=fmtp:{payload_type} 0-15"));
+            self.put("a=rtpmap:").number(payload_type).put(" telephone-event/8000\r\n");
+            self.put("a=fmtp:").number(payload_type).put(" 0-15\r\n");
         }
-        self.line(format_args!("a=ptime:{}", local.ptime_wanted_ms()));
-        self.line(format_args!("a={}", direction_name(lines.direction)));
+        self.put("a=ptime:").number(local.ptime_wanted_ms()).put("\r\n");
+        self.put("a=").put(direction_name(lines.direction)).put("\r\n");
         if lines.rtcp_port && Some(local.rtcp_port) != local.rtp_port.checked_add(1) {
-            self.line(format_args!("a=rtcp:{}", local.rtcp_port));
+            self.put("a=rtcp:").number(local.rtcp_port).put("\r\n");
         }
         if lines.rtcp_mux {
-            self.line(format_args!("a=rtcp-mux"));
+            self.put("a=rtcp-mux\r\n");
         }
     }
 
     /// A stream that is declined: its own line with port 0 (RFC 3264 section 6).
     pub(super) fn declined(&mut self, media: &MediaDescription<'_>) {
-        self.part(format_args!(
-            "m={} 0 {}",
-            Ascii(media.media),
-            Ascii(media.transport)
-        ));
+        // The parser has checked that the words are ASCII and hold no line break.
+        self.put("m=").0.put(media.media);
+        self.put(" 0 ").0.put(media.transport);
         for format in media.formats() {
-            self.part(format_args!(" {}", Ascii(format)));
+            self.put(" ").0.put(format);
         }
-        self.line(format_args!(""));
+        self.put("\r\n");
     }
 
     /// The octets.
     pub(super) fn finish(self) -> Vec<u8> {
-        self.0.into_bytes()
+        self.0
     }
 
-    fn line(&mut self, line: fmt::Arguments<'_>) {
-        self.part(line);
-        self.0.push_str("\r\n");
+    fn put(&mut self, text: &str) -> &mut Self {
+        self.0.put(text.as_bytes());
+        self
     }
 
-    fn part(&mut self, part: fmt::Arguments<'_>) {
-        let written = self.0.write_fmt(part);
-        debug_assert!(written.is_ok(), "writing to a string cannot fail");
+    fn number(&mut self, number: impl Into<u64>) -> &mut Self {
+        self.0.put_number(number.into());
+        self
     }
-}
 
-/// Prints text that the parser has checked to be ASCII.
-struct Ascii<'a>(&'a [u8]);
-
-impl fmt::Display for Ascii<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|&byte| f.write_char(char::from(byte)))
+    fn address(&mut self, address: IpAddr) -> &mut Self {
+        self.0.put_ip(address);
+        self
     }
 }
 

@@ -173,6 +173,7 @@ pub const ROWS: &[Row] = {
         row(S::Incoming, I::RxBye, &[ConfirmBye, DisarmAll, SendTerminated, TellEnded, Release], S::Terminated),
         row(S::Incoming, I::Deadline, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
         row(S::Ringing, I::Ring, &[], S::Ringing),
+        row(S::Ringing, I::AnswerRepeat, &[SendRinging], S::Ringing),
         row(S::Ringing, I::Answer, &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, TellAnswered], S::Answered),
         row(S::Ringing, I::Reject, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
         row(S::Ringing, I::Hangup, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),

@@ -6,7 +6,7 @@ use super::header::{SplitValues, split_values};
 use super::limits::WireLimits;
 use super::method::Method;
 use super::name::HeaderName;
-use super::text::{find_line_break, is_token_octet, parse_number, trim, trim_start};
+use super::text::{find_line_break, is_token, parse_number, split_once, trim_end, trim_start};
 
 mod facts;
 mod start;
@@ -70,6 +70,8 @@ pub struct Frame<'a> {
     start: StartLine<'a>,
     fault: Option<Fault>,
     spans: SmallVec<[Span; 64]>,
+    /// Whether any header value holds a line break.
+    folded: bool,
     body: &'a [u8],
 }
 
@@ -95,6 +97,7 @@ impl<'a> Frame<'a> {
             start,
             fault,
             spans: SmallVec::new(),
+            folded: false,
             body: &[],
         };
         let body_start = frame.lex_headers(line_end.next, limits)?;
@@ -132,45 +135,32 @@ impl<'a> Frame<'a> {
 
     /// Reads the header field at `at`, folds included, and returns where the next line begins.
     fn lex_header(&mut self, at: usize) -> Result<usize, FrameError> {
-        let line = self.bytes.get(at..).unwrap_or_default();
-        let name_len = line
-            .iter()
-            .position(|&octet| !is_token_octet(octet))
-            .unwrap_or(line.len());
-        let mut colon = name_len;
-        while line
-            .get(colon)
-            .is_some_and(|&octet| octet == b' ' || octet == b'\t')
-        {
-            colon += 1;
-        }
-        if name_len == 0 || line.get(colon) != Some(&b':') {
+        let end = self.field_end(at);
+        let field = self.bytes.get(at..end.text).unwrap_or_default();
+        let (name, value) = split_once(field, b':').unwrap_or_default();
+        let name_text = trim_blanks_end(name);
+        let name = HeaderName::from_text(name_text);
+        if name == HeaderName::Other && !is_token(name_text) {
             self.blame(Fault {
                 status: 400,
                 reason: "Malformed Header Line",
             });
-            return Ok(self.field_end(at).next);
+            return Ok(end.next);
         }
-        let end = self.field_end(at.saturating_add(colon).saturating_add(1));
-        let name_end = at.saturating_add(name_len);
-        let whole = self
-            .bytes
-            .get(at.saturating_add(colon).saturating_add(1)..end.text)
-            .unwrap_or_default();
-        let value = trim_start(whole);
+        let value = trim_start(value);
         let value_start = end.text.saturating_sub(value.len());
         let short = |n: usize| u16::try_from(n).map_err(|_| FrameError::TooLarge);
         self.spans.push(Span {
-            name: HeaderName::from_text(line.get(..name_len).unwrap_or_default()),
+            name,
             name_start: short(at)?,
-            name_end: short(name_end)?,
+            name_end: short(at.saturating_add(name_text.len()))?,
             value_start: short(value_start)?,
-            value_end: short(value_start.saturating_add(trim(value).len()))?,
+            value_end: short(value_start.saturating_add(trim_end(value).len()))?,
         });
         Ok(end.next)
     }
 
-    /// The end of the header field whose value begins at `at`: the first line not followed by a fold.
+    /// The end of the header field that begins at `at`: the first line not followed by a fold.
     fn field_end(&mut self, at: usize) -> LineEnd {
         let mut end = line_end(self.bytes, at);
         loop {
@@ -181,8 +171,10 @@ impl<'a> Frame<'a> {
                     status: 400,
                     reason: "Stray Carriage Return",
                 });
+                self.folded = true;
                 end = line_end(self.bytes, end.next.saturating_add(1));
             } else if matches!(follows, Some(b' ' | b'\t')) {
+                self.folded = true;
                 end = line_end(self.bytes, end.next);
             } else {
                 return end;
@@ -224,6 +216,11 @@ impl<'a> Frame<'a> {
     /// The octets of the message, without line breaks before it, with what follows it in the datagram.
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Whether any header value goes on in another line; if not, no value holds a CR or LF.
+    pub const fn is_folded(&self) -> bool {
+        self.folded
     }
 
     /// The first line.
@@ -369,6 +366,14 @@ fn line_end(bytes: &[u8], from: usize) -> LineEnd {
         text,
         next: text.saturating_add(len),
     }
+}
+
+/// White space may stand between the name and the colon (RFC 3261 section 7.3.1), but no fold.
+fn trim_blanks_end(mut name: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = name {
+        name = rest;
+    }
+    name
 }
 
 fn skip_line_breaks(mut bytes: &[u8]) -> &[u8] {

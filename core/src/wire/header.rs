@@ -1,6 +1,6 @@
 //! Readers for the headers that every message has.
 
-use super::text::{is_lws, is_token, is_token_octet, parse_port, split_token, trim, trim_start};
+use super::text::{find_octet, is_lws, is_token, is_token_octet, parse_port, split_token, trim, trim_start};
 use super::uri::{Host, Uri, is_uri_text, split_host_port};
 
 /// Header parameters: `;name=value`, white space and folds allowed around each mark.
@@ -91,7 +91,11 @@ fn quoted_end(text: &[u8]) -> Option<usize> {
 
 /// Length of an unquoted parameter value: a token, a host (brackets, colons), or what some write instead.
 fn plain_end(text: &[u8]) -> usize {
-    let ends = |&octet: &u8| is_lws(octet) || matches!(octet, b';' | b',' | b'"' | b'<' | b'>' | b'=');
+    // Nearly all are tokens.
+    let ends = |&octet: &u8| {
+        !is_token_octet(octet)
+            && (is_lws(octet) || matches!(octet, b';' | b',' | b'"' | b'<' | b'>' | b'='))
+    };
     text.iter().position(ends).unwrap_or(text.len())
 }
 
@@ -124,6 +128,9 @@ impl<'a> Iterator for SplitValues<'a> {
 }
 
 pub(crate) fn value_end(text: &[u8]) -> usize {
+    if find_octet(text, b',').is_none() {
+        return text.len();
+    }
     let (mut quoted, mut escaped, mut angle) = (false, false, false);
     for (at, &octet) in text.iter().enumerate() {
         match octet {
@@ -178,7 +185,7 @@ impl<'a> Via<'a> {
         if !rest.first().is_some_and(|&octet| is_lws(octet)) {
             return None;
         }
-        let end = rest.iter().position(|&octet| octet == b';').unwrap_or(rest.len());
+        let end = find_octet(rest, b';').unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at_checked(end)?;
         let (host, port) = split_host_port(trim(sent_by))?;
         let host = trim(host);
@@ -259,7 +266,7 @@ impl<'a> NameAddr<'a> {
             return None;
         }
         let rest = rest.strip_prefix(b"<")?;
-        let end = rest.iter().position(|&octet| octet == b'>')?;
+        let end = find_octet(rest, b'>')?;
         let uri = rest.get(..end)?;
         let params = trim(rest.get(end.checked_add(1)?..)?);
         let display = if display.is_empty() { None } else { Some(display) };

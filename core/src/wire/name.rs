@@ -321,6 +321,12 @@ impl HeaderName {
 }
 
 fn pick(text: &[u8], among: &[HeaderName]) -> HeaderName {
-    let same = |name: &HeaderName| name.as_str().as_bytes().eq_ignore_ascii_case(text);
+    let Some(first) = text.first().map(u8::to_ascii_lowercase) else { return HeaderName::Other };
+    let same = |name: &HeaderName| {
+        let name = name.as_str().as_bytes();
+        // The first letter tells most of them apart, and most are written in the usual way.
+        name.first().is_some_and(|letter| letter.to_ascii_lowercase() == first)
+            && (name == text || name.eq_ignore_ascii_case(text))
+    };
     among.iter().copied().find(same).unwrap_or(HeaderName::Other)
 }

@@ -1,31 +1,30 @@
 //! What a response takes from its request.
 
-use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::build::Writer;
 use super::frame::{Facts, Frame};
 use super::header::{NameAddr, Params, Via, value_end};
 use super::name::HeaderName;
 use super::path::Path;
-use super::text::{Decimal, Sink as _, trim, trim_start, unfold_into};
+use super::text::{Sink as _, trim, trim_start, unfold_into};
 use super::uri::Host;
 
 /// RFC 3261 section 19.1.2.
 const SIP_PORT: u16 = 5060;
 
-/// Scratch on the stack; a head that does not fit goes through the heap once more.
-type Scratch = SmallVec<[u8; 1_024]>;
+/// Room for what is filled into the topmost Via.
+const VIA_ROOM: usize = 64;
 
 /// Everything a response copies from its request (RFC 3261 section 8.2.6): every Via, the topmost with
 /// `received` and `rport` filled in (section 18.2.1, RFC 3581), From, Call-ID, CSeq and To, and, apart,
-/// Record-Route. Folded values are written unfolded. A clone costs a reference count.
+/// Record-Route. Folded values are written unfolded.
 #[derive(Clone, Debug)]
 pub struct ReplyHead {
-    text: Arc<[u8]>,
+    text: Vec<u8>,
     /// Up to here `text` goes into every response; it ends within the To line, where a tag belongs.
     to_end: usize,
     has_to_tag: bool,
@@ -34,27 +33,27 @@ pub struct ReplyHead {
 impl ReplyHead {
     /// Copies from `frame`. Without `facts`, what there is, to answer a malformed request.
     pub fn new(frame: &Frame<'_>, facts: Option<&Facts<'_>>, path: &Path) -> Self {
-        let mut out = Scratch::new();
+        let mut out = Vec::with_capacity(copied_len(frame).saturating_add(VIA_ROOM));
         let mut top = true;
         for header in frame.headers().filter(|header| header.name == HeaderName::Via) {
             out.put(b"Via: ");
             if top {
-                write_top_via(header.value, path, &mut out);
+                write_top_via(frame, facts, header.value, path, &mut out);
                 top = false;
             } else {
-                unfold_into(header.value, &mut out);
+                copy(frame, header.value, &mut out);
             }
             out.put(b"\r\n");
         }
         for name in [HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
             if let Some(value) = frame.first(name) {
-                write_field(name, value, &mut out);
+                copy_field(frame, name, value, &mut out);
                 out.put(b"\r\n");
             }
         }
         let to = frame.first(HeaderName::To);
         if let Some(to) = to {
-            write_field(HeaderName::To, to, &mut out);
+            copy_field(frame, HeaderName::To, to, &mut out);
         }
         let to_end = out.len();
         let has_to_tag = match (facts, to) {
@@ -66,18 +65,11 @@ impl ReplyHead {
         if to.is_some() {
             out.put(b"\r\n");
         }
-        for header in frame
-            .headers()
-            .filter(|header| header.name == HeaderName::RecordRoute)
-        {
-            write_field(HeaderName::RecordRoute, header.value, &mut out);
+        for header in frame.headers().filter(|header| header.name == HeaderName::RecordRoute) {
+            copy_field(frame, HeaderName::RecordRoute, header.value, &mut out);
             out.put(b"\r\n");
         }
-        Self {
-            text: Arc::from(out.as_slice()),
-            to_end,
-            has_to_tag,
-        }
+        Self { text: out, to_end, has_to_tag }
     }
 
     /// Writes a response. `to_tag` is used only if the request had none; `record_route` is for responses
@@ -162,24 +154,48 @@ pub fn reply_path(via: &Via<'_>, path: &Path) -> Path {
     Path { remote, ..*path }
 }
 
-fn write_field(name: HeaderName, value: &[u8], out: &mut Scratch) {
+/// Octets of the header fields that a response copies, name, colon and line break included.
+fn copied_len(frame: &Frame<'_>) -> usize {
+    let copied = frame.headers().filter(|header| {
+        use HeaderName::{CSeq, CallId, From, RecordRoute, To, Via};
+        matches!(header.name, Via | From | To | CallId | CSeq | RecordRoute)
+    });
+    copied.map(|header| header.name.as_str().len() + header.value.len() + 4).sum()
+}
+
+/// Copies a value of `frame` as one line.
+fn copy(frame: &Frame<'_>, value: &[u8], out: &mut Vec<u8>) {
+    if frame.is_folded() {
+        unfold_into(value, out);
+    } else {
+        out.put(value);
+    }
+}
+
+fn copy_field(frame: &Frame<'_>, name: HeaderName, value: &[u8], out: &mut Vec<u8>) {
     out.put(name.as_str().as_bytes());
     out.put(b": ");
-    unfold_into(value, out);
+    copy(frame, value, out);
 }
 
 /// Writes a Via field whose first value is the topmost Via.
-fn write_top_via(value: &[u8], path: &Path, out: &mut Scratch) {
+fn write_top_via(
+    frame: &Frame<'_>,
+    facts: Option<&Facts<'_>>,
+    value: &[u8],
+    path: &Path,
+    out: &mut Vec<u8>,
+) {
     let (first, more) = value.split_at_checked(value_end(value)).unwrap_or((value, &[]));
-    let Some(via) = Via::parse(first) else {
-        unfold_into(value, out);
+    let Some(via) = facts.map(|facts| facts.via).or_else(|| Via::parse(first)) else {
+        copy(frame, value, out);
         return;
     };
     let sent = via
         .raw
         .get(..via.raw.len().saturating_sub(via.params.len()))
         .unwrap_or_default();
-    unfold_into(trim(sent), out);
+    copy(frame, trim(sent), out);
     for (name, value) in Params::new(via.params) {
         // What the peer wrote of these two is not for it to say.
         if name.eq_ignore_ascii_case(b"received") || name.eq_ignore_ascii_case(b"rport") {
@@ -189,39 +205,26 @@ fn write_top_via(value: &[u8], path: &Path, out: &mut Scratch) {
         out.put(name);
         if let Some(value) = value {
             out.put(b"=");
-            unfold_into(value, out);
+            copy(frame, value, out);
         }
     }
     let source = canonical(path.remote.ip());
-    let sent_by = Host::parse(via.host).and_then(|host| host.ip()).map(canonical);
-    if via.rport.is_some() || sent_by != Some(source) {
+    let sent_by = || Host::parse(via.host).and_then(|host| host.ip()).map(canonical);
+    if via.rport.is_some() || sent_by() != Some(source) {
         out.put(b";received=");
-        write_address(source, out);
+        out.put_ip(source);
     }
     if via.rport.is_some() {
         out.put(b";rport=");
-        out.put(Decimal::new(u64::from(path.remote.port())).as_bytes());
+        out.put_number(u64::from(path.remote.port()));
     }
     if !more.is_empty() {
-        unfold_into(more, out);
+        copy(frame, more, out);
     }
 }
 
 const fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
-}
-
-fn write_address(address: IpAddr, out: &mut Scratch) {
-    use core::fmt::Write as _;
-    struct Text<'s>(&'s mut Scratch);
-    impl core::fmt::Write for Text<'_> {
-        fn write_str(&mut self, text: &str) -> core::fmt::Result {
-            self.0.put(text.as_bytes());
-            Ok(())
-        }
-    }
-    // A buffer that grows takes any text.
-    write!(Text(out), "{address}").unwrap_or_default();
 }
 
 /// Whether a To that may be broken looks as if it had a tag: a second one would be worse than none.

@@ -2,6 +2,8 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
+use core::net::{IpAddr, SocketAddr};
 
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
@@ -74,7 +76,7 @@ pub fn split_token(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// `text` before and after the first `mark`.
 pub fn split_once(text: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|&octet| octet == mark)?;
+    let at = find_octet(text, mark)?;
     Some((text.get(..at)?, text.get(at.checked_add(1)?..)?))
 }
 
@@ -101,29 +103,50 @@ pub fn parse_port(text: &[u8]) -> Option<u16> {
         .filter(|&port| port != 0)
 }
 
-/// Position of the first CR or LF at or after `from`.
-pub(crate) fn find_line_break(bytes: &[u8], from: usize) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut at = from;
-    let (words, tail) = bytes.get(from..)?.as_chunks::<8>();
-    for word in words {
-        let octets = u64::from_le_bytes(*word);
-        // Flags octets below 0x0E. Borrows only spread upwards, so "no flag" is never wrong.
-        if octets.wrapping_sub(LOW * 0x0E) & !octets & HIGH != 0
-            && let Some(n) = word.iter().position(|&octet| is_line_break(octet))
-        {
-            return Some(at + n);
-        }
-        at += 8;
-    }
-    tail.iter()
-        .position(|&octet| is_line_break(octet))
-        .map(|n| at + n)
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Flags the octets of `word` that are `mark` by their highest bit. The lowest flag is exact, and no flag means that
+/// there is none; a higher flag may be wrong.
+const fn flags(word: u64, mark: u8) -> u64 {
+    let difference = word ^ (LOW * mark as u64);
+    difference.wrapping_sub(LOW) & !difference & HIGH
 }
 
-const fn is_line_break(octet: u8) -> bool {
-    octet == b'\r' || octet == b'\n'
+/// Position of the first octet that `flags` flags, looked at by eights. No octet of value zero may be flagged.
+fn find_flagged(text: &[u8], flags: impl Fn(u64) -> u64) -> Option<usize> {
+    let lowest = |flags: u64| (flags.trailing_zeros() / 8) as usize;
+    for (n, word) in text.as_chunks::<8>().0.iter().enumerate() {
+        let flags = flags(u64::from_le_bytes(*word));
+        if flags != 0 {
+            return Some(8 * n + lowest(flags));
+        }
+    }
+    // What is left overlaps what was seen already, or is short and filled up with zeros.
+    let (start, word) = match text.last_chunk::<8>() {
+        Some(word) => (text.len() - 8, u64::from_le_bytes(*word)),
+        None => (0, text.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet))),
+    };
+    match flags(word) {
+        0 => None,
+        flags => Some(start + lowest(flags)),
+    }
+}
+
+/// Position of the first `mark`, which is not zero.
+pub(crate) fn find_octet(text: &[u8], mark: u8) -> Option<usize> {
+    find_flagged(text, |word| flags(word, mark))
+}
+
+/// Position of the first CR or LF at or after `from`.
+pub(crate) fn find_line_break(bytes: &[u8], from: usize) -> Option<usize> {
+    let is_line_break = |octet: u8| octet == b'\r' || octet == b'\n';
+    let text = bytes.get(from..)?;
+    // Without an early end, so that the octets of a chunk are looked at together.
+    let breaks = |chunk: &[u8; 32]| chunk.iter().fold(false, |any, &octet| any | is_line_break(octet));
+    let before = 32 * text.as_chunks::<32>().0.iter().take_while(|chunk| !breaks(chunk)).count();
+    let found = find_flagged(text.get(before..)?, |word| flags(word, b'\r') | flags(word, b'\n'));
+    found.map(|at| from + before + at)
 }
 
 /// Appends `value` with every fold (line break and the white space around it) written as one space.
@@ -153,15 +176,66 @@ pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
 pub(crate) trait Sink {
     /// Appends `bytes`.
     fn put(&mut self, bytes: &[u8]);
+
+    /// Appends the digits of `number`.
+    fn put_number(&mut self, number: u64) {
+        self.put(Decimal::new(number).as_bytes());
+    }
+
+    /// Appends an address.
+    fn put_ip(&mut self, address: IpAddr)
+    where
+        Self: Sized,
+    {
+        match address {
+            IpAddr::V4(address) => {
+                for (place, octet) in address.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        self.put(b".");
+                    }
+                    self.put_number(u64::from(octet));
+                }
+            }
+            // Nothing that takes octets refuses some.
+            IpAddr::V6(address) => write!(Text(self), "{address}").unwrap_or_default(),
+        }
+    }
+
+    /// Appends an address and a port, an IPv6 address in brackets.
+    fn put_address(&mut self, address: SocketAddr)
+    where
+        Self: Sized,
+    {
+        match address {
+            SocketAddr::V4(_) => self.put_ip(address.ip()),
+            SocketAddr::V6(_) => {
+                self.put(b"[");
+                self.put_ip(address.ip());
+                self.put(b"]");
+            }
+        }
+        self.put(b":");
+        self.put_number(u64::from(address.port()));
+    }
 }
 
-impl Sink for Vec<u8> {
+impl<const N: usize> Sink for smallvec::SmallVec<[u8; N]> {
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
 }
 
-impl<const N: usize> Sink for smallvec::SmallVec<[u8; N]> {
+/// Formats into a sink.
+struct Text<'s, S>(&'s mut S);
+
+impl<S: Sink> fmt::Write for Text<'_, S> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.put(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl Sink for Vec<u8> {
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::text::{parse_port, split_once, trim_start};
+use super::text::{parse_number, parse_port, split_once, trim_start};
 
 /// Why text is no SIP URI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -78,8 +78,18 @@ impl ParseAscii for Ipv6Addr {
     }
 }
 
+/// Four numbers without leading zeros, which some read as octal.
 fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    core::str::from_utf8(text).ok()?.parse().ok()
+    let mut octets = [0; 4];
+    let mut parts = text.split(|&octet| octet == b'.');
+    for octet in &mut octets {
+        let part = parts.next()?;
+        if part.len() > 3 || part.len() > 1 && part.first() == Some(&b'0') {
+            return None;
+        }
+        *octet = parse_number(part).and_then(|number| u8::try_from(number).ok())?;
+    }
+    if parts.next().is_none() { Some(Ipv4Addr::from(octets)) } else { None }
 }
 
 /// Splits `host[:port]`, the host in brackets if it holds colons. A port that is no port is `None`.
@@ -216,8 +226,9 @@ impl<'a> Uri<'a> {
 
 /// Octets that may stand in a URI: nothing that ends one in a header, no white space, no control.
 pub(crate) fn is_uri_text(text: &[u8]) -> bool {
-    text.iter()
-        .all(|&octet| octet > b' ' && octet != 0x7F && !matches!(octet, b'<' | b'>' | b'"'))
+    let legal = |octet: u8| octet > b' ' && octet != 0x7F && octet != b'<' && octet != b'>' && octet != b'"';
+    // Without an early end, so that several octets are looked at together.
+    text.iter().fold(true, |all, &octet| all & legal(octet))
 }
 
 /// `text` with each `%HH` made its octet, once. A percent sign that escapes nothing stays.

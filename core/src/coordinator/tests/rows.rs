@@ -100,6 +100,7 @@ fn apply(world: &mut World, input: Input) {
             world.respond_to(&bye, 200, "peer", None);
         }
         Input::RxReinvite => world.request("INVITE", "z9hG4bKre2", 200, Some(SDP)),
+        Input::AnswerRepeat if world.state() == Some(State::Ringing) => world.net.run_for(Duration::from_secs(60)),
         Input::AnswerRepeat => world.net.run_for(Duration::from_millis(500)),
         Input::RingTimeout => {
             // While nothing at all comes back, Timer B ends the call before anybody loses patience.

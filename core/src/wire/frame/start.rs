@@ -68,6 +68,10 @@ fn read_request_line(line: &[u8]) -> Option<(StartLine<'_>, Option<Fault>)> {
         _ => return None,
     };
     let method = Method::from_text(method_text);
+    // Nearly every line keeps to the grammar.
+    if let Some(uri) = rest.strip_suffix(b" SIP/2.0").filter(|uri| is_request_uri(uri)) {
+        return Some((StartLine::Request { method, method_text, uri }, None));
+    }
     // The version is the last word, so that blanks inside a broken URI do not hide it.
     let trimmed = trim(rest);
     let blank = trimmed.iter().rposition(|&octet| is_lws(octet));
