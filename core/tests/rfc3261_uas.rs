@@ -2,12 +2,19 @@
 //! and 17.2, RFC 3264, RFC 6026).
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "rfc3261_uas/ending.rs"]
+mod ending;
+#[path = "rfc3261_uas/media.rs"]
+mod media;
+#[path = "rfc3261_uas/reinvite.rs"]
+mod reinvite;
 mod support;
 
 use offhook_core::base::ids::{SessionId, UserTag};
 use offhook_core::coordinator::CoordinatorConfig;
 use offhook_core::sdp::plan::{Codec, Direction};
 use offhook_core::signaling::{Deferral, InviteDetails, SignalingDecision};
+use offhook_core::wire::Path;
 use std::time::Duration;
 use support::{Desk, GIVE_UP, Message, Request, SDP, SDP_NO_CODEC, SDP_OTHER_PORT, SECOND, ms};
 
@@ -42,8 +49,8 @@ fn answered(invite: &Request) -> (Desk, SessionId, Message) {
 /// A call that is up, and our tag.
 fn active(invite: &Request) -> (Desk, SessionId, String) {
     let (mut desk, session, ok) = answered(invite);
-    let tag = ok.to_tag();
-    desk.feed(invite.again("ACK").to_tag(&tag).branch("ack").text());
+    let tag = ok.callee_tag();
+    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
     assert_eq!(desk.codes(), [""; 0]);
     assert_eq!(desk.told(), ["incoming", "answered", "confirmed"]);
     (desk, session, tag)
@@ -51,7 +58,7 @@ fn active(invite: &Request) -> (Desk, SessionId, String) {
 
 /// The peer hangs up.
 fn hung_up_by_peer(desk: &mut Desk, invite: &Request, tag: &str, cseq: u32) {
-    desk.feed(invite.again("BYE").cseq(cseq).to_tag(tag).branch("last-bye").text());
+    desk.feed(invite.again("BYE").cseq(cseq).callee_tag(tag).branch("last-bye").text());
     assert_eq!(desk.codes(), ["200"]);
     assert_eq!(desk.told().last().unwrap(), "ended RemoteHangup");
     desk.assert_all_gone();
@@ -127,7 +134,7 @@ fn ringing_is_repeated_every_minute() {
     assert_eq!(desk.times("180"), [0, 60_000, 120_000, 180_000]);
     let session = desk.incoming();
     desk.answer(session);
-    desk.feed(invite().again("ACK").to_tag(&desk.last("200").message.to_tag()).branch("ack").text());
+    desk.feed(invite().again("ACK").callee_tag(&desk.last("200").message.callee_tag()).branch("ack").text());
     desk.run_for(200 * SECOND);
     assert_eq!(desk.times("180").len(), 4, "not after the answer");
     assert_eq!(desk.times("200"), [185_000]);
@@ -142,7 +149,7 @@ fn ringing_and_answer_are_of_one_dialog() {
     let ringing = desk.last("180").message;
     desk.answer(session);
     let ok = desk.last("200").message;
-    assert_eq!(ringing.to_tag(), ok.to_tag());
+    assert_eq!(ringing.callee_tag(), ok.callee_tag());
     for response in [&ringing, &ok] {
         assert_eq!(response.header("From"), "<sip:peer@192.0.2.9>;tag=peer");
         assert_eq!(response.header("Call-ID"), "call");
@@ -172,7 +179,7 @@ fn record_routes_are_echoed_in_order() {
             "<sip:p3.example.com;lr>, <sip:p2.example.com;lr;x=1>, \"One\" <sip:p1.example.com>;param";
         assert_eq!(echoed, expected, "{code}");
     }
-    assert_eq!(desk.last("200").message.to_tag(), desk.last("180").message.to_tag());
+    assert_eq!(desk.last("200").message.callee_tag(), desk.last("180").message.callee_tag());
 }
 
 #[test]
@@ -182,7 +189,11 @@ fn a_refusal_carries_no_record_route_and_no_contact() {
     let busy = desk.only().message;
     assert_eq!(busy.first_line(), "SIP/2.0 486 Busy Here");
     assert!(!busy.has("Record-Route") && !busy.has("Contact"));
-    assert_eq!(busy.to_tag(), desk.last("180").message.to_tag(), "the tag of the 180 (section 8.2.6.2)");
+    assert_eq!(
+        busy.callee_tag(),
+        desk.last("180").message.callee_tag(),
+        "the tag of the 180 (section 8.2.6.2)"
+    );
 }
 
 #[test]
@@ -206,25 +217,28 @@ fn the_200_is_repeated_until_the_ack() {
     desk.run_for(12 * SECOND);
     assert_eq!(desk.times("200"), [0, 500, 1_500, 3_500, 7_500, 11_500]);
     assert!(desk.news().iter().all(|sent| sent.message == ok), "always the same");
-    desk.feed(invite().again("ACK").to_tag(&ok.to_tag()).branch("ack").text());
+    desk.feed(invite().again("ACK").callee_tag(&ok.callee_tag()).branch("ack").text());
     assert_eq!(desk.told(), ["incoming", "answered", "confirmed"]);
     desk.run_for(60 * SECOND);
     assert_eq!(desk.codes(), [""; 0], "not after the ACK");
-    hung_up_by_peer(&mut desk, &invite(), &ok.to_tag(), 2);
+    hung_up_by_peer(&mut desk, &invite(), &ok.callee_tag(), 2);
 }
 
 #[test]
 fn without_an_ack_the_call_is_hung_up() {
     let (mut desk, _, ok) = answered(&invite());
     desk.run_for(GIVE_UP - ms(1));
-    assert_eq!(desk.times("200"), [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
+    assert_eq!(
+        desk.times("200"),
+        [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]
+    );
     assert_eq!(desk.told(), ["incoming", "answered"]);
     desk.news();
     desk.run_for(ms(1));
     let bye = desk.only().message;
     assert_eq!(bye.code(), "BYE");
-    assert_eq!(bye.from_tag(), ok.to_tag());
-    assert_eq!(bye.to_tag(), "peer");
+    assert_eq!(bye.caller_tag(), ok.callee_tag());
+    assert_eq!(bye.callee_tag(), "peer");
     assert_eq!(desk.told().last().unwrap(), "ended AckTimeout");
     desk.feed(support::respond(&bye, 200, "", "", ""));
     desk.assert_all_gone();
@@ -238,7 +252,7 @@ fn repeated_invites_after_the_answer_are_absorbed() {
         desk.feed(invite().text());
     }
     assert_eq!(desk.codes(), [""; 0], "RFC 6026: the 200 repeats by itself");
-    desk.feed(invite().again("ACK").to_tag(&ok.to_tag()).branch("ack").text());
+    desk.feed(invite().again("ACK").callee_tag(&ok.callee_tag()).branch("ack").text());
     for _ in 0..5 {
         desk.feed(invite().text());
         desk.run_for(SECOND);
@@ -246,14 +260,14 @@ fn repeated_invites_after_the_answer_are_absorbed() {
     assert_eq!(desk.codes(), [""; 0]);
     assert_eq!(desk.told(), ["incoming", "answered", "confirmed"], "no second call");
     assert_eq!(desk.core.registry().len(), 1);
-    hung_up_by_peer(&mut desk, &invite(), &ok.to_tag(), 2);
+    hung_up_by_peer(&mut desk, &invite(), &ok.callee_tag(), 2);
 }
 
 #[test]
 fn the_ack_may_come_again_and_again() {
     let (mut desk, _, tag) = active(&invite());
     for n in 0..5 {
-        desk.feed(invite().again("ACK").to_tag(&tag).branch(&format!("ack{n}")).text());
+        desk.feed(invite().again("ACK").callee_tag(&tag).branch(&format!("ack{n}")).text());
     }
     assert_eq!(desk.codes(), [""; 0]);
     assert_eq!(desk.told(), ["incoming", "answered", "confirmed"]);
@@ -263,182 +277,10 @@ fn the_ack_may_come_again_and_again() {
 #[test]
 fn an_ack_with_another_number_is_not_the_ack() {
     let (mut desk, _, ok) = answered(&invite());
-    desk.feed(invite().again("ACK").cseq(2).to_tag(&ok.to_tag()).branch("ack").text());
+    desk.feed(invite().again("ACK").cseq(2).callee_tag(&ok.callee_tag()).branch("ack").text());
     assert_eq!(desk.told(), ["incoming", "answered"]);
     desk.run_for(ms(500));
     assert_eq!(desk.codes(), ["200"], "still repeated");
-}
-
-// CANCEL (section 9.2).
-
-#[test]
-fn cancel_gets_200_and_the_invite_487() {
-    let (mut desk, _) = ringing(&invite());
-    let tag = desk.last("180").message.to_tag();
-    desk.feed(invite().again("CANCEL").text());
-    let news = desk.news();
-    assert_eq!(news.iter().map(|sent| sent.message.code()).collect::<Vec<_>>(), ["200", "487"]);
-    assert_eq!(news[0].message.header("CSeq"), "1 CANCEL");
-    assert_eq!(news[0].message.to_tag(), tag, "the same tag (section 9.2)");
-    assert_eq!(news[1].message.header("CSeq"), "1 INVITE");
-    assert_eq!(news[1].message.first_line(), "SIP/2.0 487 Request Terminated");
-    assert_eq!(news[1].message.to_tag(), tag);
-    assert_eq!(desk.told().last().unwrap(), "ended Cancelled 487");
-    desk.feed(invite().again("CANCEL").text());
-    assert_eq!(desk.codes(), ["200"], "a repeated CANCEL gets its 200 again");
-    desk.feed(invite().again("ACK").to_tag(&tag).text());
-    desk.run_for(GIVE_UP);
-    assert_eq!(desk.codes(), [""; 0]);
-    desk.assert_all_gone();
-}
-
-#[test]
-fn cancel_before_anything_was_sent() {
-    let mut desk = silent(None);
-    desk.feed(invite().text());
-    desk.feed(invite().again("CANCEL").text());
-    assert_eq!(desk.codes(), ["200", "487"]);
-    desk.feed(invite().again("ACK").text());
-    desk.assert_all_gone();
-}
-
-#[test]
-fn cancel_after_the_answer_changes_nothing() {
-    let (mut desk, _, ok) = answered(&invite());
-    desk.feed(invite().again("CANCEL").text());
-    let done = desk.only().message;
-    assert_eq!((done.code().as_str(), done.header("CSeq")), ("200", "1 CANCEL"));
-    assert_eq!(desk.told(), ["incoming", "answered"]);
-    desk.feed(invite().again("ACK").to_tag(&ok.to_tag()).branch("ack").text());
-    assert_eq!(desk.told().last().unwrap(), "confirmed");
-    hung_up_by_peer(&mut desk, &invite(), &ok.to_tag(), 2);
-}
-
-#[test]
-fn a_cancel_is_matched_by_its_branch() {
-    let (mut desk, _) = ringing(&invite());
-    desk.feed(invite().again("CANCEL").branch("other").text());
-    assert_eq!(desk.codes(), ["481"]);
-    assert_eq!(desk.told(), ["incoming"]);
-}
-
-// BYE (section 15.1.2).
-
-#[test]
-fn bye_may_overtake_the_ack() {
-    let (mut desk, _, ok) = answered(&invite());
-    let bye = invite().again("BYE").cseq(2).to_tag(&ok.to_tag()).branch("bye");
-    desk.feed(bye.text());
-    assert_eq!(desk.codes(), ["200"]);
-    assert_eq!(desk.told().last().unwrap(), "ended RemoteHangup");
-    desk.feed(invite().again("ACK").to_tag(&ok.to_tag()).branch("ack").text());
-    desk.feed(bye.text());
-    assert_eq!(desk.codes(), ["200"], "the BYE's 200 again, nothing for the ACK");
-    desk.run_for(60 * SECOND);
-    assert_eq!(desk.codes(), [""; 0], "the 200 of the INVITE is not repeated any more");
-    desk.assert_all_gone();
-}
-
-#[test]
-fn bye_in_an_early_dialog_ends_the_invite_with_487() {
-    let (mut desk, _) = ringing(&invite());
-    let tag = desk.last("180").message.to_tag();
-    desk.feed(invite().again("BYE").cseq(2).to_tag(&tag).branch("bye").text());
-    assert_eq!(desk.codes(), ["200", "487"]);
-    assert!(desk.told().last().unwrap().starts_with("ended Cancelled"), "{:?}", desk.told());
-    desk.feed(invite().again("ACK").to_tag(&tag).text());
-    desk.assert_all_gone();
-}
-
-#[test]
-fn a_second_bye_finds_no_dialog() {
-    let (mut desk, _, tag) = active(&invite());
-    desk.feed(invite().again("BYE").cseq(2).to_tag(&tag).branch("bye").text());
-    desk.feed(invite().again("BYE").cseq(3).to_tag(&tag).branch("bye2").text());
-    assert_eq!(desk.codes(), ["200", "481"]);
-    desk.assert_all_gone();
-}
-
-#[test]
-fn hanging_up_waits_for_the_ack() {
-    let (mut desk, session, ok) = answered(&invite());
-    desk.hangup(session);
-    assert_eq!(desk.codes(), [""; 0], "section 15: the callee must not send BYE before the ACK");
-    desk.feed(invite().again("ACK").to_tag(&ok.to_tag()).branch("ack").text());
-    assert_eq!(desk.only().message.code(), "BYE");
-    assert_eq!(desk.told(), ["incoming", "answered", "ended LocalHangup"]);
-    desk.feed(support::respond(&desk.last("BYE").message.clone(), 200, "", "", ""));
-    desk.assert_all_gone();
-}
-
-#[test]
-fn our_bye_has_all_that_a_request_in_a_dialog_has() {
-    let invite = invite()
-        .contact("\"Peer\" <sip:desk7@192.0.2.50:5070;x=y>;expires=3600")
-        .header("Record-Route: <sip:192.0.2.31;lr>, <sip:192.0.2.32;lr>");
-    let (mut desk, session, tag) = active(&invite);
-    desk.hangup(session);
-    let sent = desk.only();
-    let bye = &sent.message;
-    assert_eq!(bye.first_line(), "BYE sip:desk7@192.0.2.50:5070;x=y SIP/2.0", "the Contact is the Request-URI");
-    assert_eq!(bye.all("Route").join(", "), "<sip:192.0.2.31;lr>, <sip:192.0.2.32;lr>", "in order, for the callee");
-    assert_eq!(sent.to(), "192.0.2.31:5060", "the first route is the next hop");
-    assert_eq!(bye.header("From"), format!("<sip:offhook@192.0.2.1>;tag={tag}"));
-    assert_eq!(bye.header("To"), "<sip:peer@192.0.2.9>;tag=peer");
-    assert_eq!(bye.header("Call-ID"), "call");
-    assert_eq!(bye.header("Max-Forwards"), "70");
-    assert!(bye.header("CSeq").ends_with(" BYE"));
-    assert!(bye.branch().starts_with("z9hG4bK"));
-    assert!(bye.header("Via").starts_with("SIP/2.0/UDP 192.0.2.1:5060;"));
-    assert_eq!(bye.header("Content-Length"), "0");
-}
-
-#[test]
-fn a_strict_route_is_followed_the_old_way() {
-    let invite = invite().header("Record-Route: <sip:192.0.2.31>, <sip:192.0.2.32;lr>");
-    let (mut desk, session, _) = active(&invite);
-    desk.hangup(session);
-    let sent = desk.only();
-    assert_eq!(sent.message.uri(), "sip:192.0.2.31");
-    assert_eq!(sent.message.all("Route").join(", "), "<sip:192.0.2.32;lr>, <sip:peer@192.0.2.9:5060>");
-    assert_eq!(sent.to(), "192.0.2.31:5060");
-}
-
-#[test]
-fn our_bye_is_repeated_and_given_up() {
-    let (mut desk, session, _) = active(&invite());
-    let start = desk.now.as_millis();
-    desk.hangup(session);
-    desk.run_for(GIVE_UP + SECOND);
-    let times = since(start, &desk.times("BYE"));
-    assert_eq!(times, [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
-    desk.assert_all_gone();
-}
-
-#[test]
-fn any_final_response_to_our_bye_will_do() {
-    for status in [200, 408, 481, 500] {
-        let (mut desk, session, _) = active(&invite());
-        desk.hangup(session);
-        let bye = desk.only().message;
-        desk.feed(support::respond(&bye, 100, "", "", ""));
-        assert_eq!(desk.core.registry().len(), 1);
-        desk.feed(support::respond(&bye, status, "", "", ""));
-        assert_eq!(desk.core.registry().len(), 0, "{status}");
-        desk.assert_all_gone();
-    }
-}
-
-#[test]
-fn byes_that_cross_are_both_answered() {
-    let (mut desk, session, tag) = active(&invite());
-    desk.hangup(session);
-    let ours = desk.only().message;
-    desk.feed(invite().again("BYE").cseq(2).to_tag(&tag).branch("bye").text());
-    assert_eq!(desk.codes(), ["200"]);
-    desk.feed(support::respond(&ours, 481, "", "", ""));
-    assert_eq!(desk.told().last().unwrap(), "ended LocalHangup");
-    desk.assert_all_gone();
 }
 
 // The order of requests (section 12.2.2).
@@ -450,10 +292,10 @@ fn a_lower_number_gets_500_and_the_call_lives() {
     for (cseq, branch) in [(9, "a"), (10, "b"), (1, "c")] {
         for method in ["OPTIONS", "BYE", "INVITE"] {
             let branch = format!("{branch}{method}");
-            desk.feed(invite.clone().again(method).cseq(cseq).to_tag(&tag).branch(&branch).text());
+            desk.feed(invite.clone().again(method).cseq(cseq).callee_tag(&tag).branch(&branch).text());
             assert_eq!(desk.codes(), ["500"], "{method} {cseq}");
             if method == "INVITE" {
-                desk.feed(invite.clone().again("ACK").cseq(cseq).to_tag(&tag).branch(&branch).text());
+                desk.feed(invite.clone().again("ACK").cseq(cseq).callee_tag(&tag).branch(&branch).text());
             }
         }
     }
@@ -464,7 +306,7 @@ fn a_lower_number_gets_500_and_the_call_lives() {
 #[test]
 fn a_number_may_jump() {
     let (mut desk, _, tag) = active(&invite());
-    desk.feed(invite().again("OPTIONS").cseq(1_000_000).to_tag(&tag).branch("options").text());
+    desk.feed(invite().again("OPTIONS").cseq(1_000_000).callee_tag(&tag).branch("options").text());
     assert_eq!(desk.codes(), ["200"]);
     hung_up_by_peer(&mut desk, &invite(), &tag, 2_147_483_647);
 }
@@ -472,10 +314,10 @@ fn a_number_may_jump() {
 #[test]
 fn options_within_the_dialog_get_200() {
     let (mut desk, _, tag) = active(&invite());
-    desk.feed(invite().again("OPTIONS").cseq(2).to_tag(&tag).branch("options").text());
+    desk.feed(invite().again("OPTIONS").cseq(2).callee_tag(&tag).branch("options").text());
     let ok = desk.only().message;
     assert_eq!(ok.code(), "200");
-    assert_eq!(ok.to_tag(), tag);
+    assert_eq!(ok.callee_tag(), tag);
     assert_eq!(ok.header("Allow"), "INVITE, ACK, BYE, CANCEL, OPTIONS");
     assert_eq!(ok.header("Accept"), "application/sdp");
     hung_up_by_peer(&mut desk, &invite(), &tag, 3);
@@ -484,8 +326,8 @@ fn options_within_the_dialog_get_200() {
 #[test]
 fn other_methods_within_the_dialog_get_405_or_501_and_the_call_lives() {
     let (mut desk, _, tag) = active(&invite());
-    desk.feed(invite().again("INFO").cseq(2).to_tag(&tag).branch("info").text());
-    desk.feed(invite().again("WHATEVER").cseq(3).to_tag(&tag).branch("whatever").text());
+    desk.feed(invite().again("INFO").cseq(2).callee_tag(&tag).branch("info").text());
+    desk.feed(invite().again("WHATEVER").cseq(3).callee_tag(&tag).branch("whatever").text());
     assert_eq!(desk.codes(), ["405", "501"]);
     assert!(desk.last("405").message.has("Allow"));
     hung_up_by_peer(&mut desk, &invite(), &tag, 4);
@@ -494,236 +336,10 @@ fn other_methods_within_the_dialog_get_405_or_501_and_the_call_lives() {
 #[test]
 fn the_from_of_later_requests_may_be_written_differently() {
     let (mut desk, _, tag) = active(&invite());
-    let bye = invite().again("BYE").cseq(2).to_tag(&tag).branch("bye").text();
+    let bye = invite().again("BYE").cseq(2).callee_tag(&tag).branch("bye").text();
     desk.feed(bye.replace("From: <sip:peer@192.0.2.9>", "f: \"Somebody\" <sip:other@example.org>"));
     assert_eq!(desk.codes(), ["200"], "the tags make the dialog, not the URIs");
     desk.assert_all_gone();
-}
-
-// INVITE within the dialog (section 14.2).
-
-#[test]
-fn a_reinvite_changes_media_and_target() {
-    let (mut desk, session, tag) = active(&invite());
-    let first = desk.last("200").message;
-    assert_eq!((desk.plan().codec, desk.plan().remote_rtp.unwrap().port()), (Codec::Pcmu, 40_000));
-    let again = invite().cseq(2).to_tag(&tag).branch("re").contact("<sip:moved@192.0.2.50:5070>").sdp(SDP_OTHER_PORT);
-    desk.feed(again.text());
-    let ok = desk.only().message;
-    assert_eq!((ok.code().as_str(), ok.header("CSeq")), ("200", "2 INVITE"));
-    assert_eq!(ok.to_tag(), tag);
-    assert_eq!(ok.header("Contact"), "<sip:offhook@192.0.2.1:5060>");
-    assert!(ok.body().contains("m=audio 20000 RTP/AVP 8\r\n"), "the same port: {}", ok.body());
-    let origin = |message: &Message| -> Vec<u64> {
-        let line = message.body().lines().find(|line| line.starts_with("o=")).unwrap();
-        line.split(' ').skip(1).take(2).map(|word| word.parse().unwrap()).collect()
-    };
-    assert_eq!(origin(&ok)[0], origin(&first)[0], "RFC 3264 section 8: the same session");
-    assert_eq!(origin(&ok)[1], origin(&first)[1] + 1, "and the next version of it");
-    assert_eq!((desk.plan().codec, desk.plan().remote_rtp.unwrap().port()), (Codec::Pcma, 40_002));
-    desk.run_for(ms(500));
-    assert_eq!(desk.codes(), ["200"], "it is repeated like the first");
-    desk.feed(again.again("ACK").branch("re-ack").text());
-    desk.run_for(10 * SECOND);
-    assert_eq!(desk.codes(), [""; 0]);
-    assert_eq!(desk.told(), ["incoming", "answered", "confirmed", "media changed"]);
-    desk.hangup(session);
-    let bye = desk.only();
-    assert_eq!(bye.message.uri(), "sip:moved@192.0.2.50:5070", "the target is the new Contact");
-    assert_eq!(bye.to(), "192.0.2.50:5070");
-}
-
-#[test]
-fn a_refused_reinvite_does_not_move_the_target() {
-    let (mut desk, session, tag) = active(&invite());
-    let again = invite().cseq(2).to_tag(&tag).branch("re").contact("<sip:moved@192.0.2.50>").sdp(SDP_NO_CODEC);
-    desk.feed(again.text());
-    assert_eq!(desk.codes(), ["488"]);
-    desk.feed(again.again("ACK").text());
-    desk.hangup(session);
-    assert_eq!(desk.only().message.uri(), "sip:peer@192.0.2.9:5060");
-}
-
-#[test]
-fn hold_and_resume() {
-    let (mut desk, _, tag) = active(&invite());
-    for (cseq, line, theirs, ours) in [
-        (2, "a=sendonly", "a=recvonly", Direction::RecvOnly),
-        (3, "a=inactive", "a=inactive", Direction::Inactive),
-        (4, "a=sendrecv", "a=sendrecv", Direction::SendRecv),
-    ] {
-        let branch = format!("re{cseq}");
-        let again = invite().cseq(cseq).to_tag(&tag).branch(&branch).sdp(&SDP.replace("a=sendrecv", line));
-        desk.feed(again.text());
-        let ok = desk.only().message;
-        // Without the attribute it is sendrecv.
-        let expected = ok.body().contains(theirs) || (line == "a=sendrecv" && !ok.body().contains("only"));
-        assert!(expected, "{line}: {}", ok.body());
-        assert_eq!(desk.plan().direction, ours);
-        desk.feed(again.again("ACK").branch(&format!("ack{cseq}")).text());
-    }
-    hung_up_by_peer(&mut desk, &invite(), &tag, 5);
-}
-
-#[test]
-fn a_reinvite_before_the_ack_of_the_last_gets_500_with_retry_after() {
-    let (mut desk, _, ok) = answered(&invite());
-    let tag = ok.to_tag();
-    let early = invite().cseq(2).to_tag(&tag).branch("re").sdp(SDP_OTHER_PORT);
-    desk.feed(early.text());
-    let refusal = desk.only().message;
-    assert_eq!(refusal.code(), "500");
-    assert!(refusal.header("Retry-After").parse::<u32>().unwrap() <= 10);
-    desk.feed(early.again("ACK").text());
-    assert_eq!(desk.told(), ["incoming", "answered"], "that ACK is not the one awaited");
-    desk.feed(invite().again("ACK").to_tag(&tag).branch("ack").text());
-    assert_eq!(desk.told().last().unwrap(), "confirmed");
-    let second = invite().cseq(3).to_tag(&tag).branch("re2").sdp(SDP_OTHER_PORT);
-    desk.feed(second.text());
-    assert_eq!(desk.codes(), ["200"]);
-    let third = invite().cseq(4).to_tag(&tag).branch("re3").sdp(SDP);
-    desk.feed(third.text());
-    let refusal = desk.only().message;
-    assert_eq!(refusal.code(), "500");
-    assert!(refusal.has("Retry-After"));
-    desk.feed(third.again("ACK").text());
-    desk.feed(second.again("ACK").branch("ack2").text());
-    assert_eq!(desk.plan().codec, Codec::Pcma);
-    hung_up_by_peer(&mut desk, &invite(), &tag, 5);
-}
-
-#[test]
-fn a_reinvite_while_it_rings_gets_500_with_retry_after() {
-    let (mut desk, session) = ringing(&invite());
-    let tag = desk.last("180").message.to_tag();
-    desk.feed(invite().cseq(2).to_tag(&tag).branch("re").text());
-    let refusal = desk.only().message;
-    assert_eq!(refusal.code(), "500");
-    assert!(refusal.has("Retry-After"));
-    desk.answer(session);
-    assert_eq!(desk.codes(), ["200"]);
-}
-
-#[test]
-fn a_reinvite_whose_ack_never_comes_ends_the_call() {
-    let (mut desk, _, tag) = active(&invite());
-    desk.feed(invite().cseq(2).to_tag(&tag).branch("re").text());
-    desk.run_for(GIVE_UP);
-    assert_eq!(desk.codes().last().unwrap(), "BYE");
-    assert_eq!(desk.told().last().unwrap(), "ended AckTimeout");
-    desk.assert_all_gone();
-}
-
-#[test]
-fn a_repeated_reinvite_is_absorbed() {
-    let (mut desk, _, tag) = active(&invite());
-    let again = invite().cseq(2).to_tag(&tag).branch("re").sdp(SDP_OTHER_PORT);
-    desk.feed(again.text());
-    assert_eq!(desk.codes(), ["200"]);
-    desk.feed(again.text());
-    assert_eq!(desk.codes(), [""; 0]);
-    desk.feed(again.again("ACK").branch("ack2").text());
-    desk.feed(again.text());
-    assert_eq!(desk.codes(), [""; 0]);
-    assert_eq!(desk.told().iter().filter(|told| *told == "media changed").count(), 1);
-    hung_up_by_peer(&mut desk, &invite(), &tag, 3);
-}
-
-#[test]
-fn a_reinvite_without_offer_gets_one() {
-    let (mut desk, _, tag) = active(&invite());
-    let again = Request::new("INVITE").cseq(2).to_tag(&tag).branch("re");
-    desk.feed(again.text());
-    let ok = desk.only().message;
-    assert!(ok.body().contains("m=audio 20000 RTP/AVP 0 8"), "an offer of all that we can: {}", ok.body());
-    assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_000, "the old media go on until the answer");
-    desk.feed(again.again("ACK").branch("ack2").sdp(SDP_OTHER_PORT).text());
-    assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_002);
-    assert_eq!(desk.told().last().unwrap(), "media changed");
-    hung_up_by_peer(&mut desk, &invite(), &tag, 3);
-}
-
-// A late offer: ours in the 200, the answer in the ACK (section 13.2.1).
-
-fn late() -> (Desk, SessionId, Message) {
-    answered(&Request::new("INVITE"))
-}
-
-#[test]
-fn an_invite_without_offer_gets_one_in_the_200() {
-    let (mut desk, _, ok) = late();
-    assert_eq!(ok.header("Content-Type"), "application/sdp");
-    assert!(ok.body().contains("m=audio 20000 RTP/AVP 0 8"), "{}", ok.body());
-    let ack = Request::new("ACK").to_tag(&ok.to_tag()).branch("ack").sdp(SDP_OTHER_PORT);
-    desk.feed(ack.text());
-    assert_eq!(desk.told(), ["incoming", "answered", "confirmed", "media changed"]);
-    assert_eq!((desk.plan().codec, desk.plan().remote_rtp.unwrap().port()), (Codec::Pcma, 40_002));
-    desk.feed(ack.text());
-    desk.run_for(60 * SECOND);
-    assert_eq!(desk.codes(), [""; 0]);
-    hung_up_by_peer(&mut desk, &Request::new("INVITE"), &ok.to_tag(), 2);
-}
-
-#[test]
-fn a_late_answer_that_is_missing_or_unusable_ends_the_call() {
-    for answer in ["", SDP_NO_CODEC, "nonsense"] {
-        let (mut desk, _, ok) = late();
-        let mut ack = Request::new("ACK").to_tag(&ok.to_tag()).branch("ack");
-        if !answer.is_empty() {
-            ack = ack.sdp(answer);
-        }
-        desk.feed(ack.text());
-        let bye = desk.only().message;
-        assert_eq!(bye.code(), "BYE", "{answer}");
-        assert_eq!(desk.told(), ["incoming", "answered", "ended NoCommonMedia"]);
-        desk.feed(support::respond(&bye, 200, "", "", ""));
-        desk.assert_all_gone();
-    }
-}
-
-#[test]
-fn hanging_up_before_a_late_answer() {
-    let (mut desk, session, ok) = late();
-    desk.hangup(session);
-    desk.feed(Request::new("ACK").to_tag(&ok.to_tag()).branch("ack").sdp(SDP).text());
-    let bye = desk.only().message;
-    assert_eq!(bye.code(), "BYE");
-    assert_eq!(desk.told(), ["incoming", "answered", "ended LocalHangup"]);
-    desk.feed(support::respond(&bye, 200, "", "", ""));
-    desk.run_for(SECOND);
-    assert_eq!(desk.core.registry().len(), 0);
-    desk.assert_all_gone();
-}
-
-// Session descriptions (RFC 3264).
-
-#[test]
-fn static_payload_types_need_no_rtpmap() {
-    for (formats, codec, payload) in [("0", Codec::Pcmu, 0), ("8", Codec::Pcma, 8), ("18 8 0", Codec::Pcma, 8)] {
-        let (desk, _, ok) = answered(&invite().sdp(&SDP.replace("0 8", formats)));
-        assert_eq!((desk.plan().codec, desk.plan().send_payload_type), (codec, payload), "{formats}");
-        assert!(ok.body().contains(&format!("m=audio 20000 RTP/AVP {payload}\r\n")), "{}", ok.body());
-    }
-}
-
-#[test]
-fn a_mapped_payload_type_is_taken_over_from_the_offer() {
-    let offer = SDP.replace("0 8", "97 101")
-        + "a=rtpmap:97 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n";
-    let (desk, _, ok) = answered(&invite().sdp(&offer));
-    let plan = desk.plan();
-    assert_eq!((plan.codec, plan.send_payload_type, plan.send_dtmf), (Codec::Pcma, 97, Some(101)));
-    assert!(ok.body().contains("m=audio 20000 RTP/AVP 97 101\r\n"), "{}", ok.body());
-}
-
-#[test]
-fn as_many_media_lines_are_answered_as_were_offered() {
-    let offer = SDP.to_string() + "m=video 40010 RTP/AVP 31\r\nm=audio 40020 RTP/AVP 0\r\n";
-    let (_, _, ok) = answered(&invite().sdp(&offer));
-    let lines: Vec<&str> = ok.body().lines().filter(|line| line.starts_with("m=")).collect();
-    assert_eq!(lines.len(), 3);
-    assert!(lines[0].starts_with("m=audio 20000 "));
-    assert!(lines[1].starts_with("m=video 0 ") && lines[2].starts_with("m=audio 0 "), "{lines:?}");
 }
 
 // Refusing (section 13.3.1.3 and 17.2.1).
@@ -739,7 +355,7 @@ fn a_486_is_repeated_until_its_ack() {
     desk.news();
     desk.feed(invite().text());
     assert_eq!(desk.codes(), ["486"], "and for a repeated INVITE");
-    desk.feed(invite().again("ACK").to_tag(&desk.last("486").message.to_tag()).text());
+    desk.feed(invite().again("ACK").callee_tag(&desk.last("486").message.callee_tag()).text());
     desk.run_for(GIVE_UP);
     assert_eq!(desk.codes(), [""; 0], "not after the ACK");
     desk.assert_all_gone();
@@ -841,9 +457,9 @@ fn a_deferred_call_may_ring_and_be_answered_later() {
     desk.run_for(59 * SECOND);
     desk.answer(session);
     assert_eq!(desk.codes(), ["100", "180", "200"]);
-    let tag = desk.last("200").message.to_tag();
-    assert_eq!(desk.last("180").message.to_tag(), tag);
-    desk.feed(invite().again("ACK").to_tag(&tag).branch("ack").text());
+    let tag = desk.last("200").message.callee_tag();
+    assert_eq!(desk.last("180").message.callee_tag(), tag);
+    desk.feed(invite().again("ACK").callee_tag(&tag).branch("ack").text());
     hung_up_by_peer(&mut desk, &invite(), &tag, 2);
 }
 
@@ -860,8 +476,8 @@ fn a_custom_decision_has_the_session_at_hand() {
     assert_eq!(desk.codes(), ["200"], "no 180 before it");
     let session = desk.incoming();
     assert_eq!(desk.core.registry().session(session).unwrap().tag(), UserTag(77));
-    let tag = desk.last("200").message.to_tag();
-    desk.feed(invite().again("ACK").to_tag(&tag).branch("ack").text());
+    let tag = desk.last("200").message.callee_tag();
+    desk.feed(invite().again("ACK").callee_tag(&tag).branch("ack").text());
     hung_up_by_peer(&mut desk, &invite(), &tag, 2);
 }
 
@@ -895,10 +511,43 @@ fn a_caller_of_rfc_2543_gets_through() {
     assert_eq!(desk.codes(), ["180", "180"], "a repeat is seen as one");
     let session = desk.incoming();
     desk.answer(session);
-    let tag = desk.only().message.to_tag();
-    desk.feed(old(invite().again("ACK").to_tag(&tag)));
+    let tag = desk.only().message.callee_tag();
+    desk.feed(old(invite().again("ACK").callee_tag(&tag)));
     assert_eq!(desk.told(), ["incoming", "answered", "confirmed"]);
-    desk.feed(old(invite().again("BYE").cseq(2).to_tag(&tag)));
+    desk.feed(old(invite().again("BYE").cseq(2).callee_tag(&tag)));
     assert_eq!(desk.codes(), ["200"]);
     desk.assert_all_gone();
+}
+
+// IPv6: addresses in brackets wherever a port may follow.
+
+#[test]
+fn a_call_over_ipv6() {
+    let mut desk = Desk::new();
+    let path = Path::udp("[2001:db8::1]:5060".parse().unwrap(), "[2001:db8::9]:5060".parse().unwrap());
+    let six = |text: String| {
+        let text =
+            text.replace("@192.0.2.9:5060", "@[2001:db8::9]:5060").replace("@192.0.2.9", "@[2001:db8::9]");
+        text.replace("UDP 192.0.2.9", "UDP [2001:db8::9]")
+    };
+    let offer = SDP.replace("IP4 192.0.2.9", "IP6 2001:db8::9");
+    desk.core.handle_datagram(desk.now, path, six(invite().sdp(&offer).text()).as_bytes());
+    desk.drain();
+    let session = desk.incoming();
+    desk.answer(session);
+    let sent = desk.last("200");
+    assert_eq!(sent.to(), "[2001:db8::9]:5060");
+    let ok = sent.message;
+    assert!(!ok.header("Via").contains("received"), "the source is the sent-by: {ok:?}");
+    assert_eq!(ok.header("Contact"), "<sip:offhook@[2001:db8::1]:5060>");
+    assert!(ok.body().contains("c=IN IP6 2001:db8::1\r\n"), "{}", ok.body());
+    let ack = invite().again("ACK").callee_tag(&ok.callee_tag()).branch("ack").text();
+    desk.core.handle_datagram(desk.now, path, six(ack).as_bytes());
+    desk.drain();
+    assert_eq!(desk.told(), ["incoming", "answered", "confirmed"]);
+    desk.hangup(session);
+    let bye = desk.last("BYE");
+    assert_eq!(bye.message.uri(), "sip:peer@[2001:db8::9]:5060");
+    assert!(bye.message.header("Via").starts_with("SIP/2.0/UDP [2001:db8::1]:5060;branch="));
+    assert_eq!(bye.path, path);
 }

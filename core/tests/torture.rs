@@ -35,7 +35,8 @@ fn cases() -> Vec<Case> {
     let case = |row: Vec<&str>| {
         let bytes = fs::read(folder().join(row[file])).unwrap();
         assert_eq!(bytes.len().to_string(), row[size], "{} was changed", row[file]);
-        let ua = row[ua].split('|').filter(|word| !word.starts_with("registrar:")).map(String::from).collect();
+        let ua =
+            row[ua].split('|').filter(|word| !word.starts_with("registrar:")).map(String::from).collect();
         Case { file: row[file].into(), bytes, kind: row[kind].into(), ua, title: row[title].into() }
     };
     lines.map(case).collect()
@@ -81,7 +82,8 @@ fn is_normal(case: &Case, code: &str) -> bool {
 /// A response copies what RFC 3261 section 8.2.6 says and goes where section 18.2.2 says.
 fn check_response(case: &Case, sent: &Sent) -> Result<(), String> {
     let limits = WireLimits::default();
-    let request = Frame::parse(&case.bytes, &limits).map_err(|error| format!("answered what is no SIP: {error}"))?;
+    let request =
+        Frame::parse(&case.bytes, &limits).map_err(|error| format!("answered what is no SIP: {error}"))?;
     let response = Frame::parse(&sent.message.bytes, &limits).map_err(|error| format!("sent {error}"))?;
     for name in [HeaderName::CallId, HeaderName::From, HeaderName::CSeq] {
         let (asked, answered) = (request.first(name), response.first(name));

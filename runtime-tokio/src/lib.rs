@@ -3,48 +3,40 @@
 //! Call somebody and play a tone:
 //!
 //! ```
-//! # async fn bob(peer: offhook_tokio::SimplePeer) -> Result<(), offhook_tokio::PeerError> {
-//! #     let call = peer.get_incoming_call().await.unwrap().accept().await?;
-//! #     while call.recv_audio().await.is_some() {}
-//! #     Ok(())
-//! # }
-//! # mod real { #[allow(dead_code)]
 //! use offhook_tokio::{AudioFrame, SimplePeer};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let alice = SimplePeer::new("alice", 5060).await?;
-//!     let call = alice.call("sip:bob@192.0.2.7").await?;
-//!     call.send_audio(AudioFrame::tone(440, 2000)).await?;
+//! #   let bob = SimplePeer::builder("bob").bind("127.0.0.1:15060".parse()?).auto_answer(true).start().await?;
+//!     let alice = SimplePeer::new("alice", 0).await?;
+//!     let call = alice.call("sip:bob@127.0.0.1:15060").await?;
+//!     call.send_audio(AudioFrame::tone(440, 1000)).await?;
 //!     call.flush_audio().await;
 //!     call.hangup().await?;
+//! #   assert!(call.stats().sent_packets >= 50);
+//! #   bob.shutdown().await;
 //!     Ok(())
 //! }
-//! # }
-//! # use offhook_tokio::{AudioFrame, SimplePeer};
-//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
-//! #     let bob_peer = SimplePeer::builder("bob").bind(([127, 0, 0, 1], 0).into()).start().await.unwrap();
-//! #     let target = bob_peer.uri();
-//! #     let answering = tokio::spawn(bob(bob_peer));
-//! #     let alice = SimplePeer::builder("alice").bind(([127, 0, 0, 1], 0).into()).start().await.unwrap();
-//! #     let call = alice.call(&target).await.unwrap();
-//! #     call.send_audio(AudioFrame::tone(440, 200)).await.unwrap();
-//! #     call.flush_audio().await;
-//! #     call.hangup().await.unwrap();
-//! #     answering.await.unwrap().unwrap();
-//! # });
 //! ```
 //!
 //! Answer a call and record it:
 //!
-//! ```no_run
+//! ```
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let bob = offhook_tokio::SimplePeer::new("bob", 5060).await?;
-//!     let call = bob.get_incoming_call().await.unwrap().accept().await?;
+//! #   std::env::set_current_dir(std::env::temp_dir())?;
+//!     let bob = offhook_tokio::SimplePeer::new("bob", 15062).await?;
+//! #   tokio::spawn(async {
+//! #       let alice = offhook_tokio::SimplePeer::new("alice", 0).await.unwrap();
+//! #       let call = alice.call("bob@127.0.0.1:15062").await.unwrap();
+//! #       call.send_audio(offhook_tokio::AudioFrame::tone(440, 500)).await.unwrap();
+//! #       call.flush_audio().await;
+//! #       alice.shutdown().await;
+//! #   });
 //!     let spec = hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
-//!     let mut wav = hound::WavWriter::create("heard.wav", spec)?;
+//!     let (call, mut wav) = (bob.get_incoming_call().await.unwrap().accept().await?, hound::WavWriter::create("heard.wav", spec)?);
 //!     while let Some(frame) = call.recv_audio().await { for s in frame.samples { wav.write_sample(s)? } }
+//! #   assert!(wav.duration() >= 2400, "{}", wav.duration());
 //!     Ok(wav.finalize()?)
 //! }
 //! ```

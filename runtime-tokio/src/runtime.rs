@@ -4,16 +4,18 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use offhook_core::base::time::Instant;
 use offhook_core::peer::{Runtime, Task, Timer};
+use quinn_udp::UdpSocketState;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-use crate::socket::UdpSocket;
+use crate::socket::{self, UdpSocket};
 
 /// Tokio as a runtime of [`offhook_core::peer`]. It is found by itself: whoever starts a peer must run on tokio, with
 /// its I/O and its timers enabled.
@@ -21,6 +23,8 @@ use crate::socket::UdpSocket;
 pub struct Tokio {
     handle: Handle,
     epoch: TokioInstant,
+    /// How to send from a chosen address; all sockets share it.
+    sender: Arc<UdpSocketState>,
 }
 
 impl Runtime for Tokio {
@@ -30,7 +34,8 @@ impl Runtime for Tokio {
 
     fn current() -> io::Result<Self> {
         let handle = Handle::try_current().map_err(io::Error::other)?;
-        Ok(Self { handle, epoch: TokioInstant::now() })
+        let sender = Arc::new(socket::sender()?);
+        Ok(Self { handle, epoch: TokioInstant::now(), sender })
     }
 
     fn now(&self) -> Instant {
@@ -49,12 +54,12 @@ impl Runtime for Tokio {
 
     fn bind(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
         let _runtime = self.handle.enter();
-        UdpSocket::signalling(addr)
+        UdpSocket::signalling(addr, &self.sender)
     }
 
     fn bind_media(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
         let _runtime = self.handle.enter();
-        UdpSocket::media(addr)
+        UdpSocket::media(addr, &self.sender)
     }
 
     fn route(&self, remote: SocketAddr) -> io::Result<IpAddr> {

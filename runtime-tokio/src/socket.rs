@@ -1,7 +1,8 @@
 //! UDP sockets: batched receive, the address a datagram came to, and reports of what did not arrive.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use offhook_core::peer::{RecvBatch, Socket};
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
@@ -17,23 +18,33 @@ const BATCH: usize = 32;
 pub struct UdpSocket {
     io: tokio::net::UdpSocket,
     local: SocketAddr,
-    /// Only the signalling socket needs more than plain datagrams.
+    /// Only the signalling socket receives more than plain datagrams.
     extras: Option<UdpSocketState>,
+    sender: Arc<UdpSocketState>,
+}
+
+/// What is known about sending from a chosen address on this system. It belongs to no socket in particular.
+pub(crate) fn sender() -> io::Result<UdpSocketState> {
+    let any =
+        [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, 0));
+    let socket = std::net::UdpSocket::bind(any.as_slice())?;
+    UdpSocketState::new((&socket).into())
 }
 
 impl UdpSocket {
-    pub(crate) fn media(addr: SocketAddr) -> io::Result<Self> {
-        Self::bind(addr).map(|(io, local)| Self { io, local, extras: None })
+    pub(crate) fn media(addr: SocketAddr, sender: &Arc<UdpSocketState>) -> io::Result<Self> {
+        let (io, local) = Self::bind(addr)?;
+        Ok(Self { io, local, extras: None, sender: Arc::clone(sender) })
     }
 
-    pub(crate) fn signalling(addr: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn signalling(addr: SocketAddr, sender: &Arc<UdpSocketState>) -> io::Result<Self> {
         let (io, local) = Self::bind(addr)?;
         let extras = UdpSocketState::new((&io).into())?;
         if let Err(error) = extras.enable_transport_errors((&io).into()) {
             tracing::debug!(%error, "the system does not report undeliverable datagrams");
         }
         system::allow_fragments(&io);
-        Ok(Self { io, local, extras: Some(extras) })
+        Ok(Self { io, local, extras: Some(extras), sender: Arc::clone(sender) })
     }
 
     fn bind(addr: SocketAddr) -> io::Result<(tokio::net::UdpSocket, SocketAddr)> {
@@ -52,8 +63,15 @@ impl UdpSocket {
             count += 1;
         }
         let slots = slots.get_mut(..count).unwrap_or_default();
-        let received =
-            self.io.try_io(Interest::READABLE, || extras.recv((&self.io).into(), slots, &mut metas))?;
+        let mut received = 0;
+        let outcome = self.io.try_io(Interest::READABLE, || {
+            received = extras.recv((&self.io).into(), slots, &mut metas)?;
+            // A read that could have brought more has seen the end: what comes later will be announced anew.
+            if received < count { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        if received == 0 {
+            return outcome;
+        }
         for (slot, meta) in metas.iter().take(received).enumerate() {
             batch.fill(slot, meta.len, meta.stride, meta.addr, meta.dst_ip);
         }
@@ -96,18 +114,17 @@ impl Socket for UdpSocket {
 
     fn try_send(&self, local: Option<IpAddr>, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         // The system is asked whatever tokio remembers: a new socket is writable before tokio knows.
-        let sent = match &self.extras {
-            Some(extras) => {
-                let transmit = Transmit {
-                    destination: remote,
-                    ecn: None,
-                    contents: bytes,
-                    segment_size: None,
-                    src_ip: local,
-                };
-                extras.try_send((&self.io).into(), &transmit)
-            }
-            None => system::send_to(&self.io, bytes, remote),
+        let sent = if local.is_some() {
+            let transmit = Transmit {
+                destination: remote,
+                ecn: None,
+                contents: bytes,
+                segment_size: None,
+                src_ip: local,
+            };
+            self.sender.try_send((&self.io).into(), &transmit)
+        } else {
+            system::send_to(&self.io, bytes, remote)
         };
         if let Err(error) = &sent
             && error.kind() == io::ErrorKind::WouldBlock

@@ -178,3 +178,31 @@ async fn one_thread_is_enough() {
     soon(pair.to_bob.hangup()).await.unwrap();
     soon(async { tokio::join!(pair.alice.shutdown(), pair.bob.shutdown()) }).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_leave_from_the_address_that_was_called() {
+    let alice = peer("alice").await;
+    let bob = SimplePeer::new("bob", 0).await.unwrap();
+    let here = "127.0.0.2".parse::<std::net::IpAddr>().unwrap();
+    let target = format!("sip:bob@{here}:{}", bob.local_addr().port());
+    let answer = async {
+        let incoming = bob.get_incoming_call().await.unwrap();
+        assert_eq!(incoming.details().source().local.ip(), here);
+        incoming.accept().await.unwrap()
+    };
+    let (to_bob, to_alice) = soon(async { tokio::join!(alice.call(&target), answer) }).await;
+    let to_bob = to_bob.unwrap();
+    assert_eq!(to_bob.plan().unwrap().remote_rtp.unwrap().ip(), here);
+    for (from, to) in [(&to_bob, &to_alice), (&to_alice, &to_bob)] {
+        soon(from.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
+        assert!(soon(to.recv_audio()).await.is_some());
+        assert_eq!(to.stats().rejected_source, 0);
+    }
+    soon(to_bob.hangup()).await.unwrap();
+    assert_eq!(soon(to_alice.ended()).await.reason, EndReason::RemoteHangup);
+    // Its own calls name the address they come from.
+    let target = alice.uri();
+    let answer = async { alice.get_incoming_call().await.unwrap().accept().await.unwrap() };
+    let (_to_alice, to_bob) = soon(async { tokio::join!(bob.call(&target), answer) }).await;
+    assert_eq!(to_bob.remote_uri(), bob.uri());
+}

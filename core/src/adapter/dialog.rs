@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -16,12 +17,15 @@ use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
 use crate::wire::path::Path;
-use crate::wire::text::Sink as _;
+use crate::wire::text::{Sink as _, split_once};
 use crate::wire::uri::{Host, Uri};
-use crate::wire::{SDP_TYPE, reason_phrase};
+use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
 
 /// The methods that we understand, for Allow.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
+
+/// How often 180 is repeated (RFC 3261 section 13.3.1.1).
+const RINGING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Carries out the actions that send SIP.
 pub(crate) struct DialogAdapter<'a> {
@@ -30,11 +34,15 @@ pub(crate) struct DialogAdapter<'a> {
 }
 
 impl DialogAdapter<'_> {
-    /// Asks for the address of the target.
+    /// Asks for the address of the first hop: the application's first Route, else the target (section 8.1.2).
     pub(crate) fn resolve(&mut self) {
         let session = self.session;
         let target = self.board.registry.session(session).and_then(|session| session.outgoing.as_ref()).and_then(|out| {
-            let uri = Uri::parse(&out.target).ok()?;
+            let hop = match first_route(&out.headers) {
+                Some(route) => NameAddr::parse(route)?.uri,
+                None => &out.target,
+            };
+            let uri = Uri::parse(hop).ok()?;
             let host = match uri.host {
                 Host::V4(ip) => format!("{ip}"),
                 Host::V6(ip) => format!("{ip}"),
@@ -65,7 +73,7 @@ impl DialogAdapter<'_> {
         let contact = contact(board, &path);
         let session = board.registry.session_mut(self.session)?;
         let cseq = 1 + (board.rng.next_u32() >> 16);
-        session.invite_cseq = cseq;
+        session.sent_cseq = cseq;
         session.invite = Some(transaction);
         let out = session.outgoing.as_ref()?;
         let mut writer = Writer::request("INVITE", &out.target);
@@ -86,11 +94,12 @@ impl DialogAdapter<'_> {
         Some(())
     }
 
-    /// Acknowledges a 2xx within `dialog` and remembers the ACK (section 13.2.2.4).
-    pub(crate) fn send_ack(&mut self, dialog: Option<DialogId>) {
-        let Some(id) = dialog else { return };
+    /// Acknowledges the 2xx at hand within its dialog and remembers the ACK (section 13.2.2.4).
+    pub(crate) fn send_ack(&mut self, cause: &Cause<'_>) {
+        let (Some(id), Some((_, facts))) = (cause.dialog, cause.message) else { return };
         let branch = self.board.layer.stateless_branch();
-        let Some(cseq) = self.board.registry.session(self.session).map(|session| session.invite_cseq) else { return };
+        // The session's own number may be that of the peer's re-INVITE by now.
+        let cseq = facts.cseq;
         let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
         let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
         // Which path it takes may not be known yet; what is sent again is sent along the path known then.
@@ -108,12 +117,18 @@ impl DialogAdapter<'_> {
     }
 
     /// Acknowledges and hangs up a fork that answered when another had been taken.
-    pub(crate) fn refuse_fork(&mut self, dialog: Option<DialogId>) {
-        let Some(id) = dialog else { return };
+    pub(crate) fn refuse_fork(&mut self, cause: &Cause<'_>) {
+        let Some(id) = cause.dialog else { return };
         if self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_some()) {
-            return self.resend_ack(dialog);
+            return self.resend_ack(cause.dialog);
         }
-        self.send_ack(dialog);
+        let forks_max = self.board.config.limits.forks_max;
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        if usize::from(session.forks_refused) >= forks_max {
+            return self.board.counters.add(Counter::Ignored);
+        }
+        session.forks_refused = session.forks_refused.saturating_add(1);
+        self.send_ack(cause);
         self.bye(id, Owner::Nobody);
     }
 
@@ -129,9 +144,15 @@ impl DialogAdapter<'_> {
     /// Hangs up within the call's dialog (section 15.1.1).
     pub(crate) fn send_bye(&mut self, dialog: Option<DialogId>) {
         let own = self.board.registry.session(self.session).and_then(|session| session.dialog);
-        let sent = own.or(dialog).is_some_and(|dialog| self.bye(dialog, Owner::Bye(self.session)));
+        let dialog = own.or(dialog);
+        let sent = dialog.is_some_and(|dialog| self.bye(dialog, Owner::Bye(self.session)));
         if !sent {
-            self.board.follow_ups.push_back((self.session, Input::RxByeDone));
+            return self.board.follow_ups.push_back((self.session, Input::RxByeDone));
+        }
+        // Timer F starts when the BYE leaves. While it waits for an address somebody else must watch the time.
+        if dialog.and_then(|id| self.board.registry.dialog(id)).is_some_and(|dialog| !dialog.waiting.is_empty()) {
+            let give_up = self.board.config.timing.give_up();
+            self.board.arm(self.session, SessionTimer::GiveUp, give_up);
         }
     }
 
@@ -164,9 +185,11 @@ impl DialogAdapter<'_> {
         }
     }
 
-    /// 180 Ringing.
+    /// 180 Ringing, again every minute while it rings: proxies give up after three minutes of silence (section
+    /// 13.3.1.1).
     pub(crate) fn send_ringing(&mut self) {
         self.respond_invite(180, "", None);
+        self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
     }
 
     /// 200 to the INVITE, with our answer or our late offer (section 13.3.1.4).
@@ -175,11 +198,7 @@ impl DialogAdapter<'_> {
         self.respond_invite(200, "", body);
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         session.details = None;
-        let source = session.source.take();
         let dialog = session.dialog;
-        if let Some(source) = source {
-            self.board.quota.release(source);
-        }
         if let Some(dialog) = dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
             dialog.confirmed = true;
         }
@@ -309,6 +328,13 @@ pub(crate) fn contact(board: &Switchboard, path: &Path) -> Vec<u8> {
     text.put_address(path.local);
     text.put(b">");
     text
+}
+
+/// The first Route value among header lines of the application.
+fn first_route(lines: &[u8]) -> Option<&[u8]> {
+    let mut fields = lines.split(|&byte| byte == b'\n').filter_map(|line| split_once(line, b':'));
+    let (_, value) = fields.find(|(name, _)| HeaderName::from_text(name) == HeaderName::Route)?;
+    split_values(value).next()
 }
 
 /// A display name as a quoted-string and the space after it (section 25.1).

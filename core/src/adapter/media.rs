@@ -32,7 +32,7 @@ impl MediaAdapter<'_> {
         };
         if let Some(session) = board.registry.session_mut(self.session) {
             let media =
-                SessionMedia { id, port, open: false, sdp_id, sdp_version: sdp_id, plan: None, next_plan: None, answer: None };
+                SessionMedia { id, port, open: false, changed: false, sdp_id, sdp_version: sdp_id, plan: None, next_plan: None, answer: None };
             session.media = Some(media);
         }
         board.ask_for_ports();
@@ -83,7 +83,9 @@ impl MediaAdapter<'_> {
         let Some(media) = self.board.registry.session_mut(self.session).and_then(|session| session.media.as_mut()) else {
             return;
         };
-        let Some(plan) = media.next_plan.take() else { return };
+        let next = media.next_plan.take().filter(|next| media.plan.as_deref() != Some(next));
+        media.changed = next.is_some();
+        let Some(plan) = next else { return };
         let plan = Arc::new(plan);
         media.plan = Some(plan.clone());
         let command = if media.open {

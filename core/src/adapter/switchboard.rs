@@ -13,6 +13,7 @@ use crate::base::side::SideTable;
 use crate::base::slab::Slab;
 use crate::base::time::Instant;
 use crate::base::timers::Timers;
+use crate::dialog::Waiting;
 use crate::wire::token::{TOKEN_LEN, Token};
 use crate::media::MediaPort;
 use crate::registry::{Quota, SessionRegistry};
@@ -35,13 +36,16 @@ pub(crate) enum Owner {
     Incoming { merged: Digest, session: Option<SessionId> },
 }
 
-/// A request that waits for the address of its next hop.
+/// Who waits for the address of a next hop.
 pub(crate) enum Parked {
     /// The INVITE of this session: it is not even built yet.
     Invite(SessionId),
-    /// A finished request of this dialog; an ACK has no transaction.
-    Request { dialog: DialogId, transaction: Option<TransactionId>, message: Bytes },
+    /// What waits in this dialog.
+    Dialog(DialogId),
 }
+
+/// Requests that may wait for an address in one dialog: an ACK and a BYE, and one of each to spare.
+const WAITING_MAX: usize = 4;
 
 /// Where the next hop of a request is.
 pub(crate) enum Hop {
@@ -189,9 +193,30 @@ impl Switchboard {
                 self.launch(path, transaction, message);
                 true
             }
-            Hop::Name(target) => self.park(target, Parked::Request { dialog, transaction, message }),
+            Hop::Name(target) => self.wait_for_name(dialog, target, Waiting { transaction, message }),
             Hop::Nowhere => false,
         }
+    }
+
+    /// Lets a request wait until the address is known. One question is asked for all that waits in a dialog, so that
+    /// nothing overtakes the ACK, and an ACK that is asked for again waits once.
+    fn wait_for_name(&mut self, id: DialogId, target: ResolveTarget, request: Waiting) -> bool {
+        let Some(dialog) = self.registry.dialog_mut(id) else { return false };
+        let asked = !dialog.waiting.is_empty();
+        if asked && request.transaction.is_none() && dialog.waiting.contains(&request) {
+            return true;
+        }
+        if dialog.waiting.len() >= WAITING_MAX {
+            return false;
+        }
+        dialog.waiting.push(request);
+        if asked || self.park(target, Parked::Dialog(id)) {
+            return true;
+        }
+        if let Some(dialog) = self.registry.dialog_mut(id) {
+            dialog.waiting.clear();
+        }
+        false
     }
 
     /// Sends a request whose path is known.
@@ -253,7 +278,8 @@ impl Switchboard {
 
 /// The path to the place that `uri` names, from the local end of `path`; else the name to ask for.
 pub(crate) fn resolve_target(uri: &[u8], path: &Path) -> Result<Path, Option<ResolveTarget>> {
-    let uri = Uri::parse(uri).map_err(|_| None)?;
+    // `sips` must not travel in the clear (RFC 3261 section 26.2.2), and all we have is UDP.
+    let uri = Uri::parse(uri).ok().filter(|uri| !uri.is_sips()).ok_or(None)?;
     let port = uri.port.unwrap_or(5060);
     let ip = match uri.host {
         Host::V4(ip) => ip.into(),

@@ -80,7 +80,7 @@ pub struct Limits {
     pub wire: WireLimits,
     /// Calls at a time; an INVITE above it gets 503.
     pub sessions_max: usize,
-    /// Calls at a time that one address may have in set-up (not yet answered); above it: 503.
+    /// Calls at a time that one address may have in set-up, until its ACK proves that it is there; above it: 503.
     pub half_open_per_source_max: u32,
     /// Transactions at a time; a request above it gets a stateless 503.
     pub transactions_max: usize,
@@ -95,7 +95,7 @@ impl Default for Limits {
         Self {
             wire: WireLimits::default(),
             sessions_max: 100_000,
-            half_open_per_source_max: 10_000,
+            half_open_per_source_max: 2_000,
             transactions_max: 1_000_000,
             forks_max: 16,
             routes_max: 32,

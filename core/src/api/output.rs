@@ -37,7 +37,8 @@ pub enum Output {
         target: ResolveTarget,
     },
     /// Bind this many more pairs of media ports and hand them over with
-    /// [`add_media_port`](crate::coordinator::UnifiedCoordinator::add_media_port) before the next input; without one, calls are refused.
+    /// [`add_media_port`](crate::coordinator::UnifiedCoordinator::add_media_port) before the next input; without one, calls are refused. If fewer can be bound, say so with
+    /// [`media_ports_exhausted`](crate::coordinator::UnifiedCoordinator::media_ports_exhausted).
     NeedMediaPorts(usize),
 }
 

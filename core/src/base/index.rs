@@ -12,6 +12,18 @@ use super::rng::Rng;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Digest(u128);
 
+impl Digest {
+    /// As text that can stand in a tag.
+    pub fn text(self) -> [u8; 32] {
+        let mut text = [b'0'; 32];
+        for (n, place) in text.iter_mut().enumerate() {
+            let digit = (self.0 >> (4 * n)) as u8 & 15;
+            *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+        }
+        text
+    }
+}
+
 /// Makes [`Digest`]s with a key drawn from the secret stream.
 #[derive(Clone, Debug)]
 pub struct DigestKey(u64, u64);

@@ -77,6 +77,10 @@ impl UnifiedCoordinator {
     }
 
     pub(super) fn reject_now(&mut self, session: SessionId, status: u16) -> Result<(), CommandError> {
+        if matches!(status, 401 | 407) {
+            let why = "a challenge needs credentials to ask for, and there are none to check them against".to_string();
+            return Err(CommandError::BadArgument { what: "status", why });
+        }
         if !(300..=699).contains(&status) {
             let why = alloc::format!("{status} is no final refusal; use 300 to 699, such as 486 (busy) or 603 (declined)");
             return Err(CommandError::BadArgument { what: "status", why });

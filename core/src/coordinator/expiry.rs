@@ -49,7 +49,8 @@ impl UnifiedCoordinator {
                 let Some(session) = self.board.registry.session_mut(id) else { return };
                 session.invite = None;
                 session.end.get_or_insert(reason);
-                let cause = Cause { status: Some(status), ..Cause::default() };
+                let phrase = if reason == EndReason::NetworkError { "nobody listens there" } else { "" };
+                let cause = Cause { status: Some(status), phrase, ..Cause::default() };
                 self.feed(id, Input::InviteTimeout, cause);
             }
             Some(Owner::Bye(id)) => self.feed(id, Input::RxByeDone, Cause::default()),

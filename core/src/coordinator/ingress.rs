@@ -80,12 +80,17 @@ impl UnifiedCoordinator {
             (None, Err(fault)) => return self.answer_malformed(path, frame, method, fault),
             (None, Ok(facts)) => facts,
         };
+        // What is kept of a request for its transaction is bounded with its head.
+        if frame.bytes().len().saturating_sub(frame.body().len()) > self.board.config.limits.wire.head_octets_max {
+            let fault = Fault { status: 513, reason: "Header Section Too Large" };
+            return self.answer_malformed(path, frame, method, fault);
+        }
         let received =
             self.board.with_layer(|layer, now, send| layer.receive_request(now, &path, frame, &facts, send));
         match received {
             Received::Absorbed => self.board.counters.add(Counter::Absorbed),
             Received::Ack => self.receive_ack(frame, &facts),
-            Received::Cancel { cancel, invite } => self.receive_cancel(cancel, invite),
+            Received::Cancel { cancel, invite } => self.receive_cancel(cancel, invite, &facts),
             Received::Full => {
                 self.board.counters.add(Counter::Overload);
                 self.respond_stateless(path, frame, Some(&facts), 503, reason_phrase(503));
@@ -117,7 +122,8 @@ impl UnifiedCoordinator {
         status: u16,
         reason: &str,
     ) {
-        let tag = self.board.random_text();
+        // The same request gets the same tag again (section 8.2.7), though nothing is remembered of it.
+        let tag = self.board.digests.digest(&[frame.first(HeaderName::Via).unwrap_or_default()]).text();
         let head = ReplyHead::new(frame, facts, &path);
         let payload = head.respond(status, reason, Some(&tag), false, &[], None);
         let path = ReplyHead::reply_path_of(frame, &path);
@@ -140,7 +146,16 @@ impl UnifiedCoordinator {
         if let Err(refusal) = self.check(request) {
             return self.refuse(request.transaction, refusal);
         }
+        let known = self.board.registry.session(session);
+        // A fork that answered and was refused has a dialog of its own, and no say in the call that was kept.
+        let refused = known.and_then(|session| session.dialog).is_some_and(|kept| kept != dialog);
+        let over = known.is_some_and(|session| matches!(session.state, State::Terminating | State::Terminated));
         match request.method {
+            Method::Bye if refused => self.board.respond_plain(request.transaction, 200),
+            Method::Invite | Method::Options if refused || over => {
+                self.board.counters.add(Counter::UnknownDialog);
+                self.board.respond_plain(request.transaction, 481);
+            }
             Method::Bye => {
                 let cause = Cause {
                     message: Some((request.frame, facts)),
@@ -258,7 +273,8 @@ impl UnifiedCoordinator {
         let found = facts.to_tag.and_then(|tag| registry.find_dialog(tag, facts.from_tag, facts.call_id));
         let session = found.and_then(|dialog| registry.session_of_dialog(dialog));
         let known = session.and_then(|id| Some((id, registry.session(id)?)));
-        let Some((id, session)) = known.filter(|(_, session)| session.invite_cseq == facts.cseq) else {
+        let fits = |session: &crate::session::Session| session.invite_cseq == facts.cseq && session.dialog == found;
+        let Some((id, session)) = known.filter(|(_, session)| fits(session)) else {
             return self.board.counters.add(Counter::StrayAck);
         };
         let mut cause = Cause { message: Some((frame, facts)), dialog: found, ..Cause::default() };
@@ -276,19 +292,22 @@ impl UnifiedCoordinator {
         self.feed(id, input, cause);
         if let Some(session) = self.board.registry.session_mut(id).filter(|session| session.state == State::Active) {
             session.late_offer = false;
+            if let Some(source) = session.source.take() {
+                self.board.quota.release(source);
+            }
         }
     }
 
     /// CANCEL (section 9.2): answered itself, and the INVITE with 487 if it is still undecided.
-    fn receive_cancel(&mut self, cancel: TransactionId, invite: Option<TransactionId>) {
-        let Some(invite) = invite else {
-            self.board.counters.add(Counter::UnknownDialog);
-            return self.board.respond_plain(cancel, 481);
-        };
-        let session = match self.board.owners.get(invite) {
+    fn receive_cancel(&mut self, cancel: TransactionId, invite: Option<TransactionId>, facts: &Facts<'_>) {
+        let session = match invite.and_then(|invite| self.board.owners.get(invite)) {
             Some(Owner::Incoming { session, .. }) => *session,
             _ => None,
         };
+        if invite.is_none() || session.is_some_and(|session| !self.cancels(session, facts)) {
+            self.board.counters.add(Counter::UnknownDialog);
+            return self.board.respond_plain(cancel, 481);
+        }
         let tag = session.and_then(|id| self.board.registry.session(id)).map(|session| session.local_tag);
         let tag = tag.unwrap_or_else(|| self.board.random_text());
         let reply = crate::transaction::Reply {
@@ -306,6 +325,17 @@ impl UnifiedCoordinator {
     }
 }
 
+impl UnifiedCoordinator {
+    /// Whether a CANCEL has the From tag, the Call-ID and the number of the INVITE, as it must (section 9.1): a
+    /// stranger who guessed the branch has not.
+    fn cancels(&self, session: SessionId, facts: &Facts<'_>) -> bool {
+        let Some(session) = self.board.registry.session(session) else { return true };
+        let dialog = session.dialog.and_then(|id| self.board.registry.dialog(id));
+        session.invite_cseq == facts.cseq
+            && dialog.is_some_and(|dialog| dialog.matches(facts.call_id, facts.from_tag))
+    }
+}
+
 fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
     let frame = request.frame;
     match request.method {
@@ -314,7 +344,8 @@ fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
         _ => return Err(Refusal::with(405, "Allow", ALLOW.to_vec())),
     }
     let scheme = Uri::scheme_of(request.uri).unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case(b"sip") && !scheme.eq_ignore_ascii_case(b"sips") {
+    // `sips` asks for TLS on every hop (section 26.2.2), which UDP is not.
+    if !scheme.eq_ignore_ascii_case(b"sip") {
         return Err(Refusal::plain(416));
     }
     if Uri::parse(request.uri).is_err() {

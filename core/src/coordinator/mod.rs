@@ -27,7 +27,7 @@ use crate::session::{State, StateMachine, StateTable, TableError};
 pub use crate::signaling::{CommandError, SessionCommands};
 use crate::signaling::{DefaultSignalingHandler, SignalingHandler, SignalingInterceptor};
 use crate::transaction::TransactionLayer;
-use crate::wire::path::Path;
+use crate::wire::path::{Path, Transmit};
 
 /// All calls of one endpoint, as a state machine without I/O.
 ///
@@ -120,8 +120,17 @@ impl UnifiedCoordinator {
         tracing::trace!(?event, "media event");
     }
 
-    /// The network refused what was sent along `path`, or reported the remote as unreachable.
-    pub fn handle_send_failed(&mut self, now: Instant, path: Path) {
+    /// The system refused to send this message. A request of ours ends with it; a response or an ACK ends nothing,
+    /// the peer will ask again.
+    pub fn handle_send_failed(&mut self, now: Instant, transmit: &Transmit) {
+        self.advance(now);
+        let now = self.board.now;
+        self.board.layer.send_failed(now, &transmit.payload);
+    }
+
+    /// The network reported that nothing at the far end of `path` takes our messages (ICMP): whatever of ours has had
+    /// no response from there ends.
+    pub fn handle_unreachable(&mut self, now: Instant, path: Path) {
         self.advance(now);
         let now = self.board.now;
         self.board.layer.transport_failed(now, &path);

@@ -4,7 +4,9 @@ use super::UnifiedCoordinator;
 use crate::adapter::{Cause, Owner, Parked};
 use crate::api::{NameFailure, QueryId};
 use crate::base::time::Instant;
+use crate::dialog::Waiting;
 use crate::session::Input;
+use crate::transaction::TransactionId;
 use crate::wire::path::Path;
 
 impl UnifiedCoordinator {
@@ -23,23 +25,29 @@ impl UnifiedCoordinator {
             (Some(Parked::Invite(id)), Err(failure)) => {
                 self.feed(id, Input::NamesFailed, Cause { phrase: &failure.0, ..Cause::default() });
             }
-            (Some(Parked::Request { dialog, transaction, message }), Ok(path)) => {
-                if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
+            (Some(Parked::Dialog(id)), result) => {
+                let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
+                if let Ok(path) = &result {
                     dialog.path.remote = path.remote;
                     dialog.hop_known = true;
                 }
-                self.board.launch(path, transaction, message);
-            }
-            (Some(Parked::Request { transaction: Some(transaction), .. }), Err(_)) => {
-                self.board.layer.abandon(transaction);
-                if let Some(Owner::Bye(session)) = self.board.owners.remove(transaction) {
-                    self.feed(session, Input::RxByeDone, Cause::default());
+                for Waiting { transaction, message } in core::mem::take(&mut dialog.waiting) {
+                    match (&result, transaction) {
+                        (Ok(path), _) => self.board.launch(*path, transaction, message),
+                        (Err(_), Some(transaction)) => self.give_up(transaction),
+                        (Err(failure), None) => tracing::debug!(%failure, "an ACK has nowhere to go"),
+                    }
                 }
             }
-            (Some(Parked::Request { transaction: None, .. }), Err(failure)) => {
-                tracing::debug!(%failure, "an ACK has nowhere to go");
-            }
             (None, _) => {}
+        }
+    }
+
+    /// A request that will never be sent.
+    fn give_up(&mut self, transaction: TransactionId) {
+        self.board.layer.abandon(transaction);
+        if let Some(Owner::Bye(session)) = self.board.owners.remove(transaction) {
+            self.feed(session, Input::RxByeDone, Cause::default());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Responses to our requests.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::UnifiedCoordinator;
@@ -7,7 +8,7 @@ use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
 use crate::api::Counter;
 use crate::base::ids::SessionId;
 use crate::session::Input;
-use crate::transaction::{ClientEvent, ClientEventKind};
+use crate::transaction::{ClientEvent, ClientEventKind, TransactionId};
 use crate::wire::frame::{Facts, Frame, StartLine};
 use crate::wire::path::Path;
 
@@ -17,6 +18,10 @@ impl UnifiedCoordinator {
             (None, Ok(facts)) => facts,
             _ => return self.board.counters.add(Counter::BadResponse),
         };
+        let client = self.board.layer.client_of(frame, &facts);
+        if client.is_some_and(|client| !self.is_ours(client, &facts)) {
+            return self.board.counters.add(Counter::BadResponse);
+        }
         let event =
             self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
         let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
@@ -27,6 +32,15 @@ impl UnifiedCoordinator {
             }
             _ => {}
         }
+    }
+
+    /// Whether a response to an INVITE has the From tag, the Call-ID and the number that we sent (RFC 3261 section
+    /// 8.2.6.2). One that has not must not stop the INVITE's timers.
+    fn is_ours(&self, client: TransactionId, facts: &Facts<'_>) -> bool {
+        let Some(Owner::Invite(id)) = self.board.owners.get(client) else { return true };
+        let Some(session) = self.board.registry.session(*id) else { return true };
+        let call_id = session.outgoing.as_ref().map_or(facts.call_id, |out| &out.call_id);
+        facts.from_tag == Some(&session.local_tag) && facts.call_id == call_id && facts.cseq == session.sent_cseq
     }
 
     fn receive_invite_response(
@@ -74,6 +88,9 @@ impl UnifiedCoordinator {
         }
         match (MediaAdapter { board: &mut self.board, session }).read_answer(frame.body()) {
             Some(Ok(plan)) => {
+                if let Some(dialog) = cause.dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
+                    dialog.early_answer = Some(Box::new(plan.clone()));
+                }
                 cause.plan = Some(plan);
                 Input::RxEarlyMedia
             }
@@ -101,13 +118,14 @@ impl UnifiedCoordinator {
         session.dialog = Some(dialog);
         let early = session.dialogs.iter().copied().filter(|&other| other != dialog);
         let early: smallvec::SmallVec<[_; 4]> = early.collect();
-        let heard_early = session.plan().is_some_and(|plan| plan.remote_rtp.is_some());
         for other in early {
             self.board.registry.remove_dialog(other);
         }
-        self.board.registry.dialog_mut(dialog)?.confirm(frame, routes_max);
-        if frame.body().is_empty() && heard_early {
+        let confirmed = self.board.registry.dialog_mut(dialog)?;
+        confirmed.confirm(frame, routes_max);
+        if let Some(plan) = confirmed.early_answer.take().filter(|_| frame.body().is_empty()) {
             // The answer came in a provisional response already, and the 2xx does not repeat it.
+            cause.plan = Some(*plan);
             return Some(Input::RxAnswer);
         }
         match (MediaAdapter { board: &mut self.board, session: id }).read_answer(frame.body()) {

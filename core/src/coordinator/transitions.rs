@@ -1,5 +1,7 @@
 //! One step of the state machine, and its actions through the adapters.
 
+use alloc::string::String;
+
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter};
 use crate::api::{Counter, EndReason, Event, Output};
@@ -77,9 +79,9 @@ impl UnifiedCoordinator {
         match action {
             Action::Resolve => dialog.resolve(),
             Action::SendInvite => dialog.send_invite(),
-            Action::SendAck => dialog.send_ack(cause.dialog),
+            Action::SendAck => dialog.send_ack(cause),
             Action::ResendAck => dialog.resend_ack(cause.dialog),
-            Action::RefuseFork => dialog.refuse_fork(cause.dialog),
+            Action::RefuseFork => dialog.refuse_fork(cause),
             Action::SendCancel => dialog.send_cancel(),
             Action::SendBye => dialog.send_bye(cause.dialog),
             Action::AbandonInvite => dialog.abandon_invite(),
@@ -134,15 +136,15 @@ impl UnifiedCoordinator {
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let tag = session.tag;
         let phrase = || match (cause.phrase, cause.status) {
-            ("", Some(status)) => reason_phrase(status),
-            (phrase, _) => phrase,
+            ("", Some(status)) => String::from(reason_phrase(status)),
+            (phrase, _) => printable(phrase),
         };
         let plan = session.media.as_ref().and_then(|media| media.plan.clone());
         let event = match action {
             Action::TellProgress => {
                 let early_media = session.state == State::EarlyMedia;
                 let status = cause.status.unwrap_or(180);
-                Event::Progress { session: id, tag, status, phrase: phrase().into(), early_media }
+                Event::Progress { session: id, tag, status, phrase: phrase(), early_media }
             }
             Action::TellAnswered => {
                 let Some(media) = &session.media else { return };
@@ -151,7 +153,7 @@ impl UnifiedCoordinator {
                 Event::Answered { session: id, tag, media: media.id, plan }
             }
             Action::TellConfirmed => Event::Confirmed { session: id, tag },
-            Action::TellMediaChanged => match plan {
+            Action::TellMediaChanged => match plan.filter(|_| session.media.as_ref().is_some_and(|media| media.changed)) {
                 Some(plan) => Event::MediaChanged { session: id, tag, plan },
                 None => return,
             },
@@ -159,7 +161,7 @@ impl UnifiedCoordinator {
             Action::TellEnded => {
                 session.end_told = true;
                 let reason = session.end.or(cause.end).unwrap_or(EndReason::Internal);
-                Event::Ended { session: id, tag, reason, status: cause.status, phrase: phrase().into() }
+                Event::Ended { session: id, tag, reason, status: cause.status, phrase: phrase() }
             }
             Action::App(number) => Event::App { session: id, tag, id: number },
             _ => return,
@@ -184,8 +186,21 @@ impl UnifiedCoordinator {
         for timer in [SessionTimer::Patience, SessionTimer::AnswerRepeat, SessionTimer::GiveUp] {
             self.board.disarm(id, timer);
         }
+        let dialogs: smallvec::SmallVec<[_; 2]> = self.board.registry.dialogs_of(id).iter().copied().collect();
+        for dialog in dialogs {
+            let Some(dialog) = self.board.registry.dialog_mut(dialog) else { continue };
+            for transaction in core::mem::take(&mut dialog.waiting).into_iter().filter_map(|it| it.transaction) {
+                self.board.owners.remove(transaction);
+                self.board.layer.abandon(transaction);
+            }
+        }
         self.board.registry.remove(id);
     }
+}
+
+/// Words of a peer, safe to show on a terminal and to write into a log.
+fn printable(words: &str) -> String {
+    words.chars().map(|each| if each.is_control() { char::REPLACEMENT_CHARACTER } else { each }).collect()
 }
 
 /// Why a session ends that `input` ends; the first reason given stays.
@@ -203,6 +218,7 @@ fn end_reason(state: State, input: Input) -> Option<EndReason> {
         Input::RxBye => EndReason::RemoteHangup,
         Input::InviteTimeout => EndReason::Timeout,
         Input::AckTimeout => EndReason::AckTimeout,
+        Input::InviteGone => EndReason::Timeout,
         _ => return None,
     })
 }

@@ -2,12 +2,15 @@
 
 mod routes;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::base::ids::SessionId;
+use crate::sdp::plan::MediaPlan;
+use crate::transaction::TransactionId;
 use crate::transaction::key::has_cookie;
 use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Fault, Frame};
@@ -16,6 +19,13 @@ use crate::wire::text::{Decimal, Sink as _};
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr};
 use routes::Routes;
+
+/// A finished request that waits for an address; an ACK has no transaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) transaction: Option<TransactionId>,
+    pub(crate) message: Bytes,
+}
 
 /// One dialog.
 pub struct Dialog {
@@ -37,10 +47,14 @@ pub struct Dialog {
     /// From our address to the next hop, as far as it is known; the remote half is a guess until `hop_known`.
     pub(crate) path: Path,
     pub(crate) hop_known: bool,
+    /// Requests that wait for the address of the next hop, in their order.
+    pub(crate) waiting: Vec<Waiting>,
     /// Whether a 2xx has made it last.
     pub(crate) confirmed: bool,
     /// The ACK to the 2xx, to be sent again when the 2xx comes again.
     pub(crate) ack: Option<Bytes>,
+    /// What an answer in a provisional response came to: it holds if the 2xx of this dialog does not repeat it.
+    pub(crate) early_answer: Option<Box<MediaPlan>>,
 }
 
 /// The number that a request of the peer carries, compared with those before it (section 12.2.2).
@@ -91,8 +105,10 @@ impl Dialog {
             routes,
             path,
             hop_known: false,
+            waiting: Vec::new(),
             confirmed: false,
             ack: None,
+            early_answer: None,
         })
     }
 
@@ -120,8 +136,10 @@ impl Dialog {
             routes: Routes::from_record_route(frame, true, routes_max)?,
             path,
             hop_known: false,
+            waiting: Vec::new(),
             confirmed: false,
             ack: None,
+            early_answer: None,
         })
     }
 

@@ -20,7 +20,7 @@ pub struct MediaSessionId {
     /// Which shard.
     pub shard: u16,
     /// Which use of the slot.
-    pub generation: u16,
+    pub generation: u32,
     /// Which slot of the shard's table, dense from zero.
     pub slot: u32,
 }

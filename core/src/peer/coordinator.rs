@@ -73,6 +73,7 @@ impl<R: Runtime> UnifiedCoordinator<R> {
             let why = format!("{}-{} holds no pair of ports", rtp_ports.start(), rtp_ports.end());
             return Err(PeerError::BadArgument { what: "range of RTP ports", why });
         }
+        settings.check()?;
         let runtime = R::current().map_err(PeerError::Runtime)?;
         let seed = runtime.entropy().map_err(PeerError::Runtime)?;
         let socket = runtime.bind(bind).map_err(|source| PeerError::BindFailed { addr: bind, source })?;

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::wakers::Due;
 
 /// Buffers of one read. A system that joins datagrams of one sender fills up to 64 KiB.
-const SLOTS: usize = 8;
+const SLOTS: usize = 32;
 const SLOT_LEN: usize = 65_536;
 /// Reads before other tasks and the timers get their turn.
 const READS_MAX: usize = 8;
@@ -74,12 +74,13 @@ fn read<R: Runtime>(shared: &Arc<Shared>, machine: &Machine<R>, socket: &R::Sock
         for datagram in batch.iter() {
             let Some(path) = machine.path(datagram.local, datagram.remote) else { continue };
             tracing::trace!(%path, len = datagram.bytes.len(), "datagram");
-            shared.signalling(|side, now, _| {
+            shared.feed(|side, now, _| {
                 side.driver_wakes();
                 side.counters.datagrams_received += 1;
                 side.core.handle_datagram(now, path, datagram.bytes);
             });
         }
+        shared.signalling(|_, _, _| ());
     }
     take_reports(shared, machine, socket);
 }

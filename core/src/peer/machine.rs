@@ -27,6 +27,8 @@ const BIND_TRIES: u32 = 256;
 /// A pair of media sockets.
 pub(crate) struct Pair<S> {
     pub(crate) key: u32,
+    /// Whether it is bound to more than one address.
+    many: bool,
     pub(crate) rtp: S,
     pub(crate) rtcp: S,
 }
@@ -36,12 +38,12 @@ impl<S: Socket> PairSend for Pair<S> {
         self.key
     }
 
-    fn send(&self, which: Which, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+    fn send(&self, local: Option<IpAddr>, which: Which, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         let socket = match which {
             Which::Rtp => &self.rtp,
             Which::Rtcp => &self.rtcp,
         };
-        socket.try_send(None, remote, bytes)
+        socket.try_send(local.filter(|_| self.many), remote, bytes)
     }
 }
 
@@ -245,7 +247,7 @@ impl<R: Runtime> Host for HostOf<R> {
         let mut sockets = machine.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = u32::try_from(sockets.pairs.len()).map_err(io::Error::other)?;
         let port = MediaPort { key, rtp: rtp.local_addr().port(), rtcp: rtcp.local_addr().port() };
-        let pair = Arc::new(Pair { key, rtp, rtcp });
+        let pair = Arc::new(Pair { key, many: ip.is_unspecified(), rtp, rtcp });
         sockets.pairs.push(Arc::clone(&pair));
         Ok((port, pair))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -20,7 +20,8 @@ use super::wakers::{Due, Wakers};
 /// A pair of media sockets, for sending.
 pub(crate) trait PairSend: Send + Sync {
     fn key(&self) -> u32;
-    fn send(&self, which: Which, remote: SocketAddr, bytes: &[u8]) -> io::Result<()>;
+    /// Sends, from `local` if the pair is bound to more than one address.
+    fn send(&self, local: Option<IpAddr>, which: Which, remote: SocketAddr, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// Key presses that wait to be read; the oldest makes room.
@@ -100,11 +101,17 @@ impl Stream {
 #[derive(Debug)]
 pub(crate) struct Over;
 
+struct PairState {
+    sockets: Arc<dyn PairSend>,
+    /// The address that the peer knows.
+    local: Option<IpAddr>,
+}
+
 pub(crate) struct Media {
     shard: MediaShard,
     streams: BTreeMap<MediaSessionId, Stream>,
     /// Sockets by the key of their pair.
-    pairs: Vec<Option<Arc<dyn PairSend>>>,
+    pairs: Vec<Option<PairState>>,
     /// Streams with a sender that waits for room, looked after every [`LOOK_AFTER`].
     full: Vec<MediaSessionId>,
     looked_after: Instant,
@@ -141,7 +148,12 @@ impl Media {
                         self.pairs.resize_with(place + 1, || None);
                     }
                     if let Some(slot) = self.pairs.get_mut(place) {
-                        *slot = Some(pair);
+                        *slot = Some(PairState { sockets: pair, local: None });
+                    }
+                }
+                Letter::SendFrom { key, local } => {
+                    if let Some(Some(pair)) = self.pairs.get_mut(key as usize) {
+                        pair.local = local;
                     }
                 }
                 Letter::Command(command) => self.command(shared, now, command, due),
@@ -232,7 +244,7 @@ impl Media {
         self.shard.for_each_transmit(|packet| {
             let Some(pair) = pairs.get(packet.port_key as usize).and_then(Option::as_ref) else { return };
             // Audio that cannot leave now is of no use later.
-            if let Err(error) = pair.send(packet.which, packet.remote, packet.bytes) {
+            if let Err(error) = pair.sockets.send(pair.local, packet.which, packet.remote, packet.bytes) {
                 tracing::trace!(remote = %packet.remote, %error, "media packet not sent");
             }
         });

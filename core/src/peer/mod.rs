@@ -38,6 +38,9 @@ mod simple;
 mod view;
 mod wakers;
 
+#[cfg(test)]
+mod tests;
+
 pub use call::Call;
 pub use config::Config;
 pub use coordinator::UnifiedCoordinator;

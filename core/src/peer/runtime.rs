@@ -31,7 +31,7 @@ pub trait Runtime: Send + Sync + Sized + 'static {
     /// Binds a socket for signalling: it tells the address each datagram came to, sends from the address it is told,
     /// and reports ICMP errors where the system offers that.
     fn bind(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
-    /// Binds a socket for media: plain and cheap.
+    /// Binds a socket for media: plain and cheap. It sends from the address it is told, too.
     fn bind_media(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
     /// The address of ours from which the system would send to `remote`.
     fn route(&self, remote: SocketAddr) -> io::Result<IpAddr>;

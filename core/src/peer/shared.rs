@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
@@ -44,6 +45,8 @@ pub(crate) trait Host: Send + Sync {
 pub(crate) enum Letter {
     /// A new pair of sockets.
     Port(Arc<dyn PairSend>),
+    /// The address that a pair sends from, as the peer was told.
+    SendFrom { key: u32, local: Option<IpAddr> },
     /// The coordinator's own words.
     Command(MediaCommand),
     /// A handle will use this stream.
@@ -115,12 +118,22 @@ impl Shared {
         self: &Arc<Self>,
         act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T,
     ) -> T {
-        let out = self.signalling_only(act);
+        let out = self.signalling_only(true, act);
         self.settle();
         out
     }
 
-    fn signalling_only<T>(self: &Arc<Self>, act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T) -> T {
+    /// One input of many: everything that follows from it, but what is to be sent waits for the next
+    /// [`signalling`](Self::signalling). Peers that get their answers together wake up once.
+    pub(crate) fn feed(self: &Arc<Self>, act: impl FnOnce(&mut Signalling, Instant, &mut Due)) {
+        self.signalling_only(false, act);
+    }
+
+    fn signalling_only<T>(
+        self: &Arc<Self>,
+        flush: bool,
+        act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T,
+    ) -> T {
         let mut due = Due::default();
         let mut side = locked(&self.signalling);
         let now = self.host.now();
@@ -133,6 +146,9 @@ impl Shared {
         }
         let out = act(&mut side, now, &mut due);
         side.drain(self, now, &mut due);
+        if flush {
+            side.flush(self, now, &mut due);
+        }
         side.poke_driver(&mut due);
         drop(side);
         out
@@ -166,7 +182,7 @@ impl Shared {
             if to_media {
                 self.media_only(|_, _, _| ());
             } else if to_signalling {
-                self.signalling_only(|_, _, _| ());
+                self.signalling_only(true, |_, _, _| ());
             } else {
                 return;
             }

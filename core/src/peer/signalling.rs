@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::base::ids::{SessionId, UserTag};
 use crate::base::slab::Slab;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
-use crate::media::{MediaCommand, MediaPort};
+use crate::media::{MediaCommand, MediaPort, MediaSessionId};
 use crate::session::State;
 use crate::signaling::InviteDetails;
 use crate::wire::path::{Path, Transmit};
@@ -25,6 +26,9 @@ use super::ports::PortPool;
 use super::shared::{Letter, Shared};
 use super::view::{EventQueue, NetworkCounters};
 use super::wakers::{Due, Wakers};
+
+/// Messages queued before they are sent; beyond that they are sent in between.
+const OUTGOING_MAX: usize = 256;
 
 /// After a failure to bind a media port, how long to wait before the next try: a search through a range that is in use
 /// costs hundreds of system calls.
@@ -47,6 +51,15 @@ pub(crate) struct Waiting {
     pub(crate) details: Arc<InviteDetails>,
 }
 
+/// What did not get through.
+#[derive(PartialEq, Eq)]
+enum Failure {
+    /// The system refused this message.
+    Send(Transmit),
+    /// The network reported that nobody is there.
+    Unreachable(Path),
+}
+
 /// How the driver may sleep.
 pub(crate) struct Rest {
     pub(crate) until: Option<Instant>,
@@ -65,14 +78,16 @@ pub(crate) struct Signalling {
     pub(crate) counters: NetworkCounters,
     ports: PortPool,
     policy: Policy,
-    /// A message that the system had no room for. Nothing overtakes it.
-    unsent: Option<Transmit>,
+    /// Messages to send, in order.
+    outgoing: VecDeque<Transmit>,
+    /// Whether the system has no room for the first of them. Then nothing more is asked of the coordinator.
+    blocked: bool,
     /// Pairs of ports that the coordinator asked for in vain.
     ports_owed: usize,
     /// No use in trying to bind before this.
     bind_after: Instant,
     /// Paths that the system or the network refused, not yet told to the coordinator.
-    failed: Vec<Path>,
+    failed: Vec<Failure>,
     /// Sessions that may still have something to say when everything is being hung up.
     leaving: Vec<SessionId>,
     /// The driver while it sleeps, and until when it does.
@@ -99,7 +114,8 @@ impl Signalling {
             counters: NetworkCounters::default(),
             ports,
             policy,
-            unsent: None,
+            outgoing: VecDeque::new(),
+            blocked: false,
             ports_owed: 0,
             bind_after: Instant::ZERO,
             failed: Vec::new(),
@@ -110,14 +126,16 @@ impl Signalling {
     }
 
     /// Carries out all that the coordinator wants done, in its order, until there is nothing more or the system has
-    /// no room for the next message.
+    /// no room for its messages. They are queued here; [`flush`](Self::flush) sends them.
     pub(crate) fn drain(&mut self, shared: &Arc<Shared>, now: Instant, due: &mut Due) {
-        if let Some(transmit) = self.unsent.take() {
-            self.send(shared, transmit);
-        }
-        while self.unsent.is_none() {
+        while !self.blocked {
             match self.core.poll_output() {
-                Some(Output::Send(transmit)) => self.send(shared, transmit),
+                Some(Output::Send(transmit)) => {
+                    self.outgoing.push_back(transmit);
+                    if self.outgoing.len() >= OUTGOING_MAX {
+                        self.send_queued(shared);
+                    }
+                }
                 Some(Output::Media(command)) => self.media(shared, now, command),
                 Some(Output::Event(event)) => self.event(shared, now, event, due),
                 Some(Output::Resolve { query, target }) => match shared.host.resolve_now(&target) {
@@ -126,32 +144,53 @@ impl Signalling {
                 },
                 Some(Output::NeedMediaPorts(count)) => self.supply_ports(shared, now, count),
                 None => match self.failed.pop() {
-                    Some(path) => self.core.handle_send_failed(now, path),
+                    Some(Failure::Send(transmit)) => self.core.handle_send_failed(now, &transmit),
+                    Some(Failure::Unreachable(path)) => self.core.handle_unreachable(now, path),
                     None => break,
                 },
             }
         }
     }
 
-    fn send(&mut self, shared: &Shared, transmit: Transmit) {
-        match shared.host.send(&transmit) {
-            Ok(()) => self.counters.datagrams_sent += 1,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.counters.sends_delayed += 1;
-                self.unsent = Some(transmit);
+    /// Sends what is queued, and all that comes of it.
+    pub(crate) fn flush(&mut self, shared: &Arc<Shared>, now: Instant, due: &mut Due) {
+        loop {
+            self.send_queued(shared);
+            if self.blocked {
+                return;
             }
-            Err(error) => {
-                tracing::debug!(path = %transmit.path, %error, "cannot send");
-                self.counters.sends_failed += 1;
-                self.note_failure(transmit.path);
+            self.drain(shared, now, due);
+            if self.outgoing.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn send_queued(&mut self, shared: &Shared) {
+        self.blocked = false;
+        while let Some(transmit) = self.outgoing.pop_front() {
+            match shared.host.send(&transmit) {
+                Ok(()) => self.counters.datagrams_sent += 1,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.counters.sends_delayed += 1;
+                    self.blocked = true;
+                    self.outgoing.push_front(transmit);
+                    return;
+                }
+                Err(error) => {
+                    tracing::debug!(path = %transmit.path, %error, "cannot send");
+                    self.counters.sends_failed += 1;
+                    self.failed.push(Failure::Send(transmit));
+                }
             }
         }
     }
 
     /// Notes that nothing reaches the far end of `path`; the next drain tells the coordinator.
     pub(crate) fn note_failure(&mut self, path: Path) {
-        if !self.failed.contains(&path) {
-            self.failed.push(path);
+        let failure = Failure::Unreachable(path);
+        if !self.failed.contains(&failure) {
+            self.failed.push(failure);
         }
     }
 
@@ -164,10 +203,24 @@ impl Signalling {
             _ => {}
         }
         let closed = matches!(command, MediaCommand::Close { .. });
+        if let MediaCommand::Open { media, port, .. } = &command {
+            shared.post(Letter::SendFrom { key: port.key, local: self.media_address(*media) });
+        }
         shared.post(Letter::Command(command));
         if closed && self.ports_owed > 0 {
             self.supply_ports(shared, now, 1);
         }
+    }
+
+    /// The address that our session description names for this stream.
+    fn media_address(&self, media: MediaSessionId) -> Option<IpAddr> {
+        let registry = self.core.registry();
+        let session = registry.session(registry.session_of_media(media)?)?;
+        let path = match session.dialog.and_then(|dialog| registry.dialog(dialog)) {
+            Some(dialog) => dialog.path,
+            None => session.outgoing.as_ref()?.path?,
+        };
+        Some(path.local.ip())
     }
 
     fn supply_ports(&mut self, shared: &Shared, now: Instant, count: usize) {
@@ -382,7 +435,7 @@ impl Signalling {
 
     /// Whether everything is hung up and said after a shutdown.
     pub(crate) fn finished(&mut self) -> bool {
-        if self.stage != Stage::Stopping || self.unsent.is_some() {
+        if self.stage != Stage::Stopping || !self.outgoing.is_empty() {
             return false;
         }
         while let Some(session) = self.leaving.last() {
@@ -397,7 +450,7 @@ impl Signalling {
 
     /// Whether a message waits for the socket to have room.
     pub(crate) const fn blocked(&self) -> bool {
-        self.unsent.is_some()
+        self.blocked
     }
 
     /// The driver wants to sleep, or go on sleeping: for how long it may. `None` if there is something to do, or if

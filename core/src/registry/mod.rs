@@ -169,8 +169,7 @@ impl SessionRegistry {
         Some(session)
     }
 
-    /// The live key of the slot that `id` names. The id keeps 16 bits of the generation, enough to tell a stale
-    /// name from a live one.
+    /// The live key of the slot that `id` names.
     fn media_key(&self, id: MediaSessionId) -> Option<MediaKey> {
         let key = self.media.key_at(id.slot)?;
         (media_id(key) == id).then_some(key)
@@ -179,5 +178,5 @@ impl SessionRegistry {
 
 fn media_id(key: MediaKey) -> MediaSessionId {
     let raw: RawKey = key.raw();
-    MediaSessionId { shard: 0, generation: raw.generation() as u16, slot: raw.slot() }
+    MediaSessionId { shard: 0, generation: raw.generation(), slot: raw.slot() }
 }

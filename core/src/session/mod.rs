@@ -35,7 +35,7 @@ use crate::wire::path::Path;
 pub(crate) enum SessionTimer {
     /// Outgoing: nobody answers. Incoming: nobody decides.
     Patience,
-    /// Send the 200 again.
+    /// Send the 180 or the 200 again.
     AnswerRepeat,
     /// 64·T1 after the 200 without ACK, or after the CANCEL without a final response.
     GiveUp,
@@ -52,6 +52,8 @@ pub(crate) struct SessionMedia {
     pub(crate) sdp_id: u64,
     /// Version of our o= line, one more for every changed description.
     pub(crate) sdp_version: u64,
+    /// Whether the last exchange brought anything new.
+    pub(crate) changed: bool,
     /// What holds now.
     pub(crate) plan: Option<Arc<MediaPlan>>,
     /// What the exchange under way will bring; [`Action::ApplyPlan`] makes it hold.
@@ -88,6 +90,8 @@ pub struct Session {
     pub(crate) invite: Option<TransactionId>,
     /// The server transaction of a re-INVITE whose 200 waits for its ACK.
     pub(crate) reinvite: Option<TransactionId>,
+    /// CSeq of the INVITE that we sent.
+    pub(crate) sent_cseq: u32,
     /// CSeq of the INVITE (or re-INVITE) that was answered last; its ACK carries the same.
     pub(crate) invite_cseq: u32,
     pub(crate) media: Option<SessionMedia>,
@@ -103,6 +107,8 @@ pub struct Session {
     pub(crate) overdue: u16,
     /// How often the 200 has been repeated.
     pub(crate) repeats: u32,
+    /// How many forks were acknowledged and hung up.
+    pub(crate) forks_refused: u16,
     /// Why the session will have ended, decided when it began to end.
     pub(crate) end: Option<EndReason>,
     /// Whether the application has been told of the end.
@@ -120,6 +126,7 @@ impl Session {
             dialogs: SmallVec::new(),
             invite: None,
             reinvite: None,
+            sent_cseq: 0,
             invite_cseq: 0,
             media: None,
             late_offer: false,
@@ -129,6 +136,7 @@ impl Session {
             timers: [None; 3],
             overdue: 480,
             repeats: 0,
+            forks_refused: 0,
             end: None,
             end_told: false,
         }

@@ -127,7 +127,7 @@ named! {
         RingTimeout = "RingTimeout",
         /// Nobody decided in time.
         Deadline = "Deadline",
-        /// Time to send the 200 again.
+        /// Time to send the 180 or the 200 again.
         AnswerRepeat = "AnswerRepeat",
         /// 64·T1 without an ACK.
         AckTimeout = "AckTimeout",

@@ -110,9 +110,10 @@ pub const ROWS: &[Row] = {
     use State as S;
     &[
         // An outgoing call.
-        row(S::Idle, I::MakeCall, &[Resolve], S::Resolving),
-        row(S::Resolving, I::NamesFound, &[SendInvite, ArmRingTimeout], S::Calling),
+        row(S::Idle, I::MakeCall, &[ArmRingTimeout, Resolve], S::Resolving),
+        row(S::Resolving, I::NamesFound, &[SendInvite], S::Calling),
         row(S::Resolving, I::NamesFailed, &[CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Resolving, I::RingTimeout, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Resolving, I::Hangup, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Calling, I::RxTrying, &[], S::Proceeding),
         row(S::Calling, I::RxRinging, &[TellProgress], S::Ringback),
@@ -121,6 +122,7 @@ pub const ROWS: &[Row] = {
         row(S::Calling, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Calling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Calling, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Calling, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Calling, I::Hangup, &[], S::CancelPending),
         row(S::Calling, I::RingTimeout, &[], S::CancelPending),
         row(S::Proceeding, I::RxTrying, &[], S::Proceeding),
@@ -129,6 +131,7 @@ pub const ROWS: &[Row] = {
         row(S::Proceeding, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
         row(S::Proceeding, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Proceeding, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Proceeding, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Proceeding, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::Proceeding, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::Ringback, I::RxTrying, &[], S::Ringback),
@@ -137,6 +140,7 @@ pub const ROWS: &[Row] = {
         row(S::Ringback, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
         row(S::Ringback, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Ringback, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Ringback, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Ringback, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::Ringback, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::EarlyMedia, I::RxTrying, &[], S::EarlyMedia),
@@ -145,6 +149,7 @@ pub const ROWS: &[Row] = {
         row(S::EarlyMedia, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
         row(S::EarlyMedia, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::EarlyMedia, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::EarlyMedia, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::EarlyMedia, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::EarlyMedia, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         // Giving up: CANCEL may only follow a provisional response (section 9.1).
@@ -155,12 +160,14 @@ pub const ROWS: &[Row] = {
         row(S::CancelPending, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::CancelPending, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::CancelPending, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::Hangup, &[], S::CancelPending),
         row(S::Cancelling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         // The 200 crossed our CANCEL: take the call and hang it up (section 15).
         row(S::Cancelling, I::RxAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Cancelling, I::RxBadAnswer, &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Cancelling, I::CancelTimeout, &[AbandonInvite, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Cancelling, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Cancelling, I::Hangup, &[], S::Cancelling),
         // An incoming call. The session exists already: the interceptor saw to that.
         row(S::Idle, I::Admitted, &[ArmDeadline, SendRinging], S::Ringing),
@@ -173,6 +180,7 @@ pub const ROWS: &[Row] = {
         row(S::Incoming, I::RxBye, &[ConfirmBye, DisarmAll, SendTerminated, TellEnded, Release], S::Terminated),
         row(S::Incoming, I::Deadline, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
         row(S::Ringing, I::Ring, &[], S::Ringing),
+        row(S::Ringing, I::AnswerRepeat, &[SendRinging], S::Ringing),
         row(S::Ringing, I::Answer, &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, TellAnswered], S::Answered),
         row(S::Ringing, I::Reject, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
         row(S::Ringing, I::Hangup, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
@@ -217,6 +225,8 @@ pub const ROWS: &[Row] = {
         row(S::Reanswered, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         // Our BYE is on its way.
         row(S::Terminating, I::RxByeDone, &[DisarmAll, Release], S::Terminated),
+        // The BYE still waits for an address.
+        row(S::Terminating, I::AckTimeout, &[DisarmAll, Release], S::Terminated),
         row(S::Terminating, I::RxBye, &[ConfirmBye], S::Terminating),
         row(S::Terminating, I::RxAck, &[], S::Terminating),
         row(S::Terminating, I::RxAnswerAgain, &[ResendAck], S::Terminating),

@@ -13,7 +13,7 @@ use crate::wire::{Facts, Frame, HeaderName, Method, Path, Transmit};
 pub(crate) struct Client {
     pub(crate) method: Method,
     /// The secret part of its branch.
-    nonce: u64,
+    pub(super) nonce: u64,
     /// The ACK of a failure response.
     pub(crate) ack: Option<Bytes>,
     /// The CANCEL of this INVITE. It has the same branch (9.1), so its responses are found through the INVITE.
@@ -200,6 +200,11 @@ impl TransactionLayer {
     }
 
     /// The transaction whose branch and method the response has (17.1.3), if its only Via is ours (18.1.2).
+    /// The client transaction whose branch this response carries (17.1.3), before anything is made of it.
+    pub fn client_of(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<TransactionId> {
+        self.find_client(frame, facts)
+    }
+
     fn find_client(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<TransactionId> {
         if frame.values(HeaderName::Via).take(2).count() != 1 {
             return None;

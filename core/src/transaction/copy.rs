@@ -10,10 +10,7 @@ use crate::wire::{Frame, HeaderName, StartLine, WireLimits, Writer};
 ///
 /// Credentials go along, since an ACK cannot be challenged (22.1).
 pub(crate) fn hop_request(invite: &Bytes, method: &str, to: Option<&[u8]>) -> Option<Bytes> {
-    let limits = WireLimits {
-        message_octets_max: usize::MAX,
-        headers_max: usize::MAX,
-    };
+    let limits = WireLimits::NONE;
     let frame = Frame::parse(invite, &limits).ok()?;
     let StartLine::Request { uri, .. } = frame.start() else {
         return None;

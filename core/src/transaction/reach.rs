@@ -1,12 +1,13 @@
 //! Which client transactions wait for which remote, so that an unreachable one ends them without a search.
 
-use super::client::Watch;
+use super::client::{Client, Watch};
+use super::key::Branch;
 use super::layer::{Transaction, TransactionId, TransactionLayer};
 use super::table::Input;
 use super::timing::{Lane, Timer};
 use crate::base::index::Digest;
 use crate::base::time::Instant;
-use crate::wire::Path;
+use crate::wire::{Frame, HeaderName, Path, Via, WireLimits};
 
 impl TransactionLayer {
     /// Takes note that `path.remote` cannot be reached (17.1.4): each client transaction that waits for it ends
@@ -16,23 +17,38 @@ impl TransactionLayer {
     pub fn transport_failed(&mut self, now: Instant, path: &Path) {
         let mut waiting = self.remotes.get(self.remote_digest(path));
         while let Some(tx) = waiting {
-            let Some(transaction) = self.transactions.get_mut(tx) else {
+            let Some(transaction) = self.transactions.get(tx) else {
                 return;
             };
             waiting = transaction
                 .client()
                 .and_then(|client| client.watch)
                 .and_then(|watch| watch.next);
-            debug_assert_eq!(
-                Timer::Unreachable.lane(),
-                Lane::End,
-                "it takes the place of Timer B or F"
-            );
-            if let Some(old) = transaction.end.take() {
-                self.timers.cancel(old);
-            }
-            transaction.end = self.timers.arm(now, (tx, Timer::Unreachable));
+            self.end_unreachable(now, tx);
         }
+    }
+
+    /// Takes note that `message` could not be sent (17.1.4): if it is the request of a client transaction, that one
+    /// ends with the next call of [`Self::handle_timeout`]. A response or an ACK that fails ends nothing (17.2.4).
+    pub fn send_failed(&mut self, now: Instant, message: &[u8]) {
+        let Ok(frame) = Frame::parse(message, &WireLimits::NONE) else { return };
+        let branch = frame.is_request().then(|| frame.first(HeaderName::Via).and_then(Via::parse)?.branch).flatten();
+        let Some((tx, nonce)) = branch.and_then(Branch::parse) else { return };
+        let ours = |client: &Client| client.nonce == nonce && client.watch.is_some();
+        let Some(transaction) = self.transactions.get_mut(tx) else { return };
+        if transaction.client().is_some_and(ours) {
+            self.end_unreachable(now, tx);
+        }
+    }
+
+    /// Puts the end of `tx` to this moment.
+    fn end_unreachable(&mut self, now: Instant, tx: TransactionId) {
+        let Some(transaction) = self.transactions.get_mut(tx) else { return };
+        debug_assert_eq!(Timer::Unreachable.lane(), Lane::End, "it takes the place of Timer B or F");
+        if let Some(old) = transaction.end.take() {
+            self.timers.cancel(old);
+        }
+        transaction.end = self.timers.arm(now, (tx, Timer::Unreachable));
     }
 
     fn remote_digest(&self, path: &Path) -> Digest {

@@ -5,14 +5,22 @@
 pub struct WireLimits {
     /// Octets of a whole message.
     pub message_octets_max: usize,
+    /// Octets of a request before its body. More gets 513: they are kept as long as the transaction is.
+    pub head_octets_max: usize,
     /// Header fields of a message.
     pub headers_max: usize,
+}
+
+impl WireLimits {
+    /// No bounds: for messages of our own, and for those that were within the bounds when they came.
+    pub const NONE: Self = Self { message_octets_max: usize::MAX, head_octets_max: usize::MAX, headers_max: usize::MAX };
 }
 
 impl Default for WireLimits {
     fn default() -> Self {
         Self {
             message_octets_max: 65_535,
+            head_octets_max: 16_384,
             headers_max: 256,
         }
     }

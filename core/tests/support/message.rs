@@ -44,7 +44,10 @@ impl Message {
     /// Every value line of this header, in order.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let lines = self.head().lines().skip(1).filter_map(|line| line.split_once(':'));
-        lines.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
+        lines
+            .filter(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+            .collect()
     }
 
     /// The value of this header, which must be there once.
@@ -58,7 +61,7 @@ impl Message {
         !self.all(name).is_empty()
     }
 
-    pub(crate) fn to_tag(&self) -> String {
+    pub(crate) fn callee_tag(&self) -> String {
         tag(self.header("To")).unwrap_or_else(|| panic!("no To tag in\n{}", self.text))
     }
 
@@ -66,7 +69,7 @@ impl Message {
         tag(self.header("To")).is_some()
     }
 
-    pub(crate) fn from_tag(&self) -> String {
+    pub(crate) fn caller_tag(&self) -> String {
         tag(self.header("From")).unwrap()
     }
 

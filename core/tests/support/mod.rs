@@ -292,7 +292,8 @@ impl Desk {
 
     pub(crate) fn media_is_closed(&self) -> bool {
         let opened = self.media.iter().filter(|command| matches!(command, MediaCommand::Open { .. })).count();
-        let closed = self.media.iter().filter(|command| matches!(command, MediaCommand::Close { .. })).count();
+        let closed =
+            self.media.iter().filter(|command| matches!(command, MediaCommand::Close { .. })).count();
         opened == closed
     }
 
@@ -300,7 +301,11 @@ impl Desk {
     pub(crate) fn assert_all_gone(&mut self) {
         self.run_for(GIVE_UP + GIVE_UP);
         assert!(self.core.registry().is_empty(), "{} sessions are left", self.core.registry().len());
-        assert!(self.core.transactions().is_empty(), "{} transactions are left", self.core.transactions().len());
+        assert!(
+            self.core.transactions().is_empty(),
+            "{} transactions are left",
+            self.core.transactions().len()
+        );
         assert!(self.media_is_closed(), "media is left open");
         let ended = self.events.iter().filter(|event| matches!(event, Event::Ended { .. })).count();
         let created = self.core.counters().get(offhook_core::coordinator::Counter::Sessions);
@@ -317,10 +322,10 @@ impl Desk {
         self.answer(session);
         let ok = self.only().message;
         assert_eq!(ok.code(), "200");
-        let tag = ok.to_tag();
-        self.feed(invite.again("ACK").branch(&format!("{call_id}-2")).to_tag(&tag).text());
+        let tag = ok.callee_tag();
+        self.feed(invite.again("ACK").branch(&format!("{call_id}-2")).callee_tag(&tag).text());
         assert_eq!(self.told().last().unwrap(), "confirmed");
-        self.feed(invite.again("BYE").cseq(2).branch(&format!("{call_id}-3")).to_tag(&tag).text());
+        self.feed(invite.again("BYE").cseq(2).branch(&format!("{call_id}-3")).callee_tag(&tag).text());
         assert_eq!(self.codes(), ["200"], "its BYE");
         assert_eq!(self.told().last().unwrap(), "ended RemoteHangup");
     }

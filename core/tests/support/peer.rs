@@ -64,12 +64,12 @@ impl Request {
         self
     }
 
-    pub(crate) fn from_tag(mut self, tag: &str) -> Self {
+    pub(crate) fn caller_tag(mut self, tag: &str) -> Self {
         self.from_tag = tag.into();
         self
     }
 
-    pub(crate) fn to_tag(mut self, tag: &str) -> Self {
+    pub(crate) fn callee_tag(mut self, tag: &str) -> Self {
         self.to_tag = tag.into();
         self
     }
@@ -110,7 +110,10 @@ impl Request {
 
     pub(crate) fn text(&self) -> String {
         let Self { method, uri, branch, from_tag, call_id, cseq, .. } = self;
-        let via = self.via.clone().unwrap_or_else(|| format!("Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{branch}\r\n"));
+        let via = self
+            .via
+            .clone()
+            .unwrap_or_else(|| format!("Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{branch}\r\n"));
         let to_tag = if self.to_tag.is_empty() { String::new() } else { format!(";tag={}", self.to_tag) };
         let mut text = format!(
             "{method} {uri} SIP/2.0\r\n{via}Max-Forwards: 70\r\nFrom: <sip:peer@192.0.2.9>;tag={from_tag}\r\n\
@@ -139,7 +142,8 @@ pub(crate) fn respond(request: &Message, status: u16, to_tag: &str, lines: &str,
         text += &format!("Via: {via};received=192.0.2.1\r\n");
     }
     let to = request.header("To");
-    let tag = if to_tag.is_empty() || to.contains(";tag=") { String::new() } else { format!(";tag={to_tag}") };
+    let tag =
+        if to_tag.is_empty() || to.contains(";tag=") { String::new() } else { format!(";tag={to_tag}") };
     text += &format!("From: {}\r\nTo: {to}{tag}\r\n", request.header("From"));
     text += &format!("Call-ID: {}\r\nCSeq: {}\r\n{lines}", request.header("Call-ID"), request.header("CSeq"));
     if !sdp.is_empty() {

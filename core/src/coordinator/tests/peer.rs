@@ -106,15 +106,34 @@ impl World {
         self.respond_to(&invite, status, tag, body);
     }
 
+    /// Takes our call in a way that no dialog can come of: with more Record-Routes than we follow.
+    pub(crate) fn respond_unusably(&mut self) {
+        let invite = self.invite.clone();
+        let routes: Vec<String> = (0..33).map(|n| format!("<sip:10.0.1.{n};lr>")).collect();
+        let routes = routes.join(", ");
+        let headers: [(&str, &[u8]); 2] = [("Contact", b"<sip:bob@10.9.9.9>"), ("Record-Route", routes.as_bytes())];
+        self.respond_with(&invite, 200, "two", &headers, Some(SDP));
+    }
+
+    /// Takes our call from a place that is only named.
+    pub(crate) fn respond_from(&mut self, host: &str) {
+        let invite = self.invite.clone();
+        let contact = format!("<sip:bob@{host}>");
+        self.respond_with(&invite, 200, "one", &[("Contact", contact.as_bytes())], Some(SDP));
+    }
+
     /// Answers any request of ours.
     pub(crate) fn respond_to(&mut self, request: &Bytes, status: u16, tag: &str, body: Option<&str>) {
+        self.respond_with(request, status, tag, &[("Contact", b"<sip:bob@10.9.9.9:5060>")], body);
+    }
+
+    fn respond_with(&mut self, request: &Bytes, status: u16, tag: &str, extra: &[(&str, &[u8])], body: Option<&str>) {
         let frame = Frame::parse(request, &WireLimits::default()).unwrap();
         let facts = frame.facts().unwrap();
         let from = crate::wire::path::Path::udp(peer(), self.net.nodes[0].address);
         let head = ReplyHead::new(&frame, Some(&facts), &from);
-        let contact: [(&str, &[u8]); 1] = [("Contact", b"<sip:bob@10.9.9.9:5060>")];
         let body = body.map(|body| ("application/sdp", body.as_bytes()));
-        let response = head.respond(status, "Whatever", Some(tag.as_bytes()), true, &contact, body);
+        let response = head.respond(status, "Whatever", Some(tag.as_bytes()), true, extra, body);
         self.net.inject(0, peer(), &response);
         if let Some(facts) = facts.from_tag {
             self.our_tag = String::from_utf8(facts.to_vec()).unwrap();

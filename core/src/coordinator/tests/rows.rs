@@ -29,6 +29,20 @@ fn reach(state: State, input: Input) -> World {
         State::Proceeding => with(World::calling(), |world| world.respond(100, "one", None)),
         State::Ringback => with(World::calling(), |world| world.respond(180, "one", None)),
         State::EarlyMedia => with(World::calling(), |world| world.respond(183, "one", Some(SDP))),
+        State::CancelPending if input == Input::InviteGone => with(World::calling(), |world| {
+            world.respond_unusably();
+            world.hangup();
+        }),
+        State::Cancelling if input == Input::InviteGone => with(reach(State::Ringback, input), |world| {
+            world.respond_unusably();
+            world.net.run_for(Duration::from_secs(1));
+            world.hangup();
+        }),
+        State::Terminating if input == Input::AckTimeout => with(World::calling(), |world| {
+            world.net.hold_names = true;
+            world.respond_from("bob.example");
+            world.hangup();
+        }),
         State::CancelPending => with(World::calling(), World::hangup),
         State::Cancelling => with(reach(State::Ringback, input), World::hangup),
         State::Incoming => World::called(true, offer),
@@ -100,7 +114,12 @@ fn apply(world: &mut World, input: Input) {
             world.respond_to(&bye, 200, "peer", None);
         }
         Input::RxReinvite => world.request("INVITE", "z9hG4bKre2", 200, Some(SDP)),
+        Input::AnswerRepeat if world.state() == Some(State::Ringing) => world.net.run_for(Duration::from_secs(60)),
         Input::AnswerRepeat => world.net.run_for(Duration::from_millis(500)),
+        Input::InviteGone if matches!(world.state(), Some(State::Calling | State::Proceeding | State::Ringback | State::EarlyMedia)) => {
+            world.respond_unusably();
+            world.net.run_for(Duration::from_secs(33));
+        }
         Input::RingTimeout => {
             // While nothing at all comes back, Timer B ends the call before anybody loses patience.
             world.net.run_for(Duration::from_secs(60));

@@ -24,7 +24,7 @@ fn shard(streams_max: usize) -> MediaShard {
     MediaShard::new(config, [3; 32], Instant::ZERO)
 }
 
-fn open(shard: &mut MediaShard, slot: u32, generation: u16) -> MediaSessionId {
+fn open(shard: &mut MediaShard, slot: u32, generation: u32) -> MediaSessionId {
     let media = MediaSessionId {
         shard: 0,
         generation,

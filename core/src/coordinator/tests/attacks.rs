@@ -1,0 +1,421 @@
+//! What a peer, a fork or a stranger might try, and what must come of it.
+
+use core::time::Duration;
+
+use super::peer::{NO_CODEC, SDP, World, peer};
+use crate::api::{CoordinatorConfig, Event, Limits};
+use crate::session::State;
+use crate::wire::frame::Frame;
+use crate::wire::limits::WireLimits;
+use crate::wire::path::{Path, Transmit};
+
+const S: Duration = Duration::from_secs(1);
+
+/// Headers of our INVITE as text: From, Call-ID, CSeq number, Via.
+struct Ours {
+    via: String,
+    from: String,
+    tag: String,
+    to: String,
+    call_id: String,
+    cseq: u32,
+}
+
+fn ours(world: &World) -> Ours {
+    use crate::wire::HeaderName as H;
+    let frame = Frame::parse(&world.invite, &WireLimits::default()).unwrap();
+    let text = |name| String::from_utf8(frame.first(name).unwrap().to_vec()).unwrap();
+    let facts = frame.facts().unwrap();
+    Ours {
+        via: text(H::Via),
+        from: text(H::From),
+        tag: String::from_utf8(facts.from_tag.unwrap().to_vec()).unwrap(),
+        to: text(H::To),
+        call_id: text(H::CallId),
+        cseq: facts.cseq,
+    }
+}
+
+/// A response to our INVITE written by hand.
+fn reply(world: &mut World, status: u16, tag: &str, extra: &str, body: &str) {
+    let o = ours(world);
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let text = format!(
+        "SIP/2.0 {status} X\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag={tag}\r\nCall-ID: {}\r\nCSeq: {} INVITE\r\n{extra}{kind}Content-Length: {}\r\n\r\n{body}",
+        o.via, o.from, o.to, o.call_id, o.cseq, body.len()
+    );
+    world.net.inject(0, peer(), text.as_bytes());
+}
+
+/// A request of the callee `tag` in a dialog of the call that we made.
+fn back(world: &mut World, method: &str, tag: &str, cseq: u32, body: &str) {
+    let o = ours(world);
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let text = format!(
+        "{method} sip:offhook@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch=z9hG4bK{method}{tag}{cseq};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:bob@10.9.9.9>;tag={tag}\r\nTo: <sip:a@h>;tag={}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
+         Contact: <sip:elsewhere@10.6.6.6:5060>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+        o.tag, o.call_id, body.len()
+    );
+    world.net.inject(0, peer(), text.as_bytes());
+}
+
+fn contact() -> &'static str {
+    "Contact: <sip:bob@10.9.9.9:5060>\r\n"
+}
+
+fn count(world: &World, what: &str) -> usize {
+    world.net.wire.iter().filter(|(.., line)| line.starts_with(what)).count()
+}
+
+// R1
+#[test]
+fn bye_of_a_refused_fork_leaves_the_call() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", contact(), SDP);
+    reply(&mut world, 200, "two", contact(), SDP);
+    assert_eq!(world.state(), Some(State::Active));
+    back(&mut world, "BYE", "two", 1, "");
+    assert_eq!(world.state(), Some(State::Active), "{:?}", world.net.told(0));
+}
+
+// R2
+#[test]
+fn reinvite_of_a_refused_fork_does_not_move_the_media() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", contact(), SDP);
+    reply(&mut world, 200, "two", contact(), SDP);
+    let elsewhere = SDP.replace("10.9.9.9", "10.6.6.6");
+    back(&mut world, "INVITE", "two", 1, &elsewhere);
+    let id = world.session.unwrap();
+    let session = world.net.nodes[0].core.registry().session(id).unwrap();
+    let to = session.plan().unwrap().remote_rtp.unwrap();
+    assert_eq!(to.ip().to_string(), "10.9.9.9", "media of the kept call was moved by the refused fork");
+}
+
+// R2b: and the kept dialog's target is moved: our BYE goes to the stranger.
+#[test]
+fn reinvite_of_a_refused_fork_does_not_move_the_target() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", contact(), SDP);
+    reply(&mut world, 200, "two", contact(), SDP);
+    back(&mut world, "INVITE", "two", 1, SDP);
+    world.hangup();
+    let bye = world.net.wire.iter().rev().find(|(.., line)| line.starts_with("BYE")).unwrap();
+    assert_eq!(bye.2.ip().to_string(), "10.9.9.9", "{}", bye.3);
+}
+
+// R3
+fn leaks_after(extra: &str, call_id: Option<&str>) -> (Option<State>, Vec<String>, usize) {
+    let mut world = World::calling();
+    if let Some(id) = call_id {
+        let o = ours(&world);
+        let text = format!(
+            "SIP/2.0 200 X\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=one\r\nCall-ID: {id}\r\nCSeq: {} INVITE\r\n{}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+            o.via, o.from, o.to, o.cseq, contact(), SDP.len()
+        );
+        world.net.inject(0, peer(), text.as_bytes());
+    } else {
+        reply(&mut world, 200, "one", extra, SDP);
+    }
+    world.net.run_for(700 * S);
+    let id = world.session.unwrap();
+    let _ = world.net.with(0, |core, now| core.hangup(now, id));
+    world.net.run_for(700 * S);
+    (world.state(), world.net.told(0), count(&world, "ACK"))
+}
+
+#[test]
+fn a_2xx_with_too_many_record_routes_leaks_no_session() {
+    let mut extra = String::from(contact());
+    for n in 0..33 {
+        extra += &format!("Record-Route: <sip:10.0.1.{n};lr>\r\n");
+    }
+    let (state, told, acks) = leaks_after(&extra, None);
+    assert_eq!(state, None, "after 23 minutes and a hangup; told {told:?}, {acks} ACKs");
+}
+
+#[test]
+fn a_2xx_with_another_call_id_leaks_no_session() {
+    let (state, told, acks) = leaks_after("", Some("other"));
+    assert_eq!(state, None, "after 23 minutes and a hangup; told {told:?}, {acks} ACKs");
+}
+
+// R4
+#[test]
+fn a_reinvite_after_our_bye_gets_481() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", contact(), SDP);
+    world.hangup();
+    back(&mut world, "INVITE", "one", 1, SDP);
+    let last = world.net.wire.last().unwrap().3.clone();
+    assert!(last.contains("481"), "{last}");
+}
+
+#[test]
+fn a_dead_call_answers_no_options() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", contact(), SDP);
+    back(&mut world, "BYE", "one", 1, "");
+    assert_eq!(world.state(), Some(State::Terminated));
+    back(&mut world, "OPTIONS", "one", 2, "");
+    let last = world.net.wire.last().unwrap().3.clone();
+    assert!(last.contains("481"), "{last}");
+}
+
+// R5
+#[test]
+fn forks_that_answer_are_bounded() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", contact(), SDP);
+    let before = world.net.wire.len();
+    for n in 0..1000 {
+        reply(&mut world, 200, &format!("t{n}"), "Contact: <sip:victim@10.7.7.7>\r\n", SDP);
+    }
+    world.net.run_for(40 * S);
+    let sent = world.net.wire.len() - before;
+    assert!(sent < 2000, "1000 responses made us send {sent} messages to a third party, {} transactions", sent);
+}
+
+// R6
+#[test]
+fn repeats_of_a_2xx_do_not_pile_up_questions() {
+    let mut world = World::calling();
+    world.net.hold_names = true;
+    for _ in 0..100 {
+        reply(&mut world, 200, "one", "Contact: <sip:bob@slow.example>\r\n", SDP);
+    }
+    assert!(world.net.asked.len() <= 1, "{} questions for one dialog", world.net.asked.len());
+}
+
+#[test]
+fn the_bye_does_not_overtake_the_ack() {
+    let mut world = World::calling();
+    world.net.hold_names = true;
+    reply(&mut world, 200, "one", "Contact: <sip:bob@slow.example>\r\n", NO_CODEC);
+    let path = Path::udp(world.net.nodes[0].address, peer());
+    let asked: Vec<_> = world.net.asked.drain(..).collect();
+    // The resolver may answer in any order.
+    for (node, query) in asked.into_iter().rev() {
+        world.net.with(node, |core, now| core.handle_names(now, query, Ok(path)));
+    }
+    let codes = world.net.codes();
+    let of = |what: &str| codes.iter().position(|code| code == what);
+    assert!(of("ACK") < of("BYE"), "{codes:?}");
+}
+
+#[test]
+fn an_answer_that_never_comes_keeps_nothing_for_ever() {
+    let mut world = World::calling();
+    world.net.hold_names = true;
+    reply(&mut world, 200, "one", "Contact: <sip:bob@slow.example>\r\n", SDP);
+    world.hangup();
+    world.net.run_for(3600 * S);
+    assert_eq!(world.state(), None, "transactions {}", world.net.nodes[0].core.transactions().len());
+}
+
+#[test]
+fn resolving_has_a_deadline() {
+    let mut world = World::resolving();
+    world.net.run_for(3600 * S);
+    assert_eq!(world.state(), None);
+}
+
+// R7
+fn invite_from(n: u32, extra: &str) -> String {
+    format!(
+        "INVITE sip:alice@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch=z9hG4bKq{n};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:bob@10.9.9.9>;tag=f{n}\r\nTo: <sip:alice@10.0.0.1>\r\nCall-ID: c{n}\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:bob@10.9.9.9:5060>\r\n{extra}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+        SDP.len()
+    )
+}
+
+#[test]
+fn half_open_until_the_ack() {
+    let mut net = super::net::Net::new(1);
+    let limits = Limits { half_open_per_source_max: 2, ..Limits::default() };
+    let config = CoordinatorConfig { limits, ..CoordinatorConfig::default() };
+    let handler = |_: &crate::signaling::InviteDetails| {
+        crate::signaling::SignalingDecision::Custom(Box::new(|commands: &mut dyn crate::signaling::SessionCommands| {
+            commands.answer().unwrap();
+        }))
+    };
+    net.add_with(config, Box::new(handler));
+    for n in 0..100 {
+        net.inject(0, peer(), invite_from(n, "").as_bytes());
+    }
+    let len = net.nodes[0].core.registry().len();
+    assert!(len <= 2, "{len} calls of one silent source, none acknowledged");
+}
+
+// R8
+// R9
+#[test]
+fn a_stale_media_id_finds_nothing() {
+    use crate::registry::SessionRegistry;
+    use crate::session::{Role, Session};
+    let mut registry = SessionRegistry::new(8, 8);
+    let session = registry.create(1, |tag| Session::new(Role::Uas, tag, Default::default())).unwrap();
+    let first = registry.mint_media(session).unwrap();
+    for n in 0..65_535 {
+        let id = if n == 0 { first } else { registry.mint_media(session).unwrap() };
+        registry.remove_media(id);
+    }
+    let extra = registry.mint_media(session).unwrap();
+    registry.remove_media(extra);
+    let again = registry.mint_media(session).unwrap();
+    assert_ne!(first, again, "the name of the 65537th stream is that of the first");
+}
+
+// R10
+// R11
+#[test]
+fn sips_is_not_sent_in_clear() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", "Contact: <sips:bob@10.9.9.9>\r\n", SDP);
+    world.hangup();
+    assert_eq!(count(&world, "BYE sips:"), 0, "{:?}", world.net.ladder());
+}
+
+// R12
+#[test]
+fn no_media_changed_when_nothing_changed() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", contact(), SDP);
+    back(&mut world, "INVITE", "one", 1, "");
+    assert!(!world.net.told(0).contains(&"media changed".to_string()), "{:?}", world.net.told(0));
+}
+
+// R13
+#[test]
+fn cseq_of_our_bye_stays_in_range() {
+    let mut world = World::calling();
+    let o = ours(&world);
+    let text = format!(
+        "SIP/2.0 200 X\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=one\r\nCall-ID: {}\r\nCSeq: 2147483647 INVITE\r\n{}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+        o.via, o.from, o.to, o.call_id, contact(), SDP.len()
+    );
+    world.net.inject(0, peer(), text.as_bytes());
+    world.hangup();
+    // A 2xx with a number that is not ours is no answer to us: there is nothing to hang up.
+    assert_eq!(world.net.codes(), ["INVITE"]);
+}
+
+// R14: a failed *response* must not end our requests to the same remote.
+#[test]
+fn a_response_that_cannot_be_sent_ends_no_call() {
+    let mut world = World::calling();
+    let path = Path::udp(world.net.nodes[0].address, peer());
+    // What the runtime does when sendto of an oversized response (EMSGSIZE) fails.
+    world.net.with(0, |core, now| core.handle_send_failed(now, &Transmit { path, payload: bytes::Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n") }));
+    world.net.run_for(S);
+    assert_eq!(world.state(), Some(State::Calling), "{:?}", world.net.told(0));
+}
+
+// R15: events after Ended / two Ended over all forks
+// R16: the 200 of fork "two" after BYE from the kept peer.
+// R17: one stranger's CANCEL learns our tag.
+#[test]
+fn a_cancel_from_a_stranger() {
+    let mut world = World::called(false, Some(SDP));
+    let stranger = "10.66.66.66:5060".parse().unwrap();
+    let text = "CANCEL sip:alice@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch=z9hG4bKinvite;rport\r\n\
+         From: <sip:x@y>;tag=whatever\r\nTo: <sip:z@z>\r\nCall-ID: another\r\nCSeq: 7 CANCEL\r\nContent-Length: 0\r\n\r\n";
+    world.net.inject(0, stranger, text.as_bytes());
+    assert_eq!(world.state(), Some(State::Ringing), "{:?}", world.net.ladder());
+}
+
+// A monkey on both sides of one coordinator.
+fn monkey(seed: u64) -> Result<(), String> {
+    let mut dice = crate::base::rng::Rng::secret({ let mut s = [9; 32]; s[..8].copy_from_slice(&seed.to_le_bytes()); s });
+    let mut roll = move |n: u64| dice.next_u64() % n;
+    let caller = roll(2) == 0;
+    let mut world = if caller { World::calling() } else { World::called(roll(2) == 0, if roll(3) == 0 { None } else { Some(SDP) }) };
+    let id = world.session.unwrap();
+    let hold = SDP.replace("sendrecv", "sendonly");
+    let bodies = [None, Some(SDP), Some(NO_CODEC), Some(hold.as_str()), Some("garbage")];
+    let contacts = [contact(), "", "Contact: <sip:bob@slow.example>\r\n", "Contact: <sips:b@10.9.9.9>\r\n", "Contact: <tel:1>\r\n"];
+    let tags = ["one", "two", "three"];
+    let mut log = Vec::new();
+    if !caller {
+        let session = world.net.nodes[0].core.registry().session(id).unwrap();
+        world.our_tag = String::from_utf8(session.local_tag.to_vec()).unwrap();
+    }
+    for _ in 0..(5 + roll(40)) {
+        let what = roll(12);
+        log.push(what);
+        match what {
+            0 => { let _ = world.net.with(0, |core, now| core.hangup(now, id)); }
+            1 => { let _ = world.net.with(0, |core, now| core.answer(now, id)); }
+            2 => { let _ = world.net.with(0, |core, now| core.ring(now, id)); }
+            3 if roll(4) == 0 => { let _ = world.net.with(0, |core, now| core.reject(now, id, 486)); }
+            4 => { let ms = roll(40_000); world.net.run_for(Duration::from_millis(ms)); }
+            5 | 6 => { let ms = roll(700); world.net.run_for(Duration::from_millis(ms)); }
+            7..=9 if caller => {
+                let status = [100, 180, 183, 200, 200, 200, 486, 302, 199][roll(9) as usize];
+                let tag = tags[roll(3) as usize];
+                let body = bodies[roll(5) as usize].unwrap_or_default();
+                let extra = contacts[roll(5) as usize];
+                reply(&mut world, status, tag, extra, body);
+            }
+            10 => {
+                // Answer whatever request of ours was last.
+                let last = world.net.elsewhere.iter().rev().find(|t| !t.payload.starts_with(b"SIP/2.0") && !t.payload.starts_with(b"ACK") && !t.payload.starts_with(b"INVITE")).map(|t| t.payload.clone());
+                if let Some(last) = last { world.respond_to(&last, [200, 481, 100, 500][roll(4) as usize], "one", None); }
+            }
+            _ => {
+                let method = ["ACK", "BYE", "INVITE", "CANCEL", "OPTIONS", "ACK", "INVITE", "INFO"][roll(8) as usize];
+                let cseq = 99 + roll(6) as u32;
+                let body = bodies[roll(5) as usize];
+                if caller {
+                    let o = ours(&world);
+                    let cseq = if method == "ACK" { [o.cseq, 1, 2, 3][roll(4) as usize] } else { roll(5) as u32 };
+                    back(&mut world, method, tags[roll(3) as usize], cseq, body.unwrap_or_default());
+                } else {
+                    let branch = ["z9hG4bKinvite".to_string(), format!("z9hG4bK{}", roll(20))][roll(2) as usize].clone();
+                    let kept = world.our_tag.clone();
+                    if method == "CANCEL" || roll(8) == 0 { world.our_tag.clear(); }
+                    world.request(method, &branch, cseq, body);
+                    world.our_tag = kept;
+                }
+            }
+        }
+        if roll(10) == 0 { world.net.hold_names = !world.net.hold_names; }
+    }
+    world.net.hold_names = false;
+    let local = world.net.nodes[0].address;
+    let asked: Vec<_> = world.net.asked.drain(..).collect();
+    for (node, query) in asked { world.net.with(node, |core, now| core.handle_names(now, query, Ok(Path::udp(local, peer())))); }
+    for session in world.net.nodes[0].core.registry().ids() { let _ = world.net.with(0, |core, now| core.hangup(now, session)); }
+    world.net.run_for(400 * S);
+    let fail = |what: &str| Err(format!("seed {seed} {what} caller {caller} {log:?} told {:?}\n{:#?}", world.net.told(0), world.net.ladder()));
+    let core = &world.net.nodes[0].core;
+    if !core.registry().is_empty() { return fail(&format!("session left {:?}", core.session_state(id))); }
+    if !core.transactions().is_empty() { return fail("transactions left"); }
+    if !core.board.merged.is_empty() || !core.board.parked.is_empty() || !core.board.timers.is_empty() { return fail("something left"); }
+    let mut ended = std::collections::BTreeSet::new();
+    for event in &world.net.nodes[0].events {
+        let (session, end) = match event {
+            Event::Incoming { session, .. } | Event::Progress { session, .. } | Event::Answered { session, .. } | Event::Confirmed { session, .. } | Event::MediaChanged { session, .. } | Event::App { session, .. } => (session, false),
+            Event::Ended { session, .. } => (session, true),
+        };
+        if ended.contains(session) { return fail("event after Ended"); }
+        if end { ended.insert(*session); }
+    }
+    if !ended.contains(&id) { return fail("no Ended"); }
+    let opens = world.net.nodes[0].media.iter().filter(|c| matches!(c, crate::media::MediaCommand::Open { .. })).count();
+    let closes = world.net.nodes[0].media.iter().filter(|c| matches!(c, crate::media::MediaCommand::Close { .. })).count();
+    if opens != closes { return fail("media left open"); }
+    Ok(())
+}
+
+#[test]
+fn random_walks_leave_nothing() {
+    let mut bad = Vec::new();
+    for seed in 0..2_000 {
+        if let Err(what) = monkey(seed) { bad.push(what); }
+    }
+    bad.sort_by_key(String::len);
+    assert!(bad.is_empty(), "{} bad\n{}", bad.len(), bad.iter().take(3).cloned().collect::<Vec<_>>().join("\n=====\n"));
+}

@@ -1,0 +1,153 @@
+//! INVITE within the dialog (section 14.2).
+
+use super::*;
+
+// INVITE within the dialog (section 14.2).
+
+#[test]
+fn a_reinvite_changes_media_and_target() {
+    let (mut desk, session, tag) = active(&invite());
+    let first = desk.last("200").message;
+    assert_eq!((desk.plan().codec, desk.plan().remote_rtp.unwrap().port()), (Codec::Pcmu, 40_000));
+    let again = invite()
+        .cseq(2)
+        .callee_tag(&tag)
+        .branch("re")
+        .contact("<sip:moved@192.0.2.50:5070>")
+        .sdp(SDP_OTHER_PORT);
+    desk.feed(again.text());
+    let ok = desk.only().message;
+    assert_eq!((ok.code().as_str(), ok.header("CSeq")), ("200", "2 INVITE"));
+    assert_eq!(ok.callee_tag(), tag);
+    assert_eq!(ok.header("Contact"), "<sip:offhook@192.0.2.1:5060>");
+    assert!(ok.body().contains("m=audio 20000 RTP/AVP 8\r\n"), "the same port: {}", ok.body());
+    let origin = |message: &Message| -> Vec<u64> {
+        let line = message.body().lines().find(|line| line.starts_with("o=")).unwrap();
+        line.split(' ').skip(1).take(2).map(|word| word.parse().unwrap()).collect()
+    };
+    assert_eq!(origin(&ok)[0], origin(&first)[0], "RFC 3264 section 8: the same session");
+    assert_eq!(origin(&ok)[1], origin(&first)[1] + 1, "and the next version of it");
+    assert_eq!((desk.plan().codec, desk.plan().remote_rtp.unwrap().port()), (Codec::Pcma, 40_002));
+    desk.run_for(ms(500));
+    assert_eq!(desk.codes(), ["200"], "it is repeated like the first");
+    desk.feed(again.again("ACK").branch("re-ack").text());
+    desk.run_for(10 * SECOND);
+    assert_eq!(desk.codes(), [""; 0]);
+    assert_eq!(desk.told(), ["incoming", "answered", "confirmed", "media changed"]);
+    desk.hangup(session);
+    let bye = desk.only();
+    assert_eq!(bye.message.uri(), "sip:moved@192.0.2.50:5070", "the target is the new Contact");
+    assert_eq!(bye.to(), "192.0.2.50:5070");
+}
+
+#[test]
+fn a_refused_reinvite_does_not_move_the_target() {
+    let (mut desk, session, tag) = active(&invite());
+    let again =
+        invite().cseq(2).callee_tag(&tag).branch("re").contact("<sip:moved@192.0.2.50>").sdp(SDP_NO_CODEC);
+    desk.feed(again.text());
+    assert_eq!(desk.codes(), ["488"]);
+    desk.feed(again.again("ACK").text());
+    desk.hangup(session);
+    assert_eq!(desk.only().message.uri(), "sip:peer@192.0.2.9:5060");
+}
+
+#[test]
+fn hold_and_resume() {
+    let (mut desk, _, tag) = active(&invite());
+    for (cseq, line, theirs, ours) in [
+        (2, "a=sendonly", "a=recvonly", Direction::RecvOnly),
+        (3, "a=inactive", "a=inactive", Direction::Inactive),
+        (4, "a=sendrecv", "a=sendrecv", Direction::SendRecv),
+    ] {
+        let branch = format!("re{cseq}");
+        let again =
+            invite().cseq(cseq).callee_tag(&tag).branch(&branch).sdp(&SDP.replace("a=sendrecv", line));
+        desk.feed(again.text());
+        let ok = desk.only().message;
+        // Without the attribute it is sendrecv.
+        let expected = ok.body().contains(theirs) || (line == "a=sendrecv" && !ok.body().contains("only"));
+        assert!(expected, "{line}: {}", ok.body());
+        assert_eq!(desk.plan().direction, ours);
+        desk.feed(again.again("ACK").branch(&format!("ack{cseq}")).text());
+    }
+    hung_up_by_peer(&mut desk, &invite(), &tag, 5);
+}
+
+#[test]
+fn a_reinvite_before_the_ack_of_the_last_gets_500_with_retry_after() {
+    let (mut desk, _, ok) = answered(&invite());
+    let tag = ok.callee_tag();
+    let early = invite().cseq(2).callee_tag(&tag).branch("re").sdp(SDP_OTHER_PORT);
+    desk.feed(early.text());
+    let refusal = desk.only().message;
+    assert_eq!(refusal.code(), "500");
+    assert!(refusal.header("Retry-After").parse::<u32>().unwrap() <= 10);
+    desk.feed(early.again("ACK").text());
+    assert_eq!(desk.told(), ["incoming", "answered"], "that ACK is not the one awaited");
+    desk.feed(invite().again("ACK").callee_tag(&tag).branch("ack").text());
+    assert_eq!(desk.told().last().unwrap(), "confirmed");
+    let second = invite().cseq(3).callee_tag(&tag).branch("re2").sdp(SDP_OTHER_PORT);
+    desk.feed(second.text());
+    assert_eq!(desk.codes(), ["200"]);
+    let third = invite().cseq(4).callee_tag(&tag).branch("re3").sdp(SDP);
+    desk.feed(third.text());
+    let refusal = desk.only().message;
+    assert_eq!(refusal.code(), "500");
+    assert!(refusal.has("Retry-After"));
+    desk.feed(third.again("ACK").text());
+    desk.feed(second.again("ACK").branch("ack2").text());
+    assert_eq!(desk.plan().codec, Codec::Pcma);
+    hung_up_by_peer(&mut desk, &invite(), &tag, 5);
+}
+
+#[test]
+fn a_reinvite_while_it_rings_gets_500_with_retry_after() {
+    let (mut desk, session) = ringing(&invite());
+    let tag = desk.last("180").message.callee_tag();
+    desk.feed(invite().cseq(2).callee_tag(&tag).branch("re").text());
+    let refusal = desk.only().message;
+    assert_eq!(refusal.code(), "500");
+    assert!(refusal.has("Retry-After"));
+    desk.answer(session);
+    assert_eq!(desk.codes(), ["200"]);
+}
+
+#[test]
+fn a_reinvite_whose_ack_never_comes_ends_the_call() {
+    let (mut desk, _, tag) = active(&invite());
+    desk.feed(invite().cseq(2).callee_tag(&tag).branch("re").text());
+    desk.run_for(GIVE_UP);
+    assert_eq!(desk.codes().last().unwrap(), "BYE");
+    assert_eq!(desk.told().last().unwrap(), "ended AckTimeout");
+    desk.assert_all_gone();
+}
+
+#[test]
+fn a_repeated_reinvite_is_absorbed() {
+    let (mut desk, _, tag) = active(&invite());
+    let again = invite().cseq(2).callee_tag(&tag).branch("re").sdp(SDP_OTHER_PORT);
+    desk.feed(again.text());
+    assert_eq!(desk.codes(), ["200"]);
+    desk.feed(again.text());
+    assert_eq!(desk.codes(), [""; 0]);
+    desk.feed(again.again("ACK").branch("ack2").text());
+    desk.feed(again.text());
+    assert_eq!(desk.codes(), [""; 0]);
+    assert_eq!(desk.told().iter().filter(|told| *told == "media changed").count(), 1);
+    hung_up_by_peer(&mut desk, &invite(), &tag, 3);
+}
+
+#[test]
+fn a_reinvite_without_offer_gets_one() {
+    let (mut desk, _, tag) = active(&invite());
+    let again = Request::new("INVITE").cseq(2).callee_tag(&tag).branch("re");
+    desk.feed(again.text());
+    let ok = desk.only().message;
+    assert!(ok.body().contains("m=audio 20000 RTP/AVP 0 8"), "an offer of all that we can: {}", ok.body());
+    assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_000, "the old media go on until the answer");
+    desk.feed(again.again("ACK").branch("ack2").sdp(SDP_OTHER_PORT).text());
+    assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_002);
+    assert_eq!(desk.told().last().unwrap(), "media changed");
+    hung_up_by_peer(&mut desk, &invite(), &tag, 3);
+}
