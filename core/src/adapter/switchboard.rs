@@ -155,9 +155,10 @@ impl Switchboard {
         reason: &str,
         extra: &[(&str, &[u8])],
     ) {
-        let tag = self.random_text();
-        let reply =
-            Reply { status, reason, to_tag: Some(&tag), record_route: false, extra, body: None };
+        let untagged = self.layer.reply_head(transaction).is_some_and(|head| !head.has_to_tag());
+        let tag = untagged.then(|| self.random_text());
+        let to_tag = tag.as_ref().map(<[u8; TOKEN_LEN]>::as_slice);
+        let reply = Reply { status, reason, to_tag, record_route: false, extra, body: None };
         self.respond(transaction, reply);
     }
 

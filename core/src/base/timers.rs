@@ -10,28 +10,34 @@ key! {
     TimerKey, "timer"
 }
 
+/// Children of a place in the heap: four lie side by side in memory, and the way up is half as long as with two.
+const ARITY: usize = 4;
+
 struct Timer<T> {
-    deadline: Instant,
-    sequence: u64,
+    /// Its place in the heap.
     position: u32,
     payload: T,
+}
+
+/// What the heap is ordered by, and whose it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    deadline: Instant,
+    sequence: u64,
+    key: TimerKey,
 }
 
 /// Timers ordered by (deadline, order of arming), so that expiry is the same in every run.
 pub struct Timers<T> {
     timers: Slab<TimerKey, Timer<T>>,
-    heap: Vec<TimerKey>,
+    heap: Vec<Entry>,
     sequence: u64,
 }
 
 impl<T: Copy> Timers<T> {
     /// No timer armed; at most `capacity` at a time.
     pub const fn new(capacity: usize) -> Self {
-        Self {
-            timers: Slab::new(capacity),
-            heap: Vec::new(),
-            sequence: 0,
-        }
+        Self { timers: Slab::new(capacity), heap: Vec::new(), sequence: 0 }
     }
 
     /// Number of armed timers.
@@ -46,25 +52,18 @@ impl<T: Copy> Timers<T> {
 
     /// Deadline of the timer that expires next.
     pub fn next(&self) -> Option<Instant> {
-        self.heap
-            .first()
-            .and_then(|&key| self.timers.get(key))
-            .map(|timer| timer.deadline)
+        self.heap.first().map(|entry| entry.deadline)
     }
 
     /// Arms a timer; `None` when the capacity is used up.
     pub fn arm(&mut self, deadline: Instant, payload: T) -> Option<TimerKey> {
-        let position = u32::try_from(self.heap.len()).ok()?;
-        let sequence = self.sequence;
-        let key = self.timers.insert(Timer {
-            deadline,
-            sequence,
-            position,
-            payload,
-        })?;
+        let last = self.heap.len();
+        let position = u32::try_from(last).ok()?;
+        let key = self.timers.insert(Timer { position, payload })?;
+        let entry = Entry { deadline, sequence: self.sequence, key };
         self.sequence += 1;
-        self.heap.push(key);
-        self.sift_up(position as usize);
+        self.heap.push(entry);
+        self.settle(last, entry);
         Some(key)
     }
 
@@ -77,69 +76,53 @@ impl<T: Copy> Timers<T> {
 
     /// Takes out the next timer whose deadline is not after `now`.
     pub fn pop_due(&mut self, now: Instant) -> Option<T> {
-        let key = *self.heap.first()?;
-        if self.timers.get(key)?.deadline > now {
-            return None;
-        }
-        let timer = self.timers.remove(key)?;
+        let first = self.heap.first().filter(|entry| entry.deadline <= now)?;
+        let timer = self.timers.remove(first.key)?;
         self.take_out(0);
         Some(timer.payload)
     }
 
-    fn take_out(&mut self, position: usize) {
-        self.heap.swap_remove(position);
-        if position < self.heap.len() {
-            self.sift_up(position);
-            self.sift_down(position);
+    /// Fills the place that has become free with the last entry.
+    fn take_out(&mut self, free: usize) {
+        if let Some(last) = self.heap.pop()
+            && free < self.heap.len()
+        {
+            self.settle(free, last);
         }
     }
 
-    fn before(&self, left: usize, right: usize) -> bool {
-        let rank = |position: usize| {
-            let timer = self.heap.get(position).and_then(|&key| self.timers.get(key));
-            timer.map(|timer| (timer.deadline, timer.sequence))
-        };
-        rank(left) < rank(right)
+    /// Puts `entry` where it belongs, when `free` is the place without an entry.
+    fn settle(&mut self, mut free: usize, entry: Entry) {
+        while let Some(up) = free.checked_sub(1)
+            && let Some(&parent) = self.heap.get(up / ARITY)
+            && entry < parent
+        {
+            self.set(free, parent);
+            free = up / ARITY;
+        }
+        while let Some((at, child)) = self.first_child(free)
+            && child < entry
+        {
+            self.set(free, child);
+            free = at;
+        }
+        self.set(free, entry);
     }
 
-    fn settle(&mut self, position: usize) {
-        if let Some(timer) = self.heap.get(position).and_then(|&key| self.timers.get_mut(key)) {
-            timer.position = position as u32;
-        }
+    /// The child of the entry in this place that expires first.
+    fn first_child(&self, place: usize) -> Option<(usize, Entry)> {
+        let first = ARITY * place + 1;
+        let children = self.heap.get(first..self.heap.len().min(first + ARITY))?;
+        let (n, child) = children.iter().enumerate().min_by_key(|&(_, child)| child)?;
+        Some((first + n, *child))
     }
 
-    fn sift_up(&mut self, mut position: usize) {
-        while position > 0 {
-            let parent = (position - 1) / 2;
-            if !self.before(position, parent) {
-                break;
-            }
-            self.heap.swap(position, parent);
-            self.settle(position);
-            position = parent;
+    fn set(&mut self, place: usize, entry: Entry) {
+        if let Some(slot) = self.heap.get_mut(place) {
+            *slot = entry;
         }
-        self.settle(position);
-    }
-
-    fn sift_down(&mut self, mut position: usize) {
-        loop {
-            let left = 2 * position + 1;
-            if left >= self.heap.len() {
-                break;
-            }
-            let right = left + 1;
-            let child = if right < self.heap.len() && self.before(right, left) {
-                right
-            } else {
-                left
-            };
-            if !self.before(child, position) {
-                break;
-            }
-            self.heap.swap(position, child);
-            self.settle(position);
-            position = child;
+        if let Some(timer) = self.timers.get_mut(entry.key) {
+            timer.position = place as u32;
         }
-        self.settle(position);
     }
 }

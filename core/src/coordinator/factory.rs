@@ -18,7 +18,9 @@ use crate::wire::HeaderName;
 use crate::wire::text::parse_number;
 
 /// What an INVITE was found to be worth before anybody was asked.
-struct Prepared {
+struct Prepared<'a> {
+    /// Where the caller wants requests.
+    target: &'a [u8],
     /// Our answer to its offer; `None` if it brings no offer.
     answered: Option<Answered>,
     sdp_id: u64,
@@ -70,9 +72,9 @@ impl UnifiedCoordinator {
     }
 
     /// Looks whether we could take the call at all.
-    fn prepare(&mut self, request: &Request<'_>) -> Result<Prepared, Refusal<'static>> {
+    fn prepare<'a>(&mut self, request: &Request<'a>) -> Result<Prepared<'a>, Refusal<'static>> {
         let board = &mut self.board;
-        Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
+        let target = Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
         let source = match request.path.remote.ip() {
             IpAddr::V4(ip) => board.digests.digest(&[&ip.octets()]),
             IpAddr::V6(ip) => board.digests.digest(&[&ip.octets()]),
@@ -96,14 +98,14 @@ impl UnifiedCoordinator {
             let answered = sdp::answer(request.frame.body(), &local);
             Some(answered.map_err(|error| self.unusable_offer(&error))?)
         };
-        Ok(Prepared { answered, sdp_id, source })
+        Ok(Prepared { target, answered, sdp_id, source })
     }
 
     /// Makes the session, maps it, tells the application, and hands it to the state machine: in this order.
     fn admit(
         &mut self,
         request: &Request<'_>,
-        prepared: Prepared,
+        prepared: Prepared<'_>,
         details: Arc<InviteDetails>,
         input: Input,
         deadline: Option<Duration>,
@@ -133,16 +135,16 @@ impl UnifiedCoordinator {
     fn create_callee(
         &mut self,
         request: &Request<'_>,
-        prepared: Prepared,
+        prepared: Prepared<'_>,
         details: &Arc<InviteDetails>,
     ) -> Option<SessionId> {
-        let Prepared { answered, sdp_id, source } = prepared;
+        let Prepared { target, answered, sdp_id, source } = prepared;
         let board = &mut self.board;
         let nonce = board.secret.next_u64();
         let id = board.registry.create(nonce, |tag| Session::new(Role::Uas, tag, UserTag::default()))?;
         let routes_max = board.config.limits.routes_max;
         let tag = board.registry.session(id)?.local_tag;
-        let made = Dialog::from_invite(id, request.frame, request.facts, &tag, request.path, routes_max);
+        let made = Dialog::from_invite(id, request.frame, request.facts, target, &tag, request.path, routes_max);
         let dialog = made.and_then(|dialog| board.registry.add_dialog(dialog));
         let leased = MediaAdapter { board, session: id }.lease(sdp_id);
         if dialog.is_none() || !leased {

@@ -352,39 +352,35 @@ fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
         return Err(Refusal { reason: "Malformed Request-URI", ..Refusal::plain(400) });
     }
     // Section 8.2.2.3: we know no extension, so every one that is required is one too many.
-    let mut required = Vec::new();
-    for value in frame.values(HeaderName::Require) {
-        if !required.is_empty() {
-            required.extend_from_slice(b", ");
-        }
-        required.extend_from_slice(value);
-    }
+    let required: Vec<&[u8]> = frame.values(HeaderName::Require).collect();
     if !required.is_empty() {
-        return Err(Refusal::with(420, "Unsupported", required));
+        return Err(Refusal::with(420, "Unsupported", required.join(&b", "[..])));
     }
     if request.method == Method::Invite { check_body(frame) } else { Ok(()) }
 }
 
 /// Section 8.2.3, and 406 for a caller who would not understand our answer.
 fn check_body(frame: &Frame<'_>) -> Result<(), Refusal<'static>> {
-    let media_type = |value: &[u8]| -> Vec<u8> {
-        let text = value.split(|&byte| byte == b';').next().unwrap_or_default();
-        text.iter().filter(|byte| !byte.is_ascii_whitespace()).map(u8::to_ascii_lowercase).collect()
-    };
     if !frame.body().is_empty() {
         if let Some(encoding) = frame.first(HeaderName::ContentEncoding)
             && !encoding.eq_ignore_ascii_case(b"identity") {
                 return Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()));
             }
-        let sdp = frame.first(HeaderName::ContentType).is_some_and(|value| media_type(value) == SDP_TYPE.as_bytes());
-        if !sdp {
+        if !frame.first(HeaderName::ContentType).is_some_and(|value| is_type(value, SDP_TYPE)) {
             return Err(Refusal::with(415, "Accept", SDP_TYPE.as_bytes().to_vec()));
         }
     }
-    let mut accepts = frame.values(HeaderName::Accept).map(media_type).peekable();
-    let takes_sdp = |kind: Vec<u8>| kind == SDP_TYPE.as_bytes() || kind == b"application/*" || kind == b"*/*";
+    let mut accepts = frame.values(HeaderName::Accept).peekable();
+    let takes_sdp = |value| [SDP_TYPE, "application/*", "*/*"].into_iter().any(|kind| is_type(value, kind));
     if accepts.peek().is_some() && !accepts.any(takes_sdp) {
         return Err(Refusal::plain(406));
     }
     Ok(())
+}
+
+/// Whether a value of Content-Type or Accept names this type, in any case and with any white space, whatever its
+/// parameters.
+fn is_type(value: &[u8], kind: &str) -> bool {
+    let text = value.iter().take_while(|&&octet| octet != b';').filter(|octet| !octet.is_ascii_whitespace());
+    text.map(u8::to_ascii_lowercase).eq(kind.bytes())
 }

@@ -67,25 +67,30 @@ pub(crate) enum Sequence {
 }
 
 impl Dialog {
-    /// Whether a dialog can come of this INVITE (sections 8.1.1.8 and 12.1.1).
-    pub(crate) fn check_invite(frame: &Frame<'_>, facts: &Facts<'_>, routes_max: usize) -> Result<(), Fault> {
-        caller_uri(frame, facts).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
+    /// Whether a dialog can come of this INVITE (sections 8.1.1.8 and 12.1.1), and where the caller wants its requests.
+    pub(crate) fn check_invite<'a>(
+        frame: &Frame<'a>,
+        facts: &Facts<'a>,
+        routes_max: usize,
+    ) -> Result<&'a [u8], Fault> {
+        let target = caller_uri(frame, facts).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
         match frame.values(HeaderName::RecordRoute).nth(routes_max) {
-            None => Ok(()),
+            None => Ok(target),
             Some(_) => Err(Fault { status: 400, reason: "Too Many Record-Routes" }),
         }
     }
 
-    /// The callee's dialog, from the INVITE (section 12.1.1).
+    /// The callee's dialog, from the INVITE (section 12.1.1) and the target that [`check_invite`](Self::check_invite)
+    /// found in it.
     pub(crate) fn from_invite(
         session: SessionId,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
+        target: &[u8],
         local_tag: &[u8],
         path: Path,
         routes_max: usize,
     ) -> Option<Self> {
-        let target = caller_uri(frame, facts)?;
         let routes = Routes::from_record_route(frame, false, routes_max)?;
         let local = with_tag(frame.first(HeaderName::To).unwrap_or_default(), Some(local_tag));
         Some(Self {

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::codecs::{PAYLOAD_TYPE_MAX, RtpMap};
 use super::plan::Direction;
+use crate::wire::text::split_once;
 
 /// Octets of a session description.
 pub const OCTETS_MAX: usize = 65_535;
@@ -155,7 +156,7 @@ impl<'a> SessionDescription<'a> {
         }
         let mut session = Self::default();
         let mut begun = false;
-        for (line, text) in (1..).zip(text.split(|&byte| byte == b'\n')) {
+        for (line, text) in (1..).zip(Lines(Some(text))) {
             let text = trim_end(text.strip_suffix(b"\r").unwrap_or(text));
             if line > LINES_MAX {
                 return Err(SdpFault::TooManyLines.at(line));
@@ -282,11 +283,7 @@ impl<'a> MediaDescription<'a> {
     }
 
     fn read_attribute(&mut self, line: u32, attribute: &'a [u8]) {
-        let colon = attribute.iter().position(|&byte| byte == b':');
-        let (name, value) = match colon.and_then(|colon| attribute.split_at_checked(colon)) {
-            Some((name, value)) => (name, value.strip_prefix(b":").unwrap_or(value)),
-            None => (attribute, &b""[..]),
-        };
+        let (name, value) = split_once(attribute, b':').unwrap_or((attribute, b""));
         match name {
             b"rtpmap" => self.add_rtpmap(value),
             b"ptime" => keep_first(&mut self.ptime_ms, number(trim(value))),
@@ -339,6 +336,23 @@ impl<'a> RtcpAttribute<'a> {
             Connection::parse(line, rest)
         };
         Some(Self { port, connection })
+    }
+}
+
+/// The lines of a text, the one after the last line break too.
+struct Lines<'a>(Option<&'a [u8]>);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.0?;
+        let (line, rest) = match split_once(text, b'\n') {
+            Some((line, rest)) => (line, Some(rest)),
+            None => (text, None),
+        };
+        self.0 = rest;
+        Some(line)
     }
 }
 

@@ -89,8 +89,7 @@ impl<'a> Frame<'a> {
         if text.is_empty() {
             return Err(FrameError::KeepAlive);
         }
-        let line_end = line_end(text, 0);
-        let line = text.get(..line_end.text).unwrap_or_default();
+        let (line, rest) = cut_line(text);
         let (start, fault) = read_start_line(line).ok_or(FrameError::StartLine)?;
         let mut frame = Self {
             bytes: text,
@@ -100,8 +99,7 @@ impl<'a> Frame<'a> {
             folded: false,
             body: &[],
         };
-        let body_start = frame.lex_headers(line_end.next, limits)?;
-        frame.body = text.get(body_start..).unwrap_or_default();
+        frame.body = frame.lex_headers(rest, limits)?;
         frame.frame_body();
         // A line without a SIP version is only worth an answer if there is a Via to send it to.
         if fault == Some(BAD_REQUEST_LINE) && frame.first(HeaderName::Via).is_none() {
@@ -110,33 +108,31 @@ impl<'a> Frame<'a> {
         Ok(frame)
     }
 
-    fn lex_headers(&mut self, start: usize, limits: &WireLimits) -> Result<usize, FrameError> {
-        let bytes = self.bytes;
-        let mut at = start;
+    /// Reads the header fields that `rest` begins with, and returns what follows the empty line after them.
+    fn lex_headers(&mut self, mut rest: &'a [u8], limits: &WireLimits) -> Result<&'a [u8], FrameError> {
         loop {
-            match bytes.get(at..).unwrap_or_default() {
+            match rest {
                 [] => {
                     self.blame(Fault {
                         status: 400,
                         reason: "Missing Empty Line After Headers",
                     });
-                    return Ok(at);
+                    return Ok(rest);
                 }
-                [b'\r', b'\n', ..] => return Ok(at.saturating_add(2)),
-                [b'\n', ..] => return Ok(at.saturating_add(1)),
+                [b'\r', b'\n', body @ ..] | [b'\n', body @ ..] => return Ok(body),
                 _ => {}
             }
             if self.spans.len() >= limits.headers_max {
                 return Err(FrameError::TooLarge);
             }
-            at = self.lex_header(at)?;
+            let (field, next) = self.cut_field(rest);
+            self.lex_header(field, self.bytes.len() - rest.len())?;
+            rest = next;
         }
     }
 
-    /// Reads the header field at `at`, folds included, and returns where the next line begins.
-    fn lex_header(&mut self, at: usize) -> Result<usize, FrameError> {
-        let end = self.field_end(at);
-        let field = self.bytes.get(at..end.text).unwrap_or_default();
+    /// Reads the header field that stands at octet `at` of the message.
+    fn lex_header(&mut self, field: &'a [u8], at: usize) -> Result<(), FrameError> {
         let (name, value) = split_once(field, b':').unwrap_or_default();
         let name_text = trim_blanks_end(name);
         let name = HeaderName::from_text(name_text);
@@ -145,39 +141,46 @@ impl<'a> Frame<'a> {
                 status: 400,
                 reason: "Malformed Header Line",
             });
-            return Ok(end.next);
+            return Ok(());
         }
         let value = trim_start(value);
-        let value_start = end.text.saturating_sub(value.len());
-        let short = |n: usize| u16::try_from(n).map_err(|_| FrameError::TooLarge);
+        let value_start = at + field.len() - value.len();
+        let value_end = value_start + trim_end(value).len();
+        // The greatest of the four says whether they all fit.
+        u16::try_from(value_end).map_err(|_| FrameError::TooLarge)?;
         self.spans.push(Span {
             name,
-            name_start: short(at)?,
-            name_end: short(at.saturating_add(name_text.len()))?,
-            value_start: short(value_start)?,
-            value_end: short(value_start.saturating_add(trim_end(value).len()))?,
+            name_start: at as u16,
+            name_end: (at + name_text.len()) as u16,
+            value_start: value_start as u16,
+            value_end: value_end as u16,
         });
-        Ok(end.next)
+        Ok(())
     }
 
-    /// The end of the header field that begins at `at`: the first line not followed by a fold.
-    fn field_end(&mut self, at: usize) -> LineEnd {
-        let mut end = line_end(self.bytes, at);
+    /// Cuts off the header field that `rest` begins with: up to the first line not followed by a fold.
+    fn cut_field(&mut self, rest: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        let mut from = rest;
         loop {
-            let follows = self.bytes.get(end.next);
-            if end.text == end.next && follows.is_some() {
+            let (line, next) = cut_line(from);
+            match next {
                 // A CR alone: no line ends here, and nothing may hold one (RFC 3261 section 25.1).
-                self.blame(Fault {
-                    status: 400,
-                    reason: "Stray Carriage Return",
-                });
-                self.folded = true;
-                end = line_end(self.bytes, end.next.saturating_add(1));
-            } else if matches!(follows, Some(b' ' | b'\t')) {
-                self.folded = true;
-                end = line_end(self.bytes, end.next);
-            } else {
-                return end;
+                [b'\r', more @ ..] if line.len() + next.len() == from.len() => {
+                    self.blame(Fault {
+                        status: 400,
+                        reason: "Stray Carriage Return",
+                    });
+                    self.folded = true;
+                    from = more;
+                }
+                [b' ' | b'\t', ..] => {
+                    self.folded = true;
+                    from = next;
+                }
+                _ => {
+                    let len = rest.len() - from.len() + line.len();
+                    return (rest.get(..len).unwrap_or_default(), next);
+                }
             }
         }
     }
@@ -347,24 +350,14 @@ impl<'a> Iterator for Values<'a, '_> {
     }
 }
 
-/// Where the text of a line ends, and where the next line begins: at the same octet if a lone CR or the
-/// end of the datagram is what stands there.
-struct LineEnd {
-    text: usize,
-    next: usize,
-}
-
-/// The next CR LF, LF, or lone CR. Lines that end in LF alone are read, as are those of many hand-made tools.
-fn line_end(bytes: &[u8], from: usize) -> LineEnd {
-    let text = find_line_break(bytes, from).unwrap_or(bytes.len());
-    let len = match bytes.get(text..).unwrap_or_default() {
-        [b'\r', b'\n', ..] => 2,
-        [b'\n', ..] => 1,
-        _ => 0,
-    };
-    LineEnd {
-        text,
-        next: text.saturating_add(len),
+/// The first line, and what follows its CR LF or LF: lines that end in LF alone are read, as are those of many
+/// hand-made tools. A lone CR ends a line too, but what follows begins with it.
+fn cut_line(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = find_line_break(text).unwrap_or(text.len());
+    let (line, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+    match rest {
+        [b'\r', b'\n', next @ ..] | [b'\n', next @ ..] => (line, next),
+        _ => (line, rest),
     }
 }
 

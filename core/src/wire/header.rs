@@ -1,6 +1,8 @@
 //! Readers for the headers that every message has.
 
-use super::text::{find_octet, is_lws, is_token, is_token_octet, parse_port, split_token, trim, trim_start};
+use memchr::memchr;
+
+use super::text::{find_near, is_lws, is_token, is_token_octet, parse_port, split_token, token_len, trim, trim_start};
 use super::uri::{Host, Uri, is_uri_text, split_host_port};
 
 /// Header parameters: `;name=value`, white space and folds allowed around each mark.
@@ -92,11 +94,10 @@ fn quoted_end(text: &[u8]) -> Option<usize> {
 /// Length of an unquoted parameter value: a token, a host (brackets, colons), or what some write instead.
 fn plain_end(text: &[u8]) -> usize {
     // Nearly all are tokens.
-    let ends = |&octet: &u8| {
-        !is_token_octet(octet)
-            && (is_lws(octet) || matches!(octet, b';' | b',' | b'"' | b'<' | b'>' | b'='))
-    };
-    text.iter().position(ends).unwrap_or(text.len())
+    let token = token_len(text);
+    let ends = |&octet: &u8| is_lws(octet) || matches!(octet, b';' | b',' | b'"' | b'<' | b'>' | b'=');
+    let rest = text.get(token..).unwrap_or_default();
+    token + rest.iter().position(ends).unwrap_or(rest.len())
 }
 
 /// Splits a header value at its top-level commas: those in quoted strings and in `<>` do not count.
@@ -128,7 +129,7 @@ impl<'a> Iterator for SplitValues<'a> {
 }
 
 pub(crate) fn value_end(text: &[u8]) -> usize {
-    if find_octet(text, b',').is_none() {
+    if memchr(b',', text).is_none() {
         return text.len();
     }
     let (mut quoted, mut escaped, mut angle) = (false, false, false);
@@ -174,18 +175,15 @@ impl<'a> Via<'a> {
     /// Reads one value; any version is read, as the start line says which one the message has.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let raw = trim(text);
-        let (protocol, rest) = split_token(raw);
-        let rest = trim_start(trim_start(rest).strip_prefix(b"/")?);
-        let (version, rest) = split_token(rest);
-        let rest = trim_start(trim_start(rest).strip_prefix(b"/")?);
-        let (transport_text, rest) = split_token(rest);
-        if !protocol.eq_ignore_ascii_case(b"SIP") || version.is_empty() || transport_text.is_empty() {
-            return None;
-        }
+        // Nearly all begin like this, and need not be taken apart.
+        let (transport_text, rest) = match raw.strip_prefix(b"SIP/2.0/UDP") {
+            Some(rest) => (raw.get(8..11)?, rest),
+            None => Self::read_protocol(raw)?,
+        };
         if !rest.first().is_some_and(|&octet| is_lws(octet)) {
             return None;
         }
-        let end = find_octet(rest, b';').unwrap_or(rest.len());
+        let end = find_near(rest, b';').unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at_checked(end)?;
         let (host, port) = split_host_port(trim(sent_by))?;
         let host = trim(host);
@@ -206,6 +204,19 @@ impl<'a> Via<'a> {
             raw,
         }
         .read_params()
+    }
+
+    /// The transport, and what follows it.
+    fn read_protocol(raw: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let (protocol, rest) = split_token(raw);
+        let rest = trim_start(trim_start(rest).strip_prefix(b"/")?);
+        let (version, rest) = split_token(rest);
+        let rest = trim_start(trim_start(rest).strip_prefix(b"/")?);
+        let (transport_text, rest) = split_token(rest);
+        if !protocol.eq_ignore_ascii_case(b"SIP") || version.is_empty() || transport_text.is_empty() {
+            return None;
+        }
+        Some((transport_text, rest))
     }
 
     /// Reads the first value of a field. One that is empty is not skipped: the topmost Via is the peer's own.
@@ -242,6 +253,8 @@ pub struct NameAddr<'a> {
     pub uri: &'a [u8],
     /// The header parameters, beginning with a semicolon unless empty.
     pub params: &'a [u8],
+    /// The `tag` parameter, whatever its value.
+    tag: Option<Option<&'a [u8]>>,
 }
 
 impl<'a> NameAddr<'a> {
@@ -266,11 +279,11 @@ impl<'a> NameAddr<'a> {
             return None;
         }
         let rest = rest.strip_prefix(b"<")?;
-        let end = find_octet(rest, b'>')?;
+        let end = find_near(rest, b'>')?;
         let uri = rest.get(..end)?;
         let params = trim(rest.get(end.checked_add(1)?..)?);
         let display = if display.is_empty() { None } else { Some(display) };
-        Self { display, uri, params }.checked()
+        Self { display, uri, params, tag: None }.checked()
     }
 
     fn parse_bare(text: &'a [u8]) -> Option<Self> {
@@ -284,18 +297,23 @@ impl<'a> NameAddr<'a> {
             display: None,
             uri,
             params,
+            tag: None,
         }
         .checked()
     }
 
-    fn checked(self) -> Option<Self> {
+    fn checked(mut self) -> Option<Self> {
         let uri_fits = is_uri_text(self.uri) && Uri::scheme_of(self.uri).is_some();
-        let params_fit = self.params.first().is_none_or(|&octet| octet == b';');
-        if uri_fits && params_fit && Params::is_well_formed(self.params) {
-            Some(self)
-        } else {
-            None
+        if !uri_fits || self.params.first().is_some_and(|&octet| octet != b';') {
+            return None;
         }
+        let mut params = Params::new(self.params);
+        for (name, value) in params.by_ref() {
+            if self.tag.is_none() && name.eq_ignore_ascii_case(b"tag") {
+                self.tag = Some(value);
+            }
+        }
+        if params.broken { None } else { Some(self) }
     }
 
     /// The value of a header parameter; empty if the parameter has none.
@@ -305,7 +323,12 @@ impl<'a> NameAddr<'a> {
 
     /// The tag, if there is one that is a token.
     pub fn tag(&self) -> Option<&'a [u8]> {
-        self.param("tag").filter(|tag| is_token(tag))
+        self.tag.flatten().filter(|tag| is_token(tag))
+    }
+
+    /// Whether there is a tag, be it a token or not.
+    pub(crate) const fn is_tagged(&self) -> bool {
+        self.tag.is_some()
     }
 }
 

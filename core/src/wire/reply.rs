@@ -33,7 +33,8 @@ pub struct ReplyHead {
 impl ReplyHead {
     /// Copies from `frame`. Without `facts`, what there is, to answer a malformed request.
     pub fn new(frame: &Frame<'_>, facts: Option<&Facts<'_>>, path: &Path) -> Self {
-        let mut out = Vec::with_capacity(copied_len(frame).saturating_add(VIA_ROOM));
+        let copied = Copied::find(frame);
+        let mut out = Vec::with_capacity(copied.len.saturating_add(VIA_ROOM));
         let mut top = true;
         for header in frame.headers().filter(|header| header.name == HeaderName::Via) {
             out.put(b"Via: ");
@@ -45,29 +46,35 @@ impl ReplyHead {
             }
             out.put(b"\r\n");
         }
-        for name in [HeaderName::From, HeaderName::CallId, HeaderName::CSeq] {
-            if let Some(value) = frame.first(name) {
-                copy_field(frame, name, value, &mut out);
+        for (name, value) in
+            [("From: ", copied.from), ("Call-ID: ", copied.call_id), ("CSeq: ", copied.cseq)]
+        {
+            if let Some(value) = value {
+                out.put(name.as_bytes());
+                copy(frame, value, &mut out);
                 out.put(b"\r\n");
             }
         }
-        let to = frame.first(HeaderName::To);
-        if let Some(to) = to {
-            copy_field(frame, HeaderName::To, to, &mut out);
+        if let Some(to) = copied.to {
+            out.put(b"To: ");
+            copy(frame, to, &mut out);
         }
         let to_end = out.len();
-        let has_to_tag = match (facts, to) {
+        let has_to_tag = match (facts, copied.to) {
             (Some(facts), _) => facts.to_tag.is_some(),
             (None, Some(to)) => seems_tagged(to),
             // Without a To there is no line to put a tag on.
             (None, None) => true,
         };
-        if to.is_some() {
+        if copied.to.is_some() {
             out.put(b"\r\n");
         }
-        for header in frame.headers().filter(|header| header.name == HeaderName::RecordRoute) {
-            copy_field(frame, HeaderName::RecordRoute, header.value, &mut out);
-            out.put(b"\r\n");
+        if copied.routed {
+            for header in frame.headers().filter(|header| header.name == HeaderName::RecordRoute) {
+                out.put(b"Record-Route: ");
+                copy(frame, header.value, &mut out);
+                out.put(b"\r\n");
+            }
         }
         Self { text: out, to_end, has_to_tag }
     }
@@ -154,13 +161,38 @@ pub fn reply_path(via: &Via<'_>, path: &Path) -> Path {
     Path { remote, ..*path }
 }
 
-/// Octets of the header fields that a response copies, name, colon and line break included.
-fn copied_len(frame: &Frame<'_>) -> usize {
-    let copied = frame.headers().filter(|header| {
-        use HeaderName::{CSeq, CallId, From, RecordRoute, To, Via};
-        matches!(header.name, Via | From | To | CallId | CSeq | RecordRoute)
-    });
-    copied.map(|header| header.name.as_str().len() + header.value.len() + 4).sum()
+/// The values that a response copies, the first of each name.
+#[derive(Default)]
+struct Copied<'a> {
+    from: Option<&'a [u8]>,
+    to: Option<&'a [u8]>,
+    call_id: Option<&'a [u8]>,
+    cseq: Option<&'a [u8]>,
+    /// Whether there is a Record-Route.
+    routed: bool,
+    /// Octets of all of them as header fields.
+    len: usize,
+}
+
+impl<'a> Copied<'a> {
+    fn find(frame: &Frame<'a>) -> Self {
+        /// What stands around a value: a name that is written out, colon, blank and line break.
+        const AROUND: usize = "Record-Route: \r\n".len();
+        let mut copied = Self::default();
+        for header in frame.headers() {
+            match header.name {
+                HeaderName::From => copied.from = copied.from.or(Some(header.value)),
+                HeaderName::To => copied.to = copied.to.or(Some(header.value)),
+                HeaderName::CallId => copied.call_id = copied.call_id.or(Some(header.value)),
+                HeaderName::CSeq => copied.cseq = copied.cseq.or(Some(header.value)),
+                HeaderName::RecordRoute => copied.routed = true,
+                HeaderName::Via => {}
+                _ => continue,
+            }
+            copied.len += header.value.len() + AROUND;
+        }
+        copied
+    }
 }
 
 /// Copies a value of `frame` as one line.
@@ -170,12 +202,6 @@ fn copy(frame: &Frame<'_>, value: &[u8], out: &mut Vec<u8>) {
     } else {
         out.put(value);
     }
-}
-
-fn copy_field(frame: &Frame<'_>, name: HeaderName, value: &[u8], out: &mut Vec<u8>) {
-    out.put(name.as_str().as_bytes());
-    out.put(b": ");
-    copy(frame, value, out);
 }
 
 /// Writes a Via field whose first value is the topmost Via.

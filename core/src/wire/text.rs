@@ -3,7 +3,9 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use memchr::memchr2;
 
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
@@ -30,7 +32,7 @@ pub const fn is_token_octet(octet: u8) -> bool {
 
 /// Whether `text` is a token.
 pub fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&octet| is_token_octet(octet))
+    !text.is_empty() && token_len(text) == text.len()
 }
 
 /// Linear white space, the line breaks of folds included.
@@ -65,18 +67,22 @@ pub fn trim_end(mut text: &[u8]) -> &[u8] {
     text
 }
 
+/// Length of the token that `text` begins with, maybe zero.
+pub(crate) fn token_len(text: &[u8]) -> usize {
+    let legal = |octets: &&[u8; 4]| octets.iter().fold(true, |all, &octet| all & is_token_octet(octet));
+    let whole = 4 * text.as_chunks::<4>().0.iter().take_while(legal).count();
+    let rest = text.get(whole..).unwrap_or_default();
+    whole + rest.iter().take_while(|&&octet| is_token_octet(octet)).count()
+}
+
 /// The token at the start of `text` (maybe empty) and what follows it.
 pub fn split_token(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text
-        .iter()
-        .position(|&octet| !is_token_octet(octet))
-        .unwrap_or(text.len());
-    text.split_at_checked(end).unwrap_or((text, &[]))
+    text.split_at_checked(token_len(text)).unwrap_or((text, &[]))
 }
 
 /// `text` before and after the first `mark`.
 pub fn split_once(text: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
-    let at = find_octet(text, mark)?;
+    let at = find_near(text, mark)?;
     Some((text.get(..at)?, text.get(at.checked_add(1)?..)?))
 }
 
@@ -103,50 +109,31 @@ pub fn parse_port(text: &[u8]) -> Option<u16> {
         .filter(|&port| port != 0)
 }
 
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// Flags the octets of `word` that are `mark` by their highest bit. The lowest flag is exact, and no flag means that
-/// there is none; a higher flag may be wrong.
-const fn flags(word: u64, mark: u8) -> u64 {
-    let difference = word ^ (LOW * mark as u64);
-    difference.wrapping_sub(LOW) & !difference & HIGH
+/// Position of the first CR or LF.
+pub(crate) fn find_line_break(text: &[u8]) -> Option<usize> {
+    memchr2(b'\r', b'\n', text)
 }
 
-/// Position of the first octet that `flags` flags, looked at by eights. No octet of value zero may be flagged.
-fn find_flagged(text: &[u8], flags: impl Fn(u64) -> u64) -> Option<usize> {
-    let lowest = |flags: u64| (flags.trailing_zeros() / 8) as usize;
+/// Position of the first `mark`, which is not zero, looked for by words: for marks that are near.
+pub(crate) fn find_near(text: &[u8], mark: u8) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Flags octets that are `mark` by their highest bit. Borrows only spread upwards: the lowest flag is right.
+    let find = |word: u64| {
+        let difference = word ^ (LOW * u64::from(mark));
+        let flags = difference.wrapping_sub(LOW) & !difference & HIGH;
+        if flags == 0 { None } else { Some((flags.trailing_zeros() / 8) as usize) }
+    };
     for (n, word) in text.as_chunks::<8>().0.iter().enumerate() {
-        let flags = flags(u64::from_le_bytes(*word));
-        if flags != 0 {
-            return Some(8 * n + lowest(flags));
+        if let Some(at) = find(u64::from_le_bytes(*word)) {
+            return Some(8 * n + at);
         }
     }
     // What is left overlaps what was seen already, or is short and filled up with zeros.
-    let (start, word) = match text.last_chunk::<8>() {
-        Some(word) => (text.len() - 8, u64::from_le_bytes(*word)),
-        None => (0, text.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet))),
-    };
-    match flags(word) {
-        0 => None,
-        flags => Some(start + lowest(flags)),
+    match text.last_chunk::<8>() {
+        Some(last) => find(u64::from_le_bytes(*last)).map(|at| text.len() - 8 + at),
+        None => find(text.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet))),
     }
-}
-
-/// Position of the first `mark`, which is not zero.
-pub(crate) fn find_octet(text: &[u8], mark: u8) -> Option<usize> {
-    find_flagged(text, |word| flags(word, mark))
-}
-
-/// Position of the first CR or LF at or after `from`.
-pub(crate) fn find_line_break(bytes: &[u8], from: usize) -> Option<usize> {
-    let is_line_break = |octet: u8| octet == b'\r' || octet == b'\n';
-    let text = bytes.get(from..)?;
-    // Without an early end, so that the octets of a chunk are looked at together.
-    let breaks = |chunk: &[u8; 32]| chunk.iter().fold(false, |any, &octet| any | is_line_break(octet));
-    let before = 32 * text.as_chunks::<32>().0.iter().take_while(|chunk| !breaks(chunk)).count();
-    let found = find_flagged(text.get(before..)?, |word| flags(word, b'\r') | flags(word, b'\n'));
-    found.map(|at| from + before + at)
 }
 
 /// Appends `value` with every fold (line break and the white space around it) written as one space.
@@ -154,7 +141,7 @@ pub(crate) fn find_line_break(bytes: &[u8], from: usize) -> Option<usize> {
 /// No CR or LF ever gets through, whoever wrote the value.
 pub(crate) fn unfold_into(value: &[u8], out: &mut impl Sink) {
     let mut rest = value;
-    while let Some(at) = find_line_break(rest, 0) {
+    while let Some(at) = find_line_break(rest) {
         out.put(trim_end(rest.get(..at).unwrap_or_default()));
         rest = trim_start(rest.get(at..).unwrap_or_default());
         out.put(b" ");
@@ -164,7 +151,7 @@ pub(crate) fn unfold_into(value: &[u8], out: &mut impl Sink) {
 
 /// `value` with every fold written as one space.
 pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
-    if find_line_break(value, 0).is_none() {
+    if find_line_break(value).is_none() {
         return Cow::Borrowed(value);
     }
     let mut text = Vec::with_capacity(value.len());
@@ -188,14 +175,7 @@ pub(crate) trait Sink {
         Self: Sized,
     {
         match address {
-            IpAddr::V4(address) => {
-                for (place, octet) in address.octets().into_iter().enumerate() {
-                    if place > 0 {
-                        self.put(b".");
-                    }
-                    self.put_number(u64::from(octet));
-                }
-            }
+            IpAddr::V4(address) => self.put(DottedQuad::new(address).as_bytes()),
             // Nothing that takes octets refuses some.
             IpAddr::V6(address) => write!(Text(self), "{address}").unwrap_or_default(),
         }
@@ -267,6 +247,42 @@ impl Decimal {
     /// The digits as text.
     pub fn as_bytes(&self) -> &[u8] {
         self.digits.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// An IPv4 address as text, without a heap.
+struct DottedQuad {
+    text: [u8; 15],
+    len: usize,
+}
+
+impl DottedQuad {
+    fn new(address: Ipv4Addr) -> Self {
+        let mut quad = Self { text: [0; 15], len: 0 };
+        for (place, octet) in address.octets().into_iter().enumerate() {
+            if place > 0 {
+                quad.push(b'.');
+            }
+            if octet >= 100 {
+                quad.push(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                quad.push(b'0' + octet / 10 % 10);
+            }
+            quad.push(b'0' + octet % 10);
+        }
+        quad
+    }
+
+    fn push(&mut self, octet: u8) {
+        if let Some(place) = self.text.get_mut(self.len) {
+            *place = octet;
+            self.len += 1;
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::text::{parse_number, parse_port, split_once, trim_start};
+use super::text::{parse_port, split_once, trim_start};
 
 /// Why text is no SIP URI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -80,16 +80,21 @@ impl ParseAscii for Ipv6Addr {
 
 /// Four numbers without leading zeros, which some read as octal.
 fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0; 4];
-    let mut parts = text.split(|&octet| octet == b'.');
-    for octet in &mut octets {
-        let part = parts.next()?;
-        if part.len() > 3 || part.len() > 1 && part.first() == Some(&b'0') {
-            return None;
+    let (mut address, mut dots, mut part) = (0_u32, 0, None);
+    for &octet in text {
+        match (octet, part) {
+            (b'0'..=b'9', None) => part = Some(u32::from(octet - b'0')),
+            (b'0'..=b'9', Some(value @ 1..=25)) => part = Some(10 * value + u32::from(octet - b'0')),
+            (b'.', Some(value @ 0..=255)) if dots < 3 => {
+                (address, dots, part) = (address << 8 | value, dots + 1, None);
+            }
+            _ => return None,
         }
-        *octet = parse_number(part).and_then(|number| u8::try_from(number).ok())?;
     }
-    if parts.next().is_none() { Some(Ipv4Addr::from(octets)) } else { None }
+    match part {
+        Some(value @ 0..=255) if dots == 3 => Some(Ipv4Addr::from(address << 8 | value)),
+        _ => None,
+    }
 }
 
 /// Splits `host[:port]`, the host in brackets if it holds colons. A port that is no port is `None`.

@@ -1,6 +1,6 @@
 //! The headers that decide where a message belongs.
 
-use super::super::header::{NameAddr, Params, Via};
+use super::super::header::{NameAddr, Via};
 use super::super::method::Method;
 use super::super::name::HeaderName;
 use super::super::text::{is_lws, parse_number, parse_u32, split_token, trim_start};
@@ -129,7 +129,7 @@ fn read_party<'a>(
     };
     let tag = party.tag();
     // A tag that is no token must not pass for no tag at all.
-    if tag.is_none() && Params::find(party.params, "tag").is_some() {
+    if tag.is_none() && party.is_tagged() {
         return fault(malformed);
     }
     Ok((party, tag))

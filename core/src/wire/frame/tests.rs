@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::super::text::{find_line_break, unfold};
+use super::super::text::{find_near, is_token_octet, token_len, unfold};
 use super::super::{NameAddr, Path, ReplyHead, Uri, split_values};
 use super::*;
 
@@ -258,13 +258,29 @@ fn same_after_reply(frame: &Frame<'_>, facts: &Facts<'_>) {
     assert_eq!(routes(&reply), routes(frame));
 }
 
-use super::super::Via;
+use core::net::Ipv4Addr;
+
+use super::super::{Host, Via};
 
 proptest! {
     #[test]
-    fn line_breaks_are_found_like_octet_by_octet(bytes in prop::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), any::<u8>(), Just(b'\t')], 0..64), from in 0_usize..70) {
-        let plain = bytes.iter().enumerate().skip(from).find(|(_, octet)| matches!(octet, b'\r' | b'\n'));
-        prop_assert_eq!(find_line_break(&bytes, from), plain.map(|(at, _)| at));
+    fn octets_are_found_like_one_by_one(bytes in prop::collection::vec(prop_oneof![Just(b';'), any::<u8>(), Just(b':')], 0..64)) {
+        prop_assert_eq!(find_near(&bytes, b';'), bytes.iter().position(|&octet| octet == b';'));
+    }
+
+    #[test]
+    fn tokens_end_where_their_octets_do(text in "[!-Z]{0,20}") {
+        let end = text.bytes().position(|octet| !is_token_octet(octet));
+        prop_assert_eq!(token_len(text.as_bytes()), end.unwrap_or(text.len()));
+    }
+
+    #[test]
+    fn addresses_are_read_as_the_library_reads_them(text in "[0-9]{0,3}\\.[0-2]{1,4}\\.([0-9]{1,3}\\.){0,2}[0-9]{1,3}") {
+        let host = Host::parse(text.as_bytes());
+        match text.parse::<Ipv4Addr>() {
+            Ok(address) => prop_assert_eq!(host, Some(Host::V4(address))),
+            Err(_) => prop_assert_eq!(host, Some(Host::Name(text.as_bytes()))),
+        }
     }
 
     #[test]

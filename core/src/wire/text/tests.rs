@@ -59,3 +59,13 @@ proptest! {
         prop_assert!(is_token(&text));
     }
 }
+
+#[test]
+fn addresses_are_written_as_the_library_writes_them() {
+    for text in ["0.0.0.0:0", "1.20.100.255:5060", "192.0.2.10:65535", "[::]:1", "[2001:db8::ff]:5060"] {
+        let address: SocketAddr = text.parse().unwrap();
+        let mut written = Vec::new();
+        written.put_address(address);
+        assert_eq!(written, text.as_bytes());
+    }
+}
