@@ -24,6 +24,10 @@ use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
 /// The methods that we understand, for Allow.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
 
+/// The number of an INVITE that begins a call. Any below 2³¹ would do (section 8.1.1.5); peers that count on one count
+/// on this.
+const FIRST_CSEQ: u32 = 1;
+
 /// How often 180 is repeated (RFC 3261 section 13.3.1.1).
 const RINGING_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -72,7 +76,7 @@ impl DialogAdapter<'_> {
         let (transaction, branch) = board.layer.begin(board.now, Method::Invite)?;
         let contact = contact(board, &path);
         let session = board.registry.session_mut(self.session)?;
-        let cseq = 1 + (board.rng.next_u32() >> 16);
+        let cseq = FIRST_CSEQ;
         session.sent_cseq = cseq;
         session.invite = Some(transaction);
         let out = session.outgoing.as_ref()?;
