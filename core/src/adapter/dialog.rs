@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
 use crate::api::{Counter, ResolveTarget};
@@ -281,7 +282,7 @@ impl DialogAdapter<'_> {
         let path = session.dialog.and_then(|id| self.board.registry.dialog(id)).map(|dialog| dialog.path);
         let in_dialog = status < 300;
         let contact = path.map(|path| contact(self.board, &path)).unwrap_or_default();
-        let agent = self.board.config.user_agent.clone();
+        let agent = self.board.agent.clone();
         let headers: [(&str, &[u8]); 3] = [("Contact", &contact), ("Allow", ALLOW), ("Server", agent.as_bytes())];
         let extra = match status {
             200..=299 => headers.as_slice(),
@@ -323,11 +324,10 @@ impl DialogAdapter<'_> {
 }
 
 /// Our Contact value towards `path`.
-pub(crate) fn contact(board: &Switchboard, path: &Path) -> Vec<u8> {
-    let user = board.config.user.as_bytes();
-    let mut text = Vec::with_capacity(user.len() + 32);
+pub(crate) fn contact(board: &Switchboard, path: &Path) -> SmallVec<[u8; 96]> {
+    let mut text = SmallVec::new();
     text.put(b"<sip:");
-    text.put(user);
+    text.put(board.config.user.as_bytes());
     text.put(b"@");
     text.put_address(path.local);
     text.put(b">");

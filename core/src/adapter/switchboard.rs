@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use bytes::Bytes;
 
@@ -60,6 +61,8 @@ pub(crate) enum Hop {
 /// Everything a coordinator has but its gate and its state machine.
 pub(crate) struct Switchboard {
     pub(crate) config: CoordinatorConfig,
+    /// The value of Server, to be held while the rest of the board is at work.
+    pub(crate) agent: Arc<str>,
     pub(crate) now: Instant,
     pub(crate) rng: Rng,
     pub(crate) secret: Rng,
@@ -108,6 +111,7 @@ impl Switchboard {
             ports_asked: 0,
             quota: Quota::new(limits.half_open_per_source_max),
             counters: Counters::default(),
+            agent: Arc::from(config.user_agent.as_str()),
             config,
         };
         board.ask_for_ports();

@@ -15,7 +15,7 @@ use crate::wire::frame::{Facts, Fault, Frame, FrameError, StartLine};
 use crate::wire::method::Method;
 use crate::wire::path::{Path, Transmit};
 use crate::wire::reply::ReplyHead;
-use crate::wire::uri::Uri;
+use crate::wire::uri::{Uri, UriError};
 use crate::wire::{HeaderName, SDP_TYPE, reason_phrase};
 
 /// A request that has a server transaction, with all that was read of it.
@@ -257,7 +257,7 @@ impl UnifiedCoordinator {
 
     /// What we can do (section 11.2).
     fn answer_options(&mut self, transaction: TransactionId) {
-        let agent = self.board.config.user_agent.clone();
+        let agent = self.board.agent.clone();
         let headers: [(&str, &[u8]); 4] = [
             ("Allow", ALLOW),
             ("Accept", SDP_TYPE.as_bytes()),
@@ -348,13 +348,14 @@ fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
         Method::Extension => return Err(Refusal::with(501, "Allow", ALLOW.to_vec())),
         _ => return Err(Refusal::with(405, "Allow", ALLOW.to_vec())),
     }
-    let scheme = Uri::scheme_of(request.uri).unwrap_or_default();
-    // `sips` asks for TLS on every hop (section 26.2.2), which UDP is not.
-    if !scheme.eq_ignore_ascii_case(b"sip") {
-        return Err(Refusal::plain(416));
-    }
-    if Uri::parse(request.uri).is_err() {
-        return Err(Refusal { reason: "Malformed Request-URI", ..Refusal::plain(400) });
+    match Uri::parse(request.uri) {
+        // `sips` asks for TLS on every hop (section 26.2.2), which UDP is not.
+        Ok(uri) if uri.is_sips() => return Err(Refusal::plain(416)),
+        Ok(_) => {}
+        Err(UriError::Malformed) if Uri::scheme_of(request.uri).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip")) => {
+            return Err(Refusal { reason: "Malformed Request-URI", ..Refusal::plain(400) });
+        }
+        Err(_) => return Err(Refusal::plain(416)),
     }
     // Section 8.2.2.3: we know no extension, so every one that is required is one too many.
     let required: Vec<&[u8]> = frame.values(HeaderName::Require).collect();
@@ -386,6 +387,9 @@ fn check_body(frame: &Frame<'_>) -> Result<(), Refusal<'static>> {
 /// Whether a value of Content-Type or Accept names this type, in any case and with any white space, whatever its
 /// parameters.
 fn is_type(value: &[u8], kind: &str) -> bool {
+    if value == kind.as_bytes() {
+        return true;
+    }
     let text = value.iter().take_while(|&&octet| octet != b';').filter(|octet| !octet.is_ascii_whitespace());
     text.map(u8::to_ascii_lowercase).eq(kind.bytes())
 }

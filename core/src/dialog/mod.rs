@@ -1,5 +1,6 @@
 //! Dialogs (RFC 3261 section 12): what both sides must remember to talk within a call.
 
+mod names;
 mod routes;
 
 use alloc::boxed::Box;
@@ -18,6 +19,7 @@ use crate::wire::path::Path;
 use crate::wire::text::{Decimal, Sink as _};
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr};
+use names::Names;
 use routes::Routes;
 
 /// A finished request that waits for an address; an ACK has no transaction.
@@ -30,13 +32,7 @@ pub(crate) struct Waiting {
 /// One dialog.
 pub struct Dialog {
     pub(crate) session: SessionId,
-    call_id: Bytes,
-    /// Our From value in requests that we send, with our tag.
-    local: Bytes,
-    /// Our To value in requests that we send, with the peer's tag.
-    remote: Bytes,
-    /// The peer's tag alone; empty for an RFC 2543 peer.
-    remote_tag: Bytes,
+    names: Names,
     /// Our number for the next request is one more.
     local_seq: u32,
     /// The highest number the peer has used.
@@ -92,13 +88,9 @@ impl Dialog {
         routes_max: usize,
     ) -> Option<Self> {
         let routes = Routes::from_record_route(frame, false, routes_max)?;
-        let local = with_tag(frame.first(HeaderName::To).unwrap_or_default(), Some(local_tag));
         Some(Self {
             session,
-            call_id: Bytes::copy_from_slice(facts.call_id),
-            local,
-            remote: with_tag(frame.first(HeaderName::From).unwrap_or_default(), None),
-            remote_tag: Bytes::copy_from_slice(facts.from_tag.unwrap_or_default()),
+            names: Names::of_callee(frame, facts, local_tag),
             local_seq: 0,
             remote_seq: Some(facts.cseq),
             target: Bytes::copy_from_slice(target),
@@ -126,10 +118,7 @@ impl Dialog {
         let target = contact_uri(frame).map_or_else(|| fallback_target.clone(), Bytes::copy_from_slice);
         Some(Self {
             session,
-            call_id: Bytes::copy_from_slice(facts.call_id),
-            local: with_tag(frame.first(HeaderName::From).unwrap_or_default(), None),
-            remote: with_tag(frame.first(HeaderName::To).unwrap_or_default(), None),
-            remote_tag: Bytes::copy_from_slice(facts.to_tag.unwrap_or_default()),
+            names: Names::of_caller(frame, facts),
             local_seq: facts.cseq,
             remote_seq: None,
             target,
@@ -145,7 +134,7 @@ impl Dialog {
 
     /// Whether a message with these ids belongs here (section 12).
     pub(crate) fn matches(&self, call_id: &[u8], remote_tag: Option<&[u8]>) -> bool {
-        self.call_id == call_id && self.remote_tag == remote_tag.unwrap_or_default()
+        self.names.call_id() == call_id && self.names.remote_tag() == remote_tag.unwrap_or_default()
     }
 
     /// Compares and remembers the number of a request of the peer. ACK and CANCEL never come here.
@@ -183,12 +172,12 @@ impl Dialog {
 
     /// The peer's URI, as it calls itself.
     pub fn remote_uri(&self) -> &[u8] {
-        NameAddr::parse(&self.remote).map_or(&[], |addr| addr.uri)
+        NameAddr::parse(self.names.remote()).map_or(&[], |addr| addr.uri)
     }
 
     /// The Call-ID.
     pub fn call_id(&self) -> &[u8] {
-        &self.call_id
+        self.names.call_id()
     }
 
     /// The number for our next request.
@@ -209,9 +198,9 @@ impl Dialog {
             writer.header_parts("Route", &[b"<", target, b">"]);
         }
         writer.header("Max-Forwards", b"70");
-        writer.header("From", &self.local);
-        writer.header("To", &self.remote);
-        writer.header("Call-ID", &self.call_id);
+        writer.header("From", self.names.local());
+        writer.header("To", self.names.remote());
+        writer.header("Call-ID", self.names.call_id());
         write_cseq(&mut writer, cseq, method);
         writer
     }
@@ -245,17 +234,4 @@ fn caller_uri<'a>(frame: &Frame<'a>, facts: &Facts<'a>) -> Option<&'a [u8]> {
         return contact_uri(frame);
     }
     Uri::parse(facts.from.uri).ok().map(|_| facts.from.uri)
-}
-
-/// A From or To value on one line, with `tag` added if it is given and the value has none.
-fn with_tag(value: &[u8], tag: Option<&[u8]>) -> Bytes {
-    let mut text = Vec::with_capacity(value.len() + 32);
-    // A folded line goes on after CR LF and white space: one space stands for it (section 7.3.1).
-    text.extend(value.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
-    if let Some(tag) = tag
-        && NameAddr::parse(&text).is_some_and(|addr| addr.tag().is_none()) {
-            text.extend_from_slice(b";tag=");
-            text.extend_from_slice(tag);
-        }
-    Bytes::from(text)
 }

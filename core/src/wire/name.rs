@@ -142,9 +142,9 @@ impl HeaderName {
             4 => pick(
                 text,
                 &[
+                    Self::From,
                     Self::CSeq,
                     Self::Date,
-                    Self::From,
                     Self::Path,
                     Self::RAck,
                     Self::RSeq,
@@ -174,8 +174,8 @@ impl HeaderName {
                     Self::SipETag,
                 ],
             ),
-            9 => pick(text, &[Self::CallInfo, Self::Supported, Self::Timestamp]),
-            10 => pick(text, &[Self::AlertInfo, Self::ErrorInfo, Self::UserAgent]),
+            9 => pick(text, &[Self::Supported, Self::CallInfo, Self::Timestamp]),
+            10 => pick(text, &[Self::UserAgent, Self::AlertInfo, Self::ErrorInfo]),
             11 => pick(
                 text,
                 &[
@@ -189,10 +189,10 @@ impl HeaderName {
             12 => pick(
                 text,
                 &[
-                    Self::AllowEvents,
-                    Self::ContentType,
-                    Self::HistoryInfo,
                     Self::MaxForwards,
+                    Self::ContentType,
+                    Self::AllowEvents,
+                    Self::HistoryInfo,
                     Self::MimeVersion,
                     Self::Organization,
                     Self::RecordRoute,
@@ -324,7 +324,7 @@ fn pick(text: &[u8], among: &[HeaderName]) -> HeaderName {
     let Some(first) = text.first().map(u8::to_ascii_lowercase) else { return HeaderName::Other };
     let same = |name: &HeaderName| {
         let name = name.as_str().as_bytes();
-        // The first letter tells most of them apart, and most are written in the usual way.
+        // The first letter tells most of them apart, and most are written in the usual way. The common ones come first.
         name.first().is_some_and(|letter| letter.to_ascii_lowercase() == first)
             && (name == text || name.eq_ignore_ascii_case(text))
     };

@@ -85,7 +85,8 @@ impl<'a> Frame<'a> {
         let (to, to_tag) = read_party(found.to, "Missing To", "Malformed To")?;
         let call_id = match found.call_id {
             None => return fault("Missing Call-ID"),
-            Some(text) if text.is_empty() || text.iter().any(|&octet| is_lws(octet)) => {
+            // All of it is looked at, so that several octets are looked at together.
+            Some(text) if text.is_empty() || text.iter().fold(false, |any, &octet| any | is_lws(octet)) => {
                 return fault("Malformed Call-ID");
             }
             Some(text) => text,
