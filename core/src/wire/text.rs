@@ -114,15 +114,20 @@ pub(crate) fn find_line_break(text: &[u8]) -> Option<usize> {
     memchr2(b'\r', b'\n', text)
 }
 
-/// Position of the first `mark`, which is not zero, looked for by words: for marks that are near.
-pub(crate) fn find_near(text: &[u8], mark: u8) -> Option<usize> {
+/// Flags the octets of `word` that are `mark` by their highest bit. Borrows only spread upwards: the lowest flag is
+/// right, and no flag means that there is none.
+const fn flags(word: u64, mark: u8) -> u64 {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // Flags octets that are `mark` by their highest bit. Borrows only spread upwards: the lowest flag is right.
-    let find = |word: u64| {
-        let difference = word ^ (LOW * u64::from(mark));
-        let flags = difference.wrapping_sub(LOW) & !difference & HIGH;
-        if flags == 0 { None } else { Some((flags.trailing_zeros() / 8) as usize) }
+    let difference = word ^ (LOW * mark as u64);
+    difference.wrapping_sub(LOW) & !difference & HIGH
+}
+
+/// Position of the first octet that is flagged, looked for by words, for text that is short. Zero must not be flagged.
+fn find_flagged(text: &[u8], flags: impl Fn(u64) -> u64) -> Option<usize> {
+    let find = |word: u64| match flags(word) {
+        0 => None,
+        flags => Some((flags.trailing_zeros() / 8) as usize),
     };
     for (n, word) in text.as_chunks::<8>().0.iter().enumerate() {
         if let Some(at) = find(u64::from_le_bytes(*word)) {
@@ -136,12 +141,17 @@ pub(crate) fn find_near(text: &[u8], mark: u8) -> Option<usize> {
     }
 }
 
+/// Position of the first `mark`, which is not zero and is near.
+pub(crate) fn find_near(text: &[u8], mark: u8) -> Option<usize> {
+    find_flagged(text, |word| flags(word, mark))
+}
+
 /// Appends `value` with every fold (line break and the white space around it) written as one space.
 ///
 /// No CR or LF ever gets through, whoever wrote the value.
 pub(crate) fn unfold_into(value: &[u8], out: &mut impl Sink) {
     let mut rest = value;
-    while let Some(at) = find_line_break(rest) {
+    while let Some(at) = find_flagged(rest, |word| flags(word, b'\r') | flags(word, b'\n')) {
         out.put(trim_end(rest.get(..at).unwrap_or_default()));
         rest = trim_start(rest.get(at..).unwrap_or_default());
         out.put(b" ");
