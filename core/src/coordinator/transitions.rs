@@ -73,8 +73,7 @@ impl UnifiedCoordinator {
 
     fn act(&mut self, id: SessionId, action: Action, cause: &mut Cause<'_>) {
         let board = &mut self.board;
-        let config_timing = board.config.timing;
-        let give_up = config_timing.t1.saturating_mul(64);
+        let timing = board.config.timing;
         let mut dialog = DialogAdapter { board, session: id };
         match action {
             Action::Resolve => dialog.resolve(),
@@ -113,10 +112,10 @@ impl UnifiedCoordinator {
                 if let Some(session) = board.registry.session_mut(id) {
                     session.repeats = 0;
                 }
-                board.arm(id, SessionTimer::AnswerRepeat, config_timing.t1);
-                board.arm(id, SessionTimer::GiveUp, give_up);
+                board.arm(id, SessionTimer::AnswerRepeat, timing.t1);
+                board.arm(id, SessionTimer::GiveUp, timing.give_up());
             }
-            Action::ArmCancelTimeout => board.arm(id, SessionTimer::GiveUp, give_up),
+            Action::ArmCancelTimeout => board.arm(id, SessionTimer::GiveUp, timing.give_up()),
             Action::DisarmAll => {
                 for timer in [SessionTimer::Patience, SessionTimer::AnswerRepeat, SessionTimer::GiveUp] {
                     board.disarm(id, timer);
