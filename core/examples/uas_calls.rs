@@ -4,11 +4,12 @@
 //! cargo run --release -p offhook-core --example uas_calls -- CALLS [HELD [MICROSECONDS]]
 //! ```
 //!
-//! CALLS calls come, ring, are answered, acknowledged and hung up while HELD others are up (none if not given), one
-//! every so many MICROSECONDS of virtual time (10 000 if not given), so that the timers of finished transactions run
-//! out between them.
+//! CALLS calls come, ring, are answered and acknowledged, and for each one call is hung up: the same one, or one of
+//! HELD others that are up, picked at random. There is one every so many MICROSECONDS of virtual time (10 000 if not
+//! given), so that the timers of finished transactions run out between them.
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -20,7 +21,8 @@ use std::time::{Duration, Instant};
 #[path = "../benches/support/mod.rs"]
 mod support;
 
-use support::Caller;
+use offhook_core::base::rng::Rng;
+use support::{Call, Caller};
 
 fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).map(|arg| arg.parse().expect("a number")).collect();
@@ -29,17 +31,19 @@ fn main() {
     let gap = Duration::from_micros(number(2, 10_000));
 
     let mut caller = Caller::new(held as usize);
-    for n in 0..held {
-        caller.call();
-        if n % 1_000 == 999 {
-            caller.pass(Duration::from_millis(10));
-        }
+    let mut up: Vec<Call> = Vec::with_capacity(held as usize);
+    for _ in 0..held {
+        up.push(caller.call());
+        caller.pass(gap);
     }
-    // Whatever setting them up has left behind is over by then.
-    caller.pass(Duration::from_secs(if held > 0 { 64 } else { 0 }));
+    let mut dice = Rng::wire([9; 32]);
     let begun = Instant::now();
     for _ in 0..calls {
-        caller.whole_call();
+        let mut call = caller.call();
+        if held > 0 {
+            std::mem::swap(&mut call, &mut up[(dice.next_u64() % held) as usize]);
+        }
+        caller.hang_up(&call);
         caller.pass(gap);
     }
     let nanos = begun.elapsed().as_nanos() as u64;

@@ -114,7 +114,7 @@ fn a_whole_call_allocates_no_more_than_it_did() {
     let hang_up = measure(|| caller.hang_up(&call));
     let linger = measure(|| caller.pass(LINGER));
     let counts = [ring, answer, acknowledge, hang_up, linger].map(|counted| counted.count_total);
-    let limits = [27, 12, 0, 3, 0];
+    let limits = [17, 5, 0, 3, 0];
     let fits = counts.iter().zip(limits).all(|(&count, limit)| count <= limit);
     assert!(fits, "INVITE, answer, ACK, BYE, time: {counts:?} allocations, at most {limits:?}");
 }
@@ -135,6 +135,7 @@ fn a_call_keeps_little() {
     });
     let established = with_transactions + kept(&mut caller, |caller| caller.pass(LINGER));
     println!("{with_transactions} octets a call with its transaction, {established} alone");
+    assert!(with_transactions <= 2_560, "{with_transactions} octets a call with its transaction");
     assert!(established <= 2_560, "{established} octets an established call");
     assert_eq!(caller.core.transactions().len(), 0);
 }
@@ -149,4 +150,5 @@ fn a_finished_transaction_keeps_little() {
     });
     assert_eq!(caller.core.transactions().len(), 2 * CALLS);
     println!("{} octets a lingering transaction", lingering / 2);
+    assert!(lingering / 2 <= 1_024, "{} octets a lingering transaction", lingering / 2);
 }

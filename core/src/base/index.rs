@@ -10,14 +10,15 @@ use super::rng::Rng;
 
 /// A keyed hash of what a peer wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Digest(u128);
+pub struct Digest(u64, u64);
 
 impl Digest {
     /// As text that can stand in a tag.
     pub fn text(self) -> [u8; 32] {
+        let bits = u128::from(self.1) << 64 | u128::from(self.0);
         let mut text = [b'0'; 32];
         for (n, place) in text.iter_mut().enumerate() {
-            let digit = (self.0 >> (4 * n)) as u8 & 15;
+            let digit = (bits >> (4 * n)) as u8 & 15;
             *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
         }
         text
@@ -41,11 +42,12 @@ impl DigestKey {
             hasher.write_usize(part.len());
             hasher.write(part);
         }
-        Digest(hasher.finish128().as_u128())
+        let digest = hasher.finish128();
+        Digest(digest.h1, digest.h2)
     }
 }
 
-/// Passes the low half of a digest on: it is uniform already.
+/// Passes the last half of a digest on: it is uniform already.
 #[derive(Default)]
 pub struct Identity(u64);
 
@@ -58,8 +60,8 @@ impl Hasher for Identity {
             self.0 = self.0.rotate_left(8) ^ u64::from(byte);
         }
     }
-    fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64;
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
     }
 }
 

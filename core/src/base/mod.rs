@@ -1,5 +1,6 @@
 //! Ground floor: time, randomness, keyed storage and timers. Knows nothing of SIP.
 
+mod chunks;
 pub mod ids;
 pub mod index;
 pub mod rng;

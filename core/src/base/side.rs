@@ -1,23 +1,22 @@
 //! Values kept beside a slab that belongs to somebody else.
 
-use alloc::vec::Vec;
-
+use super::chunks::Chunks;
 use super::slab::Key;
 
 /// A value for each of some keys, found by slot, checked by generation.
-pub struct SideTable<K, V>(Vec<Option<(K, V)>>);
+pub struct SideTable<K, V>(Chunks<Option<(K, V)>>);
 
 impl<K: Key + PartialEq, V> SideTable<K, V> {
     /// An empty table.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(Chunks::new())
     }
 
     /// Sets the value of `key`; that of an older key of the same slot goes.
     pub fn insert(&mut self, key: K, value: V) {
         let slot = key.raw().slot() as usize;
-        if self.0.len() <= slot {
-            self.0.resize_with(slot + 1, || None);
+        while self.0.len() <= slot {
+            self.0.push(None);
         }
         if let Some(entry) = self.0.get_mut(slot) {
             *entry = Some((key, value));

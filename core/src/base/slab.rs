@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 
+use super::chunks::Chunks;
+
 /// The untyped part of a key: which slot, and which use of that slot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RawKey {
@@ -79,7 +81,7 @@ struct Slot<T> {
 ///
 /// A slot's generation grows when its value goes, so a stale key finds nothing instead of a stranger.
 pub struct Slab<K, T> {
-    slots: Vec<Slot<T>>,
+    slots: Chunks<Slot<T>>,
     free: Vec<u32>,
     live: usize,
     capacity: usize,
@@ -90,7 +92,7 @@ impl<K: Key, T> Slab<K, T> {
     /// An empty slab that refuses value number `capacity + 1`.
     pub const fn new(capacity: usize) -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Chunks::new(),
             free: Vec::new(),
             live: 0,
             capacity,

@@ -289,6 +289,11 @@ impl UnifiedCoordinator {
         } else {
             Input::RxAck
         };
+        // The 2xx that it acknowledges is not sent again.
+        let session = self.board.registry.session(id);
+        if let Some(answered) = session.and_then(|session| session.reinvite.or(session.invite)) {
+            self.board.layer.forget_message(answered);
+        }
         self.feed(id, input, cause);
         if let Some(session) = self.board.registry.session_mut(id).filter(|session| session.state == State::Active) {
             session.late_offer = false;

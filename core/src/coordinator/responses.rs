@@ -28,6 +28,7 @@ impl UnifiedCoordinator {
         match self.board.owners.get(event.tx).copied() {
             Some(Owner::Invite(session)) => self.receive_invite_response(session, event, frame, &facts),
             Some(Owner::Bye(session)) if event.kind != ClientEventKind::Provisional => {
+                self.board.layer.forget_message(event.tx);
                 self.feed(session, Input::RxByeDone, Cause::default());
             }
             _ => {}
@@ -69,6 +70,10 @@ impl UnifiedCoordinator {
             },
             ClientEventKind::Failure => Input::RxFailure,
         };
+        if event.kind == ClientEventKind::Success {
+            // No CANCEL and no ACK is made of the INVITE any more.
+            self.board.layer.forget_message(event.tx);
+        }
         self.feed(session, input, cause);
     }
 

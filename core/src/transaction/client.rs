@@ -149,13 +149,18 @@ impl TransactionLayer {
         self.run(now, tx, Input::Send, Some(message), send);
     }
 
-    /// Lets go of the request of `tx`, which is over but lingers: nobody needs it to build another one.
+    /// Lets go of the message of `tx`, which is over but lingers. A client's request: nobody needs it to build another
+    /// one. The 2xx of a server: its ACK has come, so that nobody will repeat it.
     ///
-    /// Before the final response nothing happens, the request may have to be sent again.
+    /// Before the final response nothing happens, the request may have to be sent again. Nor does it to any other
+    /// response, which is sent again when the request is.
     pub fn forget_message(&mut self, tx: TransactionId) {
         if let Some(transaction) = self.transactions.get_mut(tx)
-            && matches!(transaction.state, State::Accepted | State::Completed)
-            && transaction.client().is_some()
+            && matches!(
+                (transaction.kind, transaction.state),
+                (Kind::ClientInvite | Kind::ClientOther | Kind::ServerInvite, State::Accepted)
+                    | (Kind::ClientInvite | Kind::ClientOther, State::Completed)
+            )
         {
             transaction.last = None;
         }

@@ -90,19 +90,24 @@ impl ReplyHead {
         extra: &[(&str, &[u8])],
         body: Option<(&str, &[u8])>,
     ) -> Bytes {
-        let extra_len: usize = extra
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 4)
-            .sum();
-        let body_len = body.map_or(0, |(kind, body)| kind.len() + body.len());
-        let capacity = self.text.len() + extra_len + body_len + reason.len() + 128;
+        let to_tag = to_tag.filter(|_| !self.has_to_tag);
+        let extra_len: usize = extra.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        let body_len = body.map_or(0, |(kind, body)| kind.len() + "Content-Type: \r\n".len() + body.len());
+        // As good as exact, for a response is kept as long as its transaction.
+        let capacity = "SIP/2.0 200 \r\n".len()
+            + reason.len()
+            + self.text.len()
+            + to_tag.map_or(0, |tag| tag.len() + ";tag=".len())
+            + extra_len
+            + "Content-Length: 65535\r\n\r\n".len()
+            + body_len;
         let mut writer = Writer::response_with_capacity(status, reason, capacity);
         let (head, rest) = self
             .text
             .split_at_checked(self.to_end)
             .unwrap_or((&self.text, &[]));
         writer.raw(head);
-        if let Some(tag) = to_tag.filter(|_| !self.has_to_tag) {
+        if let Some(tag) = to_tag {
             writer.raw(b";tag=");
             writer.raw(tag);
         }
