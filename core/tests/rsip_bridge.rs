@@ -4,8 +4,8 @@
 #![cfg(feature = "rsip")]
 
 use offhook_core::wire::rsip::{
-    RsipHeaders as _, from_rsip_header, from_rsip_request, from_rsip_response, from_rsip_uri, to_rsip_request,
-    to_rsip_response, to_rsip_uri,
+    RsipHeaders as _, from_rsip_header, from_rsip_request, from_rsip_response, from_rsip_uri,
+    to_rsip_request, to_rsip_response, to_rsip_uri,
 };
 use offhook_core::wire::{Frame, HeaderName, NameAddr, Uri, WireLimits};
 use proptest::prelude::*;
@@ -87,7 +87,8 @@ enum Bridge {
 fn the_known_wrong_rows_of_rsip_are_mended_or_refused() {
     use Bridge::{Mends, Refuses};
     let from = |value: &str| request("").replace("From: Alice <sip:alice@192.0.2.1>;tag=1", value);
-    let via = |value: &str| request("").replace("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport", value);
+    let via =
+        |value: &str| request("").replace("Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1;rport", value);
     let rows: Vec<(&str, String, Bridge)> = vec![
         ("compact From", from("f: <sip:alice@192.0.2.1>;tag=1"), Mends),
         ("compact Via", via("v: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"), Mends),
@@ -109,7 +110,11 @@ fn the_known_wrong_rows_of_rsip_are_mended_or_refused() {
         ("quoted parameter", request("Contact: <sip:a@h>;x=\"a;b\"\r\n"), Refuses),
         ("wildcard contact", request("Contact: *\r\n"), Refuses),
         ("dot in the user", from("From: <sip:john.doe@h>;tag=1"), Refuses),
-        ("semicolon in the user of the Request-URI", request("").replace("sip:bob@192.0.2.7:5070", "sip:a;x=y@h"), Mends),
+        (
+            "semicolon in the user of the Request-URI",
+            request("").replace("sip:bob@192.0.2.7:5070", "sip:a;x=y@h"),
+            Mends,
+        ),
         ("headers in a URI", from("From: <sip:a@h?Subject=x>;tag=1"), Refuses),
         ("tel URI", from("From: <tel:+15551234>;tag=1"), Refuses),
         ("other scheme", from("From: <urn:service:sos>;tag=1"), Refuses),
@@ -139,9 +144,9 @@ fn the_known_wrong_rows_of_rsip_are_mended_or_refused() {
 fn rsip_by_itself_is_wrong_about_these() {
     // If one of these gets right, the bridge may open a little wider.
     assert!(!rsip_alone(&request("Subject: one\r\n two\r\n")), "folding");
-    assert!(rsip::Request::try_from(request("").replace("Call-ID: 1", "i: 1").as_bytes()).is_ok_and(|request| {
-        request.headers.iter().all(|header| !matches!(header, rsip::Header::CallId(_)))
-    }));
+    assert!(rsip::Request::try_from(request("").replace("Call-ID: 1", "i: 1").as_bytes()).is_ok_and(
+        |request| { request.headers.iter().all(|header| !matches!(header, rsip::Header::CallId(_))) }
+    ));
     assert!(!rsip_alone(&request("Contact: <sip:a@[2001:db8::1]>\r\n")), "IPv6");
     let long = request("").replace("Content-Length: 0\r\n\r\n", "Content-Length: 2\r\n\r\nabNOISE");
     let read = rsip::Request::try_from(long.as_bytes()).expect("rsip reads it");
@@ -155,7 +160,19 @@ fn rsip_by_itself_is_wrong_about_these() {
 
 #[test]
 fn the_valid_torture_messages_cross_exactly_or_are_refused() {
-    for name in ["wsinv", "intmeth", "esc01", "escnull", "esc02", "lwsdisp", "longreq", "dblreq", "semiuri", "transports", "mpart01"] {
+    for name in [
+        "wsinv",
+        "intmeth",
+        "esc01",
+        "escnull",
+        "esc02",
+        "lwsdisp",
+        "longreq",
+        "dblreq",
+        "semiuri",
+        "transports",
+        "mpart01",
+    ] {
         let path = format!("{}/tests/data/rfc4475/{name}.dat", env!("CARGO_MANIFEST_DIR"));
         let bytes = std::fs::read(&path).expect("the file is there");
         let frame = Frame::parse(&bytes, &WireLimits::NONE).expect("a message");
@@ -173,7 +190,11 @@ fn user() -> impl Strategy<Value = String> {
 }
 
 fn host() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z]{1,8}(\\.[a-z]{2,5}){1,2}", "[1-9][0-9]?\\.0\\.2\\.[1-9]", Just("[2001:db8::1]".to_owned())]
+    prop_oneof![
+        "[a-z]{1,8}(\\.[a-z]{2,5}){1,2}",
+        "[1-9][0-9]?\\.0\\.2\\.[1-9]",
+        Just("[2001:db8::1]".to_owned())
+    ]
 }
 
 fn params() -> impl Strategy<Value = String> {
@@ -208,15 +229,15 @@ proptest! {
         let mut bytes = request(&lines).into_bytes();
         let at = at % bytes.len();
         bytes[at] = octet;
-        if let Ok(frame) = Frame::parse(&bytes, &WireLimits::NONE) {
-            if let Ok(theirs) = to_rsip_request(&frame) {
-                let contact = frame.typed::<rsip::typed::Contact>();
-                let ours = frame.values(HeaderName::Contact).next().and_then(NameAddr::parse);
-                if let (Some(Ok(contact)), Some(ours)) = (contact, ours) {
-                    prop_assert_eq!(contact.uri.to_string().into_bytes(), ours.uri.to_vec());
-                }
-                prop_assert_eq!(&theirs.body[..], frame.body());
+        if let Ok(frame) = Frame::parse(&bytes, &WireLimits::NONE)
+            && let Ok(theirs) = to_rsip_request(&frame)
+        {
+            let contact = frame.typed::<rsip::typed::Contact>();
+            let ours = frame.values(HeaderName::Contact).next().and_then(NameAddr::parse);
+            if let (Some(Ok(contact)), Some(ours)) = (contact, ours) {
+                prop_assert_eq!(contact.uri.to_string().into_bytes(), ours.uri.to_vec());
             }
+            prop_assert_eq!(&theirs.body[..], frame.body());
         }
     }
 }

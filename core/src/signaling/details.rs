@@ -89,7 +89,9 @@ impl InviteDetails {
 
     /// The first header of a kind as the type that the rsip crate has for it, if rsip reads it as we do.
     #[cfg(feature = "rsip")]
-    pub fn typed<H: crate::wire::rsip::BridgedHeader>(&self) -> Option<Result<H, crate::wire::rsip::BridgeError>> {
+    pub fn typed<H: crate::wire::rsip::BridgedHeader>(
+        &self,
+    ) -> Option<Result<H, crate::wire::rsip::BridgeError>> {
         crate::wire::rsip::RsipHeaders::typed(&self.frame()?)
     }
 

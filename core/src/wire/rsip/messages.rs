@@ -39,7 +39,8 @@ pub fn to_rsip_response(frame: &Frame<'_>) -> Result<rsip::Response, BridgeError
     };
     let status_code = match rsip::StatusCode::from(status) {
         rsip::StatusCode::Other(status, _) => {
-            let reason = core::str::from_utf8(reason).map_err(|_| refused("the reason phrase is not UTF-8"))?;
+            let reason =
+                core::str::from_utf8(reason).map_err(|_| refused("the reason phrase is not UTF-8"))?;
             rsip::StatusCode::Other(status, reason.into())
         }
         known => known,
@@ -60,7 +61,9 @@ fn headers(frame: &Frame<'_>) -> Result<rsip::Headers, BridgeError> {
     let mut headers: Vec<rsip::Header> = Vec::new();
     for header in frame.headers() {
         let name = match header.name {
-            HeaderName::Other => core::str::from_utf8(header.name_text).map_err(|_| refused("a name is not UTF-8"))?,
+            HeaderName::Other => {
+                core::str::from_utf8(header.name_text).map_err(|_| refused("a name is not UTF-8"))?
+            }
             known => known.as_str(),
         };
         let listed = matches!(

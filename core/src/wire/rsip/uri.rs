@@ -69,7 +69,7 @@ pub(super) fn compare_place(
     if !same {
         return Err("the hosts differ");
     }
-    if port != theirs.port.as_ref().map(|port| u16::from(port.clone())) {
+    if port != theirs.port.as_ref().map(|port| u16::from(*port)) {
         return Err("the ports differ");
     }
     Ok(())
