@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::peer::{NO_CODEC, SDP, World, peer};
-use crate::api::{CoordinatorConfig, Event, Limits};
+use crate::api::{CoordinatorConfig, Limits};
 use crate::session::State;
 use crate::wire::frame::Frame;
 use crate::wire::limits::WireLimits;
@@ -132,7 +132,7 @@ fn leaks_after(extra: &str, call_id: Option<&str>) -> (Option<State>, Vec<String
     }
     world.net.run_for(700 * S);
     let id = world.session.unwrap();
-    let _ = world.net.with(0, |core, now| core.hangup(now, id));
+    drop(world.net.with(0, |core, now| core.hangup(now, id)));
     world.net.run_for(700 * S);
     (world.state(), world.net.told(0), count(&world, "ACK"))
 }

@@ -27,12 +27,12 @@ impl Walk {
         let mut bytes = [9; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let mut dice = Rng::secret(bytes);
-        let caller = dice.next_u64() % 2 == 0;
+        let caller = dice.next_u64().is_multiple_of(2);
         let mut world = if caller {
             World::calling()
         } else {
-            let offer = if dice.next_u64() % 3 == 0 { None } else { Some(SDP) };
-            World::called(dice.next_u64() % 2 == 0, offer)
+            let offer = if dice.next_u64().is_multiple_of(3) { None } else { Some(SDP) };
+            World::called(dice.next_u64().is_multiple_of(2), offer)
         };
         let id = world.session.unwrap();
         if !caller {
