@@ -44,10 +44,8 @@ fn serve(bind: SocketAddr) -> std::io::Result<()> {
     let local = socket.local_addr()?;
     println!("ready {local}");
     let contact = format!("Contact: <sip:bare@{local}>\r\n");
-    let with_sdp = format!(
-        "{contact}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
-        SDP.len()
-    );
+    let with_sdp =
+        format!("{contact}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}", SDP.len());
     let ringing = format!("{contact}Content-Length: 0\r\n\r\n");
     let (mut request, mut reply) = (vec![0_u8; 65_536], Vec::with_capacity(4096));
     loop {
@@ -59,21 +57,11 @@ fn serve(bind: SocketAddr) -> std::io::Result<()> {
             continue;
         }
         if request.starts_with(b"INVITE ") {
-            answer(
-                request,
-                b"SIP/2.0 180 Ringing\r\n",
-                ringing.as_bytes(),
-                &mut reply,
-            );
+            answer(request, b"SIP/2.0 180 Ringing\r\n", ringing.as_bytes(), &mut reply);
             socket.send_to(&reply, peer)?;
             answer(request, b"SIP/2.0 200 OK\r\n", with_sdp.as_bytes(), &mut reply);
         } else {
-            answer(
-                request,
-                b"SIP/2.0 200 OK\r\n",
-                b"Content-Length: 0\r\n\r\n",
-                &mut reply,
-            );
+            answer(request, b"SIP/2.0 200 OK\r\n", b"Content-Length: 0\r\n\r\n", &mut reply);
         }
         socket.send_to(&reply, peer)?;
     }
@@ -88,9 +76,8 @@ fn answer(request: &[u8], status: &[u8], tail: &[u8], reply: &mut Vec<u8>) {
         if line.is_empty() {
             break;
         }
-        let copied = [&b"Via:"[..], b"From:", b"Call-ID:", b"CSeq:"]
-            .iter()
-            .any(|name| line.starts_with(name));
+        let copied =
+            [&b"Via:"[..], b"From:", b"Call-ID:", b"CSeq:"].iter().any(|name| line.starts_with(name));
         let to = line.starts_with(b"To:");
         if copied || to {
             reply.extend_from_slice(line);

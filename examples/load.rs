@@ -60,20 +60,8 @@ fn main() -> ExitCode {
     let mut good = true;
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--calls" => {
-                good &= args
-                    .next()
-                    .and_then(|n| n.parse().ok())
-                    .map(|n| calls = n)
-                    .is_some()
-            }
-            "--flight" => {
-                good &= args
-                    .next()
-                    .and_then(|n| n.parse().ok())
-                    .map(|n| flight = n)
-                    .is_some()
-            }
+            "--calls" => good &= args.next().and_then(|n| n.parse().ok()).map(|n| calls = n).is_some(),
+            "--flight" => good &= args.next().and_then(|n| n.parse().ok()).map(|n| flight = n).is_some(),
             text => target = text.parse::<SocketAddr>().ok(),
         }
     }
@@ -91,11 +79,7 @@ fn main() -> ExitCode {
 }
 
 fn run(target: SocketAddr, calls_max: u64, flight: usize) -> std::io::Result<u64> {
-    let any = if target.ip().is_loopback() {
-        target.ip()
-    } else {
-        "0.0.0.0".parse().expect("an address")
-    };
+    let any = if target.ip().is_loopback() { target.ip() } else { "0.0.0.0".parse().expect("an address") };
     let socket = UdpSocket::bind((any, 0))?;
     socket.connect(target)?;
     socket.set_read_timeout(Some(Duration::from_millis(100)))?;
@@ -104,15 +88,7 @@ fn run(target: SocketAddr, calls_max: u64, flight: usize) -> std::io::Result<u64
     let sink = UdpSocket::bind((local.ip(), 0))?;
     let rtp_port = sink.local_addr()?.port();
     let (calls, totals) = (Vec::with_capacity(flight), Totals::default());
-    let mut load = Load {
-        socket,
-        target,
-        local,
-        rtp_port,
-        calls_max,
-        calls,
-        totals,
-    };
+    let mut load = Load { socket, target, local, rtp_port, calls_max, calls, totals };
     let started = Instant::now();
     for slot in 0..flight {
         load.calls.push(Call {
@@ -143,12 +119,7 @@ fn run(target: SocketAddr, calls_max: u64, flight: usize) -> std::io::Result<u64
             look_at = now + T1 / 5;
         }
     }
-    let Totals {
-        done,
-        failed,
-        retransmitted,
-        ..
-    } = load.totals;
+    let Totals { done, failed, retransmitted, .. } = load.totals;
     let seconds = started.elapsed().as_secs_f64();
     println!("calls {done} failed {failed} retransmitted {retransmitted} seconds {seconds:.3}");
     Ok(failed)
@@ -188,14 +159,7 @@ impl Load {
         let now = Instant::now();
         tolerant(self.socket.send(&request))?;
         if let Some(call) = self.calls.get_mut(slot) {
-            *call = Call {
-                wait,
-                request,
-                since: now,
-                repeat_at: now + T1,
-                interval: T1,
-                ..*call
-            };
+            *call = Call { wait, request, since: now, repeat_at: now + T1, interval: T1, ..*call };
         }
         Ok(())
     }
@@ -205,14 +169,8 @@ impl Load {
         let Some((slot, serial)) = header(bytes, b"Call-ID:").and_then(slot_and_serial) else {
             return Ok(());
         };
-        let status = bytes
-            .strip_prefix(b"SIP/2.0 ")
-            .and_then(|rest| rest.first().copied());
-        let Some(wait) = self
-            .calls
-            .get(slot)
-            .filter(|call| call.serial == serial)
-            .map(|call| call.wait)
+        let status = bytes.strip_prefix(b"SIP/2.0 ").and_then(|rest| rest.first().copied());
+        let Some(wait) = self.calls.get(slot).filter(|call| call.serial == serial).map(|call| call.wait)
         else {
             return Ok(()); // An answer to a call that is over.
         };
@@ -250,10 +208,7 @@ impl Load {
         let text =
             |name: &[u8]| String::from_utf8_lossy(header(response, name).unwrap_or_default()).into_owned();
         let contact = text(b"Contact:");
-        let uri = contact
-            .split_once('<')
-            .and_then(|(_, rest)| rest.split_once('>'))
-            .map(|(uri, _)| uri);
+        let uri = contact.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(uri, _)| uri);
         let target = uri.map_or_else(|| format!("sip:load@{}", self.target), str::to_owned);
         // The ACK to a failure belongs to the INVITE's transaction, all others have their own (17.1.1.3, 13.2.2.4).
         let success = response.starts_with(b"SIP/2.0 2");

@@ -39,10 +39,7 @@ const LAYERS: &[(&str, Below)] = &[
     ("api", Below::All),
     ("dialog", Below::All),
     ("session", Below::All),
-    (
-        "registration",
-        Below::Only(&["base", "wire", "sdp", "transaction", "signaling", "api", "dialog"]),
-    ),
+    ("registration", Below::Only(&["base", "wire", "sdp", "transaction", "signaling", "api", "dialog"])),
     ("registry", Below::All),
     ("adapter", Below::All),
     ("coordinator", Below::All),
@@ -55,28 +52,16 @@ const DOORS: &[(&str, &[&str])] = &[
     ("media", &["sdp", "plan"]),
 ];
 /// What the signalling side may name of media: the values the two machines exchange, and nothing that works on them.
-const MEDIA_VALUES: &[&str] = &[
-    "MediaSessionId",
-    "MediaPort",
-    "MediaCommand",
-    "MediaEvent",
-    "MediaReport",
-    "DtmfDigits",
-];
+const MEDIA_VALUES: &[&str] =
+    &["MediaSessionId", "MediaPort", "MediaCommand", "MediaEvent", "MediaReport", "DtmfDigits"];
 /// Layers that may name them.
 const MEDIA_VALUE_USERS: &[&str] = &["api", "dialog", "session", "registry", "adapter", "coordinator"];
 
 /// Paths of std that the core may not name, with the reason; use trees are expanded first.
 const IMPURE_PATHS: &[(&str, &str)] = &[
     ("std::time::Instant", "time is base::Instant"),
-    (
-        "std::time::SystemTime",
-        "the wall clock is an offset in the configuration",
-    ),
-    (
-        "std::time::UNIX_EPOCH",
-        "the wall clock is an offset in the configuration",
-    ),
+    ("std::time::SystemTime", "the wall clock is an offset in the configuration"),
+    ("std::time::UNIX_EPOCH", "the wall clock is an offset in the configuration"),
     ("std::net::UdpSocket", "no I/O"),
     ("std::net::TcpStream", "no I/O"),
     ("std::net::TcpListener", "no I/O"),
@@ -94,14 +79,8 @@ const IMPURE_PATHS: &[(&str, &str)] = &[
     ("std::thread::current", "no threads"),
     ("std::thread::park", "no threads"),
     ("std::process", "no processes"),
-    (
-        "std::collections::HashMap",
-        "map keys are hashed with the seed: base::index",
-    ),
-    (
-        "std::collections::HashSet",
-        "map keys are hashed with the seed: base::index",
-    ),
+    ("std::collections::HashMap", "map keys are hashed with the seed: base::index"),
+    ("std::collections::HashSet", "map keys are hashed with the seed: base::index"),
 ];
 /// Names that the core may not use at all, with the reason.
 const IMPURE_WORDS: &[(&str, &str)] = &[
@@ -147,11 +126,8 @@ fn sources(folder: &str) -> Vec<Source> {
         .iter()
         .map(|path| {
             let text = std::fs::read_to_string(path).expect("a source file is readable text");
-            let name = path
-                .strip_prefix(&root)
-                .expect("found below the root")
-                .to_string_lossy()
-                .replace('\\', "/");
+            let name =
+                path.strip_prefix(&root).expect("found below the root").to_string_lossy().replace('\\', "/");
             Source::new(name, text)
         })
         .collect()
@@ -180,13 +156,13 @@ fn is_test_file(name: &str) -> bool {
 /// One measured length against the limit and the list of exceptions, which must be tight.
 fn length_fault(name: &str, lines: usize, max: usize, exceptions: &[(&str, usize)]) -> Option<String> {
     match exceptions.iter().find(|(known, _)| *known == name) {
-        Some((_, allowed)) if lines > *allowed => Some(format!(
-            "{name} has {lines} lines and may have {allowed}; it may only shrink"
-        )),
+        Some((_, allowed)) if lines > *allowed => {
+            Some(format!("{name} has {lines} lines and may have {allowed}; it may only shrink"))
+        }
         Some(_) if lines <= max => Some(format!("{name} fits now ({lines} lines): take it off the list")),
-        Some((_, allowed)) if lines + 30 < *allowed => Some(format!(
-            "{name} shrank to {lines} lines: lower its number from {allowed}"
-        )),
+        Some((_, allowed)) if lines + 30 < *allowed => {
+            Some(format!("{name} shrank to {lines} lines: lower its number from {allowed}"))
+        }
         Some(_) => None,
         None if lines > max => Some(format!("{name} has {lines} lines, at most {max} are allowed")),
         None => None,
@@ -238,9 +214,7 @@ fn import_fault(layer: &str, path: &[String]) -> Option<String> {
     });
     let value = target == "media"
         && MEDIA_VALUE_USERS.contains(&layer)
-        && path
-            .last()
-            .is_some_and(|item| MEDIA_VALUES.contains(&item.as_str()) || path_names_value(path));
+        && path.last().is_some_and(|item| MEDIA_VALUES.contains(&item.as_str()) || path_names_value(path));
     if allowed || door || value {
         return None;
     }
@@ -249,8 +223,7 @@ fn import_fault(layer: &str, path: &[String]) -> Option<String> {
 
 /// `crate::media::MediaCommand::Open` names a value of media as much as `crate::media::MediaCommand` does.
 fn path_names_value(path: &[String]) -> bool {
-    path.iter()
-        .any(|segment| MEDIA_VALUES.contains(&segment.as_str()))
+    path.iter().any(|segment| MEDIA_VALUES.contains(&segment.as_str()))
 }
 
 #[test]
@@ -259,10 +232,7 @@ fn imports_point_down() {
     for source in sources("core/src") {
         let layer = layer_of(&source.name);
         if !ABOVE.contains(&layer) && !LAYERS.iter().any(|(name, _)| *name == layer) {
-            wrong.push(format!(
-                "{}: which layer is `{layer}`? Say so in LAYERS",
-                source.name
-            ));
+            wrong.push(format!("{}: which layer is `{layer}`? Say so in LAYERS", source.name));
             continue;
         }
         if is_test_file(&source.name) {
@@ -314,10 +284,7 @@ fn std_is_only_in_peer() {
             }
         }
     }
-    verdict(
-        "std is named only in core/src/peer; elsewhere it is core and alloc",
-        wrong,
-    );
+    verdict("std is named only in core/src/peer; elsewhere it is core and alloc", wrong);
 }
 
 #[test]
@@ -336,12 +303,7 @@ fn the_core_is_pure() {
             let state = source::words(text, "static").any(|at| !text[..at].ends_with('\''))
                 && CELLS.iter().any(|cell| text.contains(cell));
             if state {
-                wrong.push(format!(
-                    "{}:{}: no ambient state: {}",
-                    source.name,
-                    line + 1,
-                    text.trim()
-                ));
+                wrong.push(format!("{}:{}: no ambient state: {}", source.name, line + 1, text.trim()));
             }
             for (name, reason) in IMPURE_WORDS {
                 if source::words(text, name).next().is_some() {
@@ -350,26 +312,14 @@ fn the_core_is_pure() {
             }
         }
     }
-    verdict(
-        "the core names no clock, socket, thread, executor, global or ambient randomness",
-        wrong,
-    );
+    verdict("the core names no clock, socket, thread, executor, global or ambient randomness", wrong);
 }
 
 #[test]
 fn nothing_is_left_undone() {
     // Written in halves, so that this file does not name them.
-    let calls = [
-        concat!("to", "do"),
-        concat!("unimple", "mented"),
-        concat!("d", "bg"),
-    ];
-    let notes = [
-        concat!("FIX", "ME"),
-        concat!("TO", "DO"),
-        concat!("XX", "X"),
-        concat!("HA", "CK"),
-    ];
+    let calls = [concat!("to", "do"), concat!("unimple", "mented"), concat!("d", "bg")];
+    let notes = [concat!("FIX", "ME"), concat!("TO", "DO"), concat!("XX", "X"), concat!("HA", "CK")];
     let mut wrong = Vec::new();
     for source in sources("") {
         for (line, text) in source.code.lines().enumerate() {
@@ -407,23 +357,13 @@ fn every_file_is_compiled() {
                 _ => (stem, dir),
             };
             let dir = dir.to_string_lossy();
-            let parents = [
-                format!("{dir}/mod.rs"),
-                format!("{dir}/lib.rs"),
-                format!("{dir}.rs"),
-            ];
+            let parents = [format!("{dir}/mod.rs"), format!("{dir}/lib.rs"), format!("{dir}.rs")];
             let declared = all.iter().filter(|s| parents.contains(&s.name)).any(|parent| {
-                source::words(&parent.code, &format!("mod {module}"))
-                    .next()
-                    .is_some()
+                source::words(&parent.code, &format!("mod {module}")).next().is_some()
                     || parent.text.contains(&format!("/{stem}.rs\"]"))
             });
             if !declared {
-                wrong.push(format!(
-                    "{} is declared by none of {}",
-                    source.name,
-                    parents.join(", ")
-                ));
+                wrong.push(format!("{} is declared by none of {}", source.name, parents.join(", ")));
             }
         }
     }

@@ -13,11 +13,7 @@ use offhook_core::sdp::plan::{Codec, Direction, MediaPlan};
 const STREAMS: u32 = 50;
 
 fn id(slot: u32) -> MediaSessionId {
-    MediaSessionId {
-        shard: 0,
-        generation: 1,
-        slot,
-    }
+    MediaSessionId { shard: 0, generation: 1, slot }
 }
 
 fn remote() -> SocketAddr {
@@ -39,19 +35,8 @@ fn open(shard: &mut MediaShard) {
             ptime_ms: 20,
             cname: "offhook@test".to_string(),
         });
-        let port = MediaPort {
-            key: slot,
-            rtp: 4000,
-            rtcp: 4001,
-        };
-        shard.handle_command(
-            Instant::ZERO,
-            MediaCommand::Open {
-                media: id(slot),
-                port,
-                plan,
-            },
-        );
+        let port = MediaPort { key: slot, rtp: 4000, rtcp: 4001 };
+        shard.handle_command(Instant::ZERO, MediaCommand::Open { media: id(slot), port, plan });
     }
 }
 

@@ -5,7 +5,8 @@
 use offhook_core::session::StateTable;
 use offhook_core::transaction::table;
 
-const HOW: &str = "a test keeps it current (`OFFHOOK_WRITE=1 cargo test -p offhook-core --test pages` writes it anew)";
+const HOW: &str =
+    "a test keeps it current (`OFFHOOK_WRITE=1 cargo test -p offhook-core --test pages` writes it anew)";
 
 fn check(path: &str, page: &str) {
     let path = format!("{}/src/{path}", env!("CARGO_MANIFEST_DIR"));

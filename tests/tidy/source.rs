@@ -42,18 +42,12 @@ fn opaque_length(bytes: &[u8], at: usize) -> usize {
         return rest.len();
     }
     if !in_word {
-        let prefix = rest
-            .iter()
-            .take_while(|b| matches!(b, b'b' | b'c'))
-            .count()
-            .min(1);
+        let prefix = rest.iter().take_while(|b| matches!(b, b'b' | b'c')).count().min(1);
         if rest.get(prefix) == Some(&b'r') {
             let hashes = rest[prefix + 1..].iter().take_while(|b| **b == b'#').count();
             let open = prefix + 1 + hashes;
             if rest.get(open) == Some(&b'"') {
-                let close: Vec<u8> = std::iter::once(b'"')
-                    .chain(std::iter::repeat_n(b'#', hashes))
-                    .collect();
+                let close: Vec<u8> = std::iter::once(b'"').chain(std::iter::repeat_n(b'#', hashes)).collect();
                 let end = rest[open + 1..].windows(close.len()).position(|w| w == close);
                 return end.map_or(rest.len(), |end| open + 1 + end + close.len());
             }
@@ -68,11 +62,7 @@ fn opaque_length(bytes: &[u8], at: usize) -> usize {
                 .or_else(|e| std::str::from_utf8(&rest[1..1 + e.valid_up_to()]))
                 .unwrap_or("");
             let width = text.chars().next().map_or(1, char::len_utf8);
-            if rest.get(1 + width) == Some(&b'\'') {
-                width + 2
-            } else {
-                0
-            }
+            if rest.get(1 + width) == Some(&b'\'') { width + 2 } else { 0 }
         }
         _ => 0,
     }
@@ -102,11 +92,7 @@ pub fn blanked(text: &str) -> String {
             at += 1;
         } else {
             let end = (at + length).min(bytes.len());
-            out.extend(
-                bytes[at..end]
-                    .iter()
-                    .map(|b| if *b == b'\n' { b'\n' } else { b' ' }),
-            );
+            out.extend(bytes[at..end].iter().map(|b| if *b == b'\n' { b'\n' } else { b' ' }));
             at = end;
         }
     }
@@ -173,14 +159,9 @@ pub fn without_tests(code: &str) -> String {
     for (at, attribute) in code.match_indices("#[cfg(test)]") {
         let end = match body_of(code, at + attribute.len()) {
             Some(open) => closing(code, open),
-            None => code[at..]
-                .find(';')
-                .map_or(code.len(), |semicolon| at + semicolon),
+            None => code[at..].find(';').map_or(code.len(), |semicolon| at + semicolon),
         };
-        let blank: String = code[at..end]
-            .chars()
-            .map(|c| if c == '\n' { '\n' } else { ' ' })
-            .collect();
+        let blank: String = code[at..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
         if blank.len() == end - at && out.is_char_boundary(at) {
             out.replace_range(at..end, &blank);
         }
@@ -224,15 +205,11 @@ fn expand<'a>(text: &'a str, prefix: &mut Vec<String>, paths: &mut Vec<Vec<Strin
             prefix.truncate(depth);
             return inner.trim_start().strip_prefix('}').unwrap_or("");
         }
-        let end = rest
-            .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '*'))
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '*')).unwrap_or(rest.len());
         if end == 0 {
             // Not a tree after all: skip one character, so that a caller in a group always moves on.
             prefix.truncate(depth);
-            return rest
-                .get(rest.chars().next().map_or(0, char::len_utf8)..)
-                .unwrap_or("");
+            return rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or("");
         }
         prefix.push(rest[..end].to_owned());
         rest = &rest[end..];
@@ -245,9 +222,7 @@ fn expand<'a>(text: &'a str, prefix: &mut Vec<String>, paths: &mut Vec<Vec<Strin
     prefix.truncate(depth);
     let renamed = rest.trim_start();
     match renamed.strip_prefix("as ") {
-        Some(alias) => alias
-            .trim_start()
-            .trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'),
+        Some(alias) => alias.trim_start().trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'),
         None => rest,
     }
 }
@@ -271,19 +246,9 @@ fn functions_are_measured() {
 fn use_trees_are_expanded() {
     let code =
         "use crate::{base::{Key, Slab as S}, wire::frame::Frame};\nlet x: crate::sdp::plan::Plan<u8> = y;";
-    let paths: Vec<String> = crate_paths(code)
-        .iter()
-        .map(|(line, path)| format!("{line} {}", path.join("::")))
-        .collect();
-    assert_eq!(
-        paths,
-        [
-            "1 base::Key",
-            "1 base::Slab",
-            "1 wire::frame::Frame",
-            "2 sdp::plan::Plan"
-        ]
-    );
+    let paths: Vec<String> =
+        crate_paths(code).iter().map(|(line, path)| format!("{line} {}", path.join("::"))).collect();
+    assert_eq!(paths, ["1 base::Key", "1 base::Slab", "1 wire::frame::Frame", "2 sdp::plan::Plan"]);
 }
 
 #[test]

@@ -42,19 +42,22 @@ impl DialogAdapter<'_> {
     /// Asks for the address of the first hop: the application's first Route, else the target (section 8.1.2).
     pub(crate) fn resolve(&mut self) {
         let session = self.session;
-        let target = self.board.registry.session(session).and_then(|session| session.outgoing.as_ref()).and_then(|out| {
-            let hop = match first_route(&out.headers) {
-                Some(route) => NameAddr::parse(route)?.uri,
-                None => &out.target,
-            };
-            let uri = Uri::parse(hop).ok()?;
-            let host = match uri.host {
-                Host::V4(ip) => format!("{ip}"),
-                Host::V6(ip) => format!("{ip}"),
-                Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
-            };
-            Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
-        });
+        let target =
+            self.board.registry.session(session).and_then(|session| session.outgoing.as_ref()).and_then(
+                |out| {
+                    let hop = match first_route(&out.headers) {
+                        Some(route) => NameAddr::parse(route)?.uri,
+                        None => &out.target,
+                    };
+                    let uri = Uri::parse(hop).ok()?;
+                    let host = match uri.host {
+                        Host::V4(ip) => format!("{ip}"),
+                        Host::V6(ip) => format!("{ip}"),
+                        Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
+                    };
+                    Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
+                },
+            );
         let asked = target.is_some_and(|target| self.board.park(target, Parked::Invite(session)));
         if !asked {
             self.board.follow_ups.push_back((session, Input::NamesFailed));
@@ -139,7 +142,10 @@ impl DialogAdapter<'_> {
 
     /// Cancels the INVITE (section 9.1).
     pub(crate) fn send_cancel(&mut self) {
-        let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite) else { return };
+        let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite)
+        else {
+            return;
+        };
         let cancel = self.board.with_layer(|layer, now, send| layer.send_cancel(now, invite, send));
         if let Some(cancel) = cancel {
             self.board.owners.insert(cancel, Owner::Nobody);
@@ -155,7 +161,10 @@ impl DialogAdapter<'_> {
             return self.board.follow_ups.push_back((self.session, Input::RxByeDone));
         }
         // Timer F starts when the BYE leaves. While it waits for an address somebody else must watch the time.
-        if dialog.and_then(|id| self.board.registry.dialog(id)).is_some_and(|dialog| !dialog.waiting.is_empty()) {
+        if dialog
+            .and_then(|id| self.board.registry.dialog(id))
+            .is_some_and(|dialog| !dialog.waiting.is_empty())
+        {
             let give_up = self.board.config.timing.give_up();
             self.board.arm(self.session, SessionTimer::GiveUp, give_up);
         }
@@ -253,7 +262,12 @@ impl DialogAdapter<'_> {
     pub(crate) fn refuse_for_now(&mut self, cause: &Cause<'_>) {
         if let Some(transaction) = cause.transaction {
             let seconds = format!("{}", self.board.rng.next_u32() % 11);
-            self.board.respond_with(transaction, 500, "Another Request Is Under Way", &[("Retry-After", seconds.as_bytes())]);
+            self.board.respond_with(
+                transaction,
+                500,
+                "Another Request Is Under Way",
+                &[("Retry-After", seconds.as_bytes())],
+            );
         }
     }
 
@@ -265,7 +279,10 @@ impl DialogAdapter<'_> {
     }
 
     fn respond_invite(&mut self, status: u16, phrase: &str, body: Option<Vec<u8>>) {
-        let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite) else { return };
+        let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite)
+        else {
+            return;
+        };
         self.respond_session(invite, status, phrase, body);
     }
 
@@ -283,7 +300,8 @@ impl DialogAdapter<'_> {
         let in_dialog = status < 300;
         let contact = path.map(|path| contact(self.board, &path)).unwrap_or_default();
         let agent = self.board.agent.clone();
-        let headers: [(&str, &[u8]); 3] = [("Contact", &contact), ("Allow", ALLOW), ("Server", agent.as_bytes())];
+        let headers: [(&str, &[u8]); 3] =
+            [("Contact", &contact), ("Allow", ALLOW), ("Server", agent.as_bytes())];
         let extra = match status {
             200..=299 => headers.as_slice(),
             101..=199 => headers.get(..1).unwrap_or_default(),
@@ -303,7 +321,8 @@ impl DialogAdapter<'_> {
         }
         let session = self.board.registry.session(self.session)?;
         let call_id = session.outgoing.as_ref().map_or(facts.call_id, |out| &out.call_id);
-        if session.role != Role::Uac || facts.from_tag != Some(&session.local_tag) || facts.call_id != call_id {
+        if session.role != Role::Uac || facts.from_tag != Some(&session.local_tag) || facts.call_id != call_id
+        {
             return None;
         }
         // Any number of forks may ring, but whoever answers is acknowledged (section 13.2.2.4): one that does not
@@ -311,7 +330,8 @@ impl DialogAdapter<'_> {
         let answered = frame.status().is_some_and(|status| status >= 200);
         if session.dialogs.len() >= limits.forks_max.saturating_add(usize::from(answered)) {
             let others = || session.dialogs.iter().copied().filter(|&id| session.dialog != Some(id));
-            let rings = |&id: &DialogId| self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_none());
+            let rings =
+                |&id: &DialogId| self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_none());
             let idle = others().find(rings).or_else(|| others().next()).filter(|_| answered)?;
             self.board.registry.remove_dialog(idle);
         }

@@ -31,8 +31,17 @@ impl MediaAdapter<'_> {
             return false;
         };
         if let Some(session) = board.registry.session_mut(self.session) {
-            let media =
-                SessionMedia { id, port, open: false, changed: false, sdp_id, sdp_version: sdp_id, plan: None, next_plan: None, answer: None };
+            let media = SessionMedia {
+                id,
+                port,
+                open: false,
+                changed: false,
+                sdp_id,
+                sdp_version: sdp_id,
+                plan: None,
+                next_plan: None,
+                answer: None,
+            };
             session.media = Some(media);
         }
         board.ask_for_ports();
@@ -80,7 +89,9 @@ impl MediaAdapter<'_> {
 
     /// Makes the plan that was agreed on hold: opens the stream, or changes it.
     pub(crate) fn apply_plan(&mut self) {
-        let Some(media) = self.board.registry.session_mut(self.session).and_then(|session| session.media.as_mut()) else {
+        let Some(media) =
+            self.board.registry.session_mut(self.session).and_then(|session| session.media.as_mut())
+        else {
             return;
         };
         let next = media.next_plan.take().filter(|next| media.plan.as_deref() != Some(next));

@@ -15,13 +15,13 @@ use crate::base::slab::Slab;
 use crate::base::time::Instant;
 use crate::base::timers::Timers;
 use crate::dialog::Waiting;
-use crate::wire::token::{TOKEN_LEN, Token};
 use crate::media::MediaPort;
 use crate::registry::{Quota, SessionRegistry};
 use crate::session::{Input, SessionTimer};
 use crate::transaction::{Reply, TransactionId, TransactionLayer};
 use crate::wire::path::{Path, Transmit};
 use crate::wire::reason_phrase;
+use crate::wire::token::{TOKEN_LEN, Token};
 use crate::wire::uri::{Host, Uri};
 
 /// Whom a transaction works for.
@@ -93,7 +93,8 @@ impl Switchboard {
         let layer_rng = Rng::wire(rng.next_seed());
         let layer = TransactionLayer::new(config.timing, limits.transactions_max, layer_rng, &mut secret);
         let digests = DigestKey::new(&mut secret);
-        let dialogs_max = limits.sessions_max.saturating_add(limits.sessions_max / 8).saturating_add(limits.forks_max);
+        let dialogs_max =
+            limits.sessions_max.saturating_add(limits.sessions_max / 8).saturating_add(limits.forks_max);
         let mut board = Self {
             now,
             rng,
@@ -187,7 +188,12 @@ impl Switchboard {
     }
 
     /// Sends a finished in-dialog request, now or when its next hop's address is known. False if there is no way.
-    pub(crate) fn dispatch(&mut self, dialog: DialogId, transaction: Option<TransactionId>, message: Bytes) -> bool {
+    pub(crate) fn dispatch(
+        &mut self,
+        dialog: DialogId,
+        transaction: Option<TransactionId>,
+        message: Bytes,
+    ) -> bool {
         match self.hop(dialog) {
             Hop::Path(path) => {
                 if let Some(dialog) = self.registry.dialog_mut(dialog) {

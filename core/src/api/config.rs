@@ -60,14 +60,19 @@ impl CoordinatorConfig {
     /// The runtimes check before they start. Whoever drives the core by hand and does not check gets a space for
     /// each such octet: nothing that is set here can end a header line.
     pub fn check(&self) -> Result<(), CommandError> {
-        let bad = |what, why: &dyn core::fmt::Display| CommandError::BadArgument { what, why: why.to_string() };
+        let bad =
+            |what, why: &dyn core::fmt::Display| CommandError::BadArgument { what, why: why.to_string() };
         let uri = alloc::format!("sip:{}@192.0.2.1", self.user);
         check_text(&self.user).map_err(|error| bad("user", &error))?;
         let fits = Uri::parse(uri.as_bytes()).is_ok_and(|uri| uri.user == Some(self.user.as_bytes()));
         if self.user.is_empty() || !fits {
-            return Err(bad("user", &"it must fit in sip:USER@host; escape what does not, such as %20 for a space"));
+            return Err(bad(
+                "user",
+                &"it must fit in sip:USER@host; escape what does not, such as %20 for a space",
+            ));
         }
-        check_text(self.display_name.as_deref().unwrap_or_default()).map_err(|error| bad("display name", &error))?;
+        check_text(self.display_name.as_deref().unwrap_or_default())
+            .map_err(|error| bad("display name", &error))?;
         check_text(&self.user_agent).map_err(|error| bad("user agent", &error))
     }
 }

@@ -91,13 +91,7 @@ pub struct Slab<K, T> {
 impl<K: Key, T> Slab<K, T> {
     /// An empty slab that refuses value number `capacity + 1`.
     pub const fn new(capacity: usize) -> Self {
-        Self {
-            slots: Chunks::new(),
-            free: Vec::new(),
-            live: 0,
-            capacity,
-            key: PhantomData,
-        }
+        Self { slots: Chunks::new(), free: Vec::new(), live: 0, capacity, key: PhantomData }
     }
 
     /// Number of values.
@@ -124,18 +118,12 @@ impl<K: Key, T> Slab<K, T> {
             Some(slot) => slot,
             None => {
                 let slot = u32::try_from(self.slots.len()).ok()?;
-                self.slots.push(Slot {
-                    generation: NonZeroU32::MIN,
-                    value: None,
-                });
+                self.slots.push(Slot { generation: NonZeroU32::MIN, value: None });
                 slot
             }
         };
         let entry = self.slots.get_mut(slot as usize)?;
-        let key = K::from_raw(RawKey {
-            slot,
-            generation: entry.generation,
-        });
+        let key = K::from_raw(RawKey { slot, generation: entry.generation });
         entry.value = Some(make(key));
         self.live += 1;
         Some(key)
@@ -150,22 +138,14 @@ impl<K: Key, T> Slab<K, T> {
     pub fn get(&self, key: K) -> Option<&T> {
         let raw = key.raw();
         let slot = self.slots.get(raw.slot as usize)?;
-        if slot.generation == raw.generation {
-            slot.value.as_ref()
-        } else {
-            None
-        }
+        if slot.generation == raw.generation { slot.value.as_ref() } else { None }
     }
 
     /// The value of `key`, to change.
     pub fn get_mut(&mut self, key: K) -> Option<&mut T> {
         let raw = key.raw();
         let slot = self.slots.get_mut(raw.slot as usize)?;
-        if slot.generation == raw.generation {
-            slot.value.as_mut()
-        } else {
-            None
-        }
+        if slot.generation == raw.generation { slot.value.as_mut() } else { None }
     }
 
     /// Takes the value of `key` out; the key is stale from now on.
@@ -193,13 +173,7 @@ impl<K: Key, T> Slab<K, T> {
         self.slots.iter().enumerate().filter_map(|(slot, entry)| {
             let value = entry.value.as_ref()?;
             let slot = u32::try_from(slot).ok()?;
-            Some((
-                K::from_raw(RawKey {
-                    slot,
-                    generation: entry.generation,
-                }),
-                value,
-            ))
+            Some((K::from_raw(RawKey { slot, generation: entry.generation }), value))
         })
     }
 }

@@ -78,11 +78,14 @@ impl UnifiedCoordinator {
 
     pub(super) fn reject_now(&mut self, session: SessionId, status: u16) -> Result<(), CommandError> {
         if matches!(status, 401 | 407) {
-            let why = "a challenge needs credentials to ask for, and there are none to check them against".to_string();
+            let why = "a challenge needs credentials to ask for, and there are none to check them against"
+                .to_string();
             return Err(CommandError::BadArgument { what: "status", why });
         }
         if !(300..=699).contains(&status) {
-            let why = alloc::format!("{status} is no final refusal; use 300 to 699, such as 486 (busy) or 603 (declined)");
+            let why = alloc::format!(
+                "{status} is no final refusal; use 300 to 699, such as 486 (busy) or 603 (declined)"
+            );
             return Err(CommandError::BadArgument { what: "status", why });
         }
         self.step(session, Input::Reject, Cause { status: Some(status), ..Cause::default() })
@@ -99,7 +102,8 @@ impl UnifiedCoordinator {
     pub fn send_dtmf(&mut self, now: Instant, session: SessionId, digits: &str) -> Result<(), CommandError> {
         self.advance(now);
         let parsed: Result<DtmfDigits, _> = digits.parse();
-        let digits = parsed.map_err(|error| CommandError::BadArgument { what: "digits", why: error.to_string() })?;
+        let digits =
+            parsed.map_err(|error| CommandError::BadArgument { what: "digits", why: error.to_string() })?;
         let Some(found) = self.board.registry.session(session) else { return Err(CommandError::NoSuchCall) };
         let state = found.state.as_str();
         let Some(media) = found.media.as_ref().filter(|media| media.open) else {
@@ -141,7 +145,9 @@ fn check_target(target: &str) -> Result<Bytes, CommandError> {
     match Uri::parse(target.as_bytes()) {
         Ok(uri) if uri.is_sip() && uri.headers.is_none() => Ok(Bytes::copy_from_slice(target.as_bytes())),
         Ok(uri) if uri.is_sip() => Err(bad("target", "headers in the URI (after '?') are not sent")),
-        Ok(_) | Err(UriError::Scheme) => Err(bad("target", "only sip: URIs can be called, such as sip:bob@192.0.2.7")),
+        Ok(_) | Err(UriError::Scheme) => {
+            Err(bad("target", "only sip: URIs can be called, such as sip:bob@192.0.2.7"))
+        }
         Err(_) => Err(bad("target", "not a SIP URI; one looks like sip:bob@192.0.2.7:5060")),
     }
 }

@@ -33,11 +33,15 @@ impl UnifiedCoordinator {
 
     fn transaction_event(&mut self, event: Option<TxEvent>) {
         match event {
-            Some(TxEvent::ClientTimeout(transaction)) => self.transaction_failed(transaction, 408, EndReason::Timeout),
+            Some(TxEvent::ClientTimeout(transaction)) => {
+                self.transaction_failed(transaction, 408, EndReason::Timeout)
+            }
             Some(TxEvent::ClientUnreachable(transaction)) => {
                 self.transaction_failed(transaction, 503, EndReason::NetworkError);
             }
-            Some(TxEvent::AckNeverCame(transaction) | TxEvent::Gone(transaction)) => self.transaction_gone(transaction),
+            Some(TxEvent::AckNeverCame(transaction) | TxEvent::Gone(transaction)) => {
+                self.transaction_gone(transaction)
+            }
             Some(TxEvent::None) | None => {}
         }
     }

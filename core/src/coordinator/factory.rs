@@ -118,7 +118,8 @@ impl UnifiedCoordinator {
         self.board.counters.add(Counter::Sessions);
         let mut patience = deadline.unwrap_or(self.board.config.answer_timeout);
         // An INVITE that expires before it is answered gets 487 (RFC 3261 section 13.3.1).
-        let expires = request.frame.first(HeaderName::Expires).and_then(parse_number).map(Duration::from_secs);
+        let expires =
+            request.frame.first(HeaderName::Expires).and_then(parse_number).map(Duration::from_secs);
         if let Some(expires) = expires.filter(|&expires| expires < patience) {
             patience = expires;
             if let Some(session) = self.board.registry.session_mut(id) {
@@ -144,7 +145,8 @@ impl UnifiedCoordinator {
         let id = board.registry.create(nonce, |tag| Session::new(Role::Uas, tag, UserTag::default()))?;
         let routes_max = board.config.limits.routes_max;
         let tag = board.registry.session(id)?.local_tag;
-        let made = Dialog::from_invite(id, request.frame, request.facts, target, &tag, request.path, routes_max);
+        let made =
+            Dialog::from_invite(id, request.frame, request.facts, target, &tag, request.path, routes_max);
         let dialog = made.and_then(|dialog| board.registry.add_dialog(dialog));
         let leased = MediaAdapter { board, session: id }.lease(sdp_id);
         if dialog.is_none() || !leased {

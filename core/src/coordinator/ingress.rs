@@ -81,7 +81,9 @@ impl UnifiedCoordinator {
             (None, Ok(facts)) => facts,
         };
         // What is kept of a request for its transaction is bounded with its head.
-        if frame.bytes().len().saturating_sub(frame.body().len()) > self.board.config.limits.wire.head_octets_max {
+        if frame.bytes().len().saturating_sub(frame.body().len())
+            > self.board.config.limits.wire.head_octets_max
+        {
             let fault = Fault { status: 513, reason: "Header Section Too Large" };
             return self.answer_malformed(path, frame, method, fault);
         }
@@ -134,11 +136,14 @@ impl UnifiedCoordinator {
     fn receive_in_dialog(&mut self, request: &Request<'_>, local_tag: &[u8]) {
         let facts = request.facts;
         let found = self.board.registry.find_dialog(local_tag, facts.from_tag, facts.call_id);
-        let Some((dialog, session)) = found.and_then(|id| Some((id, self.board.registry.session_of_dialog(id)?))) else {
+        let Some((dialog, session)) =
+            found.and_then(|id| Some((id, self.board.registry.session_of_dialog(id)?)))
+        else {
             self.board.counters.add(Counter::UnknownDialog);
             return self.board.respond_plain(request.transaction, 481);
         };
-        let sequence = self.board.registry.dialog_mut(dialog).map(|dialog| dialog.receive_sequence(facts.cseq));
+        let sequence =
+            self.board.registry.dialog_mut(dialog).map(|dialog| dialog.receive_sequence(facts.cseq));
         if sequence == Some(Sequence::OutOfOrder) {
             self.board.counters.add(Counter::LowSequence);
             return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
@@ -149,7 +154,8 @@ impl UnifiedCoordinator {
         let known = self.board.registry.session(session);
         // A fork that answered and was refused has a dialog of its own, and no say in the call that was kept.
         let refused = known.and_then(|session| session.dialog).is_some_and(|kept| kept != dialog);
-        let over = known.is_some_and(|session| matches!(session.state, State::Terminating | State::Terminated));
+        let over =
+            known.is_some_and(|session| matches!(session.state, State::Terminating | State::Terminated));
         match request.method {
             Method::Bye if refused => self.board.respond_plain(request.transaction, 200),
             Method::Invite | Method::Options if refused || over => {
@@ -203,12 +209,13 @@ impl UnifiedCoordinator {
         let version = local.version;
         self.feed(session, Input::RxReinvite, cause);
         if let Some(session) = self.board.registry.session_mut(session)
-            && session.reinvite == Some(request.transaction) {
-                session.late_offer = late;
-                if let Some(media) = &mut session.media {
-                    media.sdp_version = version;
-                }
+            && session.reinvite == Some(request.transaction)
+        {
+            session.late_offer = late;
+            if let Some(media) = &mut session.media {
+                media.sdp_version = version;
             }
+        }
     }
 
     /// A request outside any dialog (section 8.2).
@@ -273,7 +280,8 @@ impl UnifiedCoordinator {
         let found = facts.to_tag.and_then(|tag| registry.find_dialog(tag, facts.from_tag, facts.call_id));
         let session = found.and_then(|dialog| registry.session_of_dialog(dialog));
         let known = session.and_then(|id| Some((id, registry.session(id)?)));
-        let fits = |session: &crate::session::Session| session.invite_cseq == facts.cseq && session.dialog == found;
+        let fits =
+            |session: &crate::session::Session| session.invite_cseq == facts.cseq && session.dialog == found;
         let Some((id, session)) = known.filter(|(_, session)| fits(session)) else {
             return self.board.counters.add(Counter::StrayAck);
         };
@@ -295,7 +303,9 @@ impl UnifiedCoordinator {
             self.board.layer.forget_message(answered);
         }
         self.feed(id, input, cause);
-        if let Some(session) = self.board.registry.session_mut(id).filter(|session| session.state == State::Active) {
+        if let Some(session) =
+            self.board.registry.session_mut(id).filter(|session| session.state == State::Active)
+        {
             session.late_offer = false;
             if let Some(source) = session.source.take() {
                 self.board.quota.release(source);
@@ -352,7 +362,9 @@ fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
         // `sips` asks for TLS on every hop (section 26.2.2), which UDP is not.
         Ok(uri) if uri.is_sips() => return Err(Refusal::plain(416)),
         Ok(_) => {}
-        Err(UriError::Malformed) if Uri::scheme_of(request.uri).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip")) => {
+        Err(UriError::Malformed)
+            if Uri::scheme_of(request.uri).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip")) =>
+        {
             return Err(Refusal { reason: "Malformed Request-URI", ..Refusal::plain(400) });
         }
         Err(_) => return Err(Refusal::plain(416)),
@@ -369,9 +381,10 @@ fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
 fn check_body(frame: &Frame<'_>) -> Result<(), Refusal<'static>> {
     if !frame.body().is_empty() {
         if let Some(encoding) = frame.first(HeaderName::ContentEncoding)
-            && !encoding.eq_ignore_ascii_case(b"identity") {
-                return Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()));
-            }
+            && !encoding.eq_ignore_ascii_case(b"identity")
+        {
+            return Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()));
+        }
         if !frame.first(HeaderName::ContentType).is_some_and(|value| is_type(value, SDP_TYPE)) {
             return Err(Refusal::with(415, "Accept", SDP_TYPE.as_bytes().to_vec()));
         }

@@ -1,7 +1,7 @@
 //! The coordinator: the machine that owns every call.
 //!
 //! It is the one place where a datagram, a command or a timer becomes a question to the state machine. An INVITE
-//! for no session meets the [`SignalingInterceptor`](crate::signaling::SignalingInterceptor) first; the session
+//! for no session meets the [`SignalingInterceptor`] first; the session
 //! that the factory makes of an admitted one is what the state machine then runs on.
 
 mod commands;

@@ -41,7 +41,9 @@ impl UnifiedCoordinator {
         let Some(Owner::Invite(id)) = self.board.owners.get(client) else { return true };
         let Some(session) = self.board.registry.session(*id) else { return true };
         let call_id = session.outgoing.as_ref().map_or(facts.call_id, |out| &out.call_id);
-        facts.from_tag == Some(&session.local_tag) && facts.call_id == call_id && facts.cseq == session.sent_cseq
+        facts.from_tag == Some(&session.local_tag)
+            && facts.call_id == call_id
+            && facts.cseq == session.sent_cseq
     }
 
     fn receive_invite_response(

@@ -12,7 +12,12 @@ use crate::wire::reason_phrase;
 
 impl UnifiedCoordinator {
     /// Brings `input` to an existing session, then whatever followed from it.
-    pub(super) fn step(&mut self, session: SessionId, input: Input, mut cause: Cause<'_>) -> Result<(), CommandError> {
+    pub(super) fn step(
+        &mut self,
+        session: SessionId,
+        input: Input,
+        mut cause: Cause<'_>,
+    ) -> Result<(), CommandError> {
         let outcome = self.transition(session, input, &mut cause);
         while let Some((session, input)) = self.board.follow_ups.pop_front() {
             let mut cause = Cause::default();
@@ -95,9 +100,10 @@ impl UnifiedCoordinator {
             Action::ReplyGone => dialog.reply_gone(cause),
             Action::ApplyPlan => {
                 if let (Some(plan), Some(session)) = (cause.plan.take(), board.registry.session_mut(id))
-                    && let Some(media) = &mut session.media {
-                        media.next_plan = Some(plan);
-                    }
+                    && let Some(media) = &mut session.media
+                {
+                    media.next_plan = Some(plan);
+                }
                 MediaAdapter { board, session: id }.apply_plan();
             }
             Action::CloseMedia => MediaAdapter { board, session: id }.close(),
@@ -152,10 +158,12 @@ impl UnifiedCoordinator {
                 Event::Answered { session: id, tag, media: media.id, plan }
             }
             Action::TellConfirmed => Event::Confirmed { session: id, tag },
-            Action::TellMediaChanged => match plan.filter(|_| session.media.as_ref().is_some_and(|media| media.changed)) {
-                Some(plan) => Event::MediaChanged { session: id, tag, plan },
-                None => return,
-            },
+            Action::TellMediaChanged => {
+                match plan.filter(|_| session.media.as_ref().is_some_and(|media| media.changed)) {
+                    Some(plan) => Event::MediaChanged { session: id, tag, plan },
+                    None => return,
+                }
+            }
             Action::TellEnded if session.end_told => return,
             Action::TellEnded => {
                 session.end_told = true;
@@ -185,10 +193,13 @@ impl UnifiedCoordinator {
         for timer in [SessionTimer::Patience, SessionTimer::AnswerRepeat, SessionTimer::GiveUp] {
             self.board.disarm(id, timer);
         }
-        let dialogs: smallvec::SmallVec<[_; 2]> = self.board.registry.dialogs_of(id).iter().copied().collect();
+        let dialogs: smallvec::SmallVec<[_; 2]> =
+            self.board.registry.dialogs_of(id).iter().copied().collect();
         for dialog in dialogs {
             let Some(dialog) = self.board.registry.dialog_mut(dialog) else { continue };
-            for transaction in core::mem::take(&mut dialog.waiting).into_iter().filter_map(|it| it.transaction) {
+            for transaction in
+                core::mem::take(&mut dialog.waiting).into_iter().filter_map(|it| it.transaction)
+            {
                 self.board.owners.remove(transaction);
                 self.board.layer.abandon(transaction);
             }

@@ -69,7 +69,8 @@ impl Dialog {
         facts: &Facts<'a>,
         routes_max: usize,
     ) -> Result<&'a [u8], Fault> {
-        let target = caller_uri(frame, facts).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
+        let target =
+            caller_uri(frame, facts).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
         match frame.values(HeaderName::RecordRoute).nth(routes_max) {
             None => Ok(target),
             Some(_) => Err(Fault { status: 400, reason: "Too Many Record-Routes" }),
@@ -149,10 +150,11 @@ impl Dialog {
     /// Target refresh (section 12.2.2): the peer has moved.
     pub(crate) fn refresh_target(&mut self, frame: &Frame<'_>) {
         if let Some(target) = contact_uri(frame)
-            && self.target != target {
-                self.target = Bytes::copy_from_slice(target);
-                self.hop_known = false;
-            }
+            && self.target != target
+        {
+            self.target = Bytes::copy_from_slice(target);
+            self.hop_known = false;
+        }
     }
 
     /// The route set of an early dialog is made anew from the 2xx (section 13.2.2.4).

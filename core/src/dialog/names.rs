@@ -3,9 +3,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::wire::HeaderName;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::text::unfold_into;
-use crate::wire::HeaderName;
 
 /// Call-ID, the peer's tag, and both sides as they stand in requests that we send.
 pub(super) struct Names {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::wire::frame::Frame;
-use crate::wire::{HeaderName, NameAddr};
 use crate::wire::uri::Uri;
+use crate::wire::{HeaderName, NameAddr};
 
 /// The Route values of a dialog, in the order in which requests visit them.
 #[derive(Clone, Default, Debug)]
@@ -40,9 +40,15 @@ impl Routes {
 
     /// How a request to `target` leaves.
     pub(crate) fn routing<'a>(&'a self, target: &'a [u8]) -> Routing<'a> {
-        let uri_of = |value: &'a Bytes| NameAddr::parse(value).map_or_else(|| value.as_ref(), |addr| addr.uri);
+        let uri_of =
+            |value: &'a Bytes| NameAddr::parse(value).map_or_else(|| value.as_ref(), |addr| addr.uri);
         let Some(first) = self.0.first() else {
-            return Routing { request_uri: target, routes: SmallVec::new(), next_hop: target, target_last: None };
+            return Routing {
+                request_uri: target,
+                routes: SmallVec::new(),
+                next_hop: target,
+                target_last: None,
+            };
         };
         let first_uri = uri_of(first);
         let loose = Uri::parse(first_uri).is_ok_and(|uri| uri.param("lr").is_some());

@@ -91,17 +91,11 @@ impl Flow {
         if is_signalled && (!alive || !same_ip(latched)) {
             return Source::Unproven;
         }
-        if alive {
-            Source::Stranger
-        } else {
-            self.unproven(now, remote)
-        }
+        if alive { Source::Stranger } else { self.unproven(now, remote) }
     }
 
     fn unproven(&self, now: Instant, remote: SocketAddr) -> Source {
-        let eligible = self
-            .signalled
-            .is_some_and(|signalled| signalled.ip() == remote.ip());
+        let eligible = self.signalled.is_some_and(|signalled| signalled.ip() == remote.ip());
         if now < self.window_until && (eligible || !self.heard_signalled) {
             Source::Unproven
         } else {
@@ -133,10 +127,7 @@ impl Flow {
     /// says its RTCP lives.
     pub(crate) fn is_rtcp_peer(&self, remote: SocketAddr, signalled_rtcp: Option<SocketAddr>) -> bool {
         signalled_rtcp == Some(remote)
-            || self
-                .latched
-                .or(self.signalled)
-                .is_some_and(|rtp| rtp.ip() == remote.ip())
+            || self.latched.or(self.signalled).is_some_and(|rtp| rtp.ip() == remote.ip())
     }
 
     /// Whether the stream itself has been heard from the IP of `remote`.

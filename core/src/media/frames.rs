@@ -33,12 +33,7 @@ pub(crate) struct Frames {
 
 impl Frames {
     pub(crate) fn new(now: Instant) -> Self {
-        Self {
-            epoch: now,
-            cursor: 0,
-            buckets: core::array::from_fn(|_| Vec::new()),
-            occupied: 0,
-        }
+        Self { epoch: now, cursor: 0, buckets: core::array::from_fn(|_| Vec::new()), occupied: 0 }
     }
 
     /// Moment of phase tick number `tick`.
@@ -71,11 +66,7 @@ impl Frames {
             bucket.push(slot);
         }
         self.occupied |= 1 << phase;
-        Seat {
-            phase,
-            position,
-            due: first + wait,
-        }
+        Seat { phase, position, due: first + wait }
     }
 
     /// Takes a stream out; the slot of the stream that moved to its position, if any.

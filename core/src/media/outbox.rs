@@ -51,20 +51,12 @@ pub struct SendBatch<'a> {
 impl<'a> SendBatch<'a> {
     /// An empty batch: at most `heads.len()` packets and `bytes.len()` octets. A packet has less than 1500.
     pub const fn new(bytes: &'a mut [u8], heads: &'a mut [TransmitHead]) -> Self {
-        Self {
-            bytes,
-            heads,
-            used: 0,
-            count: 0,
-        }
+        Self { bytes, heads, used: 0, count: 0 }
     }
 
     /// The packets in the order to send them.
     pub fn iter(&self) -> impl Iterator<Item = MediaTransmit<'_>> {
-        self.heads
-            .iter()
-            .take(self.count)
-            .filter_map(|head| view(head, self.bytes))
+        self.heads.iter().take(self.count).filter_map(|head| view(head, self.bytes))
     }
 
     /// Number of packets.
@@ -85,30 +77,15 @@ impl<'a> SendBatch<'a> {
 
     fn push(&mut self, packet: MediaTransmit<'_>) -> bool {
         let len = packet.bytes.len();
-        let Some(room) = self
-            .bytes
-            .get_mut(self.used..)
-            .and_then(|free| free.get_mut(..len))
-        else {
+        let Some(room) = self.bytes.get_mut(self.used..).and_then(|free| free.get_mut(..len)) else {
             return false;
         };
         let Some(head) = self.heads.get_mut(self.count) else {
             return false;
         };
         room.copy_from_slice(packet.bytes);
-        let MediaTransmit {
-            port_key,
-            which,
-            remote,
-            ..
-        } = packet;
-        *head = TransmitHead {
-            port_key,
-            which,
-            remote,
-            start: self.used,
-            len,
-        };
+        let MediaTransmit { port_key, which, remote, .. } = packet;
+        *head = TransmitHead { port_key, which, remote, start: self.used, len };
         self.used += len;
         self.count += 1;
         true
@@ -117,12 +94,7 @@ impl<'a> SendBatch<'a> {
 
 fn view<'a>(head: &TransmitHead, bytes: &'a [u8]) -> Option<MediaTransmit<'a>> {
     let bytes = bytes.get(head.start..head.start.checked_add(head.len)?)?;
-    Some(MediaTransmit {
-        port_key: head.port_key,
-        which: head.which,
-        remote: head.remote,
-        bytes,
-    })
+    Some(MediaTransmit { port_key: head.port_key, which: head.which, remote: head.remote, bytes })
 }
 
 /// The arena.
@@ -135,12 +107,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) const fn new(capacity: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            heads: Vec::new(),
-            next: 0,
-            capacity,
-        }
+        Self { bytes: Vec::new(), heads: Vec::new(), next: 0, capacity }
     }
 
     /// Appends the packet that `write` appends to the arena; false when full.
@@ -157,13 +124,7 @@ impl Outbox {
         let start = self.bytes.len();
         write(&mut self.bytes);
         let len = self.bytes.len() - start;
-        self.heads.push(TransmitHead {
-            port_key,
-            which,
-            remote,
-            start,
-            len,
-        });
+        self.heads.push(TransmitHead { port_key, which, remote, start, len });
         true
     }
 

@@ -55,10 +55,7 @@ impl MediaShard {
             live: 0,
             ports: HashMap::default(),
             outbox: Outbox::new(config.transmit_max),
-            events: Events {
-                queue: VecDeque::new(),
-                max: config.events_max,
-            },
+            events: Events { queue: VecDeque::new(), max: config.events_max },
             ready: VecDeque::new(),
             frame: [0; FRAME_SAMPLES],
             unrouted: 0,
@@ -105,9 +102,7 @@ impl MediaShard {
 
     fn find(&self, media: MediaSessionId) -> Result<&Stream, NoSuchMedia> {
         let stream = self.streams.get(media.slot as usize).and_then(Option::as_deref);
-        stream
-            .filter(|stream| stream.media == media)
-            .ok_or(NoSuchMedia(media))
+        stream.filter(|stream| stream.media == media).ok_or(NoSuchMedia(media))
     }
 
     /// Carries out a command. One for a session that has ended does nothing, as it may have crossed the
@@ -173,10 +168,7 @@ impl MediaShard {
             self.ready.retain(|&ready| ready != slot);
         }
         if let Some(moved) = self.frames.leave(stream.seat)
-            && let Some(other) = self
-                .streams
-                .get_mut(moved as usize)
-                .and_then(Option::as_deref_mut)
+            && let Some(other) = self.streams.get_mut(moved as usize).and_then(Option::as_deref_mut)
         {
             other.seat.moved_to(stream.seat);
         }
@@ -184,10 +176,7 @@ impl MediaShard {
             self.ports.remove(&stream.port.key);
         }
         let report = stream.report();
-        self.events.queue.push_back(MediaEvent::Closed {
-            media: stream.media,
-            report,
-        });
+        self.events.queue.push_back(MediaEvent::Closed { media: stream.media, report });
     }
 
     /// Takes a datagram that came to socket `which` of pair `port_key`. Total: bad ones are counted.
@@ -303,10 +292,7 @@ impl MediaShard {
     /// Reads played samples of one session, as many as there are and fit into `out`; how many.
     pub fn read_audio(&mut self, media: MediaSessionId, out: &mut [i16]) -> Result<usize, NoSuchMedia> {
         self.find(media)?;
-        let stream = self
-            .streams
-            .get_mut(media.slot as usize)
-            .and_then(Option::as_deref_mut);
+        let stream = self.streams.get_mut(media.slot as usize).and_then(Option::as_deref_mut);
         Ok(stream.map_or(0, |stream| stream.read_audio(out)))
     }
 

@@ -140,11 +140,7 @@ impl Stream {
     /// Where packets go, if anywhere.
     fn route<'a>(port: &MediaPort, flow: &Flow, plan: &'a MediaPlan) -> Option<Route<'a>> {
         let remote = flow.remote().filter(|_| plan.direction.sends())?;
-        Some(Route {
-            port_key: port.key,
-            remote,
-            plan,
-        })
+        Some(Route { port_key: port.key, remote, plan })
     }
 
     /// Queues audio to send; how many samples fit.
@@ -184,11 +180,7 @@ impl Stream {
 
     fn tell_pressed(&mut self, pressed: Option<Pressed>, shared: &mut Shared<'_>) {
         if let Some(Pressed { digit, duration_ms }) = pressed {
-            let event = MediaEvent::Dtmf {
-                media: self.media,
-                digit,
-                duration_ms,
-            };
+            let event = MediaEvent::Dtmf { media: self.media, digit, duration_ms };
             self.stats.dtmf_unreported += u64::from(!shared.events.offer(event));
         }
     }
@@ -201,18 +193,14 @@ impl Stream {
         let missed = u32::try_from((number - self.seat.due) / PHASES).unwrap_or(u32::MAX);
         self.seat.due = number + PHASES;
         if let Some(route) = Self::route(&self.port, &self.flow, &self.plan) {
-            let rows = self
-                .sender
-                .tick((now, moment), missed, &route, shared.outbox, &mut self.stats);
+            let rows = self.sender.tick((now, moment), missed, &route, shared.outbox, &mut self.stats);
             self.tell_sent(rows, shared);
         } else {
-            self.sender
-                .skip(moment, missed.saturating_add(1), &mut self.stats);
+            self.sender.skip(moment, missed.saturating_add(1), &mut self.stats);
         }
         if self.plan.direction.receives() {
             let played = &mut self.played;
-            self.playout
-                .tick((now, moment), &mut self.stats, |frame| played.push(frame));
+            self.playout.tick((now, moment), &mut self.stats, |frame| played.push(frame));
         }
         let pressed = self.dtmf.handle_timeout(now);
         self.tell_pressed(pressed, shared);
@@ -266,15 +254,14 @@ impl Stream {
             return;
         }
         // Another address, another SSRC, or a restarted sequence: two packets in a row prove it.
-        if let Some((first, stash)) = self.unproven.get_or_insert_with(|| Box::new(Unproven::new())).observe(remote, &header, payload) {
+        if let Some((first, stash)) =
+            self.unproven.get_or_insert_with(|| Box::new(Unproven::new())).observe(remote, &header, payload)
+        {
             self.flow.latch(remote);
             self.flow.heard(now, remote);
             self.switch(&first, shared);
             self.take(now, &first, stash.get(), Order::Newest, shared);
-            let order = self
-                .reception
-                .as_mut()
-                .map(|new| new.sequence.observe(header.sequence));
+            let order = self.reception.as_mut().map(|new| new.sequence.observe(header.sequence));
             self.take(now, &header, payload, order.unwrap_or(Order::Newest), shared);
         } else if source == Source::Unproven {
             self.stats.rejected_source += 1;
@@ -327,8 +314,7 @@ impl Stream {
             }
             if plays {
                 let audio = payload.iter().copied().map(decoder(self.plan.codec));
-                self.playout
-                    .insert(now, header.timestamp, audio, newest, &mut self.stats);
+                self.playout.insert(now, header.timestamp, audio, newest, &mut self.stats);
             }
         } else if Some(header.payload_type) == self.plan.recv_dtmf {
             let Some(event) = EventPayload::parse(payload) else {
@@ -339,8 +325,7 @@ impl Stream {
                 self.tell_pressed(pressed, shared);
             }
             if plays && newest {
-                self.playout
-                    .insert_event(now, header.timestamp, event.duration, &mut self.stats);
+                self.playout.insert_event(now, header.timestamp, event.duration, &mut self.stats);
             }
         } else {
             self.stats.unexpected_payload += 1;
@@ -348,8 +333,7 @@ impl Stream {
         }
         if plays {
             let played = &mut self.played;
-            self.playout
-                .pump(now, false, &mut self.stats, |frame| played.push(frame));
+            self.playout.pump(now, false, &mut self.stats, |frame| played.push(frame));
         }
     }
 
@@ -423,10 +407,7 @@ impl Stream {
             octets: self.sender.octets,
         });
         self.reported_packets = [newer, self.sender.packets];
-        let block = self
-            .reception
-            .as_mut()
-            .map(|reception| report::block(now, reception));
+        let block = self.reception.as_mut().map(|reception| report::block(now, reception));
         let cname = &self.plan.cname;
         let sent = shared.outbox.push(self.port.key, which, remote, |out| {
             write_report(out, ssrc, sender, block);
@@ -460,15 +441,8 @@ impl Stream {
     pub(crate) fn pop_frame<'a>(&mut self, frame: &'a mut [i16; FRAME_SAMPLES]) -> Option<Audio<'a>> {
         let played = self.played.pop()?;
         *frame = played.samples;
-        let Frame {
-            timestamp, concealed, ..
-        } = played;
-        Some(Audio {
-            media: self.media,
-            samples: frame,
-            timestamp,
-            concealed,
-        })
+        let Frame { timestamp, concealed, .. } = played;
+        Some(Audio { media: self.media, samples: frame, timestamp, concealed })
     }
 
     /// Reads samples, as many as there are and fit.

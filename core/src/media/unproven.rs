@@ -54,10 +54,7 @@ pub(crate) struct Unproven {
 
 impl Unproven {
     pub(crate) const fn new() -> Self {
-        Self {
-            candidates: [None; SOURCES],
-            next: 0,
-        }
+        Self { candidates: [None; SOURCES], next: 0 }
     }
 
     /// Takes a packet in. If it follows the one before from the same source, that one is given back and all
@@ -68,11 +65,7 @@ impl Unproven {
         header: &RtpHeader,
         payload: &[u8],
     ) -> Option<(RtpHeader, Stash)> {
-        let fresh = Candidate {
-            remote,
-            header: *header,
-            stash: Stash::new(payload),
-        };
+        let fresh = Candidate { remote, header: *header, stash: Stash::new(payload) };
         let known = self
             .candidates
             .iter_mut()

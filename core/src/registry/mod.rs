@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::slab::{Key, RawKey, Slab, key};
-use crate::wire::token::{TOKEN_LEN, Token};
 use crate::dialog::Dialog;
 use crate::media::MediaSessionId;
 use crate::session::Session;
+use crate::wire::token::{TOKEN_LEN, Token};
 
 pub(crate) use quota::Quota;
 
@@ -20,7 +20,7 @@ key! {
 
 /// Maps SessionId ↔ DialogId ↔ MediaSessionId, and owns what the first two name.
 ///
-/// An entry lives exactly as long as its session: [`remove`](Self::remove) takes all names away at once.
+/// An entry lives exactly as long as its session: with it all its names go at once.
 pub struct SessionRegistry {
     sessions: Slab<SessionId, Session>,
     dialogs: Slab<DialogId, Dialog>,
@@ -29,7 +29,11 @@ pub struct SessionRegistry {
 
 impl SessionRegistry {
     pub(crate) fn new(sessions_max: usize, dialogs_max: usize) -> Self {
-        Self { sessions: Slab::new(sessions_max), dialogs: Slab::new(dialogs_max), media: Slab::new(sessions_max) }
+        Self {
+            sessions: Slab::new(sessions_max),
+            dialogs: Slab::new(dialogs_max),
+            media: Slab::new(sessions_max),
+        }
     }
 
     /// Number of sessions.
@@ -96,14 +100,25 @@ impl SessionRegistry {
 
     /// Finds the dialog of a request of the peer (RFC 3261 section 12.2.2): our tag names the session, the peer's
     /// tag and the Call-ID must agree.
-    pub(crate) fn find_dialog(&self, local_tag: &[u8], remote_tag: Option<&[u8]>, call_id: &[u8]) -> Option<DialogId> {
+    pub(crate) fn find_dialog(
+        &self,
+        local_tag: &[u8],
+        remote_tag: Option<&[u8]>,
+        call_id: &[u8],
+    ) -> Option<DialogId> {
         let session = self.find_tag(local_tag)?;
         self.dialog_of(session, remote_tag, call_id)
     }
 
     /// The dialog of `session` with this peer.
-    pub(crate) fn dialog_of(&self, session: SessionId, remote_tag: Option<&[u8]>, call_id: &[u8]) -> Option<DialogId> {
-        let matches = |&id: &DialogId| self.dialogs.get(id).is_some_and(|dialog| dialog.matches(call_id, remote_tag));
+    pub(crate) fn dialog_of(
+        &self,
+        session: SessionId,
+        remote_tag: Option<&[u8]>,
+        call_id: &[u8],
+    ) -> Option<DialogId> {
+        let matches =
+            |&id: &DialogId| self.dialogs.get(id).is_some_and(|dialog| dialog.matches(call_id, remote_tag));
         self.dialogs_of(session).iter().copied().find(matches)
     }
 
@@ -139,9 +154,10 @@ impl SessionRegistry {
     /// Takes a dialog away from its session.
     pub(crate) fn remove_dialog(&mut self, id: DialogId) {
         if let Some(dialog) = self.dialogs.remove(id)
-            && let Some(session) = self.sessions.get_mut(dialog.session) {
-                session.dialogs.retain(|other| *other != id);
-            }
+            && let Some(session) = self.sessions.get_mut(dialog.session)
+        {
+            session.dialogs.retain(|other| *other != id);
+        }
     }
 
     /// Mints the name of a media stream for `session`.

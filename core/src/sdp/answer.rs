@@ -104,10 +104,7 @@ pub fn answer(offer: &[u8], local: &LocalMedia) -> Result<Answered, AnswerError>
     for (place, media) in session.media.iter().enumerate() {
         match agree(&session, media, local, Role::Answerer) {
             Ok(plan) => {
-                return Ok(Answered {
-                    sdp: write_answer(&session, place, local, &plan),
-                    plan,
-                });
+                return Ok(Answered { sdp: write_answer(&session, place, local, &plan), plan });
             }
             Err(reason) if reason.progress() > error.progress() => error = reason,
             Err(_) => {}
@@ -178,9 +175,7 @@ fn agree<'a>(
         return Err(AnswerError::NoUsableAddress { line: media.line });
     };
     let reachable = reach(&connection, local.address);
-    let address = reachable.map_err(|Unreachable| AnswerError::NoUsableAddress {
-        line: connection.line,
-    })?;
+    let address = reachable.map_err(|Unreachable| AnswerError::NoUsableAddress { line: connection.line })?;
     let rtcp_mux = media.rtcp_mux
         && match role {
             Role::Answerer => formats.allow_mux(),
@@ -190,11 +185,7 @@ fn agree<'a>(
     let remote_rtp = address.map(|address| SocketAddr::new(address, media.port));
     Ok(MediaPlan {
         remote_rtp,
-        remote_rtcp: if rtcp_mux {
-            remote_rtp
-        } else {
-            remote_rtcp(media, address, local.address)
-        },
+        remote_rtcp: if rtcp_mux { remote_rtp } else { remote_rtcp(media, address, local.address) },
         rtcp_mux,
         direction: flow(local.direction, session.direction_of(media), address.is_some()),
         codec: formats.codec,
@@ -232,18 +223,9 @@ fn agree_formats(media: &MediaDescription<'_>, local: &LocalMedia, role: Role) -
     let send_dtmf = dtmf.filter(|_| local.dtmf);
     let (recv, recv_dtmf) = match role {
         Role::Answerer => (send, send_dtmf),
-        Role::Offerer => (
-            local.codecs.number_of(codec)?,
-            send_dtmf.map(|_| TELEPHONE_EVENT_PAYLOAD_TYPE),
-        ),
+        Role::Offerer => (local.codecs.number_of(codec)?, send_dtmf.map(|_| TELEPHONE_EVENT_PAYLOAD_TYPE)),
     };
-    Some(Formats {
-        codec,
-        send,
-        recv,
-        send_dtmf,
-        recv_dtmf,
-    })
+    Some(Formats { codec, send, recv, send_dtmf, recv_dtmf })
 }
 
 impl Formats {
@@ -307,10 +289,7 @@ const fn flow(ours: Direction, theirs: Direction, reachable: bool) -> Direction 
 /// more than the peer takes.
 fn agree_ptime_ms(media: &MediaDescription<'_>, local: &LocalMedia) -> u16 {
     let usable = |ms: u32| u16::try_from(ms).ok().filter(|ms| PTIME_MS.contains(ms));
-    let wanted = media
-        .ptime_ms
-        .and_then(usable)
-        .unwrap_or_else(|| local.ptime_wanted_ms());
+    let wanted = media.ptime_ms.and_then(usable).unwrap_or_else(|| local.ptime_wanted_ms());
     match media.maxptime_ms.and_then(usable) {
         Some(most) => wanted.min(most),
         None => wanted,

@@ -74,9 +74,7 @@ impl CodecList {
 
     /// The payload type that our offers give to this codec.
     pub(super) fn number_of(&self, codec: Codec) -> Option<u8> {
-        self.numbered()
-            .find(|&(listed, _)| listed == codec)
-            .map(|(_, number)| number)
+        self.numbered().find(|&(listed, _)| listed == codec).map(|(_, number)| number)
     }
 }
 
@@ -97,12 +95,8 @@ impl FromStr for CodecList {
         }
         let mut codecs = SmallVec::<[Codec; 4]>::new();
         for name in text.split(',').map(str::trim) {
-            let codec = KNOWN
-                .into_iter()
-                .find(|codec| codec.name().eq_ignore_ascii_case(name));
-            let codec = codec.ok_or_else(|| CodecListError::Unknown {
-                name: name.to_string(),
-            })?;
+            let codec = KNOWN.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name));
+            let codec = codec.ok_or_else(|| CodecListError::Unknown { name: name.to_string() })?;
             // Refused here and not at the end, so that a long text cannot make a long list.
             if codecs.contains(&codec) {
                 return Err(CodecListError::Repeated { codec });
@@ -158,9 +152,7 @@ struct LowerCase(&'static str);
 
 impl fmt::Display for LowerCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .chars()
-            .try_for_each(|c| write!(f, "{}", c.to_ascii_lowercase()))
+        self.0.chars().try_for_each(|c| write!(f, "{}", c.to_ascii_lowercase()))
     }
 }
 
@@ -190,12 +182,7 @@ impl<'a> RtpMap<'a> {
             Some(text) => number(text)?,
             None => 1,
         };
-        Some(Self {
-            payload_type: payload_type_of(payload_type)?,
-            encoding,
-            clock_rate,
-            channels,
-        })
+        Some(Self { payload_type: payload_type_of(payload_type)?, encoding, clock_rate, channels })
     }
 
     /// What this line makes of its payload type.
@@ -205,10 +192,7 @@ impl<'a> RtpMap<'a> {
                 && self.clock_rate == rate
                 && self.channels == 1
         };
-        match KNOWN
-            .into_iter()
-            .find(|codec| is(codec.name(), codec.clock_rate()))
-        {
+        match KNOWN.into_iter().find(|codec| is(codec.name(), codec.clock_rate())) {
             Some(codec) => Meaning::Codec(codec),
             None if is("telephone-event", 8000) => Meaning::TelephoneEvent,
             None => Meaning::Other,
@@ -235,10 +219,7 @@ pub(super) fn meaning_of(payload_type: u8, maps: &[RtpMap<'_>]) -> Meaning {
     if let Some(map) = maps.iter().find(|map| map.payload_type == payload_type) {
         return map.meaning();
     }
-    match KNOWN
-        .into_iter()
-        .find(|codec| codec.static_payload_type() == Some(payload_type))
-    {
+    match KNOWN.into_iter().find(|codec| codec.static_payload_type() == Some(payload_type)) {
         Some(codec) => Meaning::Codec(codec),
         None if payload_type >= DYNAMIC_PAYLOAD_TYPE_MIN => Meaning::Unmapped,
         None => Meaning::Other,

@@ -67,10 +67,7 @@ impl SdpFault {
 
     /// Whether the text is well formed as far as it was read, but more than we take.
     pub const fn is_limit(self) -> bool {
-        matches!(
-            self,
-            Self::TooLong | Self::TooManyLines | Self::TooManyMedia | Self::TooManyFormats
-        )
+        matches!(self, Self::TooLong | Self::TooManyLines | Self::TooManyMedia | Self::TooManyFormats)
     }
 }
 
@@ -171,11 +168,7 @@ impl<'a> SessionDescription<'a> {
                 _ => return Err(SdpFault::Form.at(line)),
             }
         }
-        if begun {
-            Ok(session)
-        } else {
-            Err(SdpFault::Version.at(1))
-        }
+        if begun { Ok(session) } else { Err(SdpFault::Version.at(1)) }
     }
 
     /// The connection that holds for this media: its own, else that of the session.
@@ -208,8 +201,7 @@ impl<'a> SessionDescription<'a> {
         if self.media.len() >= MEDIA_MAX {
             return Err(SdpFault::TooManyMedia.at(line));
         }
-        self.media
-            .push(MediaDescription::parse(line, value).map_err(|fault| fault.at(line))?);
+        self.media.push(MediaDescription::parse(line, value).map_err(|fault| fault.at(line))?);
         Ok(())
     }
 }
@@ -217,10 +209,7 @@ impl<'a> SessionDescription<'a> {
 impl Timing {
     fn parse(value: &[u8]) -> Option<Self> {
         let mut words = words(value);
-        Some(Self {
-            start: number(words.next()?)?,
-            stop: number(words.next()?)?,
-        })
+        Some(Self { start: number(words.next()?)?, stop: number(words.next()?)? })
     }
 }
 
@@ -243,10 +232,7 @@ impl<'a> MediaDescription<'a> {
     /// Reads what follows `m=` (RFC 8866 section 5.14).
     fn parse(line: u32, value: &'a [u8]) -> Result<Self, SdpFault> {
         // A declined line is repeated in our answer, so its text may hold nothing that could end a line there.
-        if !value
-            .iter()
-            .all(|&byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t'))
-        {
+        if !value.iter().all(|&byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t')) {
             return Err(SdpFault::Media);
         }
         let (media, rest) = split_word(value).ok_or(SdpFault::Media)?;
@@ -260,10 +246,7 @@ impl<'a> MediaDescription<'a> {
         // "port/count" announces several port pairs for layered encodings; audio uses the first.
         let mut ports = port.splitn(2, |&byte| byte == b'/');
         let port = ports.next().and_then(number).ok_or(SdpFault::Media)?;
-        if ports
-            .next()
-            .is_some_and(|count| number::<u32>(count).is_none_or(|count| count == 0))
-        {
+        if ports.next().is_some_and(|count| number::<u32>(count).is_none_or(|count| count == 0)) {
             return Err(SdpFault::Media);
         }
         Ok(Self {
@@ -296,10 +279,7 @@ impl<'a> MediaDescription<'a> {
 
     fn add_rtpmap(&mut self, value: &'a [u8]) {
         let Some(map) = RtpMap::parse(value) else { return };
-        let known = self
-            .rtpmaps
-            .iter()
-            .any(|other| other.payload_type == map.payload_type);
+        let known = self.rtpmaps.iter().any(|other| other.payload_type == map.payload_type);
         if !known && self.rtpmaps.len() <= usize::from(PAYLOAD_TYPE_MAX) {
             self.rtpmaps.push(map);
         }
@@ -311,15 +291,11 @@ impl<'a> Connection<'a> {
     /// none: whether that matters depends on whether the stream is used at all.
     fn parse(line: u32, value: &'a [u8]) -> Option<Self> {
         let mut words = words(value);
-        let internet = words
-            .next()
-            .is_some_and(|nettype| nettype.eq_ignore_ascii_case(b"IN"));
+        let internet = words.next().is_some_and(|nettype| nettype.eq_ignore_ascii_case(b"IN"));
         // The address family is evident from the address, so its name is not checked.
         let text = words.nth(1).unwrap_or_default();
         let text = text.split(|&byte| byte == b'/').next().unwrap_or_default();
-        let address = core::str::from_utf8(text)
-            .ok()
-            .and_then(|text| text.parse::<IpAddr>().ok());
+        let address = core::str::from_utf8(text).ok().and_then(|text| text.parse::<IpAddr>().ok());
         let address = address.filter(|_| internet).map(|address| address.to_canonical());
         Some(Self { line, text, address })
     }
@@ -330,11 +306,7 @@ impl<'a> RtcpAttribute<'a> {
     fn parse(line: u32, value: &'a [u8]) -> Option<Self> {
         let (port, rest) = split_word(value)?;
         let port = number(port).filter(|&port| port != 0)?;
-        let connection = if trim(rest).is_empty() {
-            None
-        } else {
-            Connection::parse(line, rest)
-        };
+        let connection = if trim(rest).is_empty() { None } else { Connection::parse(line, rest) };
         Some(Self { port, connection })
     }
 }
@@ -388,18 +360,12 @@ fn split_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The text without blanks at its ends.
 pub(super) fn trim(text: &[u8]) -> &[u8] {
-    let start = text
-        .iter()
-        .position(|&byte| !is_blank(byte))
-        .unwrap_or(text.len());
+    let start = text.iter().position(|&byte| !is_blank(byte)).unwrap_or(text.len());
     trim_end(text.get(start..).unwrap_or_default())
 }
 
 fn trim_end(text: &[u8]) -> &[u8] {
-    let end = text
-        .iter()
-        .rposition(|&byte| !is_blank(byte))
-        .map_or(0, |last| last.saturating_add(1));
+    let end = text.iter().rposition(|&byte| !is_blank(byte)).map_or(0, |last| last.saturating_add(1));
     text.get(..end).unwrap_or_default()
 }
 

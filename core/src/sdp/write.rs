@@ -45,11 +45,7 @@ pub struct LocalMedia {
 impl LocalMedia {
     /// The packet duration that we ask for.
     pub(super) fn ptime_wanted_ms(&self) -> u16 {
-        if PTIME_MS.contains(&self.ptime_ms) {
-            self.ptime_ms
-        } else {
-            PTIME_DEFAULT_MS
-        }
+        if PTIME_MS.contains(&self.ptime_ms) { self.ptime_ms } else { PTIME_DEFAULT_MS }
     }
 
     /// Whether RTP and RTCP share a port here, which our offers then propose.
@@ -79,20 +75,14 @@ pub fn offer_again(local: &LocalMedia, previous: &[u8]) -> Result<Vec<u8>, Answe
         text.offered_audio(local);
     }
     for (index, media) in previous.media.iter().enumerate() {
-        if index == place {
-            text.offered_audio(local)
-        } else {
-            text.declined(media)
-        }
+        if index == place { text.offered_audio(local) } else { text.declined(media) }
     }
     Ok(text.finish())
 }
 
 /// The place of the audio stream that is in use in a description of ours.
 pub(super) fn running_audio(ours: &SessionDescription<'_>) -> Option<usize> {
-    ours.media
-        .iter()
-        .position(|media| media.is_audio() && media.is_rtp_avp() && media.port != 0)
+    ours.media.iter().position(|media| media.is_audio() && media.is_rtp_avp() && media.port != 0)
 }
 
 /// What the `m=` line and the lines below it say of an audio stream that we use.
@@ -137,11 +127,7 @@ impl Text {
     pub(super) fn audio(&mut self, local: &LocalMedia, lines: AudioLines<'_>) {
         let codecs: smallvec::SmallVec<[(Codec, u8); 4]> = lines.codecs.collect();
         self.put("m=audio ").number(local.rtp_port).put(" RTP/AVP");
-        for payload_type in codecs
-            .iter()
-            .map(|&(_, payload_type)| payload_type)
-            .chain(lines.dtmf)
-        {
+        for payload_type in codecs.iter().map(|&(_, payload_type)| payload_type).chain(lines.dtmf) {
             self.put(" ").number(payload_type);
         }
         self.put("\r\n");

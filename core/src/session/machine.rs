@@ -82,7 +82,8 @@ impl StateTable {
     /// Looks for mistakes: conflicting rows, states that nothing leads to or out of.
     pub fn check(&self) -> Result<(), TableError> {
         for (n, row) in self.rows.iter().enumerate() {
-            if self.rows.iter().skip(n + 1).any(|other| other.state == row.state && other.input == row.input) {
+            if self.rows.iter().skip(n + 1).any(|other| other.state == row.state && other.input == row.input)
+            {
                 return Err(TableError::Conflict { state: row.state, input: row.input });
             }
         }
@@ -106,7 +107,8 @@ impl StateTable {
         for &state in State::ALL {
             for row in self.rows.iter().filter(|row| row.state == state) {
                 let actions: Vec<String> = row.actions.iter().map(|action| format!("{action:?}")).collect();
-                text += &format!("| {state:?} | {:?} | {} | {:?} |\n", row.input, actions.join(", "), row.next);
+                text +=
+                    &format!("| {state:?} | {:?} | {} | {:?} |\n", row.input, actions.join(", "), row.next);
             }
         }
         text += "\nWithout a row:\n\n| input | what happens |\n|---|---|\n";

@@ -16,7 +16,11 @@ fn a_table_with_a_mistake_is_refused() {
     rows.push(ROWS[0]);
     let conflict = TableError::Conflict { state: State::Idle, input: Input::MakeCall };
     assert_eq!(StateMachine::new(&StateTable::from_rows(rows)).err(), Some(conflict));
-    let unreachable: Vec<Row> = ROWS.iter().copied().filter(|row| row.next != State::Reanswered || row.state == State::Reanswered).collect();
+    let unreachable: Vec<Row> = ROWS
+        .iter()
+        .copied()
+        .filter(|row| row.next != State::Reanswered || row.state == State::Reanswered)
+        .collect();
     let missing = TableError::Unreachable { state: State::Reanswered };
     assert_eq!(StateTable::from_rows(unreachable).check(), Err(missing));
 }
@@ -27,7 +31,10 @@ fn an_application_can_put_its_own_row_in() {
     const ACTIONS: &[Action] = &[Action::App(7)];
     table.set(Row { state: State::Active, input: Input::RxAck, actions: ACTIONS, next: State::Active });
     let machine = StateMachine::new(&table).unwrap_or_default();
-    assert_eq!(machine.cell(State::Active, Input::RxAck), Cell::Row { actions: ACTIONS, next: State::Active });
+    assert_eq!(
+        machine.cell(State::Active, Input::RxAck),
+        Cell::Row { actions: ACTIONS, next: State::Active }
+    );
 }
 
 #[test]

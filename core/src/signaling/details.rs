@@ -87,6 +87,14 @@ impl InviteDetails {
         self.frame()?.named(name).map(String::from_utf8_lossy)
     }
 
+    /// The first header of a kind as the type that the rsip crate has for it, if rsip reads it as we do.
+    #[cfg(feature = "rsip")]
+    pub fn typed<H: crate::wire::rsip::BridgedHeader>(
+        &self,
+    ) -> Option<Result<H, crate::wire::rsip::BridgeError>> {
+        crate::wire::rsip::RsipHeaders::typed(&self.frame()?)
+    }
+
     /// The session description or whatever body came.
     pub fn body(&self) -> &[u8] {
         self.frame().map_or(&[], |frame| frame.body())

@@ -60,26 +60,13 @@ impl TransactionLayer {
     /// [`Self::stateless_branch`].
     pub fn begin(&mut self, _now: Instant, method: Method) -> Option<(TransactionId, Branch)> {
         let nonce = self.wire.next_u64();
-        self.begin_with(method, nonce)
-            .map(|tx| (tx, Branch::new(tx, nonce)))
+        self.begin_with(method, nonce).map(|tx| (tx, Branch::new(tx, nonce)))
     }
 
     fn begin_with(&mut self, method: Method, nonce: u64) -> Option<TransactionId> {
-        let kind = if method == Method::Invite {
-            Kind::ClientInvite
-        } else {
-            Kind::ClientOther
-        };
-        let client = Client {
-            method,
-            nonce,
-            ack: None,
-            cancel: None,
-            owner: 0,
-            watch: None,
-        };
-        self.transactions
-            .insert(Transaction::new(kind, Role::Client(client)))
+        let kind = if method == Method::Invite { Kind::ClientInvite } else { Kind::ClientOther };
+        let client = Client { method, nonce, ack: None, cancel: None, owner: 0, watch: None };
+        self.transactions.insert(Transaction::new(kind, Role::Client(client)))
     }
 
     /// Makes a client transaction for the CANCEL of `invite`, with the branch of the INVITE (9.1).
@@ -88,19 +75,13 @@ impl TransactionLayer {
     pub fn begin_cancel(&mut self, _now: Instant, invite: TransactionId) -> Option<(TransactionId, Branch)> {
         let transaction = self.transactions.get(invite)?;
         let client = transaction.client()?;
-        let taken = client
-            .cancel
-            .is_some_and(|cancel| self.transactions.get(cancel).is_some());
+        let taken = client.cancel.is_some_and(|cancel| self.transactions.get(cancel).is_some());
         if transaction.kind != Kind::ClientInvite || taken {
             return None;
         }
         let nonce = client.nonce;
         let cancel = self.begin_with(Method::Cancel, nonce)?;
-        if let Some(client) = self
-            .transactions
-            .get_mut(invite)
-            .and_then(Transaction::client_mut)
-        {
+        if let Some(client) = self.transactions.get_mut(invite).and_then(Transaction::client_mut) {
             client.cancel = Some(cancel);
         }
         Some((cancel, Branch::new(invite, nonce)))
@@ -188,9 +169,7 @@ impl TransactionLayer {
                 return None;
             }
         };
-        let sends_ack = self
-            .takes(tx, input)
-            .is_some_and(|effects| effects.contains(&Effect::SendAck));
+        let sends_ack = self.takes(tx, input).is_some_and(|effects| effects.contains(&Effect::SendAck));
         let ack = if sends_ack {
             self.hop_request(tx, Method::Ack.as_str(), frame.first(HeaderName::To))
         } else {

@@ -20,10 +20,7 @@ pub struct Branch([u8; LENGTH]);
 
 impl Branch {
     pub(crate) fn new(tx: TransactionId, nonce: u64) -> Self {
-        Self::from_words(
-            u64::from(tx.raw().slot()) << 32 | u64::from(tx.raw().generation()),
-            nonce,
-        )
+        Self::from_words(u64::from(tx.raw().slot()) << 32 | u64::from(tx.raw().generation()), nonce)
     }
 
     /// A branch without a transaction: no slab hands out generation zero.

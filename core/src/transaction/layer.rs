@@ -123,10 +123,7 @@ impl Transaction {
         let (Some(path), Some(message)) = (self.path, message) else {
             return false;
         };
-        send(Transmit {
-            path,
-            payload: message.clone(),
-        });
+        send(Transmit { path, payload: message.clone() });
         true
     }
 
@@ -140,11 +137,7 @@ impl Transaction {
     ) {
         let repeated = match effect {
             Effect::Transmit | Effect::Send100 => {
-                self.last = if effect == Effect::Transmit {
-                    message.take()
-                } else {
-                    self.trying()
-                };
+                self.last = if effect == Effect::Transmit { message.take() } else { self.trying() };
                 self.transmit(self.last.as_ref(), send);
                 false
             }
@@ -169,10 +162,9 @@ impl Transaction {
 
     fn trying(&self) -> Option<Bytes> {
         match &self.role {
-            Role::Server(server) => server
-                .head
-                .as_ref()
-                .map(|head| head.respond(100, "Trying", None, false, &[], None)),
+            Role::Server(server) => {
+                server.head.as_ref().map(|head| head.respond(100, "Trying", None, false, &[], None))
+            }
             Role::Client(_) => None,
         }
     }
@@ -230,9 +222,7 @@ impl TransactionLayer {
 
     /// The machine and the state of `tx`.
     pub fn state(&self, tx: TransactionId) -> Option<(Kind, State)> {
-        self.transactions
-            .get(tx)
-            .map(|transaction| (transaction.kind, transaction.state))
+        self.transactions.get(tx).map(|transaction| (transaction.kind, transaction.state))
     }
 
     /// The request that client transaction `tx` sent, until [`Self::forget_message`].
@@ -328,14 +318,7 @@ impl TransactionLayer {
                     start(&mut self.timers, tx, transaction, timer, now, Some(delay));
                 }
                 Effect::AgainT2(timer) => {
-                    start(
-                        &mut self.timers,
-                        tx,
-                        transaction,
-                        timer,
-                        now,
-                        Some(self.timing.t2),
-                    );
+                    start(&mut self.timers, tx, transaction, timer, now, Some(self.timing.t2));
                 }
                 Effect::Stop(timer) => start(&mut self.timers, tx, transaction, timer, now, None),
                 Effect::Transmit

@@ -20,10 +20,7 @@ impl TransactionLayer {
             let Some(transaction) = self.transactions.get(tx) else {
                 return;
             };
-            waiting = transaction
-                .client()
-                .and_then(|client| client.watch)
-                .and_then(|watch| watch.next);
+            waiting = transaction.client().and_then(|client| client.watch).and_then(|watch| watch.next);
             self.end_unreachable(now, tx);
         }
     }
@@ -32,7 +29,8 @@ impl TransactionLayer {
     /// ends with the next call of [`Self::handle_timeout`]. A response or an ACK that fails ends nothing (17.2.4).
     pub fn send_failed(&mut self, now: Instant, message: &[u8]) {
         let Ok(frame) = Frame::parse(message, &WireLimits::NONE) else { return };
-        let branch = frame.is_request().then(|| frame.first(HeaderName::Via).and_then(Via::parse)?.branch).flatten();
+        let branch =
+            frame.is_request().then(|| frame.first(HeaderName::Via).and_then(Via::parse)?.branch).flatten();
         let Some((tx, nonce)) = branch.and_then(Branch::parse) else { return };
         let ours = |client: &Client| client.nonce == nonce && client.watch.is_some();
         let Some(transaction) = self.transactions.get_mut(tx) else { return };
@@ -79,14 +77,7 @@ impl TransactionLayer {
         let remote = self.remote_digest(&path);
         let next = self.remotes.get(remote);
         self.remotes.insert(remote, tx);
-        self.set_watch(
-            tx,
-            Some(Watch {
-                remote,
-                previous: None,
-                next,
-            }),
-        );
+        self.set_watch(tx, Some(Watch { remote, previous: None, next }));
         if let Some(mut watch) = self.watch(next) {
             watch.previous = Some(tx);
             self.set_watch_of(next, watch);
@@ -95,12 +86,7 @@ impl TransactionLayer {
 
     /// Takes `tx` out of the list of its remote.
     pub(crate) fn unwatch_remote(&mut self, tx: TransactionId) {
-        let Some(Watch {
-            remote,
-            previous,
-            next,
-        }) = self.watch(Some(tx))
-        else {
+        let Some(Watch { remote, previous, next }) = self.watch(Some(tx)) else {
             return;
         };
         self.set_watch(tx, None);

@@ -62,12 +62,7 @@ impl TransactionLayer {
         facts: &Facts<'_>,
         send: &mut dyn FnMut(Transmit),
     ) -> Received {
-        let StartLine::Request {
-            method,
-            method_text,
-            uri,
-        } = frame.start()
-        else {
+        let StartLine::Request { method, method_text, uri } = frame.start() else {
             count(&mut self.counters.dropped);
             return Received::Absorbed;
         };
@@ -104,16 +99,9 @@ impl TransactionLayer {
         if self.servers.len() >= self.servers_max || self.transactions.is_full() {
             return None;
         }
-        let kind = if method == Method::Invite {
-            Kind::ServerInvite
-        } else {
-            Kind::ServerOther
-        };
+        let kind = if method == Method::Invite { Kind::ServerInvite } else { Kind::ServerOther };
         let head = ReplyHead::new(frame, Some(facts), path);
-        let server = Server {
-            key,
-            head: Some(head),
-        };
+        let server = Server { key, head: Some(head) };
         let to = reply_path(&facts.via, path);
         let mut transaction = Transaction::new(kind, Role::Server(server));
         transaction.set_path(to);
@@ -152,10 +140,7 @@ impl TransactionLayer {
 
     /// Whether the last response of `tx` has this To tag; one that is forgotten was acknowledged before.
     fn answered_with(&self, tx: TransactionId, tag: Option<&[u8]>) -> bool {
-        let last = self
-            .transactions
-            .get(tx)
-            .and_then(|transaction| transaction.last.as_ref());
+        let last = self.transactions.get(tx).and_then(|transaction| transaction.last.as_ref());
         let Some(response) = last else { return true };
         let Ok(frame) = Frame::parse(response, &WireLimits::default()) else {
             return false;
@@ -183,14 +168,7 @@ impl TransactionLayer {
         let Some(head) = self.reply_head(tx) else {
             return false;
         };
-        let Reply {
-            status,
-            reason,
-            to_tag,
-            record_route,
-            extra,
-            body,
-        } = reply;
+        let Reply { status, reason, to_tag, record_route, extra, body } = reply;
         let message = head.respond(status, reason, to_tag, record_route, extra, body);
         self.run(now, tx, input, Some(message), send);
         if let Some(transaction) = self.transactions.get_mut(tx)

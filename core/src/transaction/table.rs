@@ -132,13 +132,7 @@ pub struct Row {
 }
 
 const fn row(kind: Kind, state: State, input: Input, effects: &'static [Effect], next: State) -> Row {
-    Row {
-        kind,
-        state,
-        input,
-        effects,
-        next,
-    }
+    Row { kind, state, input, effects, next }
 }
 
 use Effect::{
@@ -234,23 +228,12 @@ impl Kind {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 8] = [
-        Idle, Calling, Trying, Proceeding, Accepted, Completed, Confirmed, Terminated,
-    ];
+    pub const ALL: [Self; 8] =
+        [Idle, Calling, Trying, Proceeding, Accepted, Completed, Confirmed, Terminated];
 }
 
-const MESSAGES: [Input; 10] = [
-    Send,
-    Request,
-    Ack,
-    Receive1xx,
-    Receive2xx,
-    ReceiveFailure,
-    Send1xx,
-    Send2xx,
-    SendFailure,
-    Repeat2xx,
-];
+const MESSAGES: [Input; 10] =
+    [Send, Request, Ack, Receive1xx, Receive2xx, ReceiveFailure, Send1xx, Send2xx, SendFailure, Repeat2xx];
 
 impl Input {
     /// How many inputs there are.
@@ -309,10 +292,7 @@ const TABLE: Dense = compile(ROWS);
 
 /// The row of a cell, if it has one.
 pub fn find(kind: Kind, state: State, input: Input) -> Option<&'static Row> {
-    let number = TABLE
-        .get(kind as usize)?
-        .get(state as usize)?
-        .get(input.index())?;
+    let number = TABLE.get(kind as usize)?.get(state as usize)?.get(input.index())?;
     ROWS.get(usize::from(*number))
 }
 
@@ -338,10 +318,7 @@ pub fn markdown() -> String {
             format_args!("## {title}\n\n| state | input | effects | next |\n|---|---|---|---|\n"),
         );
         for row in ROWS.iter().filter(|row| row.kind == kind) {
-            push(
-                &mut text,
-                format_args!("| {:?} | {} | ", row.state, InputName(row.input)),
-            );
+            push(&mut text, format_args!("| {:?} | {} | ", row.state, InputName(row.input)));
             for (place, effect) in row.effects.iter().enumerate() {
                 let comma = if place == 0 { "" } else { ", " };
                 push(&mut text, format_args!("{comma}{}", EffectName(*effect)));

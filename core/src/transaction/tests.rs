@@ -23,10 +23,7 @@ use crate::wire::{Frame, Method, Path, Transmit, WireLimits};
 pub(super) const MS: Duration = Duration::from_millis(1);
 
 pub(super) fn path() -> Path {
-    Path::udp(
-        "192.0.2.1:5060".parse().unwrap(),
-        "192.0.2.2:5060".parse().unwrap(),
-    )
+    Path::udp("192.0.2.1:5060".parse().unwrap(), "192.0.2.2:5060".parse().unwrap())
 }
 
 /// One layer in virtual time, and everything it sent.
@@ -45,11 +42,7 @@ impl Bench {
         let seed = [5; 32];
         let timing = Timing::default();
         let layer = TransactionLayer::new(timing, transactions_max, Rng::wire(seed), &mut Rng::secret(seed));
-        Self {
-            layer,
-            now: Instant::ZERO,
-            sent: Vec::new(),
-        }
+        Self { layer, now: Instant::ZERO, sent: Vec::new() }
     }
 
     fn with<R>(
@@ -104,10 +97,7 @@ impl Bench {
 
     /// Sends a request of `method` and returns its transaction and its text.
     pub(super) fn ask(&mut self, method: &str) -> (TransactionId, String) {
-        let (tx, branch) = self
-            .layer
-            .begin(self.now, Method::from_text(method.as_bytes()))
-            .unwrap();
+        let (tx, branch) = self.layer.begin(self.now, Method::from_text(method.as_bytes())).unwrap();
         let text = request(method, &branch.to_string());
         let message = Bytes::from(text.clone().into_bytes());
         self.with(|layer, now, send| layer.send(now, tx, path(), message, send));
@@ -136,10 +126,7 @@ impl Bench {
 
     /// What was sent since the last call: the moment and the first word that tells (method or status).
     pub(super) fn sent(&mut self) -> Vec<(Duration, String)> {
-        self.sent
-            .drain(..)
-            .map(|(at, transmit)| (at, word(&transmit.payload)))
-            .collect()
+        self.sent.drain(..).map(|(at, transmit)| (at, word(&transmit.payload))).collect()
     }
 
     /// The moments in milliseconds at which `what` was sent since the last call; nothing else may have been.
@@ -168,11 +155,7 @@ fn word(payload: &[u8]) -> String {
     let text = core::str::from_utf8(payload).unwrap();
     let mut words = text.split(' ');
     let first = words.next().unwrap();
-    if first == "SIP/2.0" {
-        words.next().unwrap().to_string()
-    } else {
-        first.to_string()
-    }
+    if first == "SIP/2.0" { words.next().unwrap().to_string() } else { first.to_string() }
 }
 
 pub(super) fn request(method: &str, branch: &str) -> String {
@@ -193,10 +176,7 @@ pub(super) fn request_from(method: &str, branch: &str, sent_by: &str, to: &str) 
 pub(super) fn response(request: &str, status: u16, tag: &str) -> String {
     let mut text = format!("SIP/2.0 {status} Because\r\n");
     for line in request.lines().skip(1) {
-        if ["Via", "From", "Call-ID", "CSeq", "Content-Length"]
-            .iter()
-            .any(|name| line.starts_with(name))
-        {
+        if ["Via", "From", "Call-ID", "CSeq", "Content-Length"].iter().any(|name| line.starts_with(name)) {
             text.push_str(&format!("{line}\r\n"));
         } else if line.starts_with("To") {
             text.push_str(&format!("{line};tag={tag}\r\n"));

@@ -21,9 +21,7 @@ pub struct Writer {
 impl Writer {
     /// Begins a request.
     pub fn request(method: &str, uri: &[u8]) -> Self {
-        let mut writer = Self {
-            out: Vec::with_capacity(CAPACITY),
-        };
+        let mut writer = Self { out: Vec::with_capacity(CAPACITY) };
         unfold_into(method.as_bytes(), &mut writer.out);
         writer.out.put(b" ");
         unfold_into(uri, &mut writer.out);
@@ -37,9 +35,7 @@ impl Writer {
     }
 
     pub(crate) fn response_with_capacity(status: u16, reason: &str, capacity: usize) -> Self {
-        let mut writer = Self {
-            out: Vec::with_capacity(capacity),
-        };
+        let mut writer = Self { out: Vec::with_capacity(capacity) };
         writer.out.put(b"SIP/2.0 ");
         writer.out.put(Decimal::new(u64::from(status)).as_bytes());
         writer.out.put(b" ");

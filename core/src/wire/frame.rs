@@ -91,14 +91,7 @@ impl<'a> Frame<'a> {
         }
         let (line, rest) = cut_line(text);
         let (start, fault) = read_start_line(line).ok_or(FrameError::StartLine)?;
-        let mut frame = Self {
-            bytes: text,
-            start,
-            fault,
-            spans: SmallVec::new(),
-            folded: false,
-            body: &[],
-        };
+        let mut frame = Self { bytes: text, start, fault, spans: SmallVec::new(), folded: false, body: &[] };
         frame.body = frame.lex_headers(rest, limits)?;
         frame.frame_body();
         // A line without a SIP version is only worth an answer if there is a Via to send it to.
@@ -113,10 +106,7 @@ impl<'a> Frame<'a> {
         loop {
             match rest {
                 [] => {
-                    self.blame(Fault {
-                        status: 400,
-                        reason: "Missing Empty Line After Headers",
-                    });
+                    self.blame(Fault { status: 400, reason: "Missing Empty Line After Headers" });
                     return Ok(rest);
                 }
                 [b'\r', b'\n', body @ ..] | [b'\n', body @ ..] => return Ok(body),
@@ -137,10 +127,7 @@ impl<'a> Frame<'a> {
         let name_text = trim_blanks_end(name);
         let name = HeaderName::from_text(name_text);
         if name == HeaderName::Other && !is_token(name_text) {
-            self.blame(Fault {
-                status: 400,
-                reason: "Malformed Header Line",
-            });
+            self.blame(Fault { status: 400, reason: "Malformed Header Line" });
             return Ok(());
         }
         let value = trim_start(value);
@@ -166,10 +153,7 @@ impl<'a> Frame<'a> {
             match next {
                 // A CR alone: no line ends here, and nothing may hold one (RFC 3261 section 25.1).
                 [b'\r', more @ ..] if line.len() + next.len() == from.len() => {
-                    self.blame(Fault {
-                        status: 400,
-                        reason: "Stray Carriage Return",
-                    });
+                    self.blame(Fault { status: 400, reason: "Stray Carriage Return" });
                     self.folded = true;
                     from = more;
                 }
@@ -190,12 +174,7 @@ impl<'a> Frame<'a> {
         let Some(field) = self.first(HeaderName::ContentLength) else {
             return;
         };
-        let more = self
-            .spans
-            .iter()
-            .filter(|span| span.name == HeaderName::ContentLength)
-            .count()
-            > 1;
+        let more = self.spans.iter().filter(|span| span.name == HeaderName::ContentLength).count() > 1;
         let length = parse_number(field).map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         let reason = match length {
             _ if more => "Multiple Content-Length",
@@ -280,11 +259,7 @@ impl<'a> Frame<'a> {
     }
 
     fn header(&self, span: Span) -> Header<'a> {
-        let cut = |from: u16, to: u16| {
-            self.bytes
-                .get(usize::from(from)..usize::from(to))
-                .unwrap_or_default()
-        };
+        let cut = |from: u16, to: u16| self.bytes.get(usize::from(from)..usize::from(to)).unwrap_or_default();
         Header {
             name: span.name,
             name_text: cut(span.name_start, span.name_end),
@@ -294,10 +269,7 @@ impl<'a> Frame<'a> {
 
     /// The value of the first field of that name.
     pub fn first(&self, name: HeaderName) -> Option<&'a [u8]> {
-        self.spans
-            .iter()
-            .find(|span| span.name == name)
-            .map(|span| self.header(*span).value)
+        self.spans.iter().find(|span| span.name == name).map(|span| self.header(*span).value)
     }
 
     /// The value of the first field of that name; either form of a name finds both.
@@ -313,12 +285,7 @@ impl<'a> Frame<'a> {
 
     /// Every value of every field of that name, split at top-level commas and trimmed.
     pub fn values(&self, name: HeaderName) -> Values<'a, '_> {
-        Values {
-            frame: self,
-            name,
-            spans: self.spans.iter(),
-            field: split_values(&[]),
-        }
+        Values { frame: self, name, spans: self.spans.iter(), field: split_values(&[]) }
     }
 
     /// The body: Content-Length octets, or all there is if that header is missing or wrong.

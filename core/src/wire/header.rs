@@ -2,7 +2,9 @@
 
 use memchr::memchr;
 
-use super::text::{find_near, is_lws, is_token, is_token_octet, parse_port, split_token, token_len, trim, trim_start};
+use super::text::{
+    find_near, is_lws, is_token, is_token_octet, parse_port, split_token, token_len, trim, trim_start,
+};
 use super::uri::{Host, Uri, is_uri_text, split_host_port};
 
 /// Header parameters: `;name=value`, white space and folds allowed around each mark.
@@ -17,10 +19,7 @@ pub struct Params<'a> {
 impl<'a> Params<'a> {
     /// Reads `text`, which is empty or begins with a semicolon.
     pub fn new(text: &'a [u8]) -> Self {
-        Self {
-            rest: trim(text),
-            broken: false,
-        }
+        Self { rest: trim(text), broken: false }
     }
 
     /// Whether every parameter of `text` keeps to the grammar.
@@ -32,9 +31,7 @@ impl<'a> Params<'a> {
 
     /// The first parameter called `name` in any case: `Some(None)` if it has no value.
     pub fn find(text: &'a [u8], name: &str) -> Option<Option<&'a [u8]>> {
-        Self::new(text)
-            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        Self::new(text).find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
 
     fn read(&mut self) -> Option<(&'a [u8], Option<&'a [u8]>)> {
@@ -49,18 +46,10 @@ impl<'a> Params<'a> {
             return Some((name, None));
         };
         let rest = trim_start(rest);
-        let end = if rest.first() == Some(&b'"') {
-            quoted_end(rest)?
-        } else {
-            plain_end(rest)
-        };
+        let end = if rest.first() == Some(&b'"') { quoted_end(rest)? } else { plain_end(rest) };
         let (value, rest) = rest.split_at_checked(end)?;
         self.rest = trim_start(rest);
-        if value.is_empty() {
-            None
-        } else {
-            Some((name, Some(value)))
-        }
+        if value.is_empty() { None } else { Some((name, Some(value))) }
     }
 }
 
@@ -293,13 +282,7 @@ impl<'a> NameAddr<'a> {
         if uri.iter().any(|&octet| matches!(octet, b',' | b'?')) {
             return None;
         }
-        Self {
-            display: None,
-            uri,
-            params,
-            tag: None,
-        }
-        .checked()
+        Self { display: None, uri, params, tag: None }.checked()
     }
 
     fn checked(mut self) -> Option<Self> {

@@ -13,15 +13,12 @@ pub struct WireLimits {
 
 impl WireLimits {
     /// No bounds: for messages of our own, and for those that were within the bounds when they came.
-    pub const NONE: Self = Self { message_octets_max: usize::MAX, head_octets_max: usize::MAX, headers_max: usize::MAX };
+    pub const NONE: Self =
+        Self { message_octets_max: usize::MAX, head_octets_max: usize::MAX, headers_max: usize::MAX };
 }
 
 impl Default for WireLimits {
     fn default() -> Self {
-        Self {
-            message_octets_max: 65_535,
-            head_octets_max: 16_384,
-            headers_max: 256,
-        }
+        Self { message_octets_max: 65_535, head_octets_max: 16_384, headers_max: 256 }
     }
 }

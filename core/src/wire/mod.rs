@@ -10,6 +10,8 @@ pub mod method;
 pub mod name;
 pub mod path;
 pub mod reply;
+#[cfg(feature = "rsip")]
+pub mod rsip;
 pub mod text;
 pub mod token;
 pub mod uri;

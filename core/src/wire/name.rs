@@ -139,17 +139,7 @@ impl HeaderName {
             1 => Self::from_compact(text),
             2 => pick(text, &[Self::To]),
             3 => pick(text, &[Self::Via]),
-            4 => pick(
-                text,
-                &[
-                    Self::From,
-                    Self::CSeq,
-                    Self::Date,
-                    Self::Path,
-                    Self::RAck,
-                    Self::RSeq,
-                ],
-            ),
+            4 => pick(text, &[Self::From, Self::CSeq, Self::Date, Self::Path, Self::RAck, Self::RSeq]),
             5 => pick(text, &[Self::Allow, Self::Event, Self::Route]),
             6 => pick(text, &[Self::Accept, Self::MinSe, Self::Reason, Self::Server]),
             7 => pick(
@@ -164,27 +154,12 @@ impl HeaderName {
                     Self::Warning,
                 ],
             ),
-            8 => pick(
-                text,
-                &[
-                    Self::Priority,
-                    Self::ReferTo,
-                    Self::Replaces,
-                    Self::ReplyTo,
-                    Self::SipETag,
-                ],
-            ),
+            8 => pick(text, &[Self::Priority, Self::ReferTo, Self::Replaces, Self::ReplyTo, Self::SipETag]),
             9 => pick(text, &[Self::Supported, Self::CallInfo, Self::Timestamp]),
             10 => pick(text, &[Self::UserAgent, Self::AlertInfo, Self::ErrorInfo]),
             11 => pick(
                 text,
-                &[
-                    Self::InReplyTo,
-                    Self::MinExpires,
-                    Self::ReferredBy,
-                    Self::RetryAfter,
-                    Self::Unsupported,
-                ],
+                &[Self::InReplyTo, Self::MinExpires, Self::ReferredBy, Self::RetryAfter, Self::Unsupported],
             ),
             12 => pick(
                 text,
@@ -199,23 +174,10 @@ impl HeaderName {
                     Self::SipIfMatch,
                 ],
             ),
-            13 => pick(
-                text,
-                &[Self::Authorization, Self::ProxyRequire, Self::ServiceRoute],
-            ),
+            13 => pick(text, &[Self::Authorization, Self::ProxyRequire, Self::ServiceRoute]),
             14 => pick(text, &[Self::ContentLength]),
-            15 => pick(
-                text,
-                &[Self::AcceptEncoding, Self::AcceptLanguage, Self::SessionExpires],
-            ),
-            16 => pick(
-                text,
-                &[
-                    Self::ContentEncoding,
-                    Self::ContentLanguage,
-                    Self::WwwAuthenticate,
-                ],
-            ),
+            15 => pick(text, &[Self::AcceptEncoding, Self::AcceptLanguage, Self::SessionExpires]),
+            16 => pick(text, &[Self::ContentEncoding, Self::ContentLanguage, Self::WwwAuthenticate]),
             18 => pick(text, &[Self::ProxyAuthenticate, Self::SubscriptionState]),
             19 => pick(
                 text,

@@ -43,11 +43,7 @@ pub struct Path {
 impl Path {
     /// A UDP path.
     pub const fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
-        Self {
-            transport: Transport::Udp,
-            local,
-            remote,
-        }
+        Self { transport: Transport::Udp, local, remote }
     }
 }
 

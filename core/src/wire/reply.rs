@@ -46,8 +46,7 @@ impl ReplyHead {
             }
             out.put(b"\r\n");
         }
-        for (name, value) in
-            [("From: ", copied.from), ("Call-ID: ", copied.call_id), ("CSeq: ", copied.cseq)]
+        for (name, value) in [("From: ", copied.from), ("Call-ID: ", copied.call_id), ("CSeq: ", copied.cseq)]
         {
             if let Some(value) = value {
                 out.put(name.as_bytes());
@@ -102,10 +101,7 @@ impl ReplyHead {
             + "Content-Length: 65535\r\n\r\n".len()
             + body_len;
         let mut writer = Writer::response_with_capacity(status, reason, capacity);
-        let (head, rest) = self
-            .text
-            .split_at_checked(self.to_end)
-            .unwrap_or((&self.text, &[]));
+        let (head, rest) = self.text.split_at_checked(self.to_end).unwrap_or((&self.text, &[]));
         writer.raw(head);
         if let Some(tag) = to_tag {
             writer.raw(b";tag=");
@@ -210,22 +206,13 @@ fn copy(frame: &Frame<'_>, value: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Writes a Via field whose first value is the topmost Via.
-fn write_top_via(
-    frame: &Frame<'_>,
-    facts: Option<&Facts<'_>>,
-    value: &[u8],
-    path: &Path,
-    out: &mut Vec<u8>,
-) {
+fn write_top_via(frame: &Frame<'_>, facts: Option<&Facts<'_>>, value: &[u8], path: &Path, out: &mut Vec<u8>) {
     let (first, more) = value.split_at_checked(value_end(value)).unwrap_or((value, &[]));
     let Some(via) = facts.map(|facts| facts.via).or_else(|| Via::parse(first)) else {
         copy(frame, value, out);
         return;
     };
-    let sent = via
-        .raw
-        .get(..via.raw.len().saturating_sub(via.params.len()))
-        .unwrap_or_default();
+    let sent = via.raw.get(..via.raw.len().saturating_sub(via.params.len())).unwrap_or_default();
     copy(frame, trim(sent), out);
     for (name, value) in Params::new(via.params) {
         // What the peer wrote of these two is not for it to say.
@@ -265,9 +252,7 @@ fn seems_tagged(to: &[u8]) -> bool {
     }
     to.split(|&octet| octet == b';').skip(1).any(|param| {
         let param = trim_start(param);
-        let named = param
-            .get(..3)
-            .is_some_and(|name| name.eq_ignore_ascii_case(b"tag"));
+        let named = param.get(..3).is_some_and(|name| name.eq_ignore_ascii_case(b"tag"));
         named && trim_start(param.get(3..).unwrap_or_default()).first() == Some(&b'=')
     })
 }

@@ -104,9 +104,7 @@ pub fn parse_u32(text: &[u8]) -> Option<u32> {
 
 /// A port number. Zero is none.
 pub fn parse_port(text: &[u8]) -> Option<u16> {
-    parse_number(text)
-        .and_then(|number| u16::try_from(number).ok())
-        .filter(|&port| port != 0)
+    parse_number(text).and_then(|number| u16::try_from(number).ok()).filter(|&port| port != 0)
 }
 
 /// Position of the first CR or LF.
@@ -327,11 +325,7 @@ pub fn parse_base32(text: &[u8]) -> Option<u64> {
     }
     text.iter().try_fold(0_u64, |value, &octet| {
         let digit = base32_digit(octet)?;
-        if value >> 59 == 0 {
-            Some(value << 5 | digit)
-        } else {
-            None
-        }
+        if value >> 59 == 0 { Some(value << 5 | digit) } else { None }
     })
 }
 
@@ -340,9 +334,7 @@ pub fn parse_base32_u32(text: &[u8]) -> Option<u32> {
     if text.len() != 7 {
         return None;
     }
-    let value = text
-        .iter()
-        .try_fold(0_u64, |value, &octet| Some(value << 5 | base32_digit(octet)?))?;
+    let value = text.iter().try_fold(0_u64, |value, &octet| Some(value << 5 | base32_digit(octet)?))?;
     u32::try_from(value).ok()
 }
 
@@ -387,11 +379,7 @@ pub fn check_token(text: &str) -> Result<(), BadText> {
     if text.is_empty() {
         return Err(BadText { octet: b' ', at: 0 });
     }
-    match text
-        .bytes()
-        .enumerate()
-        .find(|&(_, octet)| !is_token_octet(octet))
-    {
+    match text.bytes().enumerate().find(|&(_, octet)| !is_token_octet(octet)) {
         Some((at, octet)) => Err(BadText { octet, at }),
         None => Ok(()),
     }

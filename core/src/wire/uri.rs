@@ -41,11 +41,7 @@ impl<'a> Host<'a> {
             return Some(Host::V4(address));
         }
         let named = |&octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
-        if !text.is_empty() && text.iter().all(named) {
-            Some(Host::Name(text))
-        } else {
-            None
-        }
+        if !text.is_empty() && text.iter().all(named) { Some(Host::Name(text)) } else { None }
     }
 
     /// The address, unless the host is a name.
@@ -183,15 +179,7 @@ impl<'a> Uri<'a> {
             Some(port) => Some(parse_port(port)?),
             None => None,
         };
-        Some(Self {
-            scheme,
-            user,
-            password,
-            host: Host::parse(host)?,
-            port,
-            params,
-            headers,
-        })
+        Some(Self { scheme, user, password, host: Host::parse(host)?, port, params, headers })
     }
 
     /// Whether the scheme is `sip`.
@@ -207,20 +195,17 @@ impl<'a> Uri<'a> {
     /// A uri-parameter: `None` if absent, `Some(None)` if it has no value. Names compare unescaped and
     /// without case (RFC 3261 section 19.1.4); the value is as written.
     pub fn param(&self, name: &str) -> Option<Option<&'a [u8]>> {
-        self.params()
-            .find(|(found, _)| same_unescaped(found, name.as_bytes()))
-            .map(|(_, value)| value)
+        self.params().find(|(found, _)| same_unescaped(found, name.as_bytes())).map(|(_, value)| value)
     }
 
     /// All uri-parameters as written.
     pub fn params(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
-        self.params
-            .split(|&octet| octet == b';')
-            .filter(|param| !param.is_empty())
-            .map(|param| match split_once(param, b'=') {
+        self.params.split(|&octet| octet == b';').filter(|param| !param.is_empty()).map(|param| {
+            match split_once(param, b'=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (param, None),
-            })
+            }
+        })
     }
 
     /// The value of the `transport` parameter.
@@ -247,9 +232,7 @@ pub fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 fn same_unescaped(text: &[u8], plain: &[u8]) -> bool {
-    Unescape(text)
-        .map(|octet| octet.to_ascii_lowercase())
-        .eq(plain.iter().map(u8::to_ascii_lowercase))
+    Unescape(text).map(|octet| octet.to_ascii_lowercase()).eq(plain.iter().map(u8::to_ascii_lowercase))
 }
 
 struct Unescape<'a>(&'a [u8]);

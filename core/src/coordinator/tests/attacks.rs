@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::peer::{NO_CODEC, SDP, World, peer};
-use crate::api::{CoordinatorConfig, Event, Limits};
+use crate::api::{CoordinatorConfig, Limits};
 use crate::session::State;
 use crate::wire::frame::Frame;
 use crate::wire::limits::WireLimits;
@@ -12,16 +12,16 @@ use crate::wire::path::{Path, Transmit};
 const S: Duration = Duration::from_secs(1);
 
 /// Headers of our INVITE as text: From, Call-ID, CSeq number, Via.
-struct Ours {
-    via: String,
+pub(super) struct Ours {
+    pub(super) via: String,
     from: String,
     tag: String,
     to: String,
     call_id: String,
-    cseq: u32,
+    pub(super) cseq: u32,
 }
 
-fn ours(world: &World) -> Ours {
+pub(super) fn ours(world: &World) -> Ours {
     use crate::wire::HeaderName as H;
     let frame = Frame::parse(&world.invite, &WireLimits::default()).unwrap();
     let text = |name| String::from_utf8(frame.first(name).unwrap().to_vec()).unwrap();
@@ -37,30 +37,37 @@ fn ours(world: &World) -> Ours {
 }
 
 /// A response to our INVITE written by hand.
-fn reply(world: &mut World, status: u16, tag: &str, extra: &str, body: &str) {
+pub(super) fn reply(world: &mut World, status: u16, tag: &str, extra: &str, body: &str) {
     let o = ours(world);
     let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
     let text = format!(
         "SIP/2.0 {status} X\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag={tag}\r\nCall-ID: {}\r\nCSeq: {} INVITE\r\n{extra}{kind}Content-Length: {}\r\n\r\n{body}",
-        o.via, o.from, o.to, o.call_id, o.cseq, body.len()
+        o.via,
+        o.from,
+        o.to,
+        o.call_id,
+        o.cseq,
+        body.len()
     );
     world.net.inject(0, peer(), text.as_bytes());
 }
 
 /// A request of the callee `tag` in a dialog of the call that we made.
-fn back(world: &mut World, method: &str, tag: &str, cseq: u32, body: &str) {
+pub(super) fn back(world: &mut World, method: &str, tag: &str, cseq: u32, body: &str) {
     let o = ours(world);
     let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
     let text = format!(
         "{method} sip:offhook@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch=z9hG4bK{method}{tag}{cseq};rport\r\n\
          Max-Forwards: 70\r\nFrom: <sip:bob@10.9.9.9>;tag={tag}\r\nTo: <sip:a@h>;tag={}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
          Contact: <sip:elsewhere@10.6.6.6:5060>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
-        o.tag, o.call_id, body.len()
+        o.tag,
+        o.call_id,
+        body.len()
     );
     world.net.inject(0, peer(), text.as_bytes());
 }
 
-fn contact() -> &'static str {
+pub(super) fn contact() -> &'static str {
     "Contact: <sip:bob@10.9.9.9:5060>\r\n"
 }
 
@@ -112,7 +119,12 @@ fn leaks_after(extra: &str, call_id: Option<&str>) -> (Option<State>, Vec<String
         let o = ours(&world);
         let text = format!(
             "SIP/2.0 200 X\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=one\r\nCall-ID: {id}\r\nCSeq: {} INVITE\r\n{}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
-            o.via, o.from, o.to, o.cseq, contact(), SDP.len()
+            o.via,
+            o.from,
+            o.to,
+            o.cseq,
+            contact(),
+            SDP.len()
         );
         world.net.inject(0, peer(), text.as_bytes());
     } else {
@@ -120,7 +132,7 @@ fn leaks_after(extra: &str, call_id: Option<&str>) -> (Option<State>, Vec<String
     }
     world.net.run_for(700 * S);
     let id = world.session.unwrap();
-    let _ = world.net.with(0, |core, now| core.hangup(now, id));
+    drop(world.net.with(0, |core, now| core.hangup(now, id)));
     world.net.run_for(700 * S);
     (world.state(), world.net.told(0), count(&world, "ACK"))
 }
@@ -174,7 +186,11 @@ fn forks_that_answer_are_bounded() {
     }
     world.net.run_for(40 * S);
     let sent = world.net.wire.len() - before;
-    assert!(sent < 2000, "1000 responses made us send {sent} messages to a third party, {} transactions", sent);
+    assert!(
+        sent < 2000,
+        "1000 responses made us send {sent} messages to a third party, {} transactions",
+        sent
+    );
 }
 
 // R6
@@ -237,9 +253,11 @@ fn half_open_until_the_ack() {
     let limits = Limits { half_open_per_source_max: 2, ..Limits::default() };
     let config = CoordinatorConfig { limits, ..CoordinatorConfig::default() };
     let handler = |_: &crate::signaling::InviteDetails| {
-        crate::signaling::SignalingDecision::Custom(Box::new(|commands: &mut dyn crate::signaling::SessionCommands| {
-            commands.answer().unwrap();
-        }))
+        crate::signaling::SignalingDecision::Custom(Box::new(
+            |commands: &mut dyn crate::signaling::SessionCommands| {
+                commands.answer().unwrap();
+            },
+        ))
     };
     net.add_with(config, Box::new(handler));
     for n in 0..100 {
@@ -294,7 +312,12 @@ fn cseq_of_our_bye_stays_in_range() {
     let o = ours(&world);
     let text = format!(
         "SIP/2.0 200 X\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=one\r\nCall-ID: {}\r\nCSeq: 2147483647 INVITE\r\n{}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
-        o.via, o.from, o.to, o.call_id, contact(), SDP.len()
+        o.via,
+        o.from,
+        o.to,
+        o.call_id,
+        contact(),
+        SDP.len()
     );
     world.net.inject(0, peer(), text.as_bytes());
     world.hangup();
@@ -308,7 +331,12 @@ fn a_response_that_cannot_be_sent_ends_no_call() {
     let mut world = World::calling();
     let path = Path::udp(world.net.nodes[0].address, peer());
     // What the runtime does when sendto of an oversized response (EMSGSIZE) fails.
-    world.net.with(0, |core, now| core.handle_send_failed(now, &Transmit { path, payload: bytes::Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n") }));
+    world.net.with(0, |core, now| {
+        core.handle_send_failed(
+            now,
+            &Transmit { path, payload: bytes::Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n") },
+        )
+    });
     world.net.run_for(S);
     assert_eq!(world.state(), Some(State::Calling), "{:?}", world.net.told(0));
 }
@@ -327,95 +355,3 @@ fn a_cancel_from_a_stranger() {
 }
 
 // A monkey on both sides of one coordinator.
-fn monkey(seed: u64) -> Result<(), String> {
-    let mut dice = crate::base::rng::Rng::secret({ let mut s = [9; 32]; s[..8].copy_from_slice(&seed.to_le_bytes()); s });
-    let mut roll = move |n: u64| dice.next_u64() % n;
-    let caller = roll(2) == 0;
-    let mut world = if caller { World::calling() } else { World::called(roll(2) == 0, if roll(3) == 0 { None } else { Some(SDP) }) };
-    let id = world.session.unwrap();
-    let hold = SDP.replace("sendrecv", "sendonly");
-    let bodies = [None, Some(SDP), Some(NO_CODEC), Some(hold.as_str()), Some("garbage")];
-    let contacts = [contact(), "", "Contact: <sip:bob@slow.example>\r\n", "Contact: <sips:b@10.9.9.9>\r\n", "Contact: <tel:1>\r\n"];
-    let tags = ["one", "two", "three"];
-    let mut log = Vec::new();
-    if !caller {
-        let session = world.net.nodes[0].core.registry().session(id).unwrap();
-        world.our_tag = String::from_utf8(session.local_tag.to_vec()).unwrap();
-    }
-    for _ in 0..(5 + roll(40)) {
-        let what = roll(12);
-        log.push(what);
-        match what {
-            0 => { let _ = world.net.with(0, |core, now| core.hangup(now, id)); }
-            1 => { let _ = world.net.with(0, |core, now| core.answer(now, id)); }
-            2 => { let _ = world.net.with(0, |core, now| core.ring(now, id)); }
-            3 if roll(4) == 0 => { let _ = world.net.with(0, |core, now| core.reject(now, id, 486)); }
-            4 => { let ms = roll(40_000); world.net.run_for(Duration::from_millis(ms)); }
-            5 | 6 => { let ms = roll(700); world.net.run_for(Duration::from_millis(ms)); }
-            7..=9 if caller => {
-                let status = [100, 180, 183, 200, 200, 200, 486, 302, 199][roll(9) as usize];
-                let tag = tags[roll(3) as usize];
-                let body = bodies[roll(5) as usize].unwrap_or_default();
-                let extra = contacts[roll(5) as usize];
-                reply(&mut world, status, tag, extra, body);
-            }
-            10 => {
-                // Answer whatever request of ours was last.
-                let last = world.net.elsewhere.iter().rev().find(|t| !t.payload.starts_with(b"SIP/2.0") && !t.payload.starts_with(b"ACK") && !t.payload.starts_with(b"INVITE")).map(|t| t.payload.clone());
-                if let Some(last) = last { world.respond_to(&last, [200, 481, 100, 500][roll(4) as usize], "one", None); }
-            }
-            _ => {
-                let method = ["ACK", "BYE", "INVITE", "CANCEL", "OPTIONS", "ACK", "INVITE", "INFO"][roll(8) as usize];
-                let cseq = 99 + roll(6) as u32;
-                let body = bodies[roll(5) as usize];
-                if caller {
-                    let o = ours(&world);
-                    let cseq = if method == "ACK" { [o.cseq, 1, 2, 3][roll(4) as usize] } else { roll(5) as u32 };
-                    back(&mut world, method, tags[roll(3) as usize], cseq, body.unwrap_or_default());
-                } else {
-                    let branch = ["z9hG4bKinvite".to_string(), format!("z9hG4bK{}", roll(20))][roll(2) as usize].clone();
-                    let kept = world.our_tag.clone();
-                    if method == "CANCEL" || roll(8) == 0 { world.our_tag.clear(); }
-                    world.request(method, &branch, cseq, body);
-                    world.our_tag = kept;
-                }
-            }
-        }
-        if roll(10) == 0 { world.net.hold_names = !world.net.hold_names; }
-    }
-    world.net.hold_names = false;
-    let local = world.net.nodes[0].address;
-    let asked: Vec<_> = world.net.asked.drain(..).collect();
-    for (node, query) in asked { world.net.with(node, |core, now| core.handle_names(now, query, Ok(Path::udp(local, peer())))); }
-    for session in world.net.nodes[0].core.registry().ids() { let _ = world.net.with(0, |core, now| core.hangup(now, session)); }
-    world.net.run_for(400 * S);
-    let fail = |what: &str| Err(format!("seed {seed} {what} caller {caller} {log:?} told {:?}\n{:#?}", world.net.told(0), world.net.ladder()));
-    let core = &world.net.nodes[0].core;
-    if !core.registry().is_empty() { return fail(&format!("session left {:?}", core.session_state(id))); }
-    if !core.transactions().is_empty() { return fail("transactions left"); }
-    if !core.board.merged.is_empty() || !core.board.parked.is_empty() || !core.board.timers.is_empty() { return fail("something left"); }
-    let mut ended = std::collections::BTreeSet::new();
-    for event in &world.net.nodes[0].events {
-        let (session, end) = match event {
-            Event::Incoming { session, .. } | Event::Progress { session, .. } | Event::Answered { session, .. } | Event::Confirmed { session, .. } | Event::MediaChanged { session, .. } | Event::App { session, .. } => (session, false),
-            Event::Ended { session, .. } => (session, true),
-        };
-        if ended.contains(session) { return fail("event after Ended"); }
-        if end { ended.insert(*session); }
-    }
-    if !ended.contains(&id) { return fail("no Ended"); }
-    let opens = world.net.nodes[0].media.iter().filter(|c| matches!(c, crate::media::MediaCommand::Open { .. })).count();
-    let closes = world.net.nodes[0].media.iter().filter(|c| matches!(c, crate::media::MediaCommand::Close { .. })).count();
-    if opens != closes { return fail("media left open"); }
-    Ok(())
-}
-
-#[test]
-fn random_walks_leave_nothing() {
-    let mut bad = Vec::new();
-    for seed in 0..2_000 {
-        if let Err(what) = monkey(seed) { bad.push(what); }
-    }
-    bad.sort_by_key(String::len);
-    assert!(bad.is_empty(), "{} bad\n{}", bad.len(), bad.iter().take(3).cloned().collect::<Vec<_>>().join("\n=====\n"));
-}

@@ -153,7 +153,9 @@ fn no_message_of_a_call_is_ever_the_one_that_must_not_be_lost() {
 /// What the two of a simulated call are up to.
 #[derive(Clone, Copy, Debug)]
 enum Goal {
-    Talk { caller_ends: bool },
+    Talk {
+        caller_ends: bool,
+    },
     GiveUpRinging,
     Refuse,
     /// The caller gives up at the moment at which the callee answers, give or take.
@@ -202,7 +204,9 @@ fn simulate(seed: u64) -> Result<(), String> {
             hangup(&mut net, node, id);
         }
         Goal::GiveUpRinging => hangup(&mut net, alice, call),
-        Goal::Refuse => net.with(bob, |core, now| core.reject(now, incoming, 486)).map_err(|error| error.to_string())?,
+        Goal::Refuse => {
+            net.with(bob, |core, now| core.reject(now, incoming, 486)).map_err(|error| error.to_string())?
+        }
         Goal::Cross => {
             hangup(&mut net, alice, call);
             pause(&mut net, 30);

@@ -5,3 +5,4 @@ mod calls;
 mod net;
 mod peer;
 mod rows;
+mod walks;

@@ -112,7 +112,11 @@ impl Net {
     }
 
     /// Runs a command on a node and sends what comes of it.
-    pub(crate) fn with<R>(&mut self, node: usize, f: impl FnOnce(&mut UnifiedCoordinator, Instant) -> R) -> R {
+    pub(crate) fn with<R>(
+        &mut self,
+        node: usize,
+        f: impl FnOnce(&mut UnifiedCoordinator, Instant) -> R,
+    ) -> R {
         let now = self.now;
         let result = f(&mut self.nodes[node].core, now);
         self.drain(node);
@@ -162,7 +166,8 @@ impl Net {
 
     fn transmit(&mut self, transmit: Transmit) {
         let Transmit { path, payload } = transmit;
-        let first = String::from_utf8_lossy(payload.split(|&b| b == b'\r').next().unwrap_or_default()).into_owned();
+        let first =
+            String::from_utf8_lossy(payload.split(|&b| b == b'\r').next().unwrap_or_default()).into_owned();
         let count = self.wire.len();
         let drop = self.drop_if.as_mut().is_some_and(|drop| drop(count, &first));
         self.wire.push((self.now, path.local, path.remote, first));
@@ -250,7 +255,10 @@ impl Net {
             Some(number) => format!("{}", number + 1),
             None => format!("{address}"),
         };
-        self.wire.iter().map(|(_, from, to, line)| format!("{} -> {} {line}", place(from), place(to))).collect()
+        self.wire
+            .iter()
+            .map(|(_, from, to, line)| format!("{} -> {} {line}", place(from), place(to)))
+            .collect()
     }
 
     /// Methods and status codes only.
@@ -265,7 +273,11 @@ impl Net {
 
     pub(crate) fn assert_all_gone(&self) {
         for (number, node) in self.nodes.iter().enumerate() {
-            assert!(node.core.registry().is_empty(), "node {number}: {} sessions left", node.core.registry().len());
+            assert!(
+                node.core.registry().is_empty(),
+                "node {number}: {} sessions left",
+                node.core.registry().len()
+            );
             assert!(node.core.transactions().is_empty(), "node {number}: transactions left");
         }
     }

@@ -37,7 +37,8 @@ pub(crate) fn peer() -> SocketAddr {
 impl World {
     fn new(silent: bool) -> Self {
         let mut net = Net::new(42);
-        let config = CoordinatorConfig { ring_timeout: Duration::from_secs(60), ..CoordinatorConfig::default() };
+        let config =
+            CoordinatorConfig { ring_timeout: Duration::from_secs(60), ..CoordinatorConfig::default() };
         let handler = move |_: &InviteDetails| {
             if silent { SignalingDecision::Defer(Deferral::default()) } else { SignalingDecision::Accept }
         };
@@ -111,7 +112,8 @@ impl World {
         let invite = self.invite.clone();
         let routes: Vec<String> = (0..33).map(|n| format!("<sip:10.0.1.{n};lr>")).collect();
         let routes = routes.join(", ");
-        let headers: [(&str, &[u8]); 2] = [("Contact", b"<sip:bob@10.9.9.9>"), ("Record-Route", routes.as_bytes())];
+        let headers: [(&str, &[u8]); 2] =
+            [("Contact", b"<sip:bob@10.9.9.9>"), ("Record-Route", routes.as_bytes())];
         self.respond_with(&invite, 200, "two", &headers, Some(SDP));
     }
 
@@ -127,7 +129,14 @@ impl World {
         self.respond_with(request, status, tag, &[("Contact", b"<sip:bob@10.9.9.9:5060>")], body);
     }
 
-    fn respond_with(&mut self, request: &Bytes, status: u16, tag: &str, extra: &[(&str, &[u8])], body: Option<&str>) {
+    fn respond_with(
+        &mut self,
+        request: &Bytes,
+        status: u16,
+        tag: &str,
+        extra: &[(&str, &[u8])],
+        body: Option<&str>,
+    ) {
         let frame = Frame::parse(request, &WireLimits::default()).unwrap();
         let facts = frame.facts().unwrap();
         let from = crate::wire::path::Path::udp(peer(), self.net.nodes[0].address);
@@ -156,7 +165,16 @@ impl World {
     }
 
     #[allow(clippy::too_many_arguments, reason = "each is a part of the message")]
-    fn send(&mut self, method: &str, branch: &str, cseq: u32, call_id: &str, tag: &str, to_tag: &str, body: Option<&str>) {
+    fn send(
+        &mut self,
+        method: &str,
+        branch: &str,
+        cseq: u32,
+        call_id: &str,
+        tag: &str,
+        to_tag: &str,
+        body: Option<&str>,
+    ) {
         let kind = if body.is_some() { "Content-Type: application/sdp\r\n" } else { "" };
         let body = body.unwrap_or_default();
         let text = format!(

@@ -50,7 +50,9 @@ fn reach(state: State, input: Input) -> World {
         State::Answered => with(World::called(false, offer), World::answer),
         State::HangupPending => with(reach(State::Answered, input), World::hangup),
         State::Active if caller => with(World::calling(), |world| world.respond(200, "one", Some(SDP))),
-        State::Active => with(reach(State::Answered, input), |world| world.request("ACK", "z9hG4bKack", 100, None)),
+        State::Active => {
+            with(reach(State::Answered, input), |world| world.request("ACK", "z9hG4bKack", 100, None))
+        }
         State::Reanswered if caller => with(reach(State::Active, input), |world| {
             world.request_back("INVITE", "z9hG4bKre", 1, Some(SDP));
         }),
@@ -84,7 +86,8 @@ fn apply(world: &mut World, input: Input) {
         Input::NamesFound | Input::NamesFailed => {
             let (node, query) = world.net.asked.remove(0);
             let path = Path::udp(world.net.nodes[0].address, super::peer::peer());
-            let found = if input == Input::NamesFound { Ok(path) } else { Err(NameFailure("no such host".into())) };
+            let found =
+                if input == Input::NamesFound { Ok(path) } else { Err(NameFailure("no such host".into())) };
             world.net.with(node, |core, now| core.handle_names(now, query, found));
         }
         Input::RxTrying => world.respond(100, "one", None),
@@ -114,9 +117,16 @@ fn apply(world: &mut World, input: Input) {
             world.respond_to(&bye, 200, "peer", None);
         }
         Input::RxReinvite => world.request("INVITE", "z9hG4bKre2", 200, Some(SDP)),
-        Input::AnswerRepeat if world.state() == Some(State::Ringing) => world.net.run_for(Duration::from_secs(60)),
+        Input::AnswerRepeat if world.state() == Some(State::Ringing) => {
+            world.net.run_for(Duration::from_secs(60))
+        }
         Input::AnswerRepeat => world.net.run_for(Duration::from_millis(500)),
-        Input::InviteGone if matches!(world.state(), Some(State::Calling | State::Proceeding | State::Ringback | State::EarlyMedia)) => {
+        Input::InviteGone
+            if matches!(
+                world.state(),
+                Some(State::Calling | State::Proceeding | State::Ringback | State::EarlyMedia)
+            ) =>
+        {
             world.respond_unusably();
             world.net.run_for(Duration::from_secs(33));
         }
@@ -154,7 +164,11 @@ fn every_row_is_walked() {
         assert!(taken.contains(&(state, input)), "{state:?} {input:?} is not taken, but {taken:?}");
         let timed = matches!(
             input,
-            Input::InviteTimeout | Input::InviteGone | Input::AckTimeout | Input::CancelTimeout | Input::Deadline
+            Input::InviteTimeout
+                | Input::InviteGone
+                | Input::AckTimeout
+                | Input::CancelTimeout
+                | Input::Deadline
         );
         if !row.actions.contains(&Action::Release) && !timed && !quiet {
             assert_eq!(world.state(), Some(row.next), "{state:?} {input:?}");

@@ -50,10 +50,7 @@ pub enum DtmfError {
 impl DtmfDigits {
     /// Reads keys `0`–`9`, `*`, `#` and `A`–`D` in either case.
     pub fn new(text: &str) -> Result<Self, DtmfError> {
-        let mut digits = Self {
-            events: [0; DIGITS_MAX],
-            len: 0,
-        };
+        let mut digits = Self { events: [0; DIGITS_MAX], len: 0 };
         for (at, found) in text.chars().enumerate() {
             let upper = found.to_ascii_uppercase();
             let event = KEYS.iter().position(|&key| char::from(key) == upper);
@@ -62,11 +59,7 @@ impl DtmfDigits {
             *place = event as u8;
             digits.len += 1;
         }
-        if digits.len == 0 {
-            Err(DtmfError::Empty)
-        } else {
-            Ok(digits)
-        }
+        if digits.len == 0 { Err(DtmfError::Empty) } else { Ok(digits) }
     }
 
     /// The keys.
@@ -111,11 +104,7 @@ impl EventPayload {
     pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
         // Several events may share a packet (section 2.5.1.5); for keys nobody does that.
         let (&[event, flags, d0, d1], _) = payload.split_first_chunk::<4>()?;
-        Some(Self {
-            event,
-            end: flags & 0x80 != 0,
-            duration: u16::from_be_bytes([d0, d1]),
-        })
+        Some(Self { event, end: flags & 0x80 != 0, duration: u16::from_be_bytes([d0, d1]) })
     }
 
     pub(crate) fn write(self, out: &mut Vec<u8>) {
@@ -136,22 +125,9 @@ const END_PACKETS: u8 = 3;
 #[derive(Clone, Copy, Debug)]
 enum Press {
     None,
-    Tone {
-        event: u8,
-        timestamp: u32,
-        packets: u32,
-    },
-    End {
-        event: u8,
-        timestamp: u32,
-        duration: u16,
-        sent: u8,
-        gap: u32,
-    },
-    Gap {
-        left: u32,
-        last: bool,
-    },
+    Tone { event: u8, timestamp: u32, packets: u32 },
+    End { event: u8, timestamp: u32, duration: u16, sent: u8, gap: u32 },
+    Gap { left: u32, last: bool },
 }
 
 /// What takes the place of an audio packet.
@@ -173,12 +149,7 @@ pub(crate) struct DtmfSender {
 
 impl DtmfSender {
     pub(crate) fn new(tone: Duration, gap: Duration) -> Self {
-        Self {
-            pending: VecDeque::with_capacity(PENDING_MAX),
-            press: Press::None,
-            tone,
-            gap,
-        }
+        Self { pending: VecDeque::with_capacity(PENDING_MAX), press: Press::None, tone, gap }
     }
 
     /// Takes keys to send; false when too many wait already.
@@ -223,11 +194,7 @@ impl DtmfSender {
             let Some(event) = self.pending.pop_front() else {
                 return (None, done);
             };
-            self.press = Press::Tone {
-                event,
-                timestamp,
-                packets: 0,
-            };
+            self.press = Press::Tone { event, timestamp, packets: 0 };
         }
         (self.step(timestamp, samples), done)
     }
@@ -237,67 +204,30 @@ impl DtmfSender {
         let packets = |time: Duration| (time.as_millis() as u32 * 8).div_ceil(samples.max(1)).max(1);
         let (event, timestamp, end, duration, marker) = match self.press {
             Press::None | Press::Gap { .. } => return None,
-            Press::Tone {
-                event,
-                timestamp,
-                packets: sent,
-            } => {
+            Press::Tone { event, timestamp, packets: sent } => {
                 let duration = now.wrapping_sub(timestamp).saturating_add(samples);
                 let duration = u16::try_from(duration).unwrap_or(u16::MAX);
                 let end = sent + 1 >= packets(self.tone);
                 self.press = if end {
                     let gap = packets(self.gap);
-                    Press::End {
-                        event,
-                        timestamp,
-                        duration,
-                        sent: 1,
-                        gap,
-                    }
+                    Press::End { event, timestamp, duration, sent: 1, gap }
                 } else {
-                    Press::Tone {
-                        event,
-                        timestamp,
-                        packets: sent + 1,
-                    }
+                    Press::Tone { event, timestamp, packets: sent + 1 }
                 };
                 (event, timestamp, end, duration, sent == 0)
             }
-            Press::End {
-                event,
-                timestamp,
-                duration,
-                sent,
-                gap,
-            } => {
+            Press::End { event, timestamp, duration, sent, gap } => {
                 let gap = gap.saturating_sub(1);
                 self.press = if sent + 1 >= END_PACKETS {
-                    Press::Gap {
-                        left: gap,
-                        last: event & LAST != 0,
-                    }
+                    Press::Gap { left: gap, last: event & LAST != 0 }
                 } else {
-                    Press::End {
-                        event,
-                        timestamp,
-                        duration,
-                        sent: sent + 1,
-                        gap,
-                    }
+                    Press::End { event, timestamp, duration, sent: sent + 1, gap }
                 };
                 (event, timestamp, true, duration, false)
             }
         };
-        let payload = EventPayload {
-            event: event & !LAST,
-            end,
-            duration,
-        };
-        Some(EventPacket {
-            payload,
-            timestamp,
-            marker,
-        })
+        let payload = EventPayload { event: event & !LAST, end, duration };
+        Some(EventPacket { payload, timestamp, marker })
     }
 }
 
@@ -334,11 +264,7 @@ pub(crate) struct DtmfReceiver {
 
 impl DtmfReceiver {
     pub(crate) const fn new() -> Self {
-        Self {
-            held: None,
-            recent: [None; RECENT],
-            next_recent: 0,
-        }
+        Self { held: None, recent: [None; RECENT], next_recent: 0 }
     }
 
     /// Takes one packet; what it completes. A press that a new one cuts off comes first.
@@ -352,21 +278,13 @@ impl DtmfReceiver {
         if key(event).is_none() || self.recent.contains(&Some(timestamp)) {
             return [None, None];
         }
-        let fresh = Held {
-            event,
-            timestamp,
-            duration,
-            before: 0,
-            heard: now,
-        };
+        let fresh = Held { event, timestamp, duration, before: 0, heard: now };
         let mut cut_off = None;
         let held = match self.held.take() {
             None => fresh,
-            Some(held) if held.timestamp == timestamp => Held {
-                duration: held.duration.max(duration),
-                heard: now,
-                ..held
-            },
+            Some(held) if held.timestamp == timestamp => {
+                Held { duration: held.duration.max(duration), heard: now, ..held }
+            }
             Some(held) if (timestamp.wrapping_sub(held.timestamp) as i32) < 0 => {
                 // An older press of which nothing had come. Only its end tells that it is whole.
                 self.held = Some(held);
@@ -392,9 +310,7 @@ impl DtmfReceiver {
 
     /// What time completes.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Pressed> {
-        let held = self
-            .held
-            .take_if(|held| now.saturating_since(held.heard) >= END_LOST)?;
+        let held = self.held.take_if(|held| now.saturating_since(held.heard) >= END_LOST)?;
         self.finish(held)
     }
 
@@ -415,10 +331,7 @@ impl DtmfReceiver {
     fn finish(&mut self, held: Held) -> Option<Pressed> {
         self.remember(held.timestamp);
         let samples = held.before.saturating_add(u32::from(held.duration));
-        Some(Pressed {
-            digit: key(held.event)?,
-            duration_ms: samples / 8,
-        })
+        Some(Pressed { digit: key(held.event)?, duration_ms: samples / 8 })
     }
 }
 

@@ -55,27 +55,18 @@ fn encoding_decides_where_the_standard_does() {
     let ulaw = |sample| decode_ulaw(encode_ulaw(sample));
     for edge in [31, 95, 223, 479, 991, 2015, 4063_i16].map(|edge| edge * 4) {
         assert!(ulaw(edge) > edge && ulaw(edge - 1) < edge, "µ-law at {edge}");
-        assert!(
-            ulaw(!edge) < !edge && ulaw(!(edge - 1)) > !edge,
-            "µ-law at -{edge}"
-        );
+        assert!(ulaw(!edge) < !edge && ulaw(!(edge - 1)) > !edge, "µ-law at -{edge}");
     }
     let alaw = |sample| decode_alaw(encode_alaw(sample));
     for edge in [512, 1024, 2048, 4096, 8192, 16384] {
         assert!(alaw(edge) > edge && alaw(edge - 1) < edge, "A-law at {edge}");
-        assert!(
-            alaw(!edge) < !edge && alaw(!(edge - 1)) > !edge,
-            "A-law at -{edge}"
-        );
+        assert!(alaw(!edge) < !edge && alaw(!(edge - 1)) > !edge, "A-law at -{edge}");
     }
 }
 
 #[test]
 fn louder_samples_get_louder_codes() {
-    for pass in [
-        |sample| decode_ulaw(encode_ulaw(sample)),
-        |sample| decode_alaw(encode_alaw(sample)),
-    ] {
+    for pass in [|sample| decode_ulaw(encode_ulaw(sample)), |sample| decode_alaw(encode_alaw(sample))] {
         for sample in i16::MIN..i16::MAX {
             assert!(pass(sample) <= pass(sample + 1), "{sample}");
             let error = (i32::from(pass(sample)) - i32::from(sample)).abs();

@@ -36,12 +36,7 @@ fn words(from: u64, to: u64, mut each: impl FnMut(usize, u64)) {
 
 impl Buffer {
     pub(crate) fn new() -> Self {
-        Self {
-            samples: Box::default(),
-            present: [0; WORDS],
-            cursor: 0,
-            end: 0,
-        }
+        Self { samples: Box::default(), present: [0; WORDS], cursor: 0, end: 0 }
     }
 
     /// Next sample to play.
@@ -105,9 +100,7 @@ impl Buffer {
     }
 
     fn has(&self, at: u64) -> bool {
-        self.present
-            .get((at / 64) as usize % WORDS)
-            .is_some_and(|word| word >> (at % 64) & 1 == 1)
+        self.present.get((at / 64) as usize % WORDS).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
 
     /// Puts silence where nothing is, from `from` to `to`.

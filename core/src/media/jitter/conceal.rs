@@ -15,10 +15,7 @@ pub(crate) struct Conceal {
 
 impl Conceal {
     pub(crate) const fn new() -> Self {
-        Self {
-            last: [0; FRAME_SAMPLES],
-            run: FADE_FRAMES,
-        }
+        Self { last: [0; FRAME_SAMPLES], run: FADE_FRAMES }
     }
 
     /// Keeps a frame that was played from what came.
@@ -45,15 +42,9 @@ impl Conceal {
             (i32::from(sample) * left / total) as i16
         };
         if self.run % 2 == 0 {
-            frame
-                .iter_mut()
-                .zip(self.last.iter().rev())
-                .for_each(|(out, &sample)| *out = fade(sample));
+            frame.iter_mut().zip(self.last.iter().rev()).for_each(|(out, &sample)| *out = fade(sample));
         } else {
-            frame
-                .iter_mut()
-                .zip(self.last.iter())
-                .for_each(|(out, &sample)| *out = fade(sample));
+            frame.iter_mut().zip(self.last.iter()).for_each(|(out, &sample)| *out = fade(sample));
         }
         self.run += 1;
         frame

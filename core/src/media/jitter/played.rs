@@ -17,12 +17,7 @@ pub(crate) struct Played {
 impl Played {
     pub(crate) fn new(max: usize) -> Self {
         let max = max.max(1);
-        Self {
-            frames: VecDeque::new(),
-            max,
-            read: 0,
-            dropped: 0,
-        }
+        Self { frames: VecDeque::new(), max, read: 0, dropped: 0 }
     }
 
     pub(crate) fn push(&mut self, frame: Frame) {

@@ -224,10 +224,9 @@ impl Playout {
     ) {
         let (from, to) = match self.event_end {
             // The end is repeated, each time in the place of one more packet.
-            Some((start, end)) if start == timestamp => (
-                end,
-                (end + FRAME).max(self.place(timestamp) + u64::from(duration)),
-            ),
+            Some((start, end)) if start == timestamp => {
+                (end, (end + FRAME).max(self.place(timestamp) + u64::from(duration)))
+            }
             Some(_) | None => {
                 let len = u64::from(duration).clamp(1, FRAME);
                 let Some(place) = self.admit(now, timestamp, len, true, stats) else {
@@ -254,11 +253,7 @@ impl Playout {
         if window.packets < WINDOW {
             return;
         }
-        let Window {
-            packets,
-            behind,
-            least,
-        } = core::mem::take(&mut self.window);
+        let Window { packets, behind, least } = core::mem::take(&mut self.window);
         if behind > 0 {
             self.quiet_windows = 0;
             if behind > packets / 20 {
@@ -380,11 +375,7 @@ impl Playout {
     const fn stamp(&mut self, samples: [i16; FRAME_SAMPLES], concealed: bool) -> Frame {
         let timestamp = self.clock;
         self.clock = timestamp.wrapping_add(FRAME_SAMPLES as u32);
-        Frame {
-            samples,
-            timestamp,
-            concealed,
-        }
+        Frame { samples, timestamp, concealed }
     }
 
     fn made_up(&mut self, stats: &mut MediaReport) -> Frame {

@@ -15,11 +15,7 @@ fn samples_keep_their_place_whatever_the_order() {
     buffer.write(1_200, core::iter::once(3));
     assert_eq!((buffer.level(), buffer.peak(160)), (41, 3));
     buffer.take(&mut frame);
-    assert_eq!(
-        (frame[39], frame[40], frame[41]),
-        (39, 3, 41),
-        "what is missing stays"
-    );
+    assert_eq!((frame[39], frame[40], frame[41]), (39, 3, 41), "what is missing stays");
     assert_eq!(buffer.level(), 0);
 }
 
@@ -49,16 +45,10 @@ fn what_is_made_up_fades_without_a_click() {
     for _ in 0..5 {
         let frame = conceal.next();
         for sample in frame {
-            assert!(
-                (i32::from(sample) - i32::from(before)).abs() < 300,
-                "{before} {sample}"
-            );
+            assert!((i32::from(sample) - i32::from(before)).abs() < 300, "{before} {sample}");
             before = sample;
         }
-        let now: i64 = frame
-            .iter()
-            .map(|&sample| i64::from(sample) * i64::from(sample))
-            .sum();
+        let now: i64 = frame.iter().map(|&sample| i64::from(sample) * i64::from(sample)).sum();
         assert!(now < energy);
         energy = now;
     }

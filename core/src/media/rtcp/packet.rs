@@ -32,11 +32,7 @@ pub(crate) struct ReportBlock {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Item<'a> {
     /// SR or RR.
-    Report {
-        ssrc: u32,
-        sender: Option<SenderInfo>,
-        blocks: Blocks<'a>,
-    },
+    Report { ssrc: u32, sender: Option<SenderInfo>, blocks: Blocks<'a> },
     /// BYE of these sources.
     Bye(Sources<'a>),
     /// SDES, APP, and whatever else.
@@ -103,12 +99,7 @@ fn report(kind: u8, count: usize, body: &[u8]) -> Option<Item<'_>> {
         let (packets, r) = word(r)?;
         let (octets, r) = word(r)?;
         let ntp = u64::from(high) << 32 | u64::from(low);
-        sender = Some(SenderInfo {
-            ntp,
-            timestamp,
-            packets,
-            octets,
-        });
+        sender = Some(SenderInfo { ntp, timestamp, packets, octets });
         rest = r;
     }
     let blocks = Blocks(rest.get(..count * 24)?);
@@ -177,11 +168,7 @@ pub(crate) fn write_report(
     sender: Option<SenderInfo>,
     block: Option<ReportBlock>,
 ) {
-    let kind = if sender.is_some() {
-        SENDER_REPORT
-    } else {
-        RECEIVER_REPORT
-    };
+    let kind = if sender.is_some() { SENDER_REPORT } else { RECEIVER_REPORT };
     let words = 1 + if sender.is_some() { 5 } else { 0 } + if block.is_some() { 6 } else { 0 };
     head(out, u8::from(block.is_some()), kind, words);
     out.extend_from_slice(&ssrc.to_be_bytes());
@@ -193,22 +180,8 @@ pub(crate) fn write_report(
     }
     if let Some(block) = block {
         let lost = u32::from(block.fraction_lost) << 24 | block.cumulative_lost as u32 & 0x00ff_ffff;
-        let ReportBlock {
-            ssrc,
-            extended_highest,
-            jitter,
-            last_sender_report,
-            delay_since,
-            ..
-        } = block;
-        for word in [
-            ssrc,
-            lost,
-            extended_highest,
-            jitter,
-            last_sender_report,
-            delay_since,
-        ] {
+        let ReportBlock { ssrc, extended_highest, jitter, last_sender_report, delay_since, .. } = block;
+        for word in [ssrc, lost, extended_highest, jitter, last_sender_report, delay_since] {
             out.extend_from_slice(&word.to_be_bytes());
         }
     }

@@ -41,9 +41,7 @@ pub(crate) fn take(now_ntp: u64, block: &ReportBlock, stats: &mut MediaReport) {
     if block.last_sender_report == 0 {
         return;
     }
-    let passed = middle(now_ntp)
-        .wrapping_sub(block.last_sender_report)
-        .wrapping_sub(block.delay_since);
+    let passed = middle(now_ntp).wrapping_sub(block.last_sender_report).wrapping_sub(block.delay_since);
     // A peer whose figures make the trip negative, or absurdly long, has told nothing.
     if passed < 1 << 20 {
         stats.round_trip = Some(Duration::from_nanos((u64::from(passed) * 1_000_000_000) >> 16));

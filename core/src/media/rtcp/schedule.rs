@@ -15,10 +15,7 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// The first report comes after half the interval (section 6.2).
     pub(crate) fn new(interval: Duration, now: Instant, rng: &mut Rng) -> Self {
-        Self {
-            interval,
-            next: now + spread(interval / 2, rng),
-        }
+        Self { interval, next: now + spread(interval / 2, rng) }
     }
 
     /// Whether a report is due; if so the next one is set.

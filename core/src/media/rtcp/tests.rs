@@ -6,12 +6,7 @@ use super::packet::{Compound, Item, ReportBlock, SenderInfo, write_bye, write_cn
 
 #[test]
 fn what_is_written_is_read() {
-    let info = SenderInfo {
-        ntp: 0x0102_0304_0506_0708,
-        timestamp: 9,
-        packets: 10,
-        octets: 11,
-    };
+    let info = SenderInfo { ntp: 0x0102_0304_0506_0708, timestamp: 9, packets: 10, octets: 11 };
     for cumulative_lost in [0, 1, -1, 0x7f_ffff, -0x80_0000] {
         let block = ReportBlock {
             ssrc: 7,
@@ -22,26 +17,16 @@ fn what_is_written_is_read() {
             last_sender_report: 3,
             delay_since: 4,
         };
-        for (sender, report) in [
-            (Some(info), Some(block)),
-            (None, Some(block)),
-            (Some(info), None),
-            (None, None),
-        ] {
+        for (sender, report) in
+            [(Some(info), Some(block)), (None, Some(block)), (Some(info), None), (None, None)]
+        {
             let mut out = Vec::new();
             write_report(&mut out, 5, sender, report);
             write_cname(&mut out, 5, "name");
             write_bye(&mut out, 5);
             let items: Vec<_> = Compound::parse(&out).unwrap().collect();
-            let [
-                Item::Report {
-                    ssrc: 5,
-                    sender: read,
-                    mut blocks,
-                },
-                Item::Other,
-                Item::Bye(mut sources),
-            ] = items[..]
+            let [Item::Report { ssrc: 5, sender: read, mut blocks }, Item::Other, Item::Bye(mut sources)] =
+                items[..]
             else {
                 panic!("{items:?}")
             };

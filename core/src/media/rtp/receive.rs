@@ -24,13 +24,7 @@ impl Reception {
     /// The state after the first packet.
     pub(crate) const fn new(ssrc: u32, first: u16) -> Self {
         let sequence = Sequence::new(first);
-        Self {
-            ssrc,
-            sequence,
-            transit: None,
-            jitter_16: 0,
-            last_sender_report: None,
-        }
+        Self { ssrc, sequence, transit: None, jitter_16: 0, last_sender_report: None }
     }
 
     /// Feeds the jitter estimate (appendix A.8).

@@ -98,14 +98,8 @@ impl Sender {
     /// The media clock now, for sender reports (RFC 3550 section 6.4.1).
     pub(crate) fn timestamp_at(&self, now: Instant, samples: u32) -> u32 {
         let since = (now.saturating_since(self.last_tick).as_nanos() / 125_000) as u32;
-        let ahead = self
-            .due
-            .wrapping_mul(samples)
-            .wrapping_add(self.credit)
-            .wrapping_add(since);
-        self.timestamp
-            .wrapping_add(ahead)
-            .wrapping_sub(FRAME_SAMPLES as u32)
+        let ahead = self.due.wrapping_mul(samples).wrapping_add(self.credit).wrapping_add(since);
+        self.timestamp.wrapping_add(ahead).wrapping_sub(FRAME_SAMPLES as u32)
     }
 
     /// Lets frames of time pass without sending: on hold, or no address to send to.
@@ -131,17 +125,11 @@ impl Sender {
     ) -> u32 {
         let samples = packet_samples(route.plan);
         let frames = missed.saturating_add(1);
-        self.credit = self
-            .credit
-            .saturating_add(frames.saturating_mul(FRAME_SAMPLES as u32));
+        self.credit = self.credit.saturating_add(frames.saturating_mul(FRAME_SAMPLES as u32));
         let ripe = self.credit / samples;
         self.credit %= samples;
         // A tick that is served late because the machine was busy waits from now on, not from its own time.
-        let at = if now.saturating_since(tick) < FRAME {
-            tick
-        } else {
-            now
-        };
+        let at = if now.saturating_since(tick) < FRAME { tick } else { now };
         if ripe > 0 && self.due == 0 {
             self.held_since = at;
         }
@@ -203,13 +191,7 @@ impl Sender {
     fn header(&mut self, payload_type: u8, timestamp: u32, marker: bool) -> RtpHeader {
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
-        RtpHeader {
-            marker,
-            payload_type,
-            sequence,
-            timestamp,
-            ssrc: self.ssrc,
-        }
+        RtpHeader { marker, payload_type, sequence, timestamp, ssrc: self.ssrc }
     }
 
     fn count(&mut self, sent: bool, octets: usize, stats: &mut MediaReport) {
@@ -236,12 +218,7 @@ impl Sender {
         let queue = &mut self.queue;
         let sent = outbox.push(route.port_key, Which::Rtp, route.remote, |out| {
             header.write(out);
-            let padded = queue
-                .iter()
-                .copied()
-                .take(audio)
-                .chain(core::iter::repeat(0))
-                .take(samples);
+            let padded = queue.iter().copied().take(audio).chain(core::iter::repeat(0)).take(samples);
             encode(route.plan.codec, padded, out);
         });
         self.queue.drain(..audio);

@@ -36,15 +36,7 @@ impl Sequence {
     pub(crate) const fn new(first: u16) -> Self {
         // One cycle up, so that a packet from before the first one does not go below zero.
         let base = (1 << 16) + first as u64;
-        Self {
-            base,
-            highest: base,
-            seen: 1,
-            received: 1,
-            unique: 1,
-            expected_prior: 0,
-            received_prior: 0,
-        }
+        Self { base, highest: base, seen: 1, received: 1, unique: 1, expected_prior: 0, received_prior: 0 }
     }
 
     /// Takes one more packet in.

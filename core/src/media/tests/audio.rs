@@ -12,13 +12,8 @@ use super::pair::{Link, MEDIA, Pair, plan, position, speech, through};
 
 fn is_clean(pair: &Pair, n: usize) {
     let report = pair.report(n);
-    let bad = (
-        report.lost,
-        report.late,
-        report.concealed_frames,
-        report.skipped_frames,
-        report.inserted_frames,
-    );
+    let bad =
+        (report.lost, report.late, report.concealed_frames, report.skipped_frames, report.inserted_frames);
     assert_eq!(bad, (0, 0, 0, 0, 0), "{report:?}");
 }
 
@@ -31,13 +26,7 @@ fn a_perfect_link_is_sample_exact() {
                 plan.codec = codec;
                 plan.ptime_ms = ptime_ms;
             }
-            let mut pair = Pair::new(
-                Link {
-                    delay_ms: 10,
-                    ..Link::default()
-                },
-                plans,
-            );
+            let mut pair = Pair::new(Link { delay_ms: 10, ..Link::default() }, plans);
             let audio = speech(1, 8000 * 2);
             pair.peers[0].to_send = audio.clone();
             pair.peers[1].to_send = audio.clone();
@@ -57,14 +46,7 @@ fn a_perfect_link_is_sample_exact() {
 
 #[test]
 fn a_long_call_with_a_constant_delay_is_never_touched() {
-    let mut pair = Pair::new(
-        Link {
-            delay_ms: 80,
-            jitter_ms: 15,
-            ..Link::default()
-        },
-        [plan(2), plan(1)],
-    );
+    let mut pair = Pair::new(Link { delay_ms: 80, jitter_ms: 15, ..Link::default() }, [plan(2), plan(1)]);
     let mut audio = speech(1, 8000 * 30);
     // Pauses, in which an eager buffer would adapt.
     for pause in audio.chunks_mut(8000).skip(1).step_by(3) {
@@ -122,11 +104,7 @@ fn packets_leave_on_a_grid_with_one_ssrc_and_one_sequence() {
     assert!((149..=151).contains(&count), "{count} packets in three seconds");
     // Another seed has other numbers.
     let first = |n: usize| {
-        let packet = pair
-            .sent
-            .iter()
-            .find(|(from, _, which, _)| *from == n && *which == Which::Rtp)
-            .unwrap();
+        let packet = pair.sent.iter().find(|(from, _, which, _)| *from == n && *which == Which::Rtp).unwrap();
         RtpHeader::parse(&packet.3).unwrap().0
     };
     assert_ne!(first(0).ssrc, first(1).ssrc);
@@ -135,12 +113,7 @@ fn packets_leave_on_a_grid_with_one_ssrc_and_one_sequence() {
 
 #[test]
 fn a_poor_link_is_survived_with_honest_figures() {
-    let link = Link {
-        loss_percent: 5,
-        duplicate_percent: 10,
-        delay_ms: 30,
-        jitter_ms: 35,
-    };
+    let link = Link { loss_percent: 5, duplicate_percent: 10, delay_ms: 30, jitter_ms: 35 };
     let mut pair = Pair::new(link, [plan(2), plan(1)]);
     let audio = speech(4, 8000 * 20);
     pair.peers[0].to_send = audio.clone();
@@ -150,10 +123,7 @@ fn a_poor_link_is_survived_with_honest_figures() {
     // Each packet is sent once or twice, so that fewer than 5 % are lost.
     assert!((25..=80).contains(&report.lost), "{report:?}");
     assert!(report.concealed_frames >= report.lost / 2, "{report:?}");
-    assert!(
-        report.concealed_frames <= report.lost + report.late + 10,
-        "{report:?}"
-    );
+    assert!(report.concealed_frames <= report.lost + report.late + 10, "{report:?}");
     // Nearly everything else is exact.
     let exact = through(Codec::Pcmu, &audio);
     let frames: Vec<&[i16]> = pair.peers[1].heard.chunks(160).collect();
@@ -177,13 +147,7 @@ fn hold_sends_nothing_and_resume_goes_on() {
     pair.run(Duration::from_millis(1_100));
     let mut held = plan(2);
     held.direction = Direction::Inactive;
-    pair.command(
-        0,
-        MediaCommand::Update {
-            media: MEDIA,
-            plan: Arc::new(held),
-        },
-    );
+    pair.command(0, MediaCommand::Update { media: MEDIA, plan: Arc::new(held) });
     pair.run(Duration::from_millis(100));
     let before = pair.report(0).sent_packets;
     pair.peers[0].to_send = speech(6, 8000);
@@ -191,13 +155,7 @@ fn hold_sends_nothing_and_resume_goes_on() {
     assert_eq!(pair.report(0).sent_packets, before);
     assert!(pair.peers[0].to_send.is_empty(), "audio does not pile up");
     assert!(pair.report(0).muted_audio_frames >= 40);
-    pair.command(
-        0,
-        MediaCommand::Update {
-            media: MEDIA,
-            plan: Arc::new(plan(2)),
-        },
-    );
+    pair.command(0, MediaCommand::Update { media: MEDIA, plan: Arc::new(plan(2)) });
     let audio = speech(7, 8000);
     pair.peers[0].to_send = audio.clone();
     pair.run(Duration::from_secs(2));

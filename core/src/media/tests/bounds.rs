@@ -17,32 +17,14 @@ use crate::media::{
 use super::pair::{PORT, address, plan};
 
 fn shard(streams_max: usize) -> MediaShard {
-    let config = ShardConfig {
-        streams_max,
-        ..ShardConfig::default()
-    };
+    let config = ShardConfig { streams_max, ..ShardConfig::default() };
     MediaShard::new(config, [3; 32], Instant::ZERO)
 }
 
 fn open(shard: &mut MediaShard, slot: u32, generation: u32) -> MediaSessionId {
-    let media = MediaSessionId {
-        shard: 0,
-        generation,
-        slot,
-    };
-    let port = MediaPort {
-        key: slot,
-        rtp: 4000,
-        rtcp: 4001,
-    };
-    shard.handle_command(
-        Instant::ZERO,
-        MediaCommand::Open {
-            media,
-            port,
-            plan: Arc::new(plan(1)),
-        },
-    );
+    let media = MediaSessionId { shard: 0, generation, slot };
+    let port = MediaPort { key: slot, rtp: 4000, rtcp: 4001 };
+    shard.handle_command(Instant::ZERO, MediaCommand::Open { media, port, plan: Arc::new(plan(1)) });
     media
 }
 
@@ -52,19 +34,13 @@ fn a_stale_id_finds_nothing() {
     let old = open(&mut shard, 2, 1);
     let new = open(&mut shard, 2, 2);
     assert!(matches!(shard.poll_event(), Some(MediaEvent::Closed { media, .. }) if media == old));
-    assert_eq!(
-        shard.handle_audio(Instant::ZERO, old, &[0; 10]),
-        Err(NoSuchMedia(old))
-    );
+    assert_eq!(shard.handle_audio(Instant::ZERO, old, &[0; 10]), Err(NoSuchMedia(old)));
     assert_eq!(shard.read_audio(old, &mut [0; 10]), Err(NoSuchMedia(old)));
     assert_eq!(shard.report(old), None);
     shard.handle_command(Instant::ZERO, MediaCommand::Close { media: old });
     assert_eq!(shard.len(), 1);
     assert_eq!(shard.handle_audio(Instant::ZERO, new, &[0; 10]), Ok(10));
-    assert_eq!(
-        alloc::format!("{new} {}", NoSuchMedia(old)),
-        "media2.2@0 no media session media2.1@0"
-    );
+    assert_eq!(alloc::format!("{new} {}", NoSuchMedia(old)), "media2.2@0 no media session media2.1@0");
 }
 
 #[test]
@@ -72,16 +48,8 @@ fn the_table_is_bounded() {
     let mut shard = shard(4);
     let far = open(&mut shard, 4, 1);
     assert!(matches!(shard.poll_event(), Some(MediaEvent::Closed { media, .. }) if media == far));
-    let elsewhere = MediaSessionId {
-        shard: 1,
-        generation: 1,
-        slot: 0,
-    };
-    let command = MediaCommand::Open {
-        media: elsewhere,
-        port: PORT,
-        plan: Arc::new(plan(1)),
-    };
+    let elsewhere = MediaSessionId { shard: 1, generation: 1, slot: 0 };
+    let command = MediaCommand::Open { media: elsewhere, port: PORT, plan: Arc::new(plan(1)) };
     shard.handle_command(Instant::ZERO, command);
     assert!(matches!(shard.poll_event(), Some(MediaEvent::Closed { media, .. }) if media == elsewhere));
     assert!(shard.is_empty());
@@ -94,10 +62,7 @@ fn audio_is_taken_as_fast_as_it_is_sent() {
     assert_eq!(shard.handle_audio(Instant::ZERO, media, &[0; 5000]), Ok(1600));
     assert_eq!(shard.handle_audio(Instant::ZERO, media, &[0; 5000]), Ok(0));
     shard.handle_timeout(Instant::from_millis(25));
-    assert_eq!(
-        shard.handle_audio(Instant::from_millis(25), media, &[0; 5000]),
-        Ok(160)
-    );
+    assert_eq!(shard.handle_audio(Instant::from_millis(25), media, &[0; 5000]), Ok(160));
 }
 
 #[test]

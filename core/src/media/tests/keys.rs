@@ -19,9 +19,7 @@ fn press(pair: &mut Pair, digits: &str) {
 
 fn pressed(pair: &Pair) -> (String, Vec<u32>) {
     let presses = pair.peers[1].events.iter().filter_map(|event| match event {
-        MediaEvent::Dtmf {
-            digit, duration_ms, ..
-        } => Some((*digit, *duration_ms)),
+        MediaEvent::Dtmf { digit, duration_ms, .. } => Some((*digit, *duration_ms)),
         _ => None,
     });
     presses.unzip()
@@ -29,15 +27,9 @@ fn pressed(pair: &Pair) -> (String, Vec<u32>) {
 
 #[test]
 fn texts_are_checked() {
-    assert_eq!(
-        DtmfDigits::new("12*#aD").unwrap().iter().collect::<String>(),
-        "12*#AD"
-    );
+    assert_eq!(DtmfDigits::new("12*#aD").unwrap().iter().collect::<String>(), "12*#AD");
     assert_eq!(DtmfDigits::new(""), Err(DtmfError::Empty));
-    assert_eq!(
-        DtmfDigits::new("12x"),
-        Err(DtmfError::NoSuchKey { found: 'x', at: 2 })
-    );
+    assert_eq!(DtmfDigits::new("12x"), Err(DtmfError::NoSuchKey { found: 'x', at: 2 }));
     assert_eq!(DtmfDigits::new(&"1".repeat(33)), Err(DtmfError::TooLong));
     assert!(DtmfDigits::new(&"1".repeat(32)).is_ok());
 }
@@ -54,11 +46,7 @@ fn every_key_arrives_once_and_in_order() {
     let sent = MediaEvent::DtmfSent { media: MEDIA };
     assert_eq!(pair.peers[0].events, [sent.clone(), sent]);
     let report = pair.report(1);
-    assert_eq!(
-        (report.concealed_frames, report.lost),
-        (0, 0),
-        "a key is no gap in the audio"
-    );
+    assert_eq!((report.concealed_frames, report.lost), (0, 0), "a key is no gap in the audio");
 }
 
 #[test]
@@ -75,22 +63,12 @@ fn the_packets_are_those_of_the_rfc() {
         }
         let (header, payload) = RtpHeader::parse(bytes).unwrap();
         if let Some(before) = before {
-            assert_eq!(
-                header.sequence,
-                before.sequence.wrapping_add(1),
-                "one sequence space"
-            );
+            assert_eq!(header.sequence, before.sequence.wrapping_add(1), "one sequence space");
             assert_eq!(header.ssrc, before.ssrc);
         }
         if header.payload_type == 101 {
             let duration = u16::from_be_bytes([payload[2], payload[3]]);
-            events.push((
-                header.marker,
-                header.timestamp,
-                payload[0],
-                payload[1] >> 7,
-                duration,
-            ));
+            events.push((header.marker, header.timestamp, payload[0], payload[1] >> 7, duration));
         }
         before = Some(header);
     }
@@ -119,32 +97,16 @@ fn audio_waits_while_keys_are_sent() {
     pair.run(MS(500));
     press(&mut pair, "1");
     pair.run(MS(2_500));
-    let heard: Vec<i16> = pair.peers[1]
-        .heard
-        .iter()
-        .copied()
-        .filter(|&sample| sample != 0)
-        .collect();
-    let sent: Vec<i16> = through(Codec::Pcmu, &audio)
-        .into_iter()
-        .filter(|&sample| sample != 0)
-        .collect();
-    assert!(
-        position(&heard, &sent).is_some(),
-        "no sample is lost under the key"
-    );
+    let heard: Vec<i16> = pair.peers[1].heard.iter().copied().filter(|&sample| sample != 0).collect();
+    let sent: Vec<i16> = through(Codec::Pcmu, &audio).into_iter().filter(|&sample| sample != 0).collect();
+    assert!(position(&heard, &sent).is_some(), "no sample is lost under the key");
     assert_eq!(pair.report(1).concealed_frames, 0);
 }
 
 #[test]
 fn a_poor_link_adds_and_loses_no_key() {
     for (seed, loss_percent) in [(1, 10), (2, 20), (3, 20)] {
-        let link = Link {
-            loss_percent,
-            duplicate_percent: 20,
-            delay_ms: 20,
-            jitter_ms: 40,
-        };
+        let link = Link { loss_percent, duplicate_percent: 20, delay_ms: 20, jitter_ms: 40 };
         let mut pair = Pair::new(link, [plan(2), plan(1)]);
         pair.rng = crate::base::rng::Rng::wire([seed; 32]);
         press(&mut pair, "1122334455667788990*#ABCD");
@@ -167,22 +129,15 @@ impl Hand {
     }
 
     fn event(&mut self, timestamp: u32, event: u8, end: bool, duration: u16) {
-        let header = RtpHeader {
-            marker: false,
-            payload_type: 101,
-            sequence: self.sequence,
-            timestamp,
-            ssrc: 5,
-        };
+        let header =
+            RtpHeader { marker: false, payload_type: 101, sequence: self.sequence, timestamp, ssrc: 5 };
         self.sequence += 1;
         let mut bytes = Vec::new();
         header.write(&mut bytes);
         bytes.extend_from_slice(&[event, u8::from(end) << 7 | 10]);
         bytes.extend_from_slice(&duration.to_be_bytes());
         let now = self.pair.now;
-        self.pair.peers[1]
-            .shard
-            .handle_datagram(now, PORT.key, Which::Rtp, address(1, 4000), &bytes);
+        self.pair.peers[1].shard.handle_datagram(now, PORT.key, Which::Rtp, address(1, 4000), &bytes);
         self.pair.run(MS(20));
     }
 }

@@ -33,16 +33,8 @@ pub(crate) fn plan(remote_host: u8) -> MediaPlan {
     }
 }
 
-pub(crate) const MEDIA: MediaSessionId = MediaSessionId {
-    shard: 0,
-    generation: 1,
-    slot: 0,
-};
-pub(crate) const PORT: MediaPort = MediaPort {
-    key: 7,
-    rtp: 4000,
-    rtcp: 4001,
-};
+pub(crate) const MEDIA: MediaSessionId = MediaSessionId { shard: 0, generation: 1, slot: 0 };
+pub(crate) const PORT: MediaPort = MediaPort { key: 7, rtp: 4000, rtcp: 4001 };
 
 /// What a link does to packets.
 #[derive(Clone, Copy, Default)]
@@ -87,20 +79,10 @@ impl Pair {
     pub(crate) fn new(link: Link, plans: [MediaPlan; 2]) -> Self {
         let now = Instant::from_millis(5_000);
         let peers = [0_u8, 1].map(|n| {
-            let config = ShardConfig {
-                ntp_at_zero: 77 << 32,
-                ..ShardConfig::default()
-            };
+            let config = ShardConfig { ntp_at_zero: 77 << 32, ..ShardConfig::default() };
             let mut shard = MediaShard::new(config, [n + 1; 32], now);
             let plan = Arc::new(plans[usize::from(n)].clone());
-            shard.handle_command(
-                now,
-                MediaCommand::Open {
-                    media: MEDIA,
-                    port: PORT,
-                    plan,
-                },
-            );
+            shard.handle_command(now, MediaCommand::Open { media: MEDIA, port: PORT, plan });
             Peer {
                 shard,
                 address: n + 1,
@@ -111,25 +93,11 @@ impl Pair {
                 stuck_until: now,
             }
         });
-        Self {
-            now,
-            peers,
-            link,
-            flying: Vec::new(),
-            sent: Vec::new(),
-            rng: Rng::wire([9; 32]),
-            order: 0,
-        }
+        Self { now, peers, link, flying: Vec::new(), sent: Vec::new(), rng: Rng::wire([9; 32]), order: 0 }
     }
 
     pub(crate) fn perfect() -> Self {
-        Self::new(
-            Link {
-                delay_ms: 10,
-                ..Link::default()
-            },
-            [plan(2), plan(1)],
-        )
+        Self::new(Link { delay_ms: 10, ..Link::default() }, [plan(2), plan(1)])
     }
 
     fn percent(&mut self) -> u32 {
@@ -155,8 +123,7 @@ impl Pair {
             let peer = &mut self.peers[n];
             let is_there = |packet: &mut Flying| packet.to == n && packet.arrival <= now;
             for packet in self.flying.extract_if(.., is_there) {
-                peer.shard
-                    .handle_datagram(now, PORT.key, packet.which, packet.from, &packet.bytes);
+                peer.shard.handle_datagram(now, PORT.key, packet.which, packet.from, &packet.bytes);
             }
             if peer.shard.poll_timeout().is_some_and(|due| due <= now) {
                 peer.shard.handle_timeout(now);
@@ -176,9 +143,7 @@ impl Pair {
 
     fn transmit(&mut self, n: usize) {
         let mut out = Vec::new();
-        self.peers[n]
-            .shard
-            .for_each_transmit(|packet| out.push((packet.which, packet.bytes.to_vec())));
+        self.peers[n].shard.for_each_transmit(|packet| out.push((packet.which, packet.bytes.to_vec())));
         for (which, bytes) in out {
             self.sent.push((n, self.now, which, bytes.clone()));
             let copies = 1 + u32::from(self.percent() < self.link.duplicate_percent);
@@ -192,14 +157,7 @@ impl Pair {
                 let from = address(self.peers[n].address, port);
                 self.order += 1;
                 let bytes = bytes.clone();
-                self.flying.push(Flying {
-                    arrival,
-                    order: self.order,
-                    to: 1 - n,
-                    from,
-                    which,
-                    bytes,
-                });
+                self.flying.push(Flying { arrival, order: self.order, to: 1 - n, from, which, bytes });
             }
         }
     }

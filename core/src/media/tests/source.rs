@@ -27,20 +27,12 @@ impl Hand {
     fn send(&mut self, from: SocketAddr, ssrc: u32, payload_type: u8, sequences: core::ops::Range<u16>) {
         for sequence in sequences {
             let timestamp = u32::from(sequence) * 160;
-            let header = RtpHeader {
-                marker: false,
-                payload_type,
-                sequence,
-                timestamp,
-                ssrc,
-            };
+            let header = RtpHeader { marker: false, payload_type, sequence, timestamp, ssrc };
             let mut bytes = Vec::new();
             header.write(&mut bytes);
             bytes.extend_from_slice(&[ssrc as u8; 160]);
             let now = self.pair.now;
-            self.pair.peers[1]
-                .shard
-                .handle_datagram(now, PORT.key, Which::Rtp, from, &bytes);
+            self.pair.peers[1].shard.handle_datagram(now, PORT.key, Which::Rtp, from, &bytes);
             self.pair.run(MS(20));
         }
     }
@@ -52,10 +44,7 @@ impl Hand {
     /// Whether anything of this source, whose samples tell its SSRC, was played.
     fn heard(&self, ssrc: u8) -> bool {
         let sample = audio_codec_algorithms::decode_ulaw(ssrc);
-        self.pair.peers[1]
-            .heard
-            .chunks(160)
-            .any(|frame| frame.iter().all(|&heard| heard == sample))
+        self.pair.peers[1].heard.chunks(160).any(|frame| frame.iter().all(|&heard| heard == sample))
     }
 }
 

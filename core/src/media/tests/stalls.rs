@@ -13,10 +13,7 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 
 /// All of `audio` is heard in a row.
 fn is_heard(pair: &Pair, audio: &[i16], what: &str) {
-    assert!(
-        position(&pair.peers[1].heard, &through(Codec::Pcmu, audio)).is_some(),
-        "{what}"
-    );
+    assert!(position(&pair.peers[1].heard, &through(Codec::Pcmu, audio)).is_some(), "{what}");
 }
 
 #[test]
@@ -65,10 +62,7 @@ fn after_a_stall_the_next_packets_are_played_in_full() {
                     pair.peers[1].heard.clear();
                 }
             }
-            pair.link = Link {
-                delay_ms: 10,
-                ..Link::default()
-            };
+            pair.link = Link { delay_ms: 10, ..Link::default() };
             // The very next packets.
             let audio = speech(3, 8000 * 2);
             pair.peers[0].to_send = audio.clone();
@@ -81,11 +75,7 @@ fn after_a_stall_the_next_packets_are_played_in_full() {
 fn packet(header: RtpHeader, audio: &[i16]) -> Vec<u8> {
     let mut out = Vec::new();
     header.write(&mut out);
-    out.extend(
-        audio
-            .iter()
-            .map(|&sample| audio_codec_algorithms::encode_ulaw(sample)),
-    );
+    out.extend(audio.iter().map(|&sample| audio_codec_algorithms::encode_ulaw(sample)));
     out
 }
 
@@ -94,20 +84,13 @@ fn with_jumps(mut jump: impl FnMut(usize, &mut RtpHeader)) -> (Pair, Vec<i16>) {
     let mut pair = Pair::perfect();
     pair.peers[0].stuck_until = pair.now + Duration::from_secs(1_000);
     let audio = speech(4, 8000 * 3);
-    let mut header = RtpHeader {
-        marker: true,
-        payload_type: 0,
-        sequence: 65_500,
-        timestamp: u32::MAX - 4000,
-        ssrc: 1,
-    };
+    let mut header =
+        RtpHeader { marker: true, payload_type: 0, sequence: 65_500, timestamp: u32::MAX - 4000, ssrc: 1 };
     for (n, frame) in audio.chunks(160).enumerate() {
         jump(n, &mut header);
         let bytes = packet(header, frame);
         let now = pair.now;
-        pair.peers[1]
-            .shard
-            .handle_datagram(now, PORT.key, Which::Rtp, address(1, 4000), &bytes);
+        pair.peers[1].shard.handle_datagram(now, PORT.key, Which::Rtp, address(1, 4000), &bytes);
         header.sequence = header.sequence.wrapping_add(1);
         header.timestamp = header.timestamp.wrapping_add(160);
         header.marker = false;
@@ -139,12 +122,7 @@ fn a_timestamp_that_jumps_loses_nothing() {
 fn another_ssrc_loses_nothing() {
     let (pair, audio) = with_jumps(|n, header| {
         if n == 70 {
-            *header = RtpHeader {
-                ssrc: 2,
-                sequence: 9,
-                timestamp: 1_234_567,
-                ..*header
-            };
+            *header = RtpHeader { ssrc: 2, sequence: 9, timestamp: 1_234_567, ..*header };
         }
     });
     is_heard(&pair, &audio, "another SSRC");
@@ -184,25 +162,13 @@ fn drifting(step_ms: u64, quiet: bool) -> (Pair, Vec<i16>) {
     pair.peers[0].stuck_until = pair.now + Duration::from_secs(1_000);
     let mut audio = speech(8, 8000 * 36);
     if quiet {
-        audio
-            .chunks_mut(4000)
-            .skip(1)
-            .step_by(4)
-            .for_each(|pause| pause.fill(0));
+        audio.chunks_mut(4000).skip(1).step_by(4).for_each(|pause| pause.fill(0));
     }
-    let mut header = RtpHeader {
-        marker: true,
-        payload_type: 0,
-        sequence: 1,
-        timestamp: 1,
-        ssrc: 1,
-    };
+    let mut header = RtpHeader { marker: true, payload_type: 0, sequence: 1, timestamp: 1, ssrc: 1 };
     for (n, frame) in audio.chunks(160).enumerate() {
         let bytes = packet(header, frame);
         let now = pair.now;
-        pair.peers[1]
-            .shard
-            .handle_datagram(now, PORT.key, Which::Rtp, address(1, 4000), &bytes);
+        pair.peers[1].shard.handle_datagram(now, PORT.key, Which::Rtp, address(1, 4000), &bytes);
         header.sequence = header.sequence.wrapping_add(1);
         header.timestamp = header.timestamp.wrapping_add(160);
         pair.run(MS(if n % 10 == 0 { step_ms } else { 20 }));
@@ -212,13 +178,7 @@ fn drifting(step_ms: u64, quiet: bool) -> (Pair, Vec<i16>) {
 
 /// The audio without its pauses is heard in a row, but for what is still under way.
 fn talk_is_heard(pair: &Pair, audio: &[i16]) {
-    let talk = |samples: &[i16]| {
-        samples
-            .iter()
-            .copied()
-            .filter(|sample| *sample != 0)
-            .collect::<Vec<_>>()
-    };
+    let talk = |samples: &[i16]| samples.iter().copied().filter(|sample| *sample != 0).collect::<Vec<_>>();
     let (heard, sent) = (talk(&pair.peers[1].heard), talk(&through(Codec::Pcmu, audio)));
     assert!(position(&heard, &sent[..sent.len() - 2_000]).is_some());
 }
@@ -227,11 +187,7 @@ fn talk_is_heard(pair: &Pair, audio: &[i16]) {
 fn a_clock_that_runs_slow_costs_no_sample() {
     let (pair, audio) = drifting(21, false);
     let report = pair.report(1);
-    assert_eq!(
-        (report.concealed_frames, report.late, report.skipped_frames),
-        (0, 0, 0),
-        "{report:?}"
-    );
+    assert_eq!((report.concealed_frames, report.late, report.skipped_frames), (0, 0, 0), "{report:?}");
     is_heard(&pair, &audio[..audio.len() - 2_000], "a slow sender");
     let (pair, audio) = drifting(21, true);
     assert_eq!((pair.report(1).concealed_frames, pair.report(1).late), (0, 0));
@@ -253,13 +209,7 @@ fn the_last_samples_are_heard_though_they_fill_no_packet() {
     for ptime_ms in [10, 20, 40, 60] {
         let mut plans = [super::pair::plan(2), super::pair::plan(1)];
         plans[0].ptime_ms = ptime_ms;
-        let mut pair = Pair::new(
-            Link {
-                delay_ms: 10,
-                ..Link::default()
-            },
-            plans,
-        );
+        let mut pair = Pair::new(Link { delay_ms: 10, ..Link::default() }, plans);
         let audio = speech(9, 8000 + 77);
         pair.peers[0].to_send = audio.clone();
         pair.run(MS(1_500));

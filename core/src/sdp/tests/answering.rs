@@ -63,10 +63,7 @@ fn first_audio_stream_that_can_be_used_is_accepted() {
     for first in unusable {
         let (plan, lines) = answered(&format!("{first}m=audio 7000 RTP/AVP 8\n"));
         assert_eq!(plan.remote_rtp, at("198.51.100.7:7000"), "{first}");
-        assert!(
-            lines.starts_with("m=audio 0 ") && lines.contains("\nm=audio 40000 RTP/AVP 8\n"),
-            "{lines}"
-        );
+        assert!(lines.starts_with("m=audio 0 ") && lines.contains("\nm=audio 40000 RTP/AVP 8\n"), "{lines}");
     }
 }
 
@@ -78,16 +75,8 @@ fn offer_without_a_stream_for_us_is_refused() {
         ("m=video 6000 RTP/AVP 31\n", AnswerError::NoUsableMedia, 304),
         ("m=audio 5000 RTP/SAVP 0\n", AnswerError::NoUsableTransport, 302),
         ("m=audio 5000 RTP/SAVPF 0\n", AnswerError::NoUsableTransport, 302),
-        (
-            "m=audio 5000 UDP/TLS/RTP/SAVPF 0\n",
-            AnswerError::NoUsableTransport,
-            302,
-        ),
-        (
-            "m=audio 5000 carrier-pigeon 0\n",
-            AnswerError::NoUsableTransport,
-            302,
-        ),
+        ("m=audio 5000 UDP/TLS/RTP/SAVPF 0\n", AnswerError::NoUsableTransport, 302),
+        ("m=audio 5000 carrier-pigeon 0\n", AnswerError::NoUsableTransport, 302),
         ("m=audio 5000 RTP/AVP 18\n", AnswerError::NoCommonCodec, 305),
         // The stream that came furthest names the reason.
         (
@@ -98,11 +87,7 @@ fn offer_without_a_stream_for_us_is_refused() {
     ];
     for (media, error, code) in cases {
         assert_eq!(refused(media), error, "{media}");
-        assert_eq!(
-            (error.status(), error.warning().unwrap().0),
-            (488, code),
-            "{media}"
-        );
+        assert_eq!((error.status(), error.warning().unwrap().0), (488, code), "{media}");
     }
 }
 
@@ -152,15 +137,9 @@ fn zero_address_is_hold() {
         let media =
             format!("{AUDIO}c={connection}\na={direction}\na=rtcp:9 IN IP4 198.51.100.7\na=rtcp-mux\n");
         let (plan, _) = answered(&media);
-        assert_eq!(
-            (plan.remote_rtp, plan.remote_rtcp, plan.direction),
-            (None, None, outcome)
-        );
+        assert_eq!((plan.remote_rtp, plan.remote_rtcp, plan.direction), (None, None, outcome));
         let plan = accepted(&media).unwrap();
-        assert_eq!(
-            (plan.remote_rtp, plan.remote_rtcp, plan.direction),
-            (None, None, outcome)
-        );
+        assert_eq!((plan.remote_rtp, plan.remote_rtcp, plan.direction), (None, None, outcome));
     }
 }
 
@@ -178,11 +157,7 @@ fn rtcp_attribute_is_honoured() {
         ("a=rtcp\n", at("198.51.100.7:5001")),
     ];
     for (attribute, remote_rtcp) in cases {
-        assert_eq!(
-            answered(&format!("{AUDIO}{attribute}")).0.remote_rtcp,
-            remote_rtcp,
-            "{attribute}"
-        );
+        assert_eq!(answered(&format!("{AUDIO}{attribute}")).0.remote_rtcp, remote_rtcp, "{attribute}");
     }
     assert_eq!(answered("m=audio 65535 RTP/AVP 0\n").0.remote_rtcp, None);
 }
@@ -199,25 +174,15 @@ fn mux_is_answered_only_if_offered() {
 #[test]
 fn mux_is_refused_for_payload_types_that_look_like_rtcp() {
     let (plan, lines) = answered("m=audio 5000 RTP/AVP 72\na=rtpmap:72 PCMU/8000\na=rtcp-mux\n");
-    assert_eq!(
-        (plan.rtcp_mux, plan.remote_rtcp),
-        (false, at("198.51.100.7:5001"))
-    );
+    assert_eq!((plan.rtcp_mux, plan.remote_rtcp), (false, at("198.51.100.7:5001")));
     assert!(!lines.contains("rtcp-mux"), "{lines}");
 }
 
 #[test]
 fn own_rtcp_port_is_named_where_it_cannot_be_guessed() {
-    let odd = LocalMedia {
-        rtcp_port: 41_000,
-        ..local()
-    };
+    let odd = LocalMedia { rtcp_port: 41_000, ..local() };
     assert!(answered_by(&odd, AUDIO).1.contains("a=rtcp:41000\n"));
-    assert!(
-        !answered_by(&odd, &format!("{AUDIO}a=rtcp-mux\n"))
-            .1
-            .contains("a=rtcp:")
-    );
+    assert!(!answered_by(&odd, &format!("{AUDIO}a=rtcp-mux\n")).1.contains("a=rtcp:"));
 }
 
 #[test]
@@ -242,29 +207,12 @@ fn packet_duration_of_the_peer_is_honoured_within_bounds() {
         ("a=maxptime:5\n", 20),
     ];
     for (attributes, ptime_ms) in cases {
-        assert_eq!(
-            answered(&format!("{AUDIO}{attributes}")).0.ptime_ms,
-            ptime_ms,
-            "{attributes}"
-        );
-        assert_eq!(
-            accepted(&format!("{AUDIO}{attributes}")).unwrap().ptime_ms,
-            ptime_ms,
-            "{attributes}"
-        );
+        assert_eq!(answered(&format!("{AUDIO}{attributes}")).0.ptime_ms, ptime_ms, "{attributes}");
+        assert_eq!(accepted(&format!("{AUDIO}{attributes}")).unwrap().ptime_ms, ptime_ms, "{attributes}");
     }
-    let long = LocalMedia {
-        ptime_ms: 40,
-        ..local()
-    };
+    let long = LocalMedia { ptime_ms: 40, ..local() };
     let (plan, lines) = answered_by(&long, AUDIO);
     assert!(plan.ptime_ms == 40 && lines.contains("a=ptime:40\n"), "{lines}");
-    let (plan, lines) = answered_by(
-        &LocalMedia {
-            ptime_ms: 0,
-            ..local()
-        },
-        AUDIO,
-    );
+    let (plan, lines) = answered_by(&LocalMedia { ptime_ms: 0, ..local() }, AUDIO);
     assert!(plan.ptime_ms == 20 && lines.contains("a=ptime:20\n"), "{lines}");
 }

@@ -27,58 +27,34 @@ fn offer_follows_our_preference() {
 
 #[test]
 fn mux_is_offered_by_one_port_for_both_and_needs_the_peer() {
-    let one_port = LocalMedia {
-        rtcp_port: 40_000,
-        ..local()
-    };
+    let one_port = LocalMedia { rtcp_port: 40_000, ..local() };
     assert!(text(&offer(&one_port)).ends_with("a=rtcp:40000\r\na=rtcp-mux\r\n"));
     let with = peer("m=audio 5000 RTP/AVP 0\na=rtcp-mux\n");
     let without = peer("m=audio 5000 RTP/AVP 0\n");
     let plan = accept_answer(&with, &one_port).unwrap();
     assert_eq!((plan.rtcp_mux, plan.remote_rtcp), (true, at("198.51.100.7:5000")));
     let plan = accept_answer(&without, &one_port).unwrap();
-    assert_eq!(
-        (plan.rtcp_mux, plan.remote_rtcp),
-        (false, at("198.51.100.7:5001"))
-    );
+    assert_eq!((plan.rtcp_mux, plan.remote_rtcp), (false, at("198.51.100.7:5001")));
     // An answer may not bring it up by itself (RFC 5761 section 5.1.1).
     let plan = accept_answer(&with, &local()).unwrap();
-    assert_eq!(
-        (plan.rtcp_mux, plan.remote_rtcp),
-        (false, at("198.51.100.7:5001"))
-    );
+    assert_eq!((plan.rtcp_mux, plan.remote_rtcp), (false, at("198.51.100.7:5001")));
 }
 
 #[test]
 fn each_side_sends_with_the_numbers_of_the_other() {
     let media = "m=audio 5000 RTP/AVP 97 96\na=rtpmap:97 PCMA/8000\na=rtpmap:96 telephone-event/8000\n";
     let plan = accepted(media).unwrap();
-    assert_eq!(
-        (plan.codec, plan.send_payload_type, plan.recv_payload_type),
-        (Codec::Pcma, 97, 8)
-    );
+    assert_eq!((plan.codec, plan.send_payload_type, plan.recv_payload_type), (Codec::Pcma, 97, 8));
     assert_eq!((plan.send_dtmf, plan.recv_dtmf), (Some(96), Some(101)));
 }
 
 #[test]
 fn first_codec_of_the_answer_that_is_ours_is_used() {
-    assert_eq!(
-        accepted("m=audio 5000 RTP/AVP 18 8 0\n").unwrap().codec,
-        Codec::Pcma
-    );
+    assert_eq!(accepted("m=audio 5000 RTP/AVP 18 8 0\n").unwrap().codec, Codec::Pcma);
     assert_eq!(accepted("m=audio 5000 RTP/AVP 8\n").unwrap().codec, Codec::Pcma);
-    assert_eq!(
-        accepted("m=audio 5000 RTP/AVP 18\n"),
-        Err(AnswerError::NoCommonCodec)
-    );
-    let only_pcmu = LocalMedia {
-        codecs: "pcmu".parse().unwrap(),
-        ..local()
-    };
-    assert_eq!(
-        accept_answer(&peer("m=audio 5000 RTP/AVP 8\n"), &only_pcmu),
-        Err(AnswerError::NoCommonCodec)
-    );
+    assert_eq!(accepted("m=audio 5000 RTP/AVP 18\n"), Err(AnswerError::NoCommonCodec));
+    let only_pcmu = LocalMedia { codecs: "pcmu".parse().unwrap(), ..local() };
+    assert_eq!(accept_answer(&peer("m=audio 5000 RTP/AVP 8\n"), &only_pcmu), Err(AnswerError::NoCommonCodec));
 }
 
 #[test]
@@ -87,10 +63,7 @@ fn telephone_event_needs_both_sides() {
     assert_eq!(accepted(with).unwrap().send_dtmf, Some(101));
     let plan = accepted("m=audio 5000 RTP/AVP 0\n").unwrap();
     assert_eq!((plan.send_dtmf, plan.recv_dtmf), (None, None));
-    let without = LocalMedia {
-        dtmf: false,
-        ..local()
-    };
+    let without = LocalMedia { dtmf: false, ..local() };
     let plan = accept_answer(&peer(with), &without).unwrap();
     assert_eq!((plan.send_dtmf, plan.recv_dtmf), (None, None));
 }
@@ -107,74 +80,36 @@ fn line_left_out_of_an_answer_means_what_the_offer_said() {
 #[test]
 fn answer_that_accepts_nothing_is_an_error() {
     assert_eq!(accepted("m=audio 0 RTP/AVP 0\n"), Err(AnswerError::Declined));
-    assert_eq!(
-        accepted("m=video 6000 RTP/AVP 31\n"),
-        Err(AnswerError::NoUsableMedia)
-    );
-    assert_eq!(
-        accepted("m=audio 5000 RTP/SAVP 0\n"),
-        Err(AnswerError::NoUsableTransport)
-    );
-    assert_eq!(
-        (AnswerError::Declined.status(), AnswerError::Declined.warning()),
-        (488, None)
-    );
+    assert_eq!(accepted("m=video 6000 RTP/AVP 31\n"), Err(AnswerError::NoUsableMedia));
+    assert_eq!(accepted("m=audio 5000 RTP/SAVP 0\n"), Err(AnswerError::NoUsableTransport));
+    assert_eq!((AnswerError::Declined.status(), AnswerError::Declined.warning()), (488, None));
 }
 
 #[test]
 fn answer_needs_a_line_for_each_of_the_offer() {
-    assert_eq!(
-        accepted(""),
-        Err(AnswerError::MediaCount {
-            offered: 1,
-            answered: 0
-        })
-    );
+    assert_eq!(accepted(""), Err(AnswerError::MediaCount { offered: 1, answered: 0 }));
     let two = "m=audio 5000 RTP/AVP 0\nm=video 0 RTP/AVP 31\n";
-    assert_eq!(
-        accepted(two),
-        Err(AnswerError::MediaCount {
-            offered: 1,
-            answered: 2
-        })
-    );
+    assert_eq!(accepted(two), Err(AnswerError::MediaCount { offered: 1, answered: 2 }));
 }
 
 #[test]
 fn later_offer_keeps_the_places_of_the_session() {
     let first = peer("m=video 6000 RTP/AVP 31\nm=audio 5000 RTP/AVP 0\nm=image 7000 udptl t38\n");
     let answered = answer(&first, &local()).unwrap();
-    let hold = LocalMedia {
-        direction: Direction::SendOnly,
-        version: 4,
-        ..local()
-    };
+    let hold = LocalMedia { direction: Direction::SendOnly, version: 4, ..local() };
     let again = offer_again(&hold, &answered.sdp).unwrap();
     let sdp = text(&again);
     assert!(sdp.contains("o=- 77 4 IN IP4 192.0.2.1\r\n"), "{sdp}");
-    let media: Vec<_> = sdp
-        .lines()
-        .filter(|line| line.starts_with("m=") || line.contains("only"))
-        .collect();
-    let expected = [
-        "m=video 0 RTP/AVP 31",
-        "m=audio 40000 RTP/AVP 0 8 101",
-        "a=sendonly",
-        "m=image 0 udptl t38",
-    ];
+    let media: Vec<_> = sdp.lines().filter(|line| line.starts_with("m=") || line.contains("only")).collect();
+    let expected =
+        ["m=video 0 RTP/AVP 31", "m=audio 40000 RTP/AVP 0 8 101", "a=sendonly", "m=image 0 udptl t38"];
     assert_eq!(media, expected);
 
     let reply = peer("m=video 0 RTP/AVP 31\nm=audio 5000 RTP/AVP 0\na=recvonly\nm=image 0 udptl t38\n");
     let plan = accept_answer_to(&again, &reply, &hold).unwrap();
-    assert_eq!(
-        (plan.remote_rtp, plan.direction),
-        (at("198.51.100.7:5000"), Direction::SendOnly)
-    );
+    assert_eq!((plan.remote_rtp, plan.direction), (at("198.51.100.7:5000"), Direction::SendOnly));
     let short = peer("m=audio 5000 RTP/AVP 0\n");
-    let error = AnswerError::MediaCount {
-        offered: 3,
-        answered: 1,
-    };
+    let error = AnswerError::MediaCount { offered: 3, answered: 1 };
     assert_eq!(accept_answer_to(&again, &short, &hold), Err(error));
 }
 
@@ -183,10 +118,7 @@ fn later_offer_of_a_plain_session_is_a_plain_offer() {
     let plain = offer(&local());
     assert_eq!(offer_again(&local(), &plain), Ok(plain.clone()));
     let reply = peer("m=audio 5000 RTP/AVP 8\n");
-    assert_eq!(
-        accept_answer_to(&plain, &reply, &local()),
-        accept_answer(&reply, &local())
-    );
+    assert_eq!(accept_answer_to(&plain, &reply, &local()), accept_answer(&reply, &local()));
     assert_eq!(offer_again(&local(), b"v=0\r\n"), Ok(plain.clone()));
     // A line that was declined is used anew.
     assert_eq!(offer_again(&local(), &peer("m=video 0 RTP/AVP 31\n")), Ok(plain));

@@ -7,12 +7,7 @@ use super::super::plan::Codec;
 use super::*;
 
 fn directions() -> impl Strategy<Value = Direction> {
-    select(&[
-        Direction::SendRecv,
-        Direction::SendOnly,
-        Direction::RecvOnly,
-        Direction::Inactive,
-    ])
+    select(&[Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive])
 }
 
 fn codec_lists() -> impl Strategy<Value = CodecList> {
@@ -22,30 +17,19 @@ fn codec_lists() -> impl Strategy<Value = CodecList> {
 /// A side at this address, with ports that differ from those of a side with another base.
 fn sides(address: &'static str, base: u16) -> impl Strategy<Value = LocalMedia> {
     let rtcp_ports = select(vec![0, 1, 7]);
-    (
-        0u16..1000,
-        rtcp_ports,
-        codec_lists(),
-        any::<bool>(),
-        0u16..80,
-        directions(),
-        any::<u64>(),
-        any::<u64>(),
-    )
-        .prop_map(
-            move |(port, rtcp, codecs, dtmf, ptime_ms, direction, session_id, version)| LocalMedia {
-                address: address.parse::<IpAddr>().unwrap(),
-                rtp_port: base + 2 * port,
-                rtcp_port: base + 2 * port + rtcp,
-                codecs,
-                dtmf,
-                ptime_ms,
-                direction,
-                session_id,
-                version,
-                cname: address.into(),
-            },
-        )
+    (0u16..1000, rtcp_ports, codec_lists(), any::<bool>(), 0u16..80, directions(), any::<u64>(), any::<u64>())
+        .prop_map(move |(port, rtcp, codecs, dtmf, ptime_ms, direction, session_id, version)| LocalMedia {
+            address: address.parse::<IpAddr>().unwrap(),
+            rtp_port: base + 2 * port,
+            rtcp_port: base + 2 * port + rtcp,
+            codecs,
+            dtmf,
+            ptime_ms,
+            direction,
+            session_id,
+            version,
+            cname: address.into(),
+        })
 }
 
 /// Two sides of the same IP version with addresses and ports of their own.
@@ -104,29 +88,20 @@ fn lines() -> impl Strategy<Value = String> {
 }
 
 fn read_all(sdp: &[u8]) {
-    let v6 = LocalMedia {
-        address: "2001:db8::1".parse().unwrap(),
-        ..local()
-    };
+    let v6 = LocalMedia { address: "2001:db8::1".parse().unwrap(), ..local() };
     for local in [local(), v6] {
         if let Ok(Answered { sdp: own, plan }) = answer(sdp, &local) {
             let offered = SessionDescription::parse(sdp).unwrap();
             let answered = SessionDescription::parse(&own).unwrap();
             assert_eq!(answered.media.len(), offered.media.len());
             for (answered, offered) in answered.media.iter().zip(&offered.media) {
-                assert_eq!(
-                    answered.media.to_ascii_lowercase(),
-                    offered.media.to_ascii_lowercase()
-                );
+                assert_eq!(answered.media.to_ascii_lowercase(), offered.media.to_ascii_lowercase());
             }
             assert_eq!(answered.media.iter().filter(|media| media.port != 0).count(), 1);
             assert!((10..=60).contains(&plan.ptime_ms));
             assert!(plan.remote_rtp.is_some() || !plan.direction.sends());
             let again = offer_again(&local, &own).unwrap();
-            assert_eq!(
-                SessionDescription::parse(&again).unwrap().media.len(),
-                offered.media.len()
-            );
+            assert_eq!(SessionDescription::parse(&again).unwrap().media.len(), offered.media.len());
         }
         drop(accept_answer(sdp, &local));
         drop(offer_again(&local, sdp));

@@ -12,10 +12,7 @@ fn text_that_is_no_description_is_refused() {
     assert_eq!(fault(b"\r\n\r\n"), (1, SdpFault::Version));
     assert_eq!(fault(b"hello"), (1, SdpFault::Version));
     assert_eq!(fault(b"\r\nv=1\r\n"), (2, SdpFault::Version));
-    assert_eq!(
-        fault(b"o=- 1 1 IN IP4 192.0.2.9\r\nv=0\r\n"),
-        (1, SdpFault::Version)
-    );
+    assert_eq!(fault(b"o=- 1 1 IN IP4 192.0.2.9\r\nv=0\r\n"), (1, SdpFault::Version));
     assert_eq!(fault(b"v=0\r\ns=-\r\nhello\r\n"), (3, SdpFault::Form));
     assert_eq!(fault(b"v=0\r\n = \r\n"), (2, SdpFault::Form));
     assert_eq!(fault(b"v=0\r\ns\r\n"), (2, SdpFault::Form));
@@ -24,15 +21,9 @@ fn text_that_is_no_description_is_refused() {
 #[test]
 fn line_ends_may_be_lf_alone_and_the_last_may_be_missing() {
     let lf = b"v=0\nc=IN IP4 198.51.100.7\nm=audio 5000 RTP/AVP 0";
-    assert_eq!(
-        answer(lf, &local()).unwrap().plan.remote_rtp,
-        at("198.51.100.7:5000")
-    );
+    assert_eq!(answer(lf, &local()).unwrap().plan.remote_rtp, at("198.51.100.7:5000"));
     let blanks = b"v=0 \n\n\nc=IN IP4  198.51.100.7 \nm=audio\t5000 RTP/AVP  0 \na=sendonly \n\n";
-    assert_eq!(
-        answer(blanks, &local()).unwrap().plan.direction,
-        Direction::RecvOnly
-    );
+    assert_eq!(answer(blanks, &local()).unwrap().plan.direction, Direction::RecvOnly);
 }
 
 #[test]
@@ -76,30 +67,19 @@ fn bad_media_lines_are_malformed() {
     ];
     for line in bad {
         let sdp = peer(&format!("{line}\n"));
-        let error = AnswerError::Malformed {
-            line: 6,
-            fault: SdpFault::Media,
-        };
+        let error = AnswerError::Malformed { line: 6, fault: SdpFault::Media };
         assert_eq!(answer(&sdp, &local()), Err(error), "{line:?}");
         assert_eq!(accept_answer(&sdp, &local()), Err(error), "{line:?}");
         assert_eq!((error.status(), error.warning()), (400, None));
     }
     let sdp = peer("m=audio 5000 RTP/AVP 0\nm=video\n");
     let error = answer(&sdp, &local()).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("line 7 of the session description: an m= line needs"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("line 7 of the session description: an m= line needs"), "{error}");
 }
 
 #[test]
 fn first_port_of_several_is_used() {
-    assert_eq!(
-        answered("m=audio 5000/2 RTP/AVP 0\n").0.remote_rtp,
-        at("198.51.100.7:5000")
-    );
+    assert_eq!(answered("m=audio 5000/2 RTP/AVP 0\n").0.remote_rtp, at("198.51.100.7:5000"));
 }
 
 #[test]
@@ -111,14 +91,8 @@ fn limits_hold() {
         }
         other => panic!("{other}"),
     };
-    assert_eq!(
-        error(&"m=audio 0 RTP/AVP 0\n".repeat(33)),
-        (38, SdpFault::TooManyMedia)
-    );
-    assert_eq!(
-        error(&format!("m=audio 5 RTP/AVP{}\n", " 0".repeat(65))),
-        (6, SdpFault::TooManyFormats)
-    );
+    assert_eq!(error(&"m=audio 0 RTP/AVP 0\n".repeat(33)), (38, SdpFault::TooManyMedia));
+    assert_eq!(error(&format!("m=audio 5 RTP/AVP{}\n", " 0".repeat(65))), (6, SdpFault::TooManyFormats));
     assert_eq!(error(&"a=x\n".repeat(2048)), (2049, SdpFault::TooManyLines));
     assert_eq!(error(&"a".repeat(65_536)), (1, SdpFault::TooLong));
 
@@ -139,10 +113,7 @@ fn more_rtpmaps_than_payload_types_cost_nothing() {
 
 #[test]
 fn connection_of_the_media_goes_before_that_of_the_session() {
-    assert_eq!(
-        answered("m=audio 5000 RTP/AVP 0\n").0.remote_rtp,
-        at("198.51.100.7:5000")
-    );
+    assert_eq!(answered("m=audio 5000 RTP/AVP 0\n").0.remote_rtp, at("198.51.100.7:5000"));
     let own =
         "m=video 6000 RTP/AVP 31\nc=IN IP4 198.51.100.8\nm=audio 5000 RTP/AVP 0\nc=IN IP4 198.51.100.9\n";
     assert_eq!(answered(own).0.remote_rtp, at("198.51.100.9:5000"));
@@ -153,10 +124,7 @@ fn connection_of_the_media_goes_before_that_of_the_session() {
 
 #[test]
 fn ipv6_connection_is_read() {
-    let local = LocalMedia {
-        address: "2001:db8::1".parse().unwrap(),
-        ..local()
-    };
+    let local = LocalMedia { address: "2001:db8::1".parse().unwrap(), ..local() };
     let (plan, _) = answered_by(&local, "m=audio 5000 RTP/AVP 0\nc=IN IP6 2001:db8::7\n");
     assert_eq!(plan.remote_rtp, at("[2001:db8::7]:5000"));
     assert_eq!(plan.remote_rtcp, at("[2001:db8::7]:5001"));
@@ -193,10 +161,7 @@ fn address_that_cannot_be_sent_to_is_refused() {
         assert_eq!((error.status(), error.warning().unwrap().0), (488, 301));
     }
     let nowhere = b"v=0\r\nm=audio 5000 RTP/AVP 0\r\n";
-    assert_eq!(
-        answer(nowhere, &local()),
-        Err(AnswerError::NoUsableAddress { line: 2 })
-    );
+    assert_eq!(answer(nowhere, &local()), Err(AnswerError::NoUsableAddress { line: 2 }));
     // A stream that is not used may have any address.
     answered("m=video 6000 RTP/AVP 31\nc=IN IP4 media.example.com\nm=audio 5000 RTP/AVP 0\n");
 }

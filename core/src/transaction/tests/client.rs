@@ -14,14 +14,8 @@ use crate::wire::Method;
 fn timer_a_doubles_without_a_cap_and_timer_b_ends_it() {
     let mut bench = Bench::new();
     let (tx, _) = bench.ask("INVITE");
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(32_000), TxEvent::ClientTimeout(tx))]
-    );
-    assert_eq!(
-        bench.sent_at("INVITE"),
-        [0, 500, 1_500, 3_500, 7_500, 15_500, 31_500]
-    );
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(32_000), TxEvent::ClientTimeout(tx))]);
+    assert_eq!(bench.sent_at("INVITE"), [0, 500, 1_500, 3_500, 7_500, 15_500, 31_500]);
     assert!(bench.layer.is_empty());
     assert_eq!(bench.layer.poll_timeout(), None);
 }
@@ -31,29 +25,16 @@ fn a_reliable_transport_repeats_nothing_and_waits_for_nothing() {
     let mut bench = Bench::new();
     for method in ["INVITE", "OPTIONS"] {
         let start = bench.now.as_millis();
-        let (tx, branch) = bench
-            .layer
-            .begin(bench.now, Method::from_text(method.as_bytes()))
-            .unwrap();
+        let (tx, branch) = bench.layer.begin(bench.now, Method::from_text(method.as_bytes())).unwrap();
         bench.layer.transactions.get_mut(tx).unwrap().reliable = true;
         let text = request(method, &branch.to_string());
         let message = Bytes::from(text.clone().into_bytes());
         bench.with(|layer, now, send| layer.send(now, tx, path(), message, send));
         bench.until(ms(start + 31_999));
         assert_eq!(bench.sent_at(method), [start]);
-        assert_eq!(
-            bench.response(&response(&text, 404, "x")).unwrap().kind,
-            ClientEventKind::Failure
-        );
-        assert_eq!(
-            bench.layer.poll_timeout(),
-            Some(bench.now),
-            "Timers D and K are zero"
-        );
-        assert_eq!(
-            bench.until(ms(start + 31_999)),
-            vec![(ms(start + 31_999), TxEvent::Gone(tx))]
-        );
+        assert_eq!(bench.response(&response(&text, 404, "x")).unwrap().kind, ClientEventKind::Failure);
+        assert_eq!(bench.layer.poll_timeout(), Some(bench.now), "Timers D and K are zero");
+        assert_eq!(bench.until(ms(start + 31_999)), vec![(ms(start + 31_999), TxEvent::Gone(tx))]);
         bench.sent();
     }
 }
@@ -65,21 +46,11 @@ fn it_may_ring_for_as_long_as_the_user_likes() {
     bench.until(ms(700));
     assert_eq!(bench.sent_at("INVITE"), [0, 500]);
     let event = bench.response(&response(&text, 180, "x")).unwrap();
-    assert_eq!(
-        (event.tx, event.kind, event.status),
-        (tx, ClientEventKind::Provisional, 180)
-    );
+    assert_eq!((event.tx, event.kind, event.status), (tx, ClientEventKind::Provisional, 180));
     assert_eq!(bench.layer.poll_timeout(), None, "neither A nor B runs");
     assert_eq!(bench.until(ms(60_000)), vec![]);
-    assert_eq!(
-        bench.response(&response(&text, 200, "x")).unwrap().kind,
-        ClientEventKind::Success
-    );
-    assert_eq!(
-        bench.until(ms(200_000)),
-        vec![(ms(92_000), TxEvent::Gone(tx))],
-        "Timer M"
-    );
+    assert_eq!(bench.response(&response(&text, 200, "x")).unwrap().kind, ClientEventKind::Success);
+    assert_eq!(bench.until(ms(200_000)), vec![(ms(92_000), TxEvent::Gone(tx))], "Timer M");
     assert!(bench.sent().is_empty());
 }
 
@@ -110,12 +81,7 @@ fn a_failure_is_acknowledged_each_time_and_told_once() {
     let busy = response(&text, 486, "x");
     assert_eq!(bench.response(&busy).unwrap().kind, ClientEventKind::Failure);
     let ack = bench.last_sent();
-    let line = |name: &str| {
-        text.lines()
-            .find(|line| line.starts_with(name))
-            .unwrap()
-            .to_string()
-    };
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_string();
     assert!(ack.starts_with("ACK sip:bob@192.0.2.1 SIP/2.0\r\n"), "{ack}");
     for same in ["Via", "From", "Call-ID", "Max-Forwards"] {
         assert!(ack.contains(&line(same)), "{ack}");
@@ -128,17 +94,9 @@ fn a_failure_is_acknowledged_each_time_and_told_once() {
     bench.sent();
     bench.until(ms(400));
     assert_eq!(bench.response(&busy), None);
-    assert_eq!(
-        bench.response(&response(&text, 200, "y")),
-        None,
-        "too late for a fork"
-    );
+    assert_eq!(bench.response(&response(&text, 200, "y")), None, "too late for a fork");
     assert_eq!(bench.sent_at("ACK"), [400]);
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(32_000), TxEvent::Gone(tx))],
-        "Timer D"
-    );
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(32_000), TxEvent::Gone(tx))], "Timer D");
     assert_eq!(bench.response(&busy), None);
     assert!(bench.sent().is_empty());
 }
@@ -147,13 +105,8 @@ fn a_failure_is_acknowledged_each_time_and_told_once() {
 fn timer_e_stops_doubling_at_t2_and_timer_f_ends_it() {
     let mut bench = Bench::new();
     let (tx, _) = bench.ask("OPTIONS");
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(32_000), TxEvent::ClientTimeout(tx))]
-    );
-    let expected = [
-        0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500,
-    ];
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(32_000), TxEvent::ClientTimeout(tx))]);
+    let expected = [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500];
     assert_eq!(bench.sent_at("OPTIONS"), expected);
 }
 
@@ -162,21 +115,11 @@ fn timer_e_goes_on_at_t2_after_a_provisional_response() {
     let mut bench = Bench::new();
     let (tx, text) = bench.ask("BYE");
     bench.until(ms(700));
-    assert_eq!(
-        bench.response(&response(&text, 100, "x")).unwrap().kind,
-        ClientEventKind::Provisional
-    );
+    assert_eq!(bench.response(&response(&text, 100, "x")).unwrap().kind, ClientEventKind::Provisional);
     bench.until(ms(8_000));
     assert_eq!(bench.sent_at("BYE"), [0, 500, 1_500, 5_500]);
-    assert_eq!(
-        bench.response(&response(&text, 200, "x")).unwrap().kind,
-        ClientEventKind::Success
-    );
-    assert_eq!(
-        bench.response(&response(&text, 200, "x")),
-        None,
-        "absorbed until Timer K"
-    );
+    assert_eq!(bench.response(&response(&text, 200, "x")).unwrap().kind, ClientEventKind::Success);
+    assert_eq!(bench.response(&response(&text, 200, "x")), None, "absorbed until Timer K");
     assert_eq!(bench.until(ms(100_000)), vec![(ms(13_000), TxEvent::Gone(tx))]);
     assert!(bench.sent().is_empty());
 }
@@ -186,21 +129,14 @@ fn timer_f_runs_on_after_a_provisional_response() {
     let mut bench = Bench::new();
     let (tx, text) = bench.ask("BYE");
     bench.response(&response(&text, 100, "x"));
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(32_000), TxEvent::ClientTimeout(tx))]
-    );
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(32_000), TxEvent::ClientTimeout(tx))]);
 }
 
 #[test]
 fn a_cancel_has_the_branch_of_its_invite_and_a_transaction_of_its_own() {
     let mut bench = Bench::new();
     let (invite, text) = bench.ask("INVITE");
-    assert_eq!(
-        bench.cancel(invite),
-        None,
-        "nothing to cancel before a provisional response"
-    );
+    assert_eq!(bench.cancel(invite), None, "nothing to cancel before a provisional response");
     bench.response(&response(&text, 180, "x"));
     bench.sent();
     let cancel = bench.cancel(invite).unwrap();
@@ -208,10 +144,7 @@ fn a_cancel_has_the_branch_of_its_invite_and_a_transaction_of_its_own() {
     let sent = bench.last_sent();
     let via = text.lines().find(|line| line.starts_with("Via")).unwrap();
     assert!(sent.starts_with("CANCEL sip:bob@192.0.2.1 SIP/2.0\r\n"), "{sent}");
-    assert!(
-        sent.contains(via) && sent.contains("CSeq: 7 CANCEL\r\n"),
-        "{sent}"
-    );
+    assert!(sent.contains(via) && sent.contains("CSeq: 7 CANCEL\r\n"), "{sent}");
     assert!(sent.contains("To: <sip:bob@example.org>\r\n"), "{sent}");
 
     // The INVITE's answer overtakes that of the CANCEL, both find their own.
@@ -220,13 +153,7 @@ fn a_cancel_has_the_branch_of_its_invite_and_a_transaction_of_its_own() {
     let done = bench.response(&response(&sent, 200, "x")).unwrap();
     assert_eq!((done.tx, done.kind), (cancel, ClientEventKind::Success));
     let gone = bench.until(ms(100_000));
-    assert_eq!(
-        gone,
-        vec![
-            (ms(5_000), TxEvent::Gone(cancel)),
-            (ms(32_000), TxEvent::Gone(invite))
-        ]
-    );
+    assert_eq!(gone, vec![(ms(5_000), TxEvent::Gone(cancel)), (ms(32_000), TxEvent::Gone(invite))]);
 }
 
 #[test]
@@ -245,20 +172,11 @@ fn an_unreachable_remote_ends_what_waits_for_it_and_nothing_else() {
     bench.layer.transport_failed(bench.now, &path());
     bench.layer.transport_failed(bench.now, &path());
     assert_eq!(bench.layer.poll_timeout(), Some(bench.now));
-    assert!(
-        bench.response(&response(&lucky_text, 180, "x")).is_some(),
-        "it came after all"
-    );
+    assert!(bench.response(&response(&lucky_text, 180, "x")).is_some(), "it came after all");
     let mut told = bench.until(ms(100));
     told.sort_by_key(|(_, event)| alloc::format!("{event:?}"));
     let at = ms(100);
-    assert_eq!(
-        told,
-        vec![
-            (at, TxEvent::ClientUnreachable(invite)),
-            (at, TxEvent::ClientUnreachable(bye))
-        ]
-    );
+    assert_eq!(told, vec![(at, TxEvent::ClientUnreachable(invite)), (at, TxEvent::ClientUnreachable(bye))]);
     assert_eq!(bench.state(ringing), Some(State::Proceeding));
     assert_eq!(bench.state(lucky), Some(State::Proceeding));
     bench.layer.abandon(ringing);

@@ -21,13 +21,7 @@ fn a_cancel_finds_its_invite_and_has_a_transaction_of_its_own() {
     let mut bench = Bench::new();
     let invite = bench.new_request(&request("INVITE", BRANCH));
     let text = request("CANCEL", BRANCH);
-    let Received::Cancel {
-        cancel,
-        invite: found,
-    } = bench.request(&text)
-    else {
-        panic!()
-    };
+    let Received::Cancel { cancel, invite: found } = bench.request(&text) else { panic!() };
     assert_eq!(found, Some(invite));
     assert_ne!(cancel, invite);
     assert_eq!(bench.request(&text), Received::Absorbed);
@@ -39,13 +33,7 @@ fn a_cancel_finds_its_invite_and_has_a_transaction_of_its_own() {
     assert_eq!(bench.request(&request("ACK", BRANCH)), Received::Absorbed);
     assert_eq!(bench.state(invite), Some(State::Confirmed));
     let gone = bench.until(ms(100_000));
-    assert_eq!(
-        gone,
-        vec![
-            (ms(5_000), TxEvent::Gone(invite)),
-            (ms(32_000), TxEvent::Gone(cancel))
-        ]
-    );
+    assert_eq!(gone, vec![(ms(5_000), TxEvent::Gone(invite)), (ms(32_000), TxEvent::Gone(cancel))]);
 }
 
 #[test]
@@ -54,20 +42,14 @@ fn a_cancel_without_its_invite_says_so() {
     bench.new_request(&request("INVITE", "z9hG4bK-other"));
     bench.new_request(&request("OPTIONS", BRANCH));
     let received = bench.request(&request("CANCEL", BRANCH));
-    assert!(
-        matches!(received, Received::Cancel { invite: None, .. }),
-        "{received:?}"
-    );
+    assert!(matches!(received, Received::Cancel { invite: None, .. }), "{received:?}");
 }
 
 #[test]
 fn a_cancel_that_overtakes_its_invite_does_not_swallow_it() {
     let mut bench = Bench::new();
     let received = bench.request(&request("CANCEL", BRANCH));
-    assert!(
-        matches!(received, Received::Cancel { invite: None, .. }),
-        "{received:?}"
-    );
+    assert!(matches!(received, Received::Cancel { invite: None, .. }), "{received:?}");
     bench.new_request(&request("INVITE", BRANCH));
 }
 
@@ -79,16 +61,9 @@ fn two_agents_with_one_branch_are_told_apart_by_sent_by() {
     let two = bench.new_request(&from("INVITE", "two.example:5060"));
     let port = bench.new_request(&from("INVITE", "one.example:5070"));
     assert!(one != two && two != port);
-    assert_eq!(
-        bench.request(&from("INVITE", "ONE.example")),
-        Received::Absorbed,
-        "5060 is the default"
-    );
+    assert_eq!(bench.request(&from("INVITE", "ONE.example")), Received::Absorbed, "5060 is the default");
     assert!(bench.respond(one, 486) && bench.respond(two, 486) && bench.respond(port, 486));
-    assert_eq!(
-        bench.request(&from("ACK", "two.example:5060")),
-        Received::Absorbed
-    );
+    assert_eq!(bench.request(&from("ACK", "two.example:5060")), Received::Absorbed);
     assert_eq!(bench.state(one), Some(State::Completed));
     assert_eq!(bench.state(two), Some(State::Confirmed));
     assert_eq!(bench.state(port), Some(State::Completed));
@@ -121,23 +96,14 @@ fn a_call_to_oneself_has_both_transactions_with_one_branch() {
     assert_eq!(bench.response(&ringing).unwrap().tx, client);
     let cancel = bench.cancel(client).unwrap();
     let cancel_text = bench.last_sent();
-    let Received::Cancel {
-        cancel: served,
-        invite,
-    } = bench.request(&cancel_text)
-    else {
-        panic!()
-    };
+    let Received::Cancel { cancel: served, invite } = bench.request(&cancel_text) else { panic!() };
     assert_eq!(invite, Some(server));
     assert!(bench.respond(served, 200));
     let done = bench.last_sent();
     assert_eq!(bench.response(&done).unwrap().tx, cancel);
     assert!(bench.respond(server, 487));
     let terminated = bench.last_sent();
-    assert_eq!(
-        bench.response(&terminated).unwrap().kind,
-        ClientEventKind::Failure
-    );
+    assert_eq!(bench.response(&terminated).unwrap().kind, ClientEventKind::Failure);
     let ack = bench.last_sent();
     assert_eq!(bench.request(&ack), Received::Absorbed);
     assert_eq!(bench.state(server), Some(State::Confirmed));
@@ -170,21 +136,13 @@ fn a_branch_reads_back_and_nothing_like_it_does() {
     let text = branch.to_string();
     assert_eq!(text.len(), 33);
     assert!(text.starts_with("z9hG4bK"));
-    for bad in [
-        "",
-        "z9hG4bK",
-        &text[1..],
-        &text[..32],
-        &format!("{text}0"),
-        &format!("z9hG4bK{}", "!".repeat(26)),
-    ] {
+    for bad in
+        ["", "z9hG4bK", &text[1..], &text[..32], &format!("{text}0"), &format!("z9hG4bK{}", "!".repeat(26))]
+    {
         assert!(Branch::parse(bad.as_bytes()).is_none(), "{bad}");
     }
     let stateless = bench.layer.stateless_branch();
-    assert!(
-        Branch::parse(stateless.as_bytes()).is_none(),
-        "no slab hands out such a key"
-    );
+    assert!(Branch::parse(stateless.as_bytes()).is_none(), "no slab hands out such a key");
     assert_ne!(stateless, bench.layer.stateless_branch());
 }
 
@@ -202,11 +160,7 @@ fn a_response_without_the_right_nonce_is_nobodys() {
         .unwrap();
     let branch = text.split("branch=").nth(1).unwrap().lines().next().unwrap();
     let with = |other: &str| response(&text.replace(branch, other), 200, "x");
-    assert_eq!(
-        bench.response(&with(&Branch::new(tx, nonce).to_string())),
-        None,
-        "guessed"
-    );
+    assert_eq!(bench.response(&with(&Branch::new(tx, nonce).to_string())), None, "guessed");
     assert_eq!(bench.response(&with(BRANCH)), None, "not ours");
     let no_branch = response(&text.replace(&format!(";branch={branch}"), ""), 200, "x");
     assert_eq!(bench.response(&no_branch), None);
@@ -239,10 +193,7 @@ fn a_response_with_two_vias_is_discarded() {
     let mut bench = Bench::new();
     let (tx, text) = bench.ask("INVITE");
     let good = response(&text, 200, "x");
-    let second = good.replace(
-        "\r\nFrom",
-        "\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\nFrom",
-    );
+    let second = good.replace("\r\nFrom", "\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\nFrom");
     let comma = good.replace("\r\nFrom", ", SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\nFrom");
     assert_eq!(bench.response(&second), None);
     assert_eq!(bench.response(&comma), None);
@@ -260,21 +211,11 @@ fn a_peer_of_rfc_2543_is_matched_by_its_headers() {
     bench.new_request(&text("INVITE", "").replace("tag=f", "tag=g"));
     bench.new_request(&text("INVITE", "").replace("sip:bob@192.0.2.1 ", "sip:bo@192.0.2.1 "));
     bench.new_request(&text("INVITE", "").replace("branch=1", "branch=2"));
-    let Received::Cancel {
-        cancel,
-        invite: found,
-    } = bench.request(&text("CANCEL", ""))
-    else {
-        panic!()
-    };
+    let Received::Cancel { cancel, invite: found } = bench.request(&text("CANCEL", "")) else { panic!() };
     assert_eq!(found, Some(invite));
     assert!(bench.respond(cancel, 200) && bench.respond(invite, 487));
 
-    assert_eq!(
-        bench.request(&text("ACK", ";tag=theirs")),
-        Received::Ack,
-        "not the tag of our response"
-    );
+    assert_eq!(bench.request(&text("ACK", ";tag=theirs")), Received::Ack, "not the tag of our response");
     assert_eq!(bench.state(invite), Some(State::Completed));
     assert_eq!(bench.request(&text("ACK", ";tag=ours")), Received::Absorbed);
     assert_eq!(bench.state(invite), Some(State::Confirmed));

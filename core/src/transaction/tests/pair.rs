@@ -36,15 +36,7 @@ impl Link {
     fn new(seed: u8, loss: u32, status: u16) -> Self {
         let random = Rng::secret([seed; 32]);
         let ends = [Bench::new(), Bench::new()];
-        Self {
-            ends,
-            flying: Vec::new(),
-            random,
-            loss,
-            seen: Seen::default(),
-            served: None,
-            status,
-        }
+        Self { ends, flying: Vec::new(), random, loss, seen: Seen::default(), served: None, status }
     }
 
     /// What was sent takes off: some of it twice, some of it never, each with a delay of its own.
@@ -65,9 +57,7 @@ impl Link {
 
     fn land(&mut self, end: usize, payload: &Bytes) {
         let text = core::str::from_utf8(payload).unwrap();
-        let is_request = Frame::parse(payload, &WireLimits::default())
-            .unwrap()
-            .is_request();
+        let is_request = Frame::parse(payload, &WireLimits::default()).unwrap().is_request();
         if !is_request {
             match self.ends[end].response(text).map(|event| event.kind) {
                 Some(ClientEventKind::Success) => self.seen.successes += 1,
@@ -97,10 +87,7 @@ impl Link {
             self.launch();
             let arrival = self.flying.first().map(|(at, _, _)| *at);
             let timers = self.ends.iter().filter_map(|bench| bench.layer.poll_timeout());
-            let next = timers
-                .chain(arrival)
-                .min()
-                .filter(|next| *next <= Instant::ZERO + end);
+            let next = timers.chain(arrival).min().filter(|next| *next <= Instant::ZERO + end);
             let Some(next) = next else { return };
             for bench in &mut self.ends {
                 // The network before the clock, as every runtime does.
@@ -129,19 +116,8 @@ fn a_failure_crosses_a_bad_link_once() {
         let mut link = Link::new(seed, 30, 486);
         link.ends[0].ask("INVITE");
         link.run(ms(200_000));
-        assert_eq!(
-            link.seen,
-            Seen {
-                asked: 1,
-                failures: 1,
-                ..Seen::default()
-            },
-            "seed {seed}"
-        );
-        assert!(
-            link.ends[0].layer.is_empty() && link.ends[1].layer.is_empty(),
-            "seed {seed}"
-        );
+        assert_eq!(link.seen, Seen { asked: 1, failures: 1, ..Seen::default() }, "seed {seed}");
+        assert!(link.ends[0].layer.is_empty() && link.ends[1].layer.is_empty(), "seed {seed}");
     }
 }
 
@@ -151,19 +127,8 @@ fn a_request_crosses_a_bad_link_once() {
         let mut link = Link::new(seed, 30, 200);
         link.ends[0].ask("OPTIONS");
         link.run(ms(200_000));
-        assert_eq!(
-            link.seen,
-            Seen {
-                asked: 1,
-                successes: 1,
-                ..Seen::default()
-            },
-            "seed {seed}"
-        );
-        assert!(
-            link.ends[0].layer.is_empty() && link.ends[1].layer.is_empty(),
-            "seed {seed}"
-        );
+        assert_eq!(link.seen, Seen { asked: 1, successes: 1, ..Seen::default() }, "seed {seed}");
+        assert!(link.ends[0].layer.is_empty() && link.ends[1].layer.is_empty(), "seed {seed}");
     }
 }
 
@@ -187,15 +152,8 @@ fn a_ringing_call_is_cancelled_over_a_bad_link() {
         assert_eq!((link.seen.cancelled, link.seen.successes), (1, 1), "seed {seed}");
         assert!(link.ends[1].respond(served, 487));
         link.run(ms(400_000));
-        assert_eq!(
-            (link.seen.asked, link.seen.failures, link.seen.timeouts),
-            (1, 1, 0),
-            "seed {seed}"
-        );
-        assert!(
-            link.ends[0].layer.is_empty() && link.ends[1].layer.is_empty(),
-            "seed {seed}"
-        );
+        assert_eq!((link.seen.asked, link.seen.failures, link.seen.timeouts), (1, 1, 0), "seed {seed}");
+        assert!(link.ends[0].layer.is_empty() && link.ends[1].layer.is_empty(), "seed {seed}");
     }
 }
 
@@ -205,12 +163,6 @@ fn a_dead_link_ends_in_timeouts() {
     link.ends[0].ask("INVITE");
     link.ends[0].ask("BYE");
     link.run(ms(200_000));
-    assert_eq!(
-        link.seen,
-        Seen {
-            timeouts: 2,
-            ..Seen::default()
-        }
-    );
+    assert_eq!(link.seen, Seen { timeouts: 2, ..Seen::default() });
     assert!(link.ends[0].layer.is_empty());
 }

@@ -89,11 +89,7 @@ impl World {
 
     fn act(&mut self, bench: &mut Bench, act: &Act) -> Option<()> {
         match *act {
-            Act::Request {
-                method,
-                branch,
-                tagged,
-            } => {
+            Act::Request { method, branch, tagged } => {
                 let to = if tagged { ";tag=ours" } else { "" };
                 let text = request_from(METHODS[method], BRANCHES[branch], "192.0.2.2", to);
                 self.received(bench.request(&text));

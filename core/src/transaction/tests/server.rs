@@ -46,10 +46,7 @@ fn a_failure_is_repeated_until_the_ack() {
     let invite = request("INVITE", BRANCH);
     let tx = bench.new_request(&invite);
     assert!(bench.respond(tx, 486));
-    assert!(
-        !bench.respond(tx, 200) && !bench.respond(tx, 180),
-        "the final response is final"
-    );
+    assert!(!bench.respond(tx, 200) && !bench.respond(tx, 180), "the final response is final");
     assert!(!bench.resend(tx), "for 2xx only");
     bench.until(ms(2_000));
     assert_eq!(bench.sent_at("486"), [0, 500, 1_500]);
@@ -61,11 +58,7 @@ fn a_failure_is_repeated_until_the_ack() {
     assert_eq!(bench.state(tx), Some(State::Confirmed));
     assert_eq!(bench.request(&ack), Received::Absorbed);
     assert_eq!(bench.request(&invite), Received::Absorbed);
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(7_000), TxEvent::Gone(tx))],
-        "Timer I"
-    );
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(7_000), TxEvent::Gone(tx))], "Timer I");
     assert!(bench.sent().is_empty());
     assert_eq!(bench.request(&ack), Received::Ack, "nobody's any more");
 }
@@ -75,13 +68,8 @@ fn timer_g_stops_doubling_at_t2_and_timer_h_gives_up() {
     let mut bench = Bench::new();
     let tx = bench.new_request(&request("INVITE", BRANCH));
     assert!(bench.respond(tx, 603));
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(32_000), TxEvent::AckNeverCame(tx))]
-    );
-    let expected: [u64; 11] = [
-        0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500,
-    ];
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(32_000), TxEvent::AckNeverCame(tx))]);
+    let expected: [u64; 11] = [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500];
     assert_eq!(bench.sent_at("603"), expected);
     assert!(bench.layer.is_empty());
 }
@@ -95,29 +83,17 @@ fn a_reliable_transport_repeats_no_response() {
     bench.until(ms(10_000));
     assert_eq!(bench.sent_at("486"), [0]);
     assert_eq!(bench.request(&request("ACK", BRANCH)), Received::Absorbed);
-    assert_eq!(
-        bench.until(ms(10_000)),
-        vec![(ms(10_000), TxEvent::Gone(tx))],
-        "Timer I is zero"
-    );
+    assert_eq!(bench.until(ms(10_000)), vec![(ms(10_000), TxEvent::Gone(tx))], "Timer I is zero");
 
     let tx = bench.new_request(&request("INVITE", "z9hG4bK-2"));
     bench.layer.transactions.get_mut(tx).unwrap().reliable = true;
     assert!(bench.respond(tx, 486));
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(42_000), TxEvent::AckNeverCame(tx))],
-        "H runs anyway"
-    );
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(42_000), TxEvent::AckNeverCame(tx))], "H runs anyway");
 
     let tx = bench.new_request(&request("BYE", "z9hG4bK-3"));
     bench.layer.transactions.get_mut(tx).unwrap().reliable = true;
     assert!(bench.respond(tx, 200));
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(100_000), TxEvent::Gone(tx))],
-        "Timer J is zero"
-    );
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(100_000), TxEvent::Gone(tx))], "Timer J is zero");
 }
 
 #[test]
@@ -136,11 +112,7 @@ fn an_invite_repeated_after_a_200_makes_nothing_new() {
     // The ACK of a 2xx has a branch of its own; some peers take that of the INVITE.
     assert_eq!(bench.request(&request("ACK", "z9hG4bK-other")), Received::Ack);
     assert_eq!(bench.request(&request("ACK", BRANCH)), Received::Ack);
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(32_000), TxEvent::Gone(tx))],
-        "Timer L"
-    );
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(32_000), TxEvent::Gone(tx))], "Timer L");
     assert!(!bench.resend(tx));
     assert!(bench.sent().is_empty());
 }
@@ -161,10 +133,7 @@ fn it_may_ring_here_for_a_minute() {
     assert!(bench.respond(tx, 180));
     assert_eq!(bench.until(ms(60_000)), vec![]);
     assert!(bench.respond(tx, 200));
-    assert_eq!(
-        bench.sent(),
-        vec![(ms(0), "180".to_string()), (ms(60_000), "200".to_string())]
-    );
+    assert_eq!(bench.sent(), vec![(ms(0), "180".to_string()), (ms(60_000), "200".to_string())]);
 }
 
 #[test]
@@ -182,11 +151,7 @@ fn another_request_is_answered_once_and_repeated_on_demand() {
     assert!(!bench.respond(tx, 500));
     assert_eq!(bench.request(&bye), Received::Absorbed);
     assert_eq!(bench.sent_at("200"), [1_000, 1_000], "only when asked again");
-    assert_eq!(
-        bench.until(ms(100_000)),
-        vec![(ms(33_000), TxEvent::Gone(tx))],
-        "Timer J"
-    );
+    assert_eq!(bench.until(ms(100_000)), vec![(ms(33_000), TxEvent::Gone(tx))], "Timer J");
     assert!(bench.sent().is_empty());
 }
 
@@ -204,12 +169,8 @@ fn a_repeated_message_is_the_same_memory() {
     bench.response(&response(&text, 486, "x"));
     bench.response(&response(&text, 486, "x"));
     let of = |method: &str| {
-        let sent = bench
-            .sent
-            .iter()
-            .filter(|(_, transmit)| super::word(&transmit.payload) == method);
-        sent.map(|(_, transmit)| transmit.payload.as_ptr())
-            .collect::<Vec<_>>()
+        let sent = bench.sent.iter().filter(|(_, transmit)| super::word(&transmit.payload) == method);
+        sent.map(|(_, transmit)| transmit.payload.as_ptr()).collect::<Vec<_>>()
     };
     for (method, times) in [("200", 4), ("INVITE", 2), ("ACK", 2)] {
         let places = of(method);
@@ -245,10 +206,7 @@ fn a_finished_transaction_keeps_little() {
     assert!(bench.respond(tx, 180));
     assert!(bench.layer.reply_head(tx).is_some());
     assert!(bench.respond(tx, 486));
-    assert!(
-        bench.layer.reply_head(tx).is_none(),
-        "no further response is built"
-    );
+    assert!(bench.layer.reply_head(tx).is_none(), "no further response is built");
     assert_eq!(bench.request(&request("ACK", BRANCH)), Received::Absorbed);
     assert_eq!(bench.layer.transactions.get(tx).unwrap().last, None, "nor sent");
     assert!(size_of::<super::super::layer::Transaction>() <= 400);
@@ -261,25 +219,12 @@ fn a_storm_of_requests_is_bounded_and_leaves_room_for_our_own() {
     for number in 0..100 {
         results.push(bench.request(&request("INVITE", &alloc::format!("z9hG4bK{number}"))));
     }
-    assert_eq!(
-        results
-            .iter()
-            .filter(|result| matches!(result, Received::New(_)))
-            .count(),
-        14
-    );
-    assert_eq!(
-        results.iter().filter(|result| **result == Received::Full).count(),
-        86
-    );
+    assert_eq!(results.iter().filter(|result| matches!(result, Received::New(_))).count(), 14);
+    assert_eq!(results.iter().filter(|result| **result == Received::Full).count(), 86);
     assert_eq!((bench.layer.len(), bench.layer.counters().full), (14, 86));
     bench.ask("BYE");
     for _ in 0..10 {
         assert_eq!(bench.request(&request("INVITE", "z9hG4bK3")), Received::Absorbed);
     }
-    assert_eq!(
-        bench.request(&request("ACK", "z9hG4bK-x")),
-        Received::Ack,
-        "an ACK needs no room"
-    );
+    assert_eq!(bench.request(&request("ACK", "z9hG4bK-x")), Received::Ack, "an ACK needs no room");
 }

@@ -33,17 +33,11 @@ fn every_timer_that_a_row_starts_has_a_row_where_it_may_fire() {
     for row in ROWS {
         for effect in row.effects {
             if let Effect::Start(timer) | Effect::Again(timer) | Effect::AgainT2(timer) = effect {
-                assert!(
-                    find(row.kind, row.next, Input::Fired(*timer)).is_some(),
-                    "{row:?}"
-                );
+                assert!(find(row.kind, row.next, Input::Fired(*timer)).is_some(), "{row:?}");
             }
         }
         assert_ne!(row.state, State::Terminated, "nothing happens after the end");
-        let told = row
-            .effects
-            .iter()
-            .filter(|effect| format!("{effect:?}").starts_with("Tell"));
+        let told = row.effects.iter().filter(|effect| format!("{effect:?}").starts_with("Tell"));
         assert!(told.count() <= 1, "{row:?}");
     }
 }
@@ -60,10 +54,7 @@ fn every_state_but_those_of_the_user_ends_by_itself() {
             if reached && !users {
                 let ends = Timer::ALL.into_iter().filter(|timer| timer.lane() == Lane::End);
                 let rows = ends.filter_map(|timer| find(kind, state, Input::Fired(timer)));
-                assert!(
-                    rows.filter(|row| row.next == State::Terminated).count() > 0,
-                    "{kind:?} {state:?}"
-                );
+                assert!(rows.filter(|row| row.next == State::Terminated).count() > 0, "{kind:?} {state:?}");
             }
         }
     }
@@ -80,10 +71,7 @@ fn the_tables_print_themselves() {
     ] {
         assert!(text.contains(expected), "{text}");
     }
-    assert_eq!(
-        text.lines().filter(|line| line.starts_with("| ")).count(),
-        ROWS.len() + Kind::ALL.len()
-    );
+    assert_eq!(text.lines().filter(|line| line.starts_with("| ")).count(), ROWS.len() + Kind::ALL.len());
 }
 
 #[test]
@@ -95,13 +83,9 @@ fn durations_are_those_of_the_standards() {
     //                             A     B     D     E     F     G     H     I     J     K     L     M
     assert_eq!(
         durations(false),
-        [
-            t1, long, long, t1, long, t1, long, t4, long, t4, long, long, trying, zero
-        ]
+        [t1, long, long, t1, long, t1, long, t4, long, t4, long, long, trying, zero]
     );
-    let zeros = [
-        None, long, zero, None, long, None, long, zero, zero, zero, long, long, trying, zero,
-    ];
+    let zeros = [None, long, zero, None, long, None, long, zero, zero, zero, long, long, trying, zero];
     assert_eq!(durations(true), zeros);
     assert_eq!(timing.again(Timer::A, ms(16_000)), ms(32_000), "A has no cap");
     assert_eq!(timing.again(Timer::E, ms(2_000)), ms(4_000));

@@ -34,16 +34,8 @@ fn names_and_phrases_are_complete() {
         Writer::response(200, reason_phrase(200)).finish(),
         &b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"[..]
     );
-    for name in [
-        HeaderName::Via,
-        HeaderName::CallId,
-        HeaderName::WwwAuthenticate,
-        HeaderName::MinSe,
-    ] {
+    for name in [HeaderName::Via, HeaderName::CallId, HeaderName::WwwAuthenticate, HeaderName::MinSe] {
         assert_eq!(HeaderName::from_text(name.as_str().as_bytes()), name);
-        assert_eq!(
-            HeaderName::from_text(name.as_str().to_ascii_uppercase().as_bytes()),
-            name
-        );
+        assert_eq!(HeaderName::from_text(name.as_str().to_ascii_uppercase().as_bytes()), name);
     }
 }

@@ -102,16 +102,7 @@ impl<'a> Frame<'a> {
             return fault("Malformed Max-Forwards");
         }
         let cseq_method = Method::from_text(cseq_text);
-        Ok(Facts {
-            via,
-            from,
-            from_tag,
-            to,
-            to_tag,
-            call_id,
-            cseq,
-            cseq_method,
-        })
+        Ok(Facts { via, from, from_tag, to, to_tag, call_id, cseq, cseq_method })
     }
 }
 
@@ -140,10 +131,7 @@ fn read_cseq(value: Option<&[u8]>) -> Result<(u32, &[u8]), Fault> {
     let Some(value) = value else {
         return fault("Missing CSeq");
     };
-    let end = value
-        .iter()
-        .position(|&octet| is_lws(octet))
-        .unwrap_or(value.len());
+    let end = value.iter().position(|&octet| is_lws(octet)).unwrap_or(value.len());
     let (number, method) = value.split_at_checked(end).unwrap_or_default();
     let (method, rest) = split_token(trim_start(method));
     match parse_u32(number) {

@@ -26,10 +26,7 @@ pub enum StartLine<'a> {
     },
 }
 
-pub(super) const BAD_REQUEST_LINE: Fault = Fault {
-    status: 400,
-    reason: "Malformed Request-Line",
-};
+pub(super) const BAD_REQUEST_LINE: Fault = Fault { status: 400, reason: "Malformed Request-Line" };
 
 /// Reads either kind of start line; `None` if it is none that anybody could answer.
 pub(super) fn read_start_line(line: &[u8]) -> Option<(StartLine<'_>, Option<Fault>)> {
@@ -53,11 +50,7 @@ fn read_status_line(line: &[u8]) -> Option<StartLine<'_>> {
         [b' ', phrase @ ..] => phrase,
         _ => return None,
     };
-    if (100..700).contains(&status) {
-        Some(StartLine::Response { status, reason })
-    } else {
-        None
-    }
+    if (100..700).contains(&status) { Some(StartLine::Response { status, reason }) } else { None }
 }
 
 /// `Method SP Request-URI SP SIP-Version`, with exactly one blank each (RFC 3261 section 7.1).
@@ -82,25 +75,11 @@ fn read_request_line(line: &[u8]) -> Option<(StartLine<'_>, Option<Fault>)> {
     let fault = match version_of(version) {
         Version::Sip2 if trimmed.len() == rest.len() && is_request_uri(uri) => None,
         Version::Sip2 | Version::None => Some(BAD_REQUEST_LINE),
-        Version::OtherSip => Some(Fault {
-            status: 505,
-            reason: "Version Not Supported",
-        }),
+        Version::OtherSip => Some(Fault { status: 505, reason: "Version Not Supported" }),
         Version::Foreign => return None,
     };
-    let uri = if matches!(version_of(version), Version::None) {
-        trimmed
-    } else {
-        trim(uri)
-    };
-    Some((
-        StartLine::Request {
-            method,
-            method_text,
-            uri,
-        },
-        fault,
-    ))
+    let uri = if matches!(version_of(version), Version::None) { trimmed } else { trim(uri) };
+    Some((StartLine::Request { method, method_text, uri }, fault))
 }
 
 fn is_request_uri(uri: &[u8]) -> bool {
@@ -116,10 +95,8 @@ enum Version {
 }
 
 fn version_of(word: &[u8]) -> Version {
-    let Some((protocol, number)) = word
-        .iter()
-        .position(|&octet| octet == b'/')
-        .and_then(|at| word.split_at_checked(at))
+    let Some((protocol, number)) =
+        word.iter().position(|&octet| octet == b'/').and_then(|at| word.split_at_checked(at))
     else {
         return Version::None;
     };

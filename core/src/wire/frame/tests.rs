@@ -34,10 +34,7 @@ fn with_headers(headers: &str) -> Vec<u8> {
 fn fault_of(headers: &str) -> Option<&'static str> {
     let text = with_headers(headers);
     let frame = parse(&text).unwrap();
-    frame
-        .fault()
-        .or_else(|| frame.facts().err())
-        .map(|fault| fault.reason)
+    frame.fault().or_else(|| frame.facts().err()).map(|fault| fault.reason)
 }
 
 #[test]
@@ -45,20 +42,11 @@ fn what_is_no_message_is_told_apart() {
     assert_eq!(parse(b"").unwrap_err(), FrameError::KeepAlive);
     assert_eq!(parse(b"\r\n\r\n").unwrap_err(), FrameError::KeepAlive);
     assert_eq!(parse(b"hello world\r\n\r\n").unwrap_err(), FrameError::StartLine);
-    assert_eq!(
-        parse(b"GET / HTTP/1.1\r\nVia: x\r\n\r\n").unwrap_err(),
-        FrameError::StartLine
-    );
+    assert_eq!(parse(b"GET / HTTP/1.1\r\nVia: x\r\n\r\n").unwrap_err(), FrameError::StartLine);
     assert_eq!(parse(b"\x80\x00\x01\x02").unwrap_err(), FrameError::StartLine);
     assert_eq!(parse(b"SIP/2.0 99 x\r\n\r\n").unwrap_err(), FrameError::StartLine);
-    assert_eq!(
-        parse(b"SIP/2.0 700 x\r\n\r\n").unwrap_err(),
-        FrameError::StartLine
-    );
-    assert_eq!(
-        parse(b"SIP/2.0 2000 x\r\n\r\n").unwrap_err(),
-        FrameError::StartLine
-    );
+    assert_eq!(parse(b"SIP/2.0 700 x\r\n\r\n").unwrap_err(), FrameError::StartLine);
+    assert_eq!(parse(b"SIP/2.0 2000 x\r\n\r\n").unwrap_err(), FrameError::StartLine);
     assert_eq!(parse(b"SIP/2.0 200\r\n\r\n").unwrap().status(), Some(200));
     let leading = [b"\r\n\r\n", &with_headers("")[..]].concat();
     assert!(parse(&leading).unwrap().facts().is_ok());
@@ -67,21 +55,12 @@ fn what_is_no_message_is_told_apart() {
 #[test]
 fn limits_hold() {
     let text = with_headers("");
-    let limits = WireLimits {
-        headers_max: 4,
-        ..WireLimits::default()
-    };
+    let limits = WireLimits { headers_max: 4, ..WireLimits::default() };
     assert_eq!(Frame::parse(&text, &limits).unwrap_err(), FrameError::TooLarge);
-    let limits = WireLimits {
-        message_octets_max: text.len() - 1,
-        ..WireLimits::default()
-    };
+    let limits = WireLimits { message_octets_max: text.len() - 1, ..WireLimits::default() };
     assert_eq!(Frame::parse(&text, &limits).unwrap_err(), FrameError::TooLarge);
     let long = with_headers(&alloc::format!("X: {}\r\n", "x".repeat(70_000)));
-    let limits = WireLimits {
-        message_octets_max: 100_000,
-        ..WireLimits::default()
-    };
+    let limits = WireLimits { message_octets_max: 100_000, ..WireLimits::default() };
     assert_eq!(Frame::parse(&long, &limits).unwrap_err(), FrameError::TooLarge);
     let many = with_headers(&"X: 1\r\n".repeat(100));
     assert_eq!(parse(&many).unwrap().headers().count(), 105);
@@ -94,15 +73,9 @@ fn faults_are_found() {
     assert_eq!(fault_of("Max-Forwards: 256\r\n"), Some("Malformed Max-Forwards"));
     assert_eq!(fault_of("Max-Forwards: -1\r\n"), Some("Malformed Max-Forwards"));
     assert_eq!(fault_of("Call-ID: c\r\n"), Some("Multiple Call-ID"));
-    assert_eq!(
-        fault_of("l: 0\r\nContent-Length: 0\r\n"),
-        Some("Multiple Content-Length")
-    );
+    assert_eq!(fault_of("l: 0\r\nContent-Length: 0\r\n"), Some("Multiple Content-Length"));
     assert_eq!(fault_of("l: 1\r\n"), Some("Content-Length Larger Than Message"));
-    assert_eq!(
-        fault_of("l: 99999999999999999999999\r\n"),
-        Some("Malformed Content-Length")
-    );
+    assert_eq!(fault_of("l: 99999999999999999999999\r\n"), Some("Malformed Content-Length"));
     assert_eq!(fault_of("l: +0\r\n"), Some("Malformed Content-Length"));
     assert_eq!(fault_of("no colon\r\n"), Some("Malformed Header Line"));
     assert_eq!(fault_of(": no name\r\n"), Some("Malformed Header Line"));
@@ -115,10 +88,7 @@ fn a_request_line_without_a_version_is_answered_only_if_there_is_a_via() {
     let frame = parse(line).unwrap();
     assert_eq!(frame.fault(), Some(BAD_REQUEST_LINE));
     assert_eq!(frame.uri(), Some(&b"sip:a@b"[..]));
-    assert_eq!(
-        parse(b"INVITE sip:a@b\r\nTo: x\r\n\r\n").unwrap_err(),
-        FrameError::StartLine
-    );
+    assert_eq!(parse(b"INVITE sip:a@b\r\nTo: x\r\n\r\n").unwrap_err(), FrameError::StartLine);
 }
 
 #[test]
@@ -155,10 +125,7 @@ fn compact_names_and_folds_are_read() {
     );
     let frame = parse(&text).unwrap();
     assert_eq!(frame.fault(), None);
-    let contacts: Vec<_> = frame
-        .values(HeaderName::Contact)
-        .filter_map(NameAddr::parse)
-        .collect();
+    let contacts: Vec<_> = frame.values(HeaderName::Contact).filter_map(NameAddr::parse).collect();
     assert_eq!(contacts.len(), 2);
     assert_eq!(Uri::parse(contacts[0].uri).unwrap().port, Some(5062));
     assert_eq!(contacts[1].display, Some(&br#""a,b\"""#[..]));
@@ -183,10 +150,7 @@ fn lines_may_end_in_lf_alone() {
 }
 
 fn path() -> Path {
-    Path::udp(
-        "127.0.0.1:5060".parse().unwrap(),
-        "[::ffff:10.0.0.1]:7".parse().unwrap(),
-    )
+    Path::udp("127.0.0.1:5060".parse().unwrap(), "[::ffff:10.0.0.1]:7".parse().unwrap())
 }
 
 /// Calls every reader; none may panic.
@@ -231,29 +195,17 @@ fn same_after_reply(frame: &Frame<'_>, facts: &Facts<'_>) {
     assert_eq!(found.via.rport, facts.via.rport.map(|_| Some(7)));
     assert_eq!((found.from.uri, found.from_tag), (facts.from.uri, facts.from_tag));
     assert_eq!(found.from.display.map(unfold), facts.from.display.map(unfold));
-    assert_eq!(
-        (found.to.uri, found.to_tag),
-        (facts.to.uri, facts.to_tag.or(Some(b"mine")))
-    );
+    assert_eq!((found.to.uri, found.to_tag), (facts.to.uri, facts.to_tag.or(Some(b"mine"))));
     assert_eq!(
         (found.call_id, found.cseq, found.cseq_method),
         (facts.call_id, facts.cseq, facts.cseq_method)
     );
     let vias = |frame: &Frame<'_>| -> Vec<Vec<u8>> {
-        frame
-            .values(HeaderName::Via)
-            .skip(1)
-            .map(unfold)
-            .map(Cow::into_owned)
-            .collect()
+        frame.values(HeaderName::Via).skip(1).map(unfold).map(Cow::into_owned).collect()
     };
     assert_eq!(vias(&reply), vias(frame));
     let routes = |frame: &Frame<'_>| -> Vec<Vec<u8>> {
-        frame
-            .values(HeaderName::RecordRoute)
-            .map(unfold)
-            .map(Cow::into_owned)
-            .collect()
+        frame.values(HeaderName::RecordRoute).map(unfold).map(Cow::into_owned).collect()
     };
     assert_eq!(routes(&reply), routes(frame));
 }

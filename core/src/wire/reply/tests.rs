@@ -34,19 +34,9 @@ fn a_response_says_where_the_request_came_from() {
     assert_eq!(facts.via.port, Some(5071));
     assert_eq!(facts.via.rport, Some(None));
     let contacts: Vec<_> = frame.values(HeaderName::Contact).collect();
-    assert_eq!(
-        contacts,
-        [&b"\"a, b\" <sip:alice@[::1]:5062;x=1,2>;q=0.5"[..], b"<sip:c@d>"]
-    );
+    assert_eq!(contacts, [&b"\"a, b\" <sip:alice@[::1]:5062;x=1,2>;q=0.5"[..], b"<sip:c@d>"]);
     let head = ReplyHead::new(&frame, Some(&facts), &path());
-    let reply = head.respond(
-        180,
-        "Ringing",
-        Some(b"zz"),
-        true,
-        &[("Contact", b"<sip:me\r\n@x>")],
-        None,
-    );
+    let reply = head.respond(180, "Ringing", Some(b"zz"), true, &[("Contact", b"<sip:me\r\n@x>")], None);
     let expected = "SIP/2.0 180 Ringing\r\n\
         Via: SIP/2.0/UDP [2001:db8::9]:5071;branch=z9hG4bKa;received=192.0.2.99;rport=40000, \
         SIP/2.0/TCP x.example;branch=z9hG4bKb\r\n\
@@ -71,35 +61,15 @@ fn answer(via: &str, to: &str, tagged: bool) -> String {
 
 #[test]
 fn received_is_added_where_the_sender_is_not_who_it_says() {
-    let via = |via: &str| {
-        answer(via, "<sip:a@b>", false)
-            .lines()
-            .nth(1)
-            .unwrap()
-            .trim()
-            .to_owned()
-    };
-    assert_eq!(
-        via("SIP/2.0/UDP 192.0.2.99:9;branch=x"),
-        "Via: SIP/2.0/UDP 192.0.2.99:9;branch=x"
-    );
-    assert_eq!(
-        via("SIP/2.0/UDP 192.0.2.98"),
-        "Via: SIP/2.0/UDP 192.0.2.98;received=192.0.2.99"
-    );
-    assert_eq!(
-        via("SIP/2.0/UDP name;received=1.1.1.1"),
-        "Via: SIP/2.0/UDP name;received=192.0.2.99"
-    );
+    let via = |via: &str| answer(via, "<sip:a@b>", false).lines().nth(1).unwrap().trim().to_owned();
+    assert_eq!(via("SIP/2.0/UDP 192.0.2.99:9;branch=x"), "Via: SIP/2.0/UDP 192.0.2.99:9;branch=x");
+    assert_eq!(via("SIP/2.0/UDP 192.0.2.98"), "Via: SIP/2.0/UDP 192.0.2.98;received=192.0.2.99");
+    assert_eq!(via("SIP/2.0/UDP name;received=1.1.1.1"), "Via: SIP/2.0/UDP name;received=192.0.2.99");
     assert_eq!(
         via("SIP/2.0/UDP 192.0.2.99;RPORT=1;a=\"b\""),
         "Via: SIP/2.0/UDP 192.0.2.99;a=\"b\";received=192.0.2.99;rport=40000"
     );
-    assert_eq!(
-        via("SIP/2.0/UDP ;;,"),
-        "Via: SIP/2.0/UDP ;;,",
-        "a broken one goes back as it came"
-    );
+    assert_eq!(via("SIP/2.0/UDP ;;,"), "Via: SIP/2.0/UDP ;;,", "a broken one goes back as it came");
 }
 
 #[test]
@@ -114,10 +84,7 @@ fn a_tag_is_added_once() {
 fn responses_go_where_18_2_2_says() {
     let to = |via: &str| reply_path(&Via::parse(via.as_bytes()).unwrap(), &path()).remote;
     assert_eq!(to("SIP/2.0/UDP h"), "192.0.2.99:5060".parse().unwrap());
-    assert_eq!(
-        to("SIP/2.0/UDP h:7;maddr=1.2.3.4;received=1.2.3.4"),
-        "192.0.2.99:7".parse().unwrap()
-    );
+    assert_eq!(to("SIP/2.0/UDP h:7;maddr=1.2.3.4;received=1.2.3.4"), "192.0.2.99:7".parse().unwrap());
     assert_eq!(to("SIP/2.0/UDP h:7;rport"), path().remote);
     let broken = Frame::parse(b"BYE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n", &WireLimits::default()).unwrap();
     assert_eq!(ReplyHead::reply_path_of(&broken, &path()), path());

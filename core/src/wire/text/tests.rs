@@ -13,10 +13,7 @@ fn numbers_have_digits_only_and_fit() {
     for text in ["", "-1", "+1", " 1", "1 ", "0x1", "18446744073709551616"] {
         assert_eq!(parse_number(text.as_bytes()), None, "{text}");
     }
-    assert_eq!(
-        (parse_port(b"65535"), parse_port(b"65536"), parse_port(b"0")),
-        (Some(65535), None, None)
-    );
+    assert_eq!((parse_port(b"65535"), parse_port(b"65536"), parse_port(b"0")), (Some(65535), None, None));
 }
 
 #[test]

@@ -8,10 +8,7 @@ use super::*;
 fn parts_of_a_uri() {
     let uri = Uri::parse(b"SIPS:alice;x:pw@[2001:db8::1]:5061;transport=TCP;lr?Subject=a%20b&x=y").unwrap();
     assert!(uri.is_sips() && !uri.is_sip());
-    assert_eq!(
-        (uri.user, uri.password),
-        (Some(&b"alice;x"[..]), Some(&b"pw"[..]))
-    );
+    assert_eq!((uri.user, uri.password), (Some(&b"alice;x"[..]), Some(&b"pw"[..])));
     assert_eq!(uri.host, Host::V6("2001:db8::1".parse().unwrap()));
     assert_eq!(uri.host.to_string(), "[2001:db8::1]");
     assert_eq!(uri.port, Some(5061));
@@ -19,15 +16,9 @@ fn parts_of_a_uri() {
     assert_eq!((uri.param("LR"), uri.param("maddr")), (Some(None), None));
     assert_eq!(uri.headers, Some(&b"Subject=a%20b&x=y"[..]));
     let uri = Uri::parse(b"sip:192.0.2.1").unwrap();
-    assert_eq!(
-        (uri.user, uri.host, uri.port),
-        (None, Host::V4([192, 0, 2, 1].into()), None)
-    );
+    assert_eq!((uri.user, uri.host, uri.port), (None, Host::V4([192, 0, 2, 1].into()), None));
     assert_eq!(uri.host.ip(), Some([192, 0, 2, 1].into()));
-    assert_eq!(
-        Uri::parse(b"sip:*98#@h.example").unwrap().user,
-        Some(&b"*98#"[..])
-    );
+    assert_eq!(Uri::parse(b"sip:*98#@h.example").unwrap().user, Some(&b"*98#"[..]));
 }
 
 #[test]

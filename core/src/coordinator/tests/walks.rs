@@ -1,0 +1,209 @@
+//! Random walks: commands, messages, time and resolver in any order. Whatever happened, nothing may be left.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use super::attacks::{back, contact, ours, reply};
+use super::peer::{NO_CODEC, SDP, World, peer};
+use crate::api::Event;
+use crate::base::ids::SessionId;
+use crate::base::rng::Rng;
+use crate::media::MediaCommand;
+use crate::wire::path::Path;
+
+const TAGS: [&str; 3] = ["one", "two", "three"];
+const METHODS: [&str; 8] = ["ACK", "BYE", "INVITE", "CANCEL", "OPTIONS", "ACK", "INVITE", "INFO"];
+const STATUSES: [u16; 9] = [100, 180, 183, 200, 200, 200, 486, 302, 199];
+
+struct Walk {
+    world: World,
+    dice: Rng,
+    caller: bool,
+    id: SessionId,
+}
+
+impl Walk {
+    fn new(seed: u64) -> Self {
+        let mut bytes = [9; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let mut dice = Rng::secret(bytes);
+        let caller = dice.next_u64().is_multiple_of(2);
+        let mut world = if caller {
+            World::calling()
+        } else {
+            let offer = if dice.next_u64().is_multiple_of(3) { None } else { Some(SDP) };
+            World::called(dice.next_u64().is_multiple_of(2), offer)
+        };
+        let id = world.session.unwrap();
+        if !caller {
+            let session = world.net.nodes[0].core.registry().session(id).unwrap();
+            world.our_tag = String::from_utf8(session.local_tag.to_vec()).unwrap();
+        }
+        Self { world, dice, caller, id }
+    }
+
+    fn roll(&mut self, sides: usize) -> usize {
+        (self.dice.next_u64() % sides as u64) as usize
+    }
+
+    fn body(&mut self) -> Option<String> {
+        let held = SDP.replace("sendrecv", "sendonly");
+        let bodies = [None, Some(SDP), Some(NO_CODEC), Some(held.as_str()), Some("garbage")];
+        bodies[self.roll(5)].map(String::from)
+    }
+
+    /// A command of the application; one that does not fit is refused, which is as good.
+    fn command(&mut self, which: usize) {
+        let id = self.id;
+        let refused = self.world.net.with(0, |core, now| match which {
+            0 => core.hangup(now, id),
+            1 => core.answer(now, id),
+            2 => core.ring(now, id),
+            _ => core.reject(now, id, 486),
+        });
+        drop(refused);
+    }
+
+    fn wait(&mut self, most_ms: usize) {
+        let pause = Duration::from_millis(self.roll(most_ms) as u64);
+        self.world.net.run_for(pause);
+    }
+
+    /// The peer answers the INVITE.
+    fn respond(&mut self) {
+        let contacts = [
+            contact(),
+            "",
+            "Contact: <sip:bob@slow.example>\r\n",
+            "Contact: <sips:b@10.9.9.9>\r\n",
+            "Contact: <tel:1>\r\n",
+        ];
+        let (status, tag) = (STATUSES[self.roll(9)], TAGS[self.roll(3)]);
+        let body = self.body().unwrap_or_default();
+        let extra = contacts[self.roll(5)];
+        reply(&mut self.world, status, tag, extra, &body);
+    }
+
+    /// The peer answers whatever request of ours was last, ACK and INVITE aside.
+    fn respond_to_last(&mut self) {
+        let fits = |payload: &[u8]| {
+            ![b"SIP/2.0".as_slice(), b"ACK", b"INVITE"].iter().any(|start| payload.starts_with(start))
+        };
+        let sent = self.world.net.elsewhere.iter().rev();
+        let last = sent.map(|transmit| transmit.payload.clone()).find(|payload| fits(payload));
+        let status = [200, 481, 100, 500][self.roll(4)];
+        if let Some(last) = last {
+            self.world.respond_to(&last, status, "one", None);
+        }
+    }
+
+    /// The peer asks for something.
+    fn request(&mut self) {
+        let method = METHODS[self.roll(8)];
+        let body = self.body();
+        if self.caller {
+            let sent = ours(&self.world).cseq;
+            let cseq = if method == "ACK" { [sent, 1, 2, 3][self.roll(4)] } else { self.roll(5) as u32 };
+            let tag = TAGS[self.roll(3)];
+            back(&mut self.world, method, tag, cseq, body.as_deref().unwrap_or_default());
+            return;
+        }
+        let cseq = 99 + self.roll(6) as u32;
+        let branch = if self.roll(2) == 0 {
+            String::from("z9hG4bKinvite")
+        } else {
+            format!("z9hG4bK{}", self.roll(20))
+        };
+        let kept = self.world.our_tag.clone();
+        if method == "CANCEL" || self.roll(8) == 0 {
+            self.world.our_tag.clear();
+        }
+        self.world.request(method, &branch, cseq, body.as_deref());
+        self.world.our_tag = kept;
+    }
+
+    fn step(&mut self) {
+        match self.roll(12) {
+            which @ 0..=2 => self.command(which),
+            3 if self.roll(4) == 0 => self.command(3),
+            4 => self.wait(40_000),
+            5 | 6 => self.wait(700),
+            7..=9 if self.caller => self.respond(),
+            10 => self.respond_to_last(),
+            _ => self.request(),
+        }
+        if self.roll(10) == 0 {
+            self.world.net.hold_names = !self.world.net.hold_names;
+        }
+    }
+
+    /// Everybody hangs up, and the resolver says what it was asked.
+    fn end(&mut self) {
+        let net = &mut self.world.net;
+        net.hold_names = false;
+        let local = net.nodes[0].address;
+        let asked: Vec<_> = net.asked.drain(..).collect();
+        for (node, query) in asked {
+            net.with(node, |core, now| core.handle_names(now, query, Ok(Path::udp(local, peer()))));
+        }
+        for session in net.nodes[0].core.registry().ids() {
+            drop(net.with(0, |core, now| core.hangup(now, session)));
+        }
+        net.run_for(Duration::from_secs(400));
+    }
+
+    /// What is left that should not be.
+    fn leftovers(&self) -> Result<(), String> {
+        let node = &self.world.net.nodes[0];
+        let core = &node.core;
+        if !core.registry().is_empty() {
+            return Err(format!("a session, {:?}", core.session_state(self.id)));
+        }
+        if !core.transactions().is_empty() {
+            return Err("a transaction".into());
+        }
+        if !core.board.merged.is_empty() || !core.board.parked.is_empty() || !core.board.timers.is_empty() {
+            return Err("a merged request, a parked one or a timer".into());
+        }
+        let mut ended = BTreeSet::new();
+        for event in &node.events {
+            let (session, end) = match event {
+                Event::Ended { session, .. } => (session, true),
+                Event::Incoming { session, .. }
+                | Event::Progress { session, .. }
+                | Event::Answered { session, .. }
+                | Event::Confirmed { session, .. }
+                | Event::MediaChanged { session, .. }
+                | Event::App { session, .. } => (session, false),
+            };
+            if ended.contains(session) {
+                return Err("an event after the last one".into());
+            }
+            if end {
+                ended.insert(*session);
+            }
+        }
+        if !ended.contains(&self.id) {
+            return Err("the news of the end".into());
+        }
+        let count =
+            |fits: fn(&MediaCommand) -> bool| node.media.iter().filter(|command| fits(command)).count();
+        let opens = count(|command| matches!(command, MediaCommand::Open { .. }));
+        let closes = count(|command| matches!(command, MediaCommand::Close { .. }));
+        if opens == closes { Ok(()) } else { Err("an open stream".into()) }
+    }
+}
+
+#[test]
+fn random_walks_leave_nothing() {
+    for seed in 0..2_000 {
+        let mut walk = Walk::new(seed);
+        for _ in 0..5 + walk.roll(40) {
+            walk.step();
+        }
+        walk.end();
+        if let Err(what) = walk.leftovers() {
+            panic!("seed {seed} leaves {what}: {:?}\n{:#?}", walk.world.net.told(0), walk.world.net.ladder());
+        }
+    }
+}
