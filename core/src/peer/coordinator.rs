@@ -58,23 +58,36 @@ impl signaling::SignalingHandler for Wait {
 impl<R: Runtime> UnifiedCoordinator<R> {
     /// Starts a coordinator whose incoming calls all ring and wait in [`get_incoming_call`](Self::get_incoming_call).
     pub async fn new(config: Config) -> Result<Self, PeerError> {
-        let policy = if config.auto_answer { Policy::Answer } else { Policy::HandOut };
-        Self::start(config, policy)
+        Self::start_on(current()?, config)
     }
 
     /// Starts a coordinator that asks `handler` about every incoming call.
     pub async fn with_handler(config: Config, handler: impl SignalingHandler) -> Result<Self, PeerError> {
-        Self::start(config, Policy::Ask(Arc::new(handler)))
+        Self::with_handler_on(current()?, config, handler)
     }
 
-    fn start(config: Config, policy: Policy) -> Result<Self, PeerError> {
+    /// Like [`new`](Self::new), on this runtime and not on the one that the caller runs on.
+    pub fn start_on(runtime: R, config: Config) -> Result<Self, PeerError> {
+        let policy = if config.auto_answer { Policy::Answer } else { Policy::HandOut };
+        Self::start(runtime, config, policy)
+    }
+
+    /// Like [`with_handler`](Self::with_handler), on this runtime and not on the one that the caller runs on.
+    pub fn with_handler_on(
+        runtime: R,
+        config: Config,
+        handler: impl SignalingHandler,
+    ) -> Result<Self, PeerError> {
+        Self::start(runtime, config, Policy::Ask(Arc::new(handler)))
+    }
+
+    fn start(runtime: R, config: Config, policy: Policy) -> Result<Self, PeerError> {
         let Config { bind, rtp_ports, core: settings, .. } = config;
         if *rtp_ports.end() != 0 && rtp_ports.end() <= rtp_ports.start() {
             let why = format!("{}-{} holds no pair of ports", rtp_ports.start(), rtp_ports.end());
             return Err(PeerError::BadArgument { what: "range of RTP ports", why });
         }
         settings.check()?;
-        let runtime = R::current().map_err(PeerError::Runtime)?;
         let seed = runtime.entropy().map_err(PeerError::Runtime)?;
         let socket = runtime.bind(bind).map_err(|source| PeerError::BindFailed { addr: bind, source })?;
         let local = socket.local_addr();
@@ -109,6 +122,11 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         drop(machine.runtime().spawn(driver));
         Ok(Self { stack, local, user, runtime: PhantomData })
     }
+}
+
+/// The runtime that the caller runs on.
+fn current<R: Runtime>() -> Result<R, PeerError> {
+    R::current().map_err(PeerError::Runtime)
 }
 
 impl<R> UnifiedCoordinator<R> {
