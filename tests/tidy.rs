@@ -32,6 +32,7 @@ enum Below {
 const LAYERS: &[(&str, Below)] = &[
     ("base", Below::Only(&[])),
     ("wire", Below::Only(&["base"])),
+    ("ladder", Below::Only(&["base", "wire"])),
     ("media", Below::Only(&["base"])),
     ("sdp", Below::Only(&["base", "wire"])),
     ("transaction", Below::Only(&["base", "wire"])),

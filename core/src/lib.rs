@@ -73,6 +73,8 @@ pub mod api;
 pub mod base;
 pub mod coordinator;
 pub mod dialog;
+#[cfg(feature = "trace")]
+pub mod ladder;
 pub mod media;
 #[cfg(feature = "peer")]
 pub mod peer;
