@@ -82,3 +82,56 @@ fn a_ladder_is_bounded() {
     (0..3).for_each(|_| ladder.message(at(0), "a", "b", big.clone()));
     assert_eq!((ladder.len(), ladder.left_out()), (2, 1));
 }
+
+#[test]
+fn a_page_needs_nothing_and_shows_everything() {
+    let page = sample().to_html();
+    for part in [
+        "<!doctype html>",
+        "default-src &#39;none&#39;",
+        "alice",
+        "192.0.2.1:5060",
+        "v=0",
+        "session0.1 Ringing",
+    ] {
+        let part = part.replace("&#39;", "'");
+        assert!(page.contains(&part), "no {part} in\n{page}");
+    }
+    assert_eq!(page.matches("<details").count(), 7, "each message opens");
+    assert_eq!(page.matches("class=\"x\"").count(), 1, "one is lost");
+    assert_eq!(page.matches(" again\"").count(), 1, "one is sent again");
+    for outside in ["<script", "http://", "https://", "src=", "href=", "url(", "@import", "onclick"] {
+        assert!(!page.contains(outside), "{outside} in\n{page}");
+    }
+}
+
+#[test]
+fn hostile_octets_never_become_markup() {
+    let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&lt;";
+    let mut bytes = format!("INVITE sip:{evil} SIP/2.0\r\nFrom: {evil}\r\n{evil}\r\n\r\n{evil}").into_bytes();
+    bytes.extend_from_slice(b"\xff\xfe\x00\x1b\xe2\x80\xae</pre>");
+    let mut ladder = Ladder::new();
+    ladder.set_title(evil);
+    ladder.party("a", evil);
+    ladder.message(at(0), "a", evil, bytes.clone().into());
+    ladder.message(at(0), evil, "b", format!("SIP/2.0 200 {evil}\r\nCSeq: 1 {evil}\r\n\r\n").into());
+    ladder.message(at(0), evil, evil, Bytes::from(bytes));
+    ladder.note(at(0), evil, evil.into());
+    ladder.state(at(0), evil, evil.into());
+    let page = ladder.to_html();
+    for bad in ["<script", "<img", "\u{0}", "\u{1b}", "\u{202e}", "\u{fffd}"] {
+        assert!(!page.contains(bad), "{bad:?} in\n{page}");
+    }
+    assert_eq!(page.matches("</pre>").count(), 3, "{page}");
+    assert!(
+        page.contains("<i>\\xff</i><i>\\xfe</i><i>\\u{0}</i><i>\\u{1b}</i><i>\\u{202e}</i>&lt;/pre&gt;"),
+        "{page}"
+    );
+    // Every tag that is there is one that the page itself writes.
+    let known = "!doctype html head meta title style body h1 p b header time div small details summary svg line path \
+                 text pre i span";
+    for tag in page.split('<').skip(1) {
+        let name = tag.trim_start_matches('/').split([' ', '>', '\n']).next().unwrap();
+        assert!(known.split_whitespace().any(|known| known == name), "<{name}> in\n{page}");
+    }
+}
