@@ -82,5 +82,7 @@ pub mod registry;
 pub mod sdp;
 pub mod session;
 pub mod signaling;
+#[cfg(feature = "trace")]
+pub mod trace;
 pub mod transaction;
 pub mod wire;
