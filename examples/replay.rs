@@ -22,6 +22,9 @@ struct Options {
     /// Write the ladder as a page for a browser.
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
+    /// Write the ladder as text.
+    #[arg(long, value_name = "OUT")]
+    text: Option<PathBuf>,
     /// Print the verdict only.
     #[arg(long)]
     quiet: bool,
@@ -50,11 +53,11 @@ fn run(options: &Options) -> Result<Replay, Box<dyn std::error::Error>> {
         summary(&trace);
         println!("\n{}", replayed.ladder.to_text());
     }
-    if let Some(path) = &options.html {
-        replayed.ladder.set_title(&name(&options.file));
-        std::fs::write(path, replayed.ladder.to_html())
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    }
+    replayed.ladder.set_title(&name(&options.file));
+    let html = || replayed.ladder.to_html();
+    let text = || replayed.ladder.to_text();
+    write(options.html.as_deref(), html)?;
+    write(options.text.as_deref(), text)?;
     if replayed.bound_reached {
         println!("the recording had reached its bound and goes no further");
     }
@@ -69,6 +72,11 @@ fn run(options: &Options) -> Result<Replay, Box<dyn std::error::Error>> {
         (None, None) => println!("{} outputs identical", replayed.outputs),
     }
     Ok(replayed)
+}
+
+fn write(path: Option<&Path>, what: impl FnOnce() -> String) -> Result<(), String> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, what()).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 fn name(path: &Path) -> String {

@@ -15,6 +15,8 @@ use crate::base::time::Instant;
 const STYLE: &str = include_str!("page.css");
 /// Width of the column of times.
 const TIME: usize = 96;
+/// Room that a state of the first or the last party needs beside its lifeline.
+const MARGIN: usize = 170;
 /// Characters of a label.
 const LABEL_MAX: usize = 60;
 /// Height of a message's row, and where its arrow is.
@@ -46,13 +48,14 @@ struct Page {
 impl Page {
     /// Where a lifeline stands.
     const fn x(&self, party: usize) -> usize {
-        TIME + self.step / 2 + party * self.step
+        let first = if self.step / 2 > MARGIN { self.step / 2 } else { MARGIN };
+        TIME + first + party * self.step
     }
 
     fn write(&mut self, ladder: &Ladder) -> core::fmt::Result {
         let title = if ladder.title.is_empty() { "Ladder" } else { &ladder.title };
         let title = escape(title.as_bytes());
-        let width = TIME + ladder.parties.len() * self.step;
+        let width = self.x(ladder.parties.len().saturating_sub(1)) + MARGIN;
         write!(
             self.out,
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
@@ -114,7 +117,10 @@ impl Page {
                 lost += usize::from(*fate == Fate::Lost);
             }
         }
-        write!(self.out, "<p class=\"about key\">{messages} messages, {repeats} of them sent again")?;
+        write!(self.out, "<p class=\"about key\">{messages} messages")?;
+        if repeats > 0 {
+            write!(self.out, ", {repeats} of them sent again")?;
+        }
         if lost > 0 {
             write!(self.out, ", {lost} lost")?;
         }
