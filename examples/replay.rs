@@ -67,7 +67,7 @@ fn run(options: &Options) -> Result<Replay, Box<dyn std::error::Error>> {
             println!("DIFFERENT after {} identical outputs", replayed.outputs);
         }
         (None, Some(damage)) => {
-            println!("{} outputs identical, then the file is of no use: {damage}", replayed.outputs);
+            println!("{} outputs identical, as far as the file can be read: {damage}", replayed.outputs);
         }
         (None, None) => println!("{} outputs identical", replayed.outputs),
     }

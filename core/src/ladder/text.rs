@@ -14,7 +14,7 @@ const FIRST: usize = TIME + 2;
 /// Columns from one lifeline to the next.
 const STEP: usize = 36;
 /// Columns of a note to the right of the last lifeline.
-const NOTE_MAX: usize = 72;
+const NOTE_MAX: usize = 100;
 
 /// One line as a canvas; later strokes lie on top.
 struct Line(Vec<char>);
@@ -82,7 +82,7 @@ pub(super) fn draw(ladder: &Ladder) -> String {
     out
 }
 
-/// The label with what is known beyond the octets.
+/// The label with what is known beyond the octets; what does not fit is cut from the label.
 fn title(label: &str, fate: Fate, repeat: u32) -> String {
     let again = if repeat > 0 { format!(" [again {repeat}]") } else { String::new() };
     let fate = match fate {
@@ -91,18 +91,19 @@ fn title(label: &str, fate: Fate, repeat: u32) -> String {
         Fate::Doubled => " [doubled]",
         Fate::Corrupted => " [corrupted]",
     };
-    format!("{label}{again}{fate}")
+    let tip = if fate == " [lost]" { 4 } else { 0 };
+    let room = (STEP - 5 - tip).saturating_sub(again.len() + fate.len());
+    format!("{}{again}{fate}", plain(label, room))
 }
 
 fn arrow(line: &mut Line, from: usize, to: usize, title: &str, fate: Fate) {
     if from == to {
-        return line.put(from, &format!("<> {} to itself", plain(title, NOTE_MAX)));
+        return line.put(from, &format!("<> {} to itself", title));
     }
     let (left, right) = (from.min(to) + 1, from.max(to));
     let width = right - left;
     line.put(left, &"-".repeat(width));
     // The label stands beside the sender, where no other lifeline is crossed.
-    let title = plain(title, STEP - 5);
     let room = STEP - 1;
     let pad = (room - 2).saturating_sub(title.chars().count()) / 2;
     let start = if from < to { left } else { right - room };
