@@ -31,7 +31,7 @@ pub(super) fn crc32(crc: u32, bytes: &[u8]) -> u32 {
     for &byte in bytes {
         crc ^= u32::from(byte);
         for _ in 0..2 {
-            crc = (crc >> 4) ^ NIBBLES[(crc & 15) as usize];
+            crc = (crc >> 4) ^ NIBBLES.get((crc & 15) as usize).copied().unwrap_or_default();
         }
     }
     !crc
