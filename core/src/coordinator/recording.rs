@@ -38,6 +38,11 @@ impl UnifiedCoordinator {
         self.recorder.as_deref_mut()
     }
 
+    /// Outputs that nobody has taken yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.board.outbox.len()
+    }
+
     /// Puts another handler in the place of the first and of all screens.
     pub(crate) fn replace_handler(&mut self, handler: Box<dyn SignalingHandler>) {
         self.interceptor = crate::signaling::SignalingInterceptor::new(handler);

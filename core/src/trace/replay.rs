@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::pack::Unpacker;
-use super::read::{Place, Records, Trace, TraceError};
+use super::read::{Place, Records, Trace, TraceError, TraceFault};
 use super::record::{Decided, Record};
 use super::recorder::{Change, Recorder};
 use crate::api::{CoordinatorConfig, InviteParams, NameFailure};
@@ -24,6 +24,10 @@ use crate::signaling::{
     SignalingHandler,
 };
 use crate::wire::path::Transmit;
+
+/// Outputs that may wait to be taken. Every loop takes them after every input; a made-up trace that never does is not
+/// worth the memory.
+const WAITING_MAX: usize = 65_536;
 
 /// The lifeline of the recorded coordinator.
 const HERE: &str = "this side";
@@ -138,6 +142,11 @@ fn run(trace: &Trace<'_>, table: Option<&StateTable>) -> Result<Replay, ReplayEr
         divergence = player.compare(place, &record);
         if divergence.is_some() {
             player.ladder.note(player.now, HERE, "from here on the replay differs".into());
+            break;
+        }
+        if player.core.waiting() > WAITING_MAX {
+            let fault = TraceFault::Impossible("more outputs wait than any loop leaves behind");
+            damage = Some(TraceError { offset: place.offset, fault });
             break;
         }
         outputs += usize::from(record.is_output() && !matches!(record, Record::Drained));

@@ -103,6 +103,22 @@ fn a_future_version_says_what_it_is() {
 }
 
 #[test]
+fn a_made_up_trace_does_not_fill_the_memory() {
+    let mut stage = Stage::new(|recorder| recorder);
+    let options = request("OPTIONS", 1, "", "", "");
+    stage.core.handle_datagram(stage.now, Stage::path(), options.as_bytes());
+    stage.core.handle_datagram(stage.now, Stage::path(), options.as_bytes());
+    let file = stage.finish();
+    let mut all = bodies(&file);
+    // A request that comes again and again is answered each time, and nobody takes the answers.
+    all.extend(core::iter::repeat_n(all[all.len() - 1], 70_000));
+    let file = reframe(all);
+    let replayed = replay(&Trace::parse(&file).unwrap()).unwrap();
+    let what = "more outputs wait than any loop leaves behind";
+    assert_eq!(replayed.damage.map(|damage| damage.fault), Some(TraceFault::Impossible(what)));
+}
+
+#[test]
 fn impossible_records_are_told_apart() {
     let file = small();
     let start = bodies(&file)[0];
