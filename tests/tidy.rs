@@ -32,6 +32,7 @@ enum Below {
 const LAYERS: &[(&str, Below)] = &[
     ("base", Below::Only(&[])),
     ("wire", Below::Only(&["base"])),
+    ("ladder", Below::Only(&["base", "wire"])),
     ("media", Below::Only(&["base"])),
     ("sdp", Below::Only(&["base", "wire"])),
     ("transaction", Below::Only(&["base", "wire"])),
@@ -45,11 +46,16 @@ const LAYERS: &[(&str, Below)] = &[
     ("coordinator", Below::All),
 ];
 /// Modules above all layers: they may import anything.
-const ABOVE: &[&str] = &["lib", "peer", "sim", "tests"];
+const ABOVE: &[&str] = &["lib", "peer", "sim", "tests", "trace"];
 /// Single doors between layers that otherwise do not meet: who, and the path below `crate::`.
 const DOORS: &[(&str, &[&str])] = &[
     // The plan is all that media is told.
     ("media", &["sdp", "plan"]),
+    // The recorder sits in the coordinator; reading and replaying sit above it.
+    ("coordinator", &["trace", "Decided"]),
+    ("coordinator", &["trace", "Record"]),
+    ("coordinator", &["trace", "Recorder"]),
+    ("coordinator", &["trace", "RecordingStats"]),
 ];
 /// What the signalling side may name of media: the values the two machines exchange, and nothing that works on them.
 const MEDIA_VALUES: &[&str] =

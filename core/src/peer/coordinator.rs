@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::base::rng::Rng;
 use crate::coordinator::UnifiedCoordinator as Core;
-use crate::signaling::{self, Deferral, InviteDetails};
+use crate::signaling::{self, DefaultSignalingHandler, Deferral, InviteDetails};
 
 use super::call::Call;
 use super::config::{Config, Policy};
@@ -82,6 +82,8 @@ impl<R: Runtime> UnifiedCoordinator<R> {
     }
 
     fn start(runtime: R, config: Config, policy: Policy) -> Result<Self, PeerError> {
+        #[cfg(feature = "trace")]
+        let recorder = config.take_recorder();
         let Config { bind, rtp_ports, core: settings, .. } = config;
         if *rtp_ports.end() != 0 && rtp_ports.end() <= rtp_ports.start() {
             let why = format!("{}-{} holds no pair of ports", rtp_ports.start(), rtp_ports.end());
@@ -99,10 +101,17 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         let user = Arc::from(settings.user.as_str());
         let media = Media::new(sessions_max, rng.next_seed(), now, runtime.unix_time());
         let core_seed = rng.next_seed();
-        let core = match policy {
-            Policy::Ask(_) => Core::with_handler(settings, Box::new(Wait), core_seed, now),
-            Policy::Answer | Policy::HandOut => Core::new(settings, core_seed, now),
+        let handler: Box<dyn signaling::SignalingHandler> = match policy {
+            Policy::Ask(_) => Box::new(Wait),
+            Policy::Answer | Policy::HandOut => Box::new(DefaultSignalingHandler),
         };
+        #[cfg(feature = "trace")]
+        let core = match recorder {
+            Some(recorder) => Core::with_recorder(settings, handler, core_seed, now, recorder),
+            None => Core::with_handler(settings, handler, core_seed, now),
+        };
+        #[cfg(not(feature = "trace"))]
+        let core = Core::with_handler(settings, handler, core_seed, now);
         let signalling = Signalling::new(core, sessions_max, PortPool::default(), policy);
 
         // A random start keeps two peers on one machine out of each other's way.
@@ -174,6 +183,12 @@ impl<R> UnifiedCoordinator<R> {
         self.stack
             .shared
             .look(|side| PeerCounters { core: side.core.counters().clone(), network: side.counters })
+    }
+
+    /// How the recording goes; `None` if there is none.
+    #[cfg(feature = "trace")]
+    pub fn recording(&self) -> Option<crate::trace::RecordingStats> {
+        self.stack.shared.look(|side| side.core.recording().cloned())
     }
 
     /// Hangs up every call, waits until the other sides have confirmed (or given no answer for as long as RFC 3261

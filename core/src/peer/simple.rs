@@ -161,6 +161,12 @@ impl<R: Runtime> PeerBuilder<R> {
         self
     }
 
+    /// Records the signalling from the start to the end, to be replayed offline (see [`crate::trace`]).
+    #[cfg(feature = "trace")]
+    pub fn record(self, recorder: crate::trace::Recorder) -> Self {
+        self.with(|config| config.record(recorder))
+    }
+
     /// Everything else.
     pub const fn config(&mut self) -> &mut Config {
         &mut self.config
