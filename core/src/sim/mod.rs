@@ -78,16 +78,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod executor;
 pub mod net;
-mod runtime;
 mod world;
 
-#[cfg(test)]
-mod tests;
-
-pub use runtime::{SimHost, SimPeer, SimSocket, SimTask, SimTimer};
-pub use world::{Sent, World, WorldError};
+pub use world::{Sent, SimHost, SimPeer, SimSocket, SimTask, SimTimer, World, WorldError};
 
 use crate::base::rng::Rng;
 

@@ -1,5 +1,13 @@
 //! A world: hosts on a network, tasks, and a clock that jumps to whatever comes next.
 
+mod executor;
+mod runtime;
+
+#[cfg(test)]
+mod tests;
+
+pub use runtime::{SimHost, SimPeer, SimSocket, SimTask, SimTimer};
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -13,9 +21,8 @@ use bytes::Bytes;
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
 
-use super::executor::{Executor, locked};
 use super::net::{Fates, NatId, Network};
-use super::runtime::{SimHost, SimSocket};
+use executor::{Executor, locked};
 
 /// Polls without time passing after which the tasks are taken to chase each other.
 const POLLS_MAX: u32 = 1_000_000;
@@ -65,12 +72,12 @@ pub struct Sent {
 }
 
 #[derive(Default)]
-pub(super) struct Mailbox {
-    pub(super) letters: VecDeque<(SocketAddr, SocketAddr, Bytes)>,
+struct Mailbox {
+    letters: VecDeque<(SocketAddr, SocketAddr, Bytes)>,
     /// Destinations that took nothing.
-    pub(super) reports: VecDeque<SocketAddr>,
-    pub(super) wants_reports: bool,
-    pub(super) wakers: Vec<Waker>,
+    reports: VecDeque<SocketAddr>,
+    wants_reports: bool,
+    wakers: Vec<Waker>,
 }
 
 impl Mailbox {
@@ -82,14 +89,14 @@ impl Mailbox {
 }
 
 /// All that changes in a world but its tasks.
-pub(super) struct State {
-    pub(super) now: Instant,
-    pub(super) network: Network,
-    pub(super) rng: Rng,
-    pub(super) mailboxes: BTreeMap<SocketAddr, Mailbox>,
-    pub(super) timers: BTreeMap<(Instant, u64), Waker>,
-    pub(super) timer_count: u64,
-    pub(super) names: BTreeMap<String, Vec<IpAddr>>,
+struct State {
+    now: Instant,
+    network: Network,
+    rng: Rng,
+    mailboxes: BTreeMap<SocketAddr, Mailbox>,
+    timers: BTreeMap<(Instant, u64), Waker>,
+    timer_count: u64,
+    names: BTreeMap<String, Vec<IpAddr>>,
     log: VecDeque<Sent>,
     log_max: usize,
     limit: Duration,
@@ -97,13 +104,13 @@ pub(super) struct State {
 }
 
 /// What hosts, sockets, timers and tasks share.
-pub(super) struct Shared {
-    pub(super) state: Mutex<State>,
-    pub(super) executor: Executor,
+struct Shared {
+    state: Mutex<State>,
+    executor: Executor,
 }
 
 impl Shared {
-    pub(super) fn send(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    fn send(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let mut state = locked(&self.state);
         let (now, payload) = (state.now, Bytes::copy_from_slice(bytes));
         if state.log_max > 0 {
@@ -155,7 +162,7 @@ impl State {
     }
 }
 
-/// A simulated world. See the [module's](super) text.
+/// A simulated world. See the text of the [module](crate::sim).
 pub struct World {
     shared: Arc<Shared>,
 }
@@ -234,7 +241,7 @@ impl World {
 
     /// Ready when that much virtual time has passed.
     pub fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + 'static {
-        super::runtime::sleep(Arc::clone(&self.shared), time)
+        runtime::sleep(Arc::clone(&self.shared), time)
     }
 
     /// Runs `future` and every task of the world until the future is done. Tasks that are still there go on with the
@@ -289,6 +296,6 @@ impl std::fmt::Debug for World {
 }
 
 /// Frees the socket's address.
-pub(super) fn unbind(shared: &Shared, socket: &SimSocket) {
+fn unbind(shared: &Shared, socket: &SimSocket) {
     locked(&shared.state).mailboxes.remove(&socket.bound());
 }

@@ -12,7 +12,7 @@ use crate::base::time::Instant;
 use crate::peer::{Config, PeerBuilder, RecvBatch, Runtime, SimplePeer, Socket, Task, Timer};
 
 use super::executor::{TaskId, locked};
-use super::world::{Mailbox, Shared, unbind};
+use super::{Mailbox, Shared, unbind};
 
 /// What the clock of a world shows when it begins, in seconds since 1970.
 const BEGINNING: Duration = Duration::from_secs(1_800_000_000);

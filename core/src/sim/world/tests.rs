@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::net::{Chance, Link, NatKind};
 use super::{SimPeer, World, WorldError};
 use crate::peer::{AudioFrame, Call, PeerError, SignalingDecision, UnifiedCoordinator};
 use crate::signaling::InviteDetails;
+use crate::sim::net::{Chance, Link, NatKind};
 
 const ALICE: [u8; 4] = [10, 0, 0, 1];
 const BOB: [u8; 4] = [10, 0, 0, 2];
