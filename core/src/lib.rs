@@ -80,5 +80,7 @@ pub mod registry;
 pub mod sdp;
 pub mod session;
 pub mod signaling;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod transaction;
 pub mod wire;

@@ -1,0 +1,1 @@
+//! Simulated networks and virtual time around the real machines.
