@@ -1,1 +1,3 @@
 //! Simulated networks and virtual time around the real machines.
+
+pub mod check;
