@@ -164,15 +164,15 @@ impl Recorder {
     /// Writes a record. What the coordinator is told is handed to the sink before the coordinator acts on it; what
     /// comes of that follows when everything is put out, or with the next input.
     pub(crate) fn note(&mut self, record: &Record<'_>) {
-        if self.stats.state != RecordingState::Running {
-            self.stats.missed += 1;
-            return;
-        }
-        let drained = *record == Record::Drained;
+        let drained = matches!(record, Record::Drained);
         if drained && self.drained {
             return;
         }
         self.drained = drained;
+        if self.stats.state != RecordingState::Running {
+            self.stats.missed += 1;
+            return;
+        }
         let mut body = core::mem::take(&mut self.body);
         body.clear();
         record.write(&mut Packer { out: &mut body, clock: &mut self.clock }, self.redaction);
@@ -202,6 +202,7 @@ impl Recorder {
             Some(Output::Send(transmit)) => {
                 self.note(&Record::Sent { path: transmit.path, payload: &transmit.payload });
             }
+            Some(_) if self.stats.state != RecordingState::Running => self.note(&Record::Put("")),
             Some(output) => self.note(&Record::Put(&in_words(output, self.redaction))),
             None => self.note(&Record::Drained),
         }
