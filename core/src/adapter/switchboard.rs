@@ -229,6 +229,16 @@ impl Switchboard {
         false
     }
 
+    /// Takes a dialog away, and with it the requests that wait in it for an address: nothing else would end them.
+    pub(crate) fn remove_dialog(&mut self, id: DialogId) {
+        let waiting = self.registry.dialog_mut(id).map(|dialog| core::mem::take(&mut dialog.waiting));
+        for transaction in waiting.into_iter().flatten().filter_map(|it| it.transaction) {
+            self.owners.remove(transaction);
+            self.layer.abandon(transaction);
+        }
+        self.registry.remove_dialog(id);
+    }
+
     /// Sends a request whose path is known.
     pub(crate) fn launch(&mut self, path: Path, transaction: Option<TransactionId>, message: Bytes) {
         match transaction {
