@@ -139,6 +139,15 @@ impl Stage {
         self.drain();
     }
 
+    /// Whoever should take what there is to send does not come, for so many frames.
+    pub(crate) fn dawdle(&mut self, frames: u8) {
+        for _ in 0..frames {
+            self.now = self.now + Duration::from_millis(20);
+            self.shard.handle_timeout(self.now);
+        }
+        self.drain();
+    }
+
     /// Takes what there is to send and to tell.
     fn drain(&mut self) {
         let (muxed, mut sent) = (self.muxed.0, 0);

@@ -77,6 +77,7 @@ pub(crate) fn run(octets: &[u8]) {
                 let len = octets.byte().into();
                 stage.arrive(Which::Rtp, choice >> 4, octets.take(len));
             }
+            8 if choice & 0x80 != 0 => stage.dawdle(octets.byte()),
             8 => stage.wait(Duration::from_millis(octets.byte().into())),
             9 => stage.wait(Duration::from_millis(u64::from(octets.word()))),
             10 => stage.talk(octets.take(usize::from(choice >> 4) * 20)),
