@@ -80,6 +80,7 @@
 
 pub mod net;
 mod world;
+pub mod worlds;
 
 pub use world::{Sent, SimHost, SimPeer, SimSocket, SimTask, SimTimer, World, WorldError};
 
