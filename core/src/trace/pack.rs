@@ -25,7 +25,7 @@ const NIBBLES: [u32; 16] = {
 };
 
 /// CRC-32 (ISO-HDLC, as in zip and PNG) of `bytes`, going on from `crc`. Two steps an octet: a recorded message costs
-/// about a microsecond, and the core needs neither a crate nor a kilobyte of table for it.
+/// some microseconds, and the core needs neither a crate nor a kilobyte of table for it.
 pub(super) fn crc32(crc: u32, bytes: &[u8]) -> u32 {
     let mut crc = !crc;
     for &byte in bytes {

@@ -29,6 +29,16 @@ fn a_trace_never_grows_beyond_its_bound() {
 }
 
 #[test]
+fn looking_for_outputs_in_vain_is_recorded_once() {
+    let mut stage = Stage::new(|recorder| recorder);
+    let before = stage.file.lock().unwrap().len();
+    for _ in 0..10 {
+        assert!(stage.core.poll_output().is_none());
+    }
+    assert_eq!(stage.file.lock().unwrap().len(), before);
+}
+
+#[test]
 fn a_sink_that_fails_stops_the_recording_and_nothing_else() {
     let reference = sample(|recorder| recorder).sent;
     for good in 0..20 {
