@@ -3,6 +3,8 @@
 //! [`Switchboard`] holds what both adapters work on; [`DialogAdapter`] turns actions into SIP messages,
 //! [`MediaAdapter`] into media plans and commands.
 
+#[cfg(any(test, feature = "sim"))]
+mod audit;
 mod dialog;
 mod media;
 mod switchboard;

@@ -46,7 +46,7 @@ pub(crate) enum Parked {
 }
 
 /// Requests that may wait for an address in one dialog: an ACK and a BYE, and one of each to spare.
-const WAITING_MAX: usize = 4;
+pub(super) const WAITING_MAX: usize = 4;
 
 /// Where the next hop of a request is.
 pub(crate) enum Hop {

@@ -8,6 +8,8 @@ pub mod side;
 pub mod slab;
 pub mod time;
 pub mod timers;
+#[cfg(any(test, feature = "sim"))]
+pub mod violation;
 
 #[cfg(test)]
 mod tests;

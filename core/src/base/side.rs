@@ -39,6 +39,12 @@ impl<K: Key + PartialEq, V> SideTable<K, V> {
         }
     }
 
+    /// All values. Linear: for audits.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        self.0.iter().filter_map(|entry| entry.as_ref().map(|(key, value)| (*key, value)))
+    }
+
     /// Takes the value of `key` out.
     pub fn remove(&mut self, key: K) -> Option<V> {
         let entry = self.0.get_mut(key.raw().slot() as usize)?;

@@ -82,6 +82,31 @@ impl<T: Copy> Timers<T> {
         Some(timer.payload)
     }
 
+    /// What the armed timer `key` is for, and when it expires.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn get(&self, key: TimerKey) -> Option<(Instant, T)> {
+        let timer = self.timers.get(key)?;
+        let entry = self.heap.get(timer.position as usize).filter(|entry| entry.key == key)?;
+        Some((entry.deadline, timer.payload))
+    }
+
+    /// All armed timers. Linear: for audits.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TimerKey, T)> {
+        self.timers.iter().map(|(key, timer)| (key, timer.payload))
+    }
+
+    /// Whether the heap is one, and every timer knows its place.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn is_sound(&self) -> bool {
+        let placed = |(place, entry): (usize, &Entry)| {
+            let known = self.timers.get(entry.key).is_some_and(|timer| timer.position as usize == place);
+            let parent = place.checked_sub(1).and_then(|up| self.heap.get(up / ARITY));
+            known && parent.is_none_or(|parent| parent < entry)
+        };
+        self.timers.len() == self.heap.len() && self.heap.iter().enumerate().all(placed)
+    }
+
     /// Fills the place that has become free with the last entry.
     fn take_out(&mut self, free: usize) {
         if let Some(last) = self.heap.pop()
@@ -124,5 +149,31 @@ impl<T: Copy> Timers<T> {
         if let Some(timer) = self.timers.get_mut(entry.key) {
             timer.position = place as u32;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Instant, Timers};
+
+    #[test]
+    fn an_unsound_heap_is_noticed() {
+        let heap = || {
+            let mut timers = Timers::new(10);
+            for n in 1..7 {
+                timers.arm(Instant::from_millis(n), n).unwrap();
+            }
+            timers
+        };
+        assert!(heap().is_sound());
+        let mut swapped = heap();
+        swapped.heap.swap(0, 4);
+        assert!(!swapped.is_sound());
+        let mut late = heap();
+        late.heap[0].deadline = Instant::from_millis(9);
+        assert!(!late.is_sound());
+        let mut lost = heap();
+        lost.heap.pop();
+        assert!(!lost.is_sound());
     }
 }

@@ -66,6 +66,8 @@ pub struct UnifiedCoordinator {
     /// Every row that was taken.
     #[cfg(test)]
     taken: Vec<(State, crate::session::Input)>,
+    #[cfg(any(test, feature = "sim"))]
+    visited: crate::session::Cells,
 }
 
 impl UnifiedCoordinator {
@@ -90,6 +92,8 @@ impl UnifiedCoordinator {
             recorder: None,
             #[cfg(test)]
             taken: Vec::new(),
+            #[cfg(any(test, feature = "sim"))]
+            visited: crate::session::Cells::default(),
         }
     }
 
@@ -193,6 +197,21 @@ impl UnifiedCoordinator {
     /// Whether there is nothing left to do: no session, no transaction, no output.
     pub fn is_idle(&self) -> bool {
         self.board.registry.is_empty() && self.board.layer.is_empty() && self.board.outbox.is_empty()
+    }
+
+    /// Looks whether everything that must hold between two inputs does: names and what they name, timers and
+    /// those they are for, transactions and whom they work for, bounds. Linear in all that lives.
+    ///
+    /// It speaks of the default [`StateTable`].
+    #[cfg(any(test, feature = "sim"))]
+    pub fn audit(&self) -> Result<(), crate::base::violation::Violation> {
+        self.board.audit()
+    }
+
+    /// Which cells of the state table have been looked up.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn cells_visited(&self) -> &crate::session::Cells {
+        &self.visited
     }
 
     /// Sets the clock. Time does not go backwards here: a step back is counted and ignored.

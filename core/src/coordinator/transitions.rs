@@ -38,6 +38,8 @@ impl UnifiedCoordinator {
     fn transition(&mut self, id: SessionId, input: Input, cause: &mut Cause<'_>) -> Result<(), CommandError> {
         let Some(session) = self.board.registry.session_mut(id) else { return Err(CommandError::NoSuchCall) };
         let state = session.state;
+        #[cfg(any(test, feature = "sim"))]
+        self.visited.add(state, input);
         match self.machine.cell(state, input) {
             Cell::Row { actions, next } => {
                 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The registry: every session, its dialogs and its media stream, each findable by any of its names.
 
+#[cfg(any(test, feature = "sim"))]
+mod audit;
 mod quota;
 
 use alloc::vec::Vec;

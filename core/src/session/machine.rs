@@ -193,6 +193,6 @@ impl StateMachine {
     }
 }
 
-const fn place(state: State, input: Input) -> usize {
+pub(super) const fn place(state: State, input: Input) -> usize {
     state.index() * Input::ALL.len() + input.index()
 }

@@ -1,5 +1,7 @@
 //! Sessions: one call leg each, and the table-driven machine that moves them.
 
+#[cfg(any(test, feature = "sim"))]
+mod cells;
 mod machine;
 mod state;
 mod table;
@@ -14,6 +16,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+#[cfg(any(test, feature = "sim"))]
+pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
 pub use state::{Input, Role, State};
 pub use table::{Action, Fallback, ROWS, Row, fallback};

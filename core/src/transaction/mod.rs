@@ -8,6 +8,8 @@
 //! transaction by a keyed hash of what RFC 3261 section 17.2.3 compares. The two never share a map, so that a
 //! call to oneself, where both have the same branch, works.
 
+#[cfg(any(test, feature = "sim"))]
+mod audit;
 mod client;
 mod copy;
 pub mod key;

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod attacks;
+mod audit;
 mod calls;
 mod net;
 mod peer;

@@ -134,7 +134,7 @@ impl Net {
         loop {
             let now = self.now;
             let Some(node) = self.nodes.get_mut(number) else { return };
-            let Some(output) = node.core.poll_output() else { return };
+            let Some(output) = node.core.poll_output() else { break };
             match output {
                 Output::Send(transmit) => self.transmit(transmit),
                 Output::Event(event) => node.events.push(event),
@@ -161,6 +161,17 @@ impl Net {
                     node.core.handle_names(now, query, result.ok_or(NameFailure(target.host)));
                 }
             }
+        }
+        self.audit(number);
+    }
+
+    /// Small worlds only: an audit looks at all that lives.
+    fn audit(&self, number: usize) {
+        let core = &self.nodes[number].core;
+        if core.registry().len() <= 8
+            && let Err(violation) = core.audit()
+        {
+            panic!("node {}: {violation}\n{:#?}", number + 1, self.ladder());
         }
     }
 

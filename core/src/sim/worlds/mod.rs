@@ -3,7 +3,7 @@
 //! A simulation by seed shows what usually happens. Here nothing is left to chance: from each moment every
 //! [`Choice`] is tried, one after the other: a user takes the next step of the script, a datagram arrives, gets lost
 //! or arrives and stays to arrive again, time passes to the next timer. Each way is followed until nothing is left to
-//! happen, and at each step and at its end the rules of [`check`](self#what-must-hold) must hold.
+//! happen, and at each step and at its end the rules below must hold.
 //!
 //! # What makes it finite
 //!
@@ -16,9 +16,10 @@
 //!
 //! # What must hold
 //!
-//! At each step: the coordinators' own books are in order, and users are told in order: `Answered` once at most,
-//! `Ended` once and last. At the end: a session that one side has, the other has too; nothing else is left; and what
-//! the two users were told agrees.
+//! At each step: the coordinators' own books are in order ([`audit`](crate::coordinator::UnifiedCoordinator::audit)),
+//! no message goes out that the RFCs forbid ([`WireChecker`](super::check::WireChecker)), and users are told in order:
+//! `Answered` once at most, `Ended` once and last. At the end: a session that one side has, the other has too; nothing
+//! else is left; and what the two users were told agrees.
 //!
 //! ```
 //! use offhook_core::sim::worlds::{Act, Worlds};

@@ -13,6 +13,8 @@ use crate::api::EndReason;
 use crate::base::time::Instant;
 use crate::ladder::{Fate, Ladder};
 use crate::session::State;
+use crate::sim::check::WireChecker;
+use crate::wire::path::Path;
 
 use super::party::Party;
 use super::{Act, Choice, Worlds};
@@ -36,6 +38,7 @@ pub(super) struct World<'a> {
     parties: [Party; 2],
     /// In the order in which they were sent.
     flying: Vec<Letter>,
+    judge: WireChecker,
     losses: u8,
     duplicates: u8,
     late: u8,
@@ -53,6 +56,7 @@ impl<'a> World<'a> {
                 Party::new(address(1), 2, plan.silent, right),
             ],
             flying: Vec::new(),
+            judge: WireChecker::new(),
             losses: plan.losses,
             duplicates: plan.duplicates,
             late: plan.late,
@@ -178,6 +182,7 @@ impl<'a> World<'a> {
         }
         let letter = self.flying.remove(place);
         self.arrow(&letter, fate);
+        self.judge.delivered(self.now, address(letter.to), &letter.bytes);
         if let Some(party) = self.parties.get_mut(letter.to) {
             party.receive(self.now, address(1 - letter.to), &letter.bytes);
         }
@@ -189,11 +194,14 @@ impl<'a> World<'a> {
         let now = self.now;
         let Some(actor) = self.parties.get_mut(party) else { return Ok(()) };
         for transmit in actor.drain(now)? {
+            let Path { local, remote, .. } = transmit.path;
+            self.judge.saw(now, local, remote, &transmit.payload).map_err(|broken| broken.to_string())?;
             let Some(to) = (0..2).find(|&to| address(to) == transmit.path.remote) else {
                 return Err(format!("a message goes to {}, where nobody is", transmit.path.remote));
             };
             self.flying.push(Letter { to, bytes: transmit.payload });
         }
+        actor.core.audit().map_err(|broken| broken.to_string())?;
         let state = actor.state();
         if let Some(ladder) = &mut self.drawing {
             let text = state.map_or("no session", State::as_str);
@@ -216,7 +224,8 @@ impl<'a> World<'a> {
     }
 
     /// What must hold when nothing is left to happen.
-    pub(super) fn check_end(&self) -> Result<(), String> {
+    pub(super) fn check_end(&mut self) -> Result<(), String> {
+        self.judge.end().map_err(|broken| broken.to_string())?;
         let [caller, callee] = &self.parties;
         if caller.is_up() != callee.is_up() {
             let (has, not) = if caller.is_up() { (0, 1) } else { (1, 0) };

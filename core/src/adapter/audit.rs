@@ -1,0 +1,203 @@
+//! What must hold between the parts of a coordinator, between two inputs.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+
+use super::switchboard::WAITING_MAX;
+use super::{Owner, Parked, Switchboard};
+use crate::base::ids::SessionId;
+use crate::base::violation::{Violation, ensure};
+use crate::session::{Session, SessionTimer, State};
+use crate::transaction::TransactionId;
+use crate::transaction::table::{Kind, State as TxState};
+
+const MODULE: &str = "coordinator";
+const TIMERS: [SessionTimer; 3] = [SessionTimer::Patience, SessionTimer::AnswerRepeat, SessionTimer::GiveUp];
+
+impl Switchboard {
+    /// Checks each part, then what they say of each other. Linear in all that lives.
+    pub(crate) fn audit(&self) -> Result<(), Violation> {
+        self.registry.audit()?;
+        self.layer.audit()?;
+        self.audit_timers()?;
+        for (id, session) in self.registry.sessions() {
+            self.audit_session(id, session)?;
+        }
+        self.audit_owners()?;
+        self.audit_endless()?;
+        self.audit_waiting()?;
+        self.audit_shares()?;
+        self.audit_bounds()
+    }
+
+    fn audit_timers(&self) -> Result<(), Violation> {
+        ensure(self.timers.is_sound(), MODULE, "the heap of timers is sound", || {
+            format!("{}", self.timers.len())
+        })?;
+        for (key, (id, timer)) in self.timers.iter() {
+            let held = self.registry.session(id).and_then(|session| *session.timers.get(timer as usize)?);
+            let rule = "a timer is of a live session";
+            ensure(held == Some(key), MODULE, rule, || format!("{id} {timer:?}"))?;
+        }
+        for (id, session) in self.registry.sessions() {
+            for (timer, key) in TIMERS.into_iter().zip(session.timers) {
+                let Some(key) = key else { continue };
+                let armed = self.timers.get(key).map(|(_, payload)| payload);
+                let rule = "a session's timer is armed";
+                ensure(armed == Some((id, timer)), MODULE, rule, || format!("{id} {timer:?}: {armed:?}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn audit_session(&self, id: SessionId, session: &Session) -> Result<(), Violation> {
+        let state = session.state;
+        let talks = matches!(state, State::Answered | State::Active | State::Reanswered);
+        let whole = !talks || session.dialog.is_some() && session.media.is_some();
+        ensure(whole, MODULE, "a call that is up has a dialog and media", || format!("{id} {state:?}"))?;
+        let over = matches!(state, State::HangupPending | State::Terminating | State::Terminated);
+        let silent = over == session.media.is_none();
+        ensure(silent, MODULE, "a call has media until it is over", || format!("{id} {state:?}"))?;
+        let told = over == session.end_told;
+        ensure(told, MODULE, "the end is told when it comes", || format!("{id} {state:?}"))?;
+        let lingers = state != State::Terminated || session.invite.is_some();
+        ensure(lingers, MODULE, "a session that is over waits for its INVITE only", || format!("{id}"))?;
+        if let Some(invite) = session.invite {
+            let named = match self.owners.get(invite) {
+                Some(Owner::Invite(owner)) => *owner == id,
+                Some(Owner::Incoming { session, .. }) => *session == Some(id),
+                _ => false,
+            };
+            ensure(named, MODULE, "the INVITE of a session works for it", || format!("{id} {invite}"))?;
+        }
+        Ok(())
+    }
+
+    fn audit_owners(&self) -> Result<(), Violation> {
+        let mut merged = 0;
+        for (transaction, owner) in self.owners.iter() {
+            let lives = self.layer.state(transaction).is_some();
+            ensure(lives, MODULE, "who has an owner lives", || format!("{transaction} {owner:?}"))?;
+            match owner {
+                Owner::Incoming { merged: digest, .. } => {
+                    merged += 1;
+                    let found = self.merged.get(*digest);
+                    let rule = "a merged copy of an INVITE would be found";
+                    ensure(found == Some(transaction), MODULE, rule, || format!("{transaction}: {found:?}"))?;
+                }
+                Owner::Invite(id) => {
+                    let rule = "our INVITE works for a live session until it is refused";
+                    let fits = match self.registry.session(*id) {
+                        Some(session) => session.invite == Some(transaction),
+                        None => matches!(self.layer.state(transaction), Some((_, TxState::Completed))),
+                    };
+                    ensure(fits, MODULE, rule, || format!("{transaction} of {id}"))?;
+                }
+                // A BYE outlives the session that another end has taken away.
+                Owner::Bye(_) | Owner::Nobody => {}
+            }
+        }
+        ensure(merged == self.merged.len(), MODULE, "merged INVITEs are live ones", || {
+            format!("{} instead of {merged}", self.merged.len())
+        })?;
+        let owned = |tx: TransactionId| self.owners.get(tx).is_some();
+        let kinds = [Kind::ClientInvite, Kind::ClientOther];
+        let orphan = kinds.into_iter().flat_map(|kind| self.layer.of_kind(kind)).find(|&(tx, _)| !owned(tx));
+        // The owner of a BYE or an INVITE goes with its final response or with its session.
+        let orphan = orphan.filter(|(_, state)| !matches!(state, TxState::Completed | TxState::Accepted));
+        ensure(orphan.is_none(), MODULE, "a request under way works for somebody", || format!("{orphan:?}"))
+    }
+
+    /// What no timer of its own ends, a session does, which has a timer; or it waits for an address.
+    fn audit_endless(&self) -> Result<(), Violation> {
+        let waiting: BTreeSet<TransactionId> = self
+            .registry
+            .dialogs()
+            .flat_map(|(_, dialog)| &dialog.waiting)
+            .filter_map(|it| it.transaction)
+            .collect();
+        for (tx, kind, state) in self.layer.endless() {
+            let session = match self.owners.get(tx) {
+                Some(Owner::Invite(id)) => Some(*id),
+                Some(Owner::Incoming { session, .. }) => *session,
+                _ => None,
+            };
+            let timed =
+                |id| self.registry.session(id).is_some_and(|it| it.timers.iter().any(Option::is_some));
+            let ends =
+                if state == TxState::Idle { waiting.contains(&tx) } else { session.is_some_and(timed) };
+            let rule = "every transaction ends";
+            ensure(ends, MODULE, rule, || format!("{tx} {kind:?} {state:?} of {session:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// Who waits for an address has asked for it, once.
+    fn audit_waiting(&self) -> Result<(), Violation> {
+        let mut asked: BTreeMap<_, usize> = BTreeMap::new();
+        let mut calling: BTreeMap<_, usize> = BTreeMap::new();
+        for (_, parked) in self.parked.iter() {
+            match parked {
+                Parked::Dialog(id) => *asked.entry(*id).or_default() += 1,
+                Parked::Invite(id) => *calling.entry(*id).or_default() += 1,
+            }
+        }
+        for (id, dialog) in self.registry.dialogs() {
+            let questions = asked.get(&id).copied().unwrap_or(0);
+            let fits = questions == usize::from(!dialog.waiting.is_empty());
+            ensure(fits, MODULE, "who waits for an address has asked once", || {
+                format!("{id}: {questions} questions for {} requests", dialog.waiting.len())
+            })?;
+            let idle = |tx| matches!(self.layer.state(tx), Some((_, TxState::Idle)));
+            let unsent = dialog.waiting.iter().filter_map(|it| it.transaction).all(idle);
+            ensure(unsent, MODULE, "what waits for an address is not sent", || format!("{id}"))?;
+        }
+        for (id, session) in self.registry.sessions() {
+            let fits = (session.state == State::Resolving) == (calling.get(&id) == Some(&1));
+            ensure(fits, MODULE, "who waits for an address has asked once", || format!("{id}"))?;
+        }
+        Ok(())
+    }
+
+    /// Shares of sources are those of live sessions, and each port has one user.
+    fn audit_shares(&self) -> Result<(), Violation> {
+        let mut shares = BTreeMap::new();
+        for source in self.registry.sessions().filter_map(|(_, session)| session.source) {
+            shares.entry(source.text()).or_insert((source, 0_u32)).1 += 1;
+        }
+        let fits = shares.values().all(|&(source, count)| self.quota.count(source) == count);
+        ensure(
+            fits && self.quota.sources() == shares.len(),
+            MODULE,
+            "shares are those of live calls",
+            || format!("{} sources, {} charged", shares.len(), self.quota.sources()),
+        )?;
+        let leased =
+            self.registry.sessions().filter_map(|(_, session)| Some(session.media.as_ref()?.port.key));
+        let mut seen = BTreeSet::new();
+        let twice = self.ports.iter().map(|port| port.key).chain(leased).find(|&key| !seen.insert(key));
+        ensure(twice.is_none(), MODULE, "a port has one user", || format!("{twice:?}"))
+    }
+
+    fn audit_bounds(&self) -> Result<(), Violation> {
+        let limits = &self.config.limits;
+        ensure(self.follow_ups.is_empty(), MODULE, "nothing is left to follow", || {
+            format!("{:?}", self.follow_ups)
+        })?;
+        let forks = self.registry.sessions().map(|(_, session)| session.dialogs.len()).max();
+        let waiting = self.registry.dialogs().map(|(_, dialog)| dialog.waiting.len()).max();
+        let kept = self.registry.len() <= limits.sessions_max
+            && self.layer.len() <= limits.transactions_max
+            && self.parked.len() <= limits.sessions_max
+            && forks.unwrap_or(0) <= limits.forks_max.saturating_add(1)
+            && waiting.unwrap_or(0) <= WAITING_MAX;
+        ensure(kept, MODULE, "bounds are kept", || {
+            format!(
+                "{} sessions, {} transactions, {} parked, {forks:?} dialogs, {waiting:?} waiting",
+                self.registry.len(),
+                self.layer.len(),
+                self.parked.len()
+            )
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! What must hold of the registry between two inputs.
+
+use alloc::format;
+
+use super::{SessionRegistry, media_id};
+use crate::base::ids::{DialogId, SessionId};
+use crate::base::slab::Key as _;
+use crate::base::violation::{Violation, ensure};
+use crate::dialog::Dialog;
+use crate::session::Session;
+use crate::wire::token::Token;
+
+const MODULE: &str = "registry";
+
+impl SessionRegistry {
+    /// Every session with its key.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+        self.sessions.iter()
+    }
+
+    /// Every dialog with its key.
+    pub(crate) fn dialogs(&self) -> impl Iterator<Item = (DialogId, &Dialog)> {
+        self.dialogs.iter()
+    }
+
+    /// SessionId ↔ DialogId ↔ MediaSessionId, both ways and nobody left over.
+    pub(crate) fn audit(&self) -> Result<(), Violation> {
+        for (id, session) in self.sessions() {
+            let named = Token::decode(&session.local_tag).map(|token| SessionId::from_raw(token.key));
+            ensure(named == Some(id), MODULE, "a session's tag names it", || format!("{id}: {named:?}"))?;
+            for (n, &dialog) in session.dialogs.iter().enumerate() {
+                let owner = self.session_of_dialog(dialog);
+                let rule = "a session's dialogs exist and are its own";
+                ensure(owner == Some(id), MODULE, rule, || format!("{id}: {dialog} is of {owner:?}"))?;
+                let twice = session.dialogs.iter().skip(n + 1).any(|&other| other == dialog);
+                ensure(!twice, MODULE, "a session lists a dialog once", || format!("{id}: {dialog}"))?;
+            }
+            if let Some(kept) = session.dialog {
+                let listed = session.dialogs.contains(&kept);
+                ensure(listed, MODULE, "the dialog of a call is one of its dialogs", || {
+                    format!("{id}: {kept}")
+                })?;
+            }
+            if let Some(media) = &session.media {
+                let owner = self.session_of_media(media.id);
+                let rule = "a session's media stream exists and is its own";
+                ensure(owner == Some(id), MODULE, rule, || format!("{id}: {} is of {owner:?}", media.id))?;
+            }
+        }
+        for (id, dialog) in self.dialogs() {
+            let listed = self.dialogs_of(dialog.session).contains(&id);
+            ensure(listed, MODULE, "a dialog has a session", || format!("{id} of {}", dialog.session))?;
+        }
+        for (key, &session) in self.media.iter() {
+            let named = self.media_of(session) == Some(media_id(key));
+            ensure(named, MODULE, "a media stream has a session", || format!("{key} of {session}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,306 @@
+//! Rules of transactions: RFC 3261 sections 8.2.6, 9.1 and 17, RFC 6026.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::message::{Message, Start};
+use super::{T1, T4, Verdict, WireChecker};
+use crate::base::time::Instant;
+
+/// A rule, its section, and the message that waits.
+type Undone = (&'static str, &'static str, Arc<Message>);
+
+/// A request and its responses.
+#[derive(Default)]
+pub(super) struct Exchange {
+    /// The request as it was sent, and damaged copies as they arrived.
+    pub(super) requests: Vec<Arc<Message>>,
+    /// Who sent it, and when first.
+    sent: Option<(Instant, SocketAddr, SocketAddr)>,
+    /// Whether it arrived as it was sent.
+    arrived: bool,
+    /// Whether it arrived damaged: its server may have taken it for another request.
+    tainted: bool,
+    /// Responses as they were sent, each once.
+    pub(super) responses: Vec<Arc<Message>>,
+    /// Responses that arrived as nobody sent them.
+    damaged: Vec<Arc<Message>>,
+    /// Statuses below 200 that came back.
+    provisional_heard: bool,
+    /// The tag of the server in this series of responses.
+    tag: Option<String>,
+    /// The final response of this series, and when it was first sent.
+    last: Option<(Instant, Arc<Message>)>,
+    /// The first final response that came back, and whether it came as it was sent, in time.
+    heard: Option<(Arc<Message>, bool)>,
+    /// The ACK of a failure response.
+    ack: Option<Arc<Message>>,
+}
+
+impl Exchange {
+    /// What a host should have done with what it heard.
+    pub(super) fn left_undone(&self, acks: &BTreeMap<String, Arc<Message>>) -> Option<Undone> {
+        if let Some((response, true)) = &self.heard {
+            let answers = |ack: &&Arc<Message>| {
+                same_call(ack, response) && ack.to_tag == response.to_tag && ack.cseq == response.cseq
+            };
+            if self.ack.is_none() && !(is_success(response) && acks.values().any(|ack| answers(&ack))) {
+                let rule = "a final response to an INVITE is acknowledged";
+                return Some((rule, "RFC 3261 sections 13.2.2.4 and 17.1.1.3", response.clone()));
+            }
+        }
+        let request = self.requests.first().filter(|_| self.arrived && self.last.is_none())?;
+        Some(("a request is answered", "RFC 3261 section 8.2.6", request.clone()))
+    }
+
+    /// Responses as the client may have heard them.
+    fn candidates(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.responses.iter().chain(&self.damaged)
+    }
+
+    fn keep_request(&mut self, message: &Arc<Message>) {
+        if !self.requests.contains(message) {
+            self.requests.push(message.clone());
+        }
+    }
+
+    /// Forgets a series of responses that its server need not remember any more: Timers I, J and L.
+    fn expire(&mut self, now: Instant) {
+        let over = self.last.as_ref().is_some_and(|(since, response)| {
+            let failed = response.method == "INVITE" && response.status() >= Some(300);
+            now > *since + if failed { T4 } else { 64 * T1 }
+        });
+        if over {
+            (self.last, self.tag) = (None, None);
+            self.responses.clear();
+        }
+    }
+}
+
+impl WireChecker {
+    fn exchange(&mut self, branch: &str, method: &str) -> &mut Exchange {
+        self.exchanges.entry((branch.into(), method.into())).or_default()
+    }
+
+    /// A request other than ACK.
+    pub(super) fn request(&mut self, from: SocketAddr, to: SocketAddr, message: &Arc<Message>) -> Verdict {
+        let now = self.now;
+        let exchange = self.exchange(&message.branch, &message.method);
+        if let Some((_, sender, target)) = exchange.sent {
+            let first = exchange.requests.first().cloned();
+            let same = first.as_ref() == Some(message) && (sender, target) == (from, to);
+            return self.rule(
+                same,
+                message,
+                "a branch is of one request, repeated octet by octet",
+                "RFC 3261 sections 8.1.1.7 and 17.1",
+                || {
+                    format!(
+                        "{}: the first was {}",
+                        message.branch,
+                        first.map(|it| it.line.clone()).unwrap_or_default()
+                    )
+                },
+            );
+        }
+        exchange.sent = Some((now, from, to));
+        exchange.requests.insert(0, message.clone());
+        if message.method == "CANCEL" {
+            return self.cancel(message);
+        }
+        let other = self.exchanges.range((message.branch.clone(), String::new())..);
+        let mut other = other.take_while(|((branch, _), _)| *branch == message.branch);
+        let alone = !other.any(|((_, method), it)| *method != message.method && it.sent.is_some())
+            && !self.acks.contains_key(&message.branch);
+        self.rule(
+            alone,
+            message,
+            "a branch is of one request, repeated octet by octet",
+            "RFC 3261 sections 8.1.1.7 and 17.1",
+            || message.branch.clone(),
+        )?;
+        self.sequence(message)
+    }
+
+    fn cancel(&self, message: &Message) -> Verdict {
+        let invite = self.exchanges.get(&(message.branch.clone(), "INVITE".into()));
+        let sent = invite.and_then(|it| it.sent.and(it.requests.first()));
+        let fits = sent.is_some_and(|invite| {
+            let of =
+                |it: &Message| (it.vias.first().cloned(), it.from.clone(), it.to.clone(), it.call_id.clone());
+            invite.uri() == message.uri()
+                && of(invite) == of(message)
+                && invite.cseq == message.cseq
+                && invite.routes == message.routes
+                && message.vias.len() == 1
+        });
+        self.rule(fits, message, "CANCEL copies its INVITE", "RFC 3261 section 9.1", || {
+            message.branch.clone()
+        })?;
+        let provisional = |it: &Message| it.status().is_some_and(|status| status < 200);
+        let allowed = invite.is_some_and(|invite| match self.hears {
+            true => invite.provisional_heard,
+            false => invite.responses.iter().any(|response| provisional(response)),
+        });
+        let rule = "CANCEL waits for a provisional response";
+        self.rule(allowed, message, rule, "RFC 3261 section 9.1", || message.branch.clone())
+    }
+
+    /// An ACK: of a failure if it has the branch of an INVITE, else of a 2xx.
+    pub(super) fn ack(&mut self, message: &Arc<Message>) -> Verdict {
+        let key = (message.branch.clone(), String::from("INVITE"));
+        if self.exchanges.get(&key).is_some_and(|exchange| exchange.sent.is_some()) {
+            return self.ack_of_failure(&key, message);
+        }
+        let fresh = match self.acks.get(&message.branch) {
+            Some(first) => first == message,
+            None => {
+                let at = (message.branch.clone(), String::new());
+                let next = self.exchanges.range(at..).next();
+                next.is_none_or(|((branch, _), _)| *branch != message.branch)
+            }
+        };
+        self.rule(
+            fresh,
+            message,
+            "the ACK of a 2xx has a branch of its own",
+            "RFC 3261 sections 8.1.1.7 and 13.2.2.4",
+            || message.branch.clone(),
+        )?;
+        self.acks.insert(message.branch.clone(), message.clone());
+        let ours = |it: &&Exchange| {
+            let invite = it.requests.first().filter(|_| it.sent.is_some());
+            invite.is_some_and(|invite| {
+                invite.method == "INVITE" && invite.cseq == message.cseq && same_call(invite, message)
+            })
+        };
+        let invite = self.exchanges.values().find(ours);
+        let answered = invite.is_some_and(|invite| {
+            invite.candidates().any(|response| is_success(response) && response.to_tag == message.to_tag)
+        });
+        let offered = invite.and_then(|invite| invite.requests.first()).map(|invite| invite.has_sdp());
+        let rule = "the ACK of a 2xx follows one, with the CSeq of its INVITE";
+        self.rule(answered, message, rule, "RFC 3261 section 13.2.2.4", || format!("{}", message.cseq))?;
+        let fits = offered.is_none_or(|offered| offered != message.has_sdp());
+        let rule = "an ACK answers the offer of a 2xx, and nothing else";
+        self.rule(fits, message, rule, "RFC 3261 section 13.2.1", || format!("offer in INVITE: {offered:?}"))
+    }
+
+    fn ack_of_failure(&mut self, key: &(String, String), message: &Arc<Message>) -> Verdict {
+        let Some(exchange) = self.exchanges.get_mut(key) else { return Ok(()) };
+        let first = exchange.ack.get_or_insert_with(|| message.clone()).clone();
+        let Some(exchange) = self.exchanges.get(key) else { return Ok(()) };
+        let Some(invite) = exchange.requests.first() else { return Ok(()) };
+        let copies = invite.uri() == message.uri()
+            && invite.vias.first() == message.vias.first()
+            && message.vias.len() == 1
+            && (&invite.from, &invite.call_id) == (&message.from, &message.call_id)
+            && invite.cseq == message.cseq
+            && invite.routes == message.routes;
+        let rule = "the ACK of a failure copies its INVITE";
+        self.rule(copies, message, rule, "RFC 3261 section 17.1.1.3", || message.branch.clone())?;
+        let refused =
+            exchange.candidates().any(|response| response.status() >= Some(300) && response.to == message.to);
+        let rule = "the ACK of a failure has the To of the response";
+        self.rule(refused, message, rule, "RFC 3261 section 17.1.1.3", || message.to.clone())?;
+        let rule = "an ACK is repeated octet by octet";
+        self.rule(first == *message, message, rule, "RFC 3261 section 17.1.1.2", || message.branch.clone())
+    }
+
+    /// A response.
+    pub(super) fn response(&mut self, status: u16, message: &Arc<Message>) -> Verdict {
+        let now = self.now;
+        let exchange = self.exchange(&message.branch, &message.method);
+        exchange.expire(now);
+        let (tag, last) = (exchange.tag.clone(), exchange.last.clone());
+        if message.to_tag.is_some() {
+            exchange.tag = message.to_tag.clone();
+        }
+        if status >= 200 && last.is_none() {
+            exchange.last = Some((now, message.clone()));
+        }
+        if !exchange.responses.contains(message) {
+            exchange.responses.push(message.clone());
+        }
+        let Some(exchange) = self.exchanges.get(&(message.branch.clone(), message.method.clone())) else {
+            return Ok(());
+        };
+        if exchange.tainted || self.damaged {
+            return self.answer(status, message);
+        }
+        let copied =
+            exchange.requests.is_empty() || exchange.requests.iter().any(|it| copies(message, it, status));
+        self.rule(
+            copied,
+            message,
+            "a response copies Via, From, To, Call-ID, CSeq and Record-Route",
+            "RFC 3261 sections 8.2.6.2 and 12.1.1",
+            || message.branch.clone(),
+        )?;
+        let constant = tag.is_none() || message.to_tag.is_none() || tag == message.to_tag;
+        let rule = "a server keeps its tag";
+        self.rule(constant, message, rule, "RFC 3261 section 8.2.6.2", || format!("{tag:?}"))?;
+        let Some((_, last)) = last else { return self.answer(status, message) };
+        let rule = "nothing provisional follows a final response";
+        self.rule(status >= 200, message, rule, "RFC 3261 section 17.2.1", || last.line.clone())?;
+        let rule = "a final response is the only one";
+        self.rule(last == *message, message, rule, "RFC 3261 section 17.2.1", || last.line.clone())?;
+        self.answer(status, message)
+    }
+
+    /// A message has arrived.
+    pub(super) fn heard(&mut self, at: SocketAddr, message: Arc<Message>) {
+        let now = self.now;
+        match &message.start {
+            Start::Request { method, .. } if method == "ACK" => self.heard_ack(&message),
+            Start::Request { .. } => {
+                let exchange = self.exchange(&message.branch, &message.method);
+                let intact = exchange.requests.first() == Some(&message);
+                exchange.arrived |= exchange.sent.is_some() && intact;
+                exchange.tainted |= exchange.sent.is_some() && !intact;
+                exchange.keep_request(&message);
+            }
+            Start::Response { status } => {
+                let status = *status;
+                let exchange = self.exchange(&message.branch, &message.method);
+                exchange.provisional_heard |= status < 200;
+                // One that comes when the client may have given up binds nobody.
+                let timely =
+                    exchange.sent.is_some_and(|(since, from, _)| now < since + 64 * T1 && from == at);
+                let intact = exchange.responses.contains(&message);
+                if status >= 200 && message.method == "INVITE" && exchange.heard.is_none() {
+                    exchange.heard = Some((message.clone(), timely && intact));
+                }
+                if !intact && !exchange.damaged.contains(&message) {
+                    exchange.damaged.push(message);
+                }
+            }
+        }
+    }
+}
+
+/// Whether two messages have the Call-ID and the From tag in common.
+fn same_call(left: &Message, right: &Message) -> bool {
+    (&left.call_id, &left.from_tag) == (&right.call_id, &right.from_tag)
+}
+
+pub(super) fn is_success(message: &Message) -> bool {
+    message.status().is_some_and(|status| (200..300).contains(&status))
+}
+
+fn copies(response: &Message, request: &Message, status: u16) -> bool {
+    let to = match request.to_tag {
+        Some(_) => response.to == request.to,
+        None => response.to.starts_with(&request.to),
+    };
+    let routed = request.method == "INVITE" && (101..300).contains(&status) && response.to_tag.is_some();
+    response.bare_vias() == request.bare_vias()
+        && to
+        && (&response.from, &response.call_id) == (&request.from, &request.call_id)
+        && (response.cseq, &response.method) == (request.cseq, &request.method)
+        && (!routed || response.record_routes == request.record_routes)
+}
