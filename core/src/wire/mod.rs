@@ -12,6 +12,7 @@ pub mod path;
 pub mod reply;
 #[cfg(feature = "rsip")]
 pub mod rsip;
+pub mod stream;
 pub mod text;
 pub mod token;
 pub mod uri;
@@ -24,6 +25,7 @@ pub use method::Method;
 pub use name::HeaderName;
 pub use path::{Path, Transmit, Transport};
 pub use reply::{ReplyHead, reply_path};
+pub use stream::{StreamError, StreamFramer};
 pub use text::{BadText, HeaderText, check_text, check_token};
 pub use uri::{Host, Uri, UriError};
 
