@@ -30,6 +30,7 @@
 //! ```
 
 mod party;
+mod standard;
 mod world;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ use core::fmt;
 
 use crate::session::StateTable;
 
+pub use standard::{Script, standard};
 use world::World;
 
 /// What a user does.
@@ -202,7 +204,7 @@ impl Worlds {
         while let Some(way) = open.pop_front() {
             let choices = way.choices();
             let mut world = World::new(self);
-            if let Err(what) = choices.iter().try_for_each(|&choice| world.take(choice)) {
+            if let Err(what) = world.go(&choices) {
                 return Err(self.counterexample(what, choices));
             }
             if !seen.insert(world.fingerprint()) {
@@ -235,12 +237,8 @@ impl Worlds {
     fn counterexample(&self, what: String, choices: Vec<Choice>) -> Counterexample {
         let mut world = World::new(self);
         world.draw();
-        // It ends where it ended before.
-        for &choice in &choices {
-            if world.take(choice).is_err() {
-                break;
-            }
-        }
+        // It ends where it ended before, and the reason is known.
+        drop(world.go(&choices));
         Counterexample { what, choices, ladder: world.ladder() }
     }
 }
