@@ -9,7 +9,7 @@
 //!
 //! - Losses and duplicates have a budget, usually one each.
 //! - Time stands still while datagrams are under way. To let a timer fire first costs one of the budget of
-//!   [`late`](Worlds::late) datagrams.
+//!   [`late`](Worlds::late) datagrams, and none is under way for longer than T4.
 //! - A coordinator is a function of its inputs. Where two ways bring each party the same inputs at the same times,
 //!   have the same datagrams under way and the same budgets left, all that follows is the same, and one of them is
 //!   followed.

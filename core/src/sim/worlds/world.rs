@@ -5,6 +5,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::hash::Hasher as _;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
 
 use bytes::Bytes;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
@@ -29,8 +30,12 @@ const fn address(party: usize) -> SocketAddr {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Letter {
     to: usize,
+    sent: Instant,
     bytes: Bytes,
 }
+
+/// No datagram is longer under way: T4 of RFC 3261 section 17.1.2.2, on which its timers rely.
+const LIFETIME: Duration = Duration::from_secs(5);
 
 pub(super) struct World<'a> {
     plan: &'a Worlds,
@@ -97,6 +102,7 @@ impl<'a> World<'a> {
         flying.sort();
         for letter in flying {
             hasher.write_usize(letter.to);
+            hasher.write_u64(letter.sent.as_nanos());
             hasher.write_usize(letter.bytes.len());
             hasher.write(&letter.bytes);
         }
@@ -130,7 +136,8 @@ impl<'a> World<'a> {
                 choices.push(Choice::Double(place));
             }
         }
-        if self.next_timer().is_some() && (self.flying.is_empty() || self.late > 0) {
+        let in_time = |at: Instant| self.flying.iter().all(|letter| at <= letter.sent + LIFETIME);
+        if self.next_timer().is_some_and(in_time) && (self.flying.is_empty() || self.late > 0) {
             choices.push(Choice::Wait);
         }
         choices
@@ -215,7 +222,7 @@ impl<'a> World<'a> {
             let Some(to) = (0..2).find(|&to| address(to) == transmit.path.remote) else {
                 return Err(format!("a message goes to {}, where nobody is", transmit.path.remote));
             };
-            self.flying.push(Letter { to, bytes: transmit.payload });
+            self.flying.push(Letter { to, sent: now, bytes: transmit.payload });
         }
         if self.careful {
             actor.core.audit().map_err(|broken| broken.to_string())?;
