@@ -136,7 +136,7 @@ impl<'a> World<'a> {
                 choices.push(Choice::Double(place));
             }
         }
-        let in_time = |at: Instant| self.flying.iter().all(|letter| at <= letter.sent + LIFETIME);
+        let in_time = |at: Instant| self.flying.iter().all(|letter| at < letter.sent + LIFETIME);
         if self.next_timer().is_some_and(in_time) && (self.flying.is_empty() || self.late > 0) {
             choices.push(Choice::Wait);
         }
