@@ -50,21 +50,8 @@
 
 mod runtime;
 mod socket;
-mod system;
 
-pub use offhook_core::api::{CoordinatorConfig, Counter, Counters, EndReason, Event, Limits};
-pub use offhook_core::base::ids::{DialogId, SessionId};
-pub use offhook_core::base::time::Instant;
-pub use offhook_core::media::{MediaReport, MediaSessionId};
-pub use offhook_core::peer::{
-    AudioFrame, Call, CallEnd, Config, CustomAction, Dialing, Dtmf, Events, IncomingCall, NetworkCounters,
-    PeerCounters, PeerError, Progress, RegistryView, SignalingDecision, SignalingHandler,
-};
-pub use offhook_core::sdp::CodecList;
-pub use offhook_core::sdp::plan::{Codec, Direction, MediaPlan};
-pub use offhook_core::session::State;
-pub use offhook_core::signaling::{Deferral, InviteDetails};
-pub use offhook_core::transaction::Timing;
+pub use offhook_core::peer::prelude::*;
 pub use runtime::Tokio;
 
 /// A telephone on tokio. See [`offhook_core::peer::SimplePeer`].
