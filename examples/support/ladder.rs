@@ -1,10 +1,13 @@
 //! The ladder of a call: who sent what when, drawn from what both ends report.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use offhook_tokio::{EndReason, Event, Events, SessionId, SimplePeer, State, UnifiedCoordinator};
-use tokio::task::JoinHandle;
+use futures_lite::future::zip;
+use offhook_core::peer::prelude::{EndReason, Event, SessionId, State};
+use offhook_core::peer::{Runtime, SimplePeer};
+
+use super::anywhere::sleep;
 
 /// Width between the two verticals.
 const WIDTH: usize = 34;
@@ -27,28 +30,39 @@ struct Rung {
 /// Collects the events of two peers. Every arrow stands for a message that its *receiver* reported.
 pub struct Ladder {
     start: Instant,
-    rungs: Arc<Mutex<Vec<Rung>>>,
-    watchers: Vec<JoinHandle<()>>,
+    rungs: Mutex<Vec<Rung>>,
 }
 
 impl Ladder {
-    /// Watches the caller and the callee from now on.
-    pub fn watch(caller: &SimplePeer, callee: &SimplePeer) -> Self {
-        let rungs = Arc::<Mutex<Vec<Rung>>>::default();
-        let watch = |peer: &SimplePeer, way_in| {
-            let coordinator = peer.coordinator().clone();
-            let events = coordinator.events();
-            tokio::spawn(collect(coordinator, events, way_in, Arc::clone(&rungs)))
+    pub fn new() -> Self {
+        Self { start: Instant::now(), rungs: Mutex::default() }
+    }
+
+    /// Watches the caller and the callee until both are shut down.
+    pub async fn watch<R: Runtime>(&self, caller: &SimplePeer<R>, callee: &SimplePeer<R>) {
+        zip(self.collect(caller, Way::Left), self.collect(callee, Way::Right)).await;
+    }
+
+    /// Notes what `peer` reports until it is shut down.
+    async fn collect<R: Runtime>(&self, peer: &SimplePeer<R>, way: Way) {
+        let add = |text| {
+            self.rungs.lock().expect("no holder panics").push(Rung { at: Instant::now(), way, text });
         };
-        let watchers = vec![watch(caller, Way::Left), watch(callee, Way::Right)];
-        Self { start: Instant::now(), rungs, watchers }
+        let mut events = peer.coordinator().events();
+        while let Some(event) = events.next().await {
+            if let Some(text) = arrival(&event, way) {
+                add(text);
+            }
+            if let Event::Ended { session, reason: EndReason::LocalHangup, .. } = event
+                && bye_confirmed(peer, session).await
+            {
+                add("200 OK (BYE)".to_string());
+            }
+        }
     }
 
     /// Draws it, once both peers are shut down.
-    pub async fn draw(self, left: &str, right: &str) -> String {
-        for watcher in self.watchers {
-            watcher.await.ok();
-        }
+    pub fn draw(&self, left: &str, right: &str) -> String {
         let mut rungs = self.rungs.lock().expect("no holder panics");
         rungs.sort_by_key(|rung| rung.at);
         let mut lines = vec![format!("{:>12}  {left:<width$}{right:>5}", "ms", width = WIDTH)];
@@ -62,26 +76,6 @@ impl Ladder {
             lines.push(format!("{at:>12.1}  |{arrow}|"));
         }
         lines.join("\n")
-    }
-}
-
-/// Notes what `coordinator` reports until it is shut down.
-async fn collect(
-    coordinator: UnifiedCoordinator,
-    mut events: Events,
-    way: Way,
-    rungs: Arc<Mutex<Vec<Rung>>>,
-) {
-    let add = |text| rungs.lock().expect("no holder panics").push(Rung { at: Instant::now(), way, text });
-    while let Some(event) = events.next().await {
-        if let Some(text) = arrival(&event, way) {
-            add(text);
-        }
-        if let Event::Ended { session, reason: EndReason::LocalHangup, .. } = event
-            && bye_confirmed(&coordinator, session).await
-        {
-            add("200 OK (BYE)".to_string());
-        }
     }
 }
 
@@ -104,11 +98,11 @@ fn arrival(event: &Event, way: Way) -> Option<String> {
 }
 
 /// Waits until our BYE has been answered: the session leaves "being hung up" then, and not before 32 s without.
-async fn bye_confirmed(coordinator: &UnifiedCoordinator, session: SessionId) -> bool {
+async fn bye_confirmed<R: Runtime>(peer: &SimplePeer<R>, session: SessionId) -> bool {
     let since = Instant::now();
-    let registry = coordinator.registry();
+    let registry = peer.coordinator().registry();
     while matches!(registry.state(session), Some(State::Terminating | State::HangupPending)) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        sleep::<R>(Duration::from_millis(1)).await;
     }
     since.elapsed() < Duration::from_secs(30)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use offhook_core::peer::{Runtime, Timer};
 // These belong to no runtime.
-pub use smol::future::{or, poll_once, yield_now, zip};
+pub use futures_lite::future::{or, poll_once, yield_now, zip};
 
 use crate::rt::{Call, R, SimplePeer, Timing};
 
