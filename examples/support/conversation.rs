@@ -65,18 +65,13 @@ async fn run<R: Runtime>(program: &str, options: &Options) -> Result<bool, Failu
     let alice = SimplePeer::<R>::builder("alice").bind(here).start().await?;
     let bob = SimplePeer::<R>::builder("bob").bind(here).start().await?;
     println!("alice is {}, bob is {}", alice.uri(), bob.uri());
-    let ladder = Ladder::new();
+    let ladder = Ladder::watch(&alice, &bob)?;
     let longest = alice_says.len().max(bob_says.len()) as u64 / u64::from(wav::RATE);
     let patience = Duration::from_secs(longest + 20);
-    let call = async {
-        let outcome = within::<R, _>(patience, hold(&alice, &bob, &alice_says, &bob_says)).await;
-        zip(alice.shutdown(), bob.shutdown()).await;
-        outcome
-    };
-    // The watch first: it must not miss the beginning.
-    let ((), outcome) = zip(ladder.watch(&alice, &bob), call).await;
+    let outcome = within::<R, _>(patience, hold(&alice, &bob, &alice_says, &bob_says)).await;
+    zip(alice.shutdown(), bob.shutdown()).await;
 
-    println!("\n{}\n", ladder.draw("alice", "bob"));
+    println!("\n{}\n", ladder.draw("alice", "bob").await);
     let (alice_side, bob_side) =
         outcome.ok_or_else(|| format!("no end after {} s", patience.as_secs()))??;
     let mut good = true;

@@ -1,13 +1,15 @@
 //! The ladder of a call: who sent what when, drawn from what both ends report.
 
-use std::sync::Mutex;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use futures_lite::future::zip;
-use offhook_core::peer::prelude::{EndReason, Event, SessionId, State};
+use offhook_core::peer::prelude::{EndReason, Event, Events, SessionId, State};
 use offhook_core::peer::{Runtime, SimplePeer};
 
 use super::anywhere::sleep;
+use super::wav::Failure;
 
 /// Width between the two verticals.
 const WIDTH: usize = 34;
@@ -30,40 +32,45 @@ struct Rung {
 /// Collects the events of two peers. Every arrow stands for a message that its *receiver* reported.
 pub struct Ladder {
     start: Instant,
-    rungs: Mutex<Vec<Rung>>,
+    notes: Arc<Mutex<Notes>>,
+}
+
+#[derive(Default)]
+struct Notes {
+    rungs: Vec<Rung>,
+    /// Tasks that take notes.
+    watchers: usize,
+    /// Who waits for them to end.
+    waker: Option<Waker>,
+}
+
+fn locked(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
+    notes.lock().expect("no holder panics")
 }
 
 impl Ladder {
-    pub fn new() -> Self {
-        Self { start: Instant::now(), rungs: Mutex::default() }
-    }
-
-    /// Watches the caller and the callee until both are shut down.
-    pub async fn watch<R: Runtime>(&self, caller: &SimplePeer<R>, callee: &SimplePeer<R>) {
-        zip(self.collect(caller, Way::Left), self.collect(callee, Way::Right)).await;
-    }
-
-    /// Notes what `peer` reports until it is shut down.
-    async fn collect<R: Runtime>(&self, peer: &SimplePeer<R>, way: Way) {
-        let add = |text| {
-            self.rungs.lock().expect("no holder panics").push(Rung { at: Instant::now(), way, text });
-        };
-        let mut events = peer.coordinator().events();
-        while let Some(event) = events.next().await {
-            if let Some(text) = arrival(&event, way) {
-                add(text);
-            }
-            if let Event::Ended { session, reason: EndReason::LocalHangup, .. } = event
-                && bye_confirmed(peer, session).await
-            {
-                add("200 OK (BYE)".to_string());
-            }
+    /// Watches the caller and the callee from now on, in tasks of their own: what they note is when it happened.
+    pub fn watch<R: Runtime>(caller: &SimplePeer<R>, callee: &SimplePeer<R>) -> Result<Self, Failure> {
+        let notes = Arc::<Mutex<Notes>>::default();
+        for (peer, way_in) in [(caller, Way::Left), (callee, Way::Right)] {
+            let events = peer.coordinator().events();
+            locked(&notes).watchers += 1;
+            drop(R::current()?.spawn(collect(peer.clone(), events, way_in, Arc::clone(&notes))));
         }
+        Ok(Self { start: Instant::now(), notes })
     }
 
     /// Draws it, once both peers are shut down.
-    pub fn draw(&self, left: &str, right: &str) -> String {
-        let mut rungs = self.rungs.lock().expect("no holder panics");
+    pub async fn draw(self, left: &str, right: &str) -> String {
+        let mut rungs = poll_fn(|cx| {
+            let mut notes = locked(&self.notes);
+            if notes.watchers == 0 {
+                return Poll::Ready(std::mem::take(&mut notes.rungs));
+            }
+            notes.waker = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
         rungs.sort_by_key(|rung| rung.at);
         let mut lines = vec![format!("{:>12}  {left:<width$}{right:>5}", "ms", width = WIDTH)];
         for rung in rungs.iter() {
@@ -76,6 +83,26 @@ impl Ladder {
             lines.push(format!("{at:>12.1}  |{arrow}|"));
         }
         lines.join("\n")
+    }
+}
+
+/// Notes what `peer` reports until it is shut down.
+async fn collect<R: Runtime>(peer: SimplePeer<R>, mut events: Events, way: Way, notes: Arc<Mutex<Notes>>) {
+    let add = |text| locked(&notes).rungs.push(Rung { at: Instant::now(), way, text });
+    while let Some(event) = events.next().await {
+        if let Some(text) = arrival(&event, way) {
+            add(text);
+        }
+        if let Event::Ended { session, reason: EndReason::LocalHangup, .. } = event
+            && bye_confirmed(&peer, session).await
+        {
+            add("200 OK (BYE)".to_string());
+        }
+    }
+    let mut notes = locked(&notes);
+    notes.watchers -= 1;
+    if let Some(waker) = notes.waker.take() {
+        waker.wake();
     }
 }
 
