@@ -17,7 +17,7 @@ const EMPTY: [&str; 0] = [];
 /// The names of all crates that `package` needs to run on Linux, itself left out.
 fn tree(package: &str, more: &[&str]) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--prefix", "none", "--format", "{p}", "--package", package])
+        .args(["tree", "--locked", "--prefix", "none", "--format", "{p}", "--package", package])
         .args(["--edges", "normal", "--target", "x86_64-unknown-linux-gnu"])
         .args(more)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
