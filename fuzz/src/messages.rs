@@ -11,7 +11,8 @@ use offhook_core::wire::{
 
 /// A message is read as far as it goes; all that is read of it lies within it, and what we answer can be read again.
 pub fn frame(bytes: &[u8]) {
-    drop((Uri::parse(bytes), NameAddr::parse(bytes), Via::parse(bytes)));
+    Uri::parse(bytes).ok();
+    (NameAddr::parse(bytes), Via::parse(bytes)).0.map(|address| address.tag());
     let Ok(frame) = Frame::parse(bytes, &WireLimits::default()) else { return };
     let within = |part: &[u8]| {
         let (all, part) = (bytes.as_ptr_range(), part.as_ptr_range());
