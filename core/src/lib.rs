@@ -73,6 +73,8 @@ pub mod api;
 pub mod base;
 pub mod coordinator;
 pub mod dialog;
+#[cfg(feature = "trace")]
+pub mod ladder;
 pub mod media;
 #[cfg(feature = "peer")]
 pub mod peer;
@@ -82,5 +84,7 @@ pub mod session;
 pub mod signaling;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "trace")]
+pub mod trace;
 pub mod transaction;
 pub mod wire;

@@ -191,12 +191,18 @@ fn a_dialog_is_known_by_all_its_parts() {
     desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
     desk.news();
     let bye = invite.again("BYE").cseq(2).callee_tag(&tag);
-    let mut other_tag = tag.clone();
-    other_tag.replace_range(3..4, if tag.get(3..4) == Some("0") { "1" } else { "0" });
+    let with_another_digit_at = |place: usize| {
+        let mut other = tag.clone();
+        let digit = if tag.get(place..=place) == Some("0") { "1" } else { "0" };
+        other.replace_range(place..=place, digit);
+        other
+    };
     let wrong = [
         ("another Call-ID", bye.clone().branch("a").call_id("other")),
         ("another From tag", bye.clone().branch("b").caller_tag("other")),
-        ("another To tag", bye.clone().branch("c").callee_tag(&other_tag)),
+        ("a To tag of another session", bye.clone().branch("c").callee_tag(&with_another_digit_at(3))),
+        // The first half says where the session is; the second is what a stranger would have to guess.
+        ("a To tag with a guessed secret", bye.clone().branch("g").callee_tag(&with_another_digit_at(20))),
         ("a longer To tag", bye.clone().branch("d").callee_tag(&format!("{tag}0"))),
         ("a shorter To tag", bye.clone().branch("e").callee_tag(&tag[..tag.len() - 1])),
     ];

@@ -481,6 +481,20 @@ fn a_custom_decision_has_the_session_at_hand() {
     hung_up_by_peer(&mut desk, &invite(), &tag, 2);
 }
 
+#[test]
+fn the_registry_knows_who_is_in_a_dialog() {
+    let (desk, session) = ringing(&invite());
+    let registry = desk.core.registry();
+    let [id] = registry.dialogs_of(session) else { panic!("one dialog") };
+    let dialog = registry.dialog(*id).unwrap();
+    let message = Message::new(invite().text().as_bytes());
+    assert!(message.header("From").contains(&format!("<{}>", String::from_utf8_lossy(dialog.remote_uri()))));
+    assert_eq!(dialog.call_id(), message.header("Call-ID").as_bytes());
+    let media = registry.media_of(session).unwrap();
+    assert_eq!(registry.session_of_media(media), Some(session));
+    assert_eq!(registry.session_of_dialog(*id), Some(session));
+}
+
 // OPTIONS outside a dialog (section 11.2).
 
 #[test]

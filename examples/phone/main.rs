@@ -10,8 +10,10 @@
 //! end does, or at Ctrl-C (of several calls that have nothing to do, each is hung up after half a second). With `--json` each event is one JSON object on a line, the first is `ready`. The exit
 //! status is 0 when every call that was asked for did what was asked, 1 when one did not, 2 for a bad command line.
 //!
+//! `--record-trace FILE` keeps the signalling for `cargo run --example replay -- FILE`; `--ladder OUT.html` draws it.
+//!
 //! `options.rs` is the command line, `dial.rs` and `listen.rs` make and take calls, `talk.rs` is what happens
-//! while one is up, `crowd.rs` answers thousands as cheaply as it can be done, `report.rs` prints.
+//! while one is up, `crowd.rs` answers thousands as cheaply as it can be done, `report.rs` prints, `trace.rs` records.
 
 mod crowd;
 mod dial;
@@ -19,6 +21,7 @@ mod listen;
 mod options;
 mod report;
 mod talk;
+mod trace;
 #[path = "../support/wav.rs"]
 mod wav;
 
@@ -102,6 +105,11 @@ async fn run(options: Options) -> Result<bool, Failure> {
         config = config.display_name(name);
     }
 
+    let trace = trace::Trace::create(&common)?;
+    if let Some(recorder) = trace.recorder()? {
+        config = config.record(recorder);
+    }
+
     let stop = stop_signal()?;
     let report = Reporter { json: common.json, quiet: common.quiet };
     let good = match options.command {
@@ -116,7 +124,7 @@ async fn run(options: Options) -> Result<bool, Failure> {
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good =
                 if crowd { crowd::answer(&phone).await } else { listen::take_calls(&phone, &listen).await };
-            phone.stack.shutdown().await;
+            finish(&phone, &trace).await?;
             good
         }
         Command::Call(call) => {
@@ -124,11 +132,17 @@ async fn run(options: Options) -> Result<bool, Failure> {
             let phone = Arc::new(Phone { stack, common, report, play, stop });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good = dial::make_calls(&phone, &call).await;
-            phone.stack.shutdown().await;
+            finish(&phone, &trace).await?;
             good
         }
     };
     Ok(good)
+}
+
+/// Ends everything and sees to it that what was to be recorded is.
+async fn finish(phone: &Phone, trace: &trace::Trace) -> Result<(), Failure> {
+    phone.stack.shutdown().await;
+    trace.finish(phone.stack.recording())
 }
 
 /// Becomes true at the first Ctrl-C (or SIGTERM); the second ends the program on the spot.

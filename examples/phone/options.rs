@@ -140,6 +140,13 @@ pub struct Common {
     /// Give up or hang up so long after the call began, answered or not.
     #[arg(long, value_name = "MS", value_parser = milliseconds)]
     pub hangup_after: Option<Duration>,
+    /// Write all that the signalling side is told and says, to be replayed with the `replay` example. Credentials are
+    /// masked.
+    #[arg(long, value_name = "FILE")]
+    pub record_trace: Option<PathBuf>,
+    /// At the end, draw who sent what when as a page for a browser.
+    #[arg(long, value_name = "OUT.html")]
+    pub ladder: Option<PathBuf>,
     /// Print each event as one JSON object on a line.
     #[arg(long)]
     pub json: bool,

@@ -73,6 +73,21 @@ def uac_rtp(k):
                    sound=lambda k: "heard " + compare(SPEECH_A, k.out / "heard.wav", dropouts_max=1))(k)
 
 
+@case("sipp")
+def uac_traced(k):
+    """sipp uac_call, told: --record-trace --ladder; the trace is replayed to the same outputs"""
+    trace, page = k.out / "call.trace", k.out / "call.html"
+
+    def replayed(k):
+        done = subprocess.run([k.phone.parent / "replay", trace], capture_output=True, text=True, timeout=30)
+        want(done.returncode == 0, f"replay: exit {done.returncode}: {(done.stdout + done.stderr)[-300:]}")
+        want("<svg" in page.read_text(), "no arrows in the page")
+        return done.stdout.splitlines()[-1]
+
+    return answers("uac_call", "--answer-after", "200", "--record-trace", str(trace), "--ladder", str(page),
+                   sound=replayed)(k)
+
+
 def idle(scenario):
     """sipp's request outside any call against a phone that would answer calls: it must not see one."""
     def run(k):

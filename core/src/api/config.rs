@@ -12,7 +12,7 @@ use crate::wire::limits::WireLimits;
 use crate::wire::uri::Uri;
 
 /// Settings of a [`UnifiedCoordinator`](crate::coordinator::UnifiedCoordinator).
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct CoordinatorConfig {
     /// User part of our address: `alice` of `sip:alice@192.0.2.1`.

@@ -20,6 +20,7 @@ use crate::wire::{HeaderName, check_text, check_token};
 impl UnifiedCoordinator {
     /// Places a call. The outcome comes as events of the session.
     pub fn invite(&mut self, now: Instant, params: InviteParams<'_>) -> Result<SessionId, CommandError> {
+        note!(self, Record::invite(now, &params));
         self.advance(now);
         if self.shutting_down {
             return Err(CommandError::ShuttingDown);
@@ -60,18 +61,21 @@ impl UnifiedCoordinator {
 
     /// Lets the caller hear it ring (180).
     pub fn ring(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
+        note!(self, Record::Ring { now, session });
         self.advance(now);
         self.step(session, Input::Ring, Cause::default())
     }
 
     /// Takes an incoming call.
     pub fn answer(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
+        note!(self, Record::Answer { now, session });
         self.advance(now);
         self.step(session, Input::Answer, Cause::default())
     }
 
     /// Refuses an incoming call with a status from 300 to 699.
     pub fn reject(&mut self, now: Instant, session: SessionId, status: u16) -> Result<(), CommandError> {
+        note!(self, Record::Reject { now, session, status });
         self.advance(now);
         self.reject_now(session, status)
     }
@@ -94,12 +98,14 @@ impl UnifiedCoordinator {
     /// Ends the call, whatever that takes: CANCEL, BYE, a refusal, or BYE once the ACK has come. Ending a call twice
     /// is no mistake.
     pub fn hangup(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
+        note!(self, Record::Hangup { now, session });
         self.advance(now);
         self.step(session, Input::Hangup, Cause::default())
     }
 
     /// Sends digits as telephone-events (RFC 4733) in the call's audio stream.
     pub fn send_dtmf(&mut self, now: Instant, session: SessionId, digits: &str) -> Result<(), CommandError> {
+        note!(self, Record::SendDtmf { now, session, digits });
         self.advance(now);
         let parsed: Result<DtmfDigits, _> = digits.parse();
         let digits =
@@ -120,6 +126,7 @@ impl UnifiedCoordinator {
 
     /// Sets the application's name for a session.
     pub fn set_tag(&mut self, session: SessionId, tag: UserTag) -> Result<(), CommandError> {
+        note!(self, Record::SetTag { session, tag });
         let session = self.board.registry.session_mut(session).ok_or(CommandError::NoSuchCall)?;
         session.tag = tag;
         Ok(())
@@ -128,6 +135,7 @@ impl UnifiedCoordinator {
     /// Ends every call; new ones are refused with 503 from now on. Done when
     /// [`is_idle`](Self::is_idle), or when the registry is empty for those who do not wait for late repeats.
     pub fn shutdown(&mut self, now: Instant) {
+        note!(self, Record::Shutdown { now });
         self.advance(now);
         self.shutting_down = true;
         for session in self.board.registry.ids() {

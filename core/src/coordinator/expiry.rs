@@ -14,6 +14,7 @@ const EXPIRIES_MAX: usize = 256;
 impl UnifiedCoordinator {
     /// Lets every timer expire that is due at `now`, at most 256 of them: the rest stays due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        note!(self, Record::Timeout { now });
         self.advance(now);
         for _ in 0..EXPIRIES_MAX {
             let due = |at: Option<Instant>| at.is_some_and(|at| at <= self.board.now);

@@ -43,7 +43,9 @@ impl UnifiedCoordinator {
             Err(refusal) => return self.refuse(request.transaction, refusal),
         };
         let details = Arc::new(InviteDetails::new(request.frame, request.path));
-        match self.interceptor.decide(&details) {
+        let decision = self.interceptor.decide(&details);
+        note!(self, Record::Decision((&decision).into()));
+        match decision {
             SignalingDecision::Reject(status) => {
                 let status = if (300..=699).contains(&status) { status } else { 500 };
                 self.board.respond_plain(request.transaction, status);
@@ -184,17 +186,21 @@ impl SessionCommands for Admitted<'_> {
         self.session
     }
     fn set_tag(&mut self, tag: UserTag) {
+        note!(self.coordinator, Record::ActionTag(tag));
         if let Some(session) = self.coordinator.board.registry.session_mut(self.session) {
             session.tag = tag;
         }
     }
     fn ring(&mut self) -> Result<(), CommandError> {
+        note!(self.coordinator, Record::ActionRing);
         self.coordinator.step(self.session, Input::Ring, Cause::default())
     }
     fn answer(&mut self) -> Result<(), CommandError> {
+        note!(self.coordinator, Record::ActionAnswer);
         self.coordinator.step(self.session, Input::Answer, Cause::default())
     }
     fn reject(&mut self, status: u16) -> Result<(), CommandError> {
+        note!(self.coordinator, Record::ActionReject(status));
         self.coordinator.reject_now(self.session, status)
     }
 }

@@ -56,6 +56,7 @@ impl From<Fault> for Refusal<'_> {
 impl UnifiedCoordinator {
     /// Takes one datagram. Whatever it holds, the outcome is a response, a transition or a counted drop.
     pub fn handle_datagram(&mut self, now: Instant, path: Path, bytes: &[u8]) {
+        note!(self, Record::Datagram { now, path, bytes });
         self.advance(now);
         self.board.counters.add(Counter::Received);
         let limits = self.board.config.limits.wire;

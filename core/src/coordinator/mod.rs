@@ -4,11 +4,25 @@
 //! for no session meets the [`SignalingInterceptor`] first; the session
 //! that the factory makes of an admitted one is what the state machine then runs on.
 
+/// Tells the recorder, if there is one, what is about to happen or has come out. Costs a look at an `Option`; nothing
+/// is evaluated without a recorder.
+macro_rules! note {
+    ($coordinator:expr, $record:expr) => {
+        #[cfg(feature = "trace")]
+        if let Some(recorder) = &mut $coordinator.recorder {
+            use crate::trace::Record;
+            recorder.note(&$record);
+        }
+    };
+}
+
 mod commands;
 mod expiry;
 mod factory;
 mod ingress;
 mod names;
+#[cfg(feature = "trace")]
+mod recording;
 mod responses;
 mod transitions;
 
@@ -47,6 +61,8 @@ pub struct UnifiedCoordinator {
     machine: StateMachine,
     interceptor: SignalingInterceptor,
     shutting_down: bool,
+    #[cfg(feature = "trace")]
+    recorder: Option<Box<crate::trace::Recorder>>,
     /// Every row that was taken.
     #[cfg(test)]
     taken: Vec<(State, crate::session::Input)>,
@@ -72,6 +88,8 @@ impl UnifiedCoordinator {
             machine: StateMachine::default(),
             interceptor: SignalingInterceptor::new(handler),
             shutting_down: false,
+            #[cfg(feature = "trace")]
+            recorder: None,
             #[cfg(test)]
             taken: Vec::new(),
             #[cfg(any(test, feature = "sim"))]
@@ -87,12 +105,18 @@ impl UnifiedCoordinator {
     /// Runs all sessions by `table` from now on. Refused, and nothing changed, if the table has a mistake.
     pub fn set_table(&mut self, table: &StateTable) -> Result<(), TableError> {
         self.machine = StateMachine::new(table)?;
+        note!(self, Record::table(table));
         Ok(())
     }
 
     /// The next thing to do, in causal order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.board.outbox.pop_front()
+        let output = self.board.outbox.pop_front();
+        #[cfg(feature = "trace")]
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note_output(output.as_ref());
+        }
+        output
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due; at once while output waits.
@@ -108,6 +132,7 @@ impl UnifiedCoordinator {
 
     /// Takes a bound pair of media ports, to be used until [`MediaCommand::Close`](crate::media::MediaCommand::Close).
     pub fn add_media_port(&mut self, port: MediaPort) {
+        note!(self, Record::Port(port));
         self.board.ports_asked = self.board.ports_asked.saturating_sub(1);
         self.board.ports.push_back(port);
     }
@@ -115,11 +140,13 @@ impl UnifiedCoordinator {
     /// Takes note that the runtime could not bind as many ports as it was asked for: it will be asked again when
     /// the next call needs one.
     pub fn media_ports_exhausted(&mut self) {
+        note!(self, Record::PortsExhausted);
         self.board.ports_asked = 0;
     }
 
     /// News from the media side. Nothing of it concerns signalling so far.
     pub fn handle_media(&mut self, now: Instant, event: MediaEvent) {
+        note!(self, Record::media(now, &event));
         self.advance(now);
         tracing::trace!(?event, "media event");
     }
@@ -127,6 +154,7 @@ impl UnifiedCoordinator {
     /// The system refused to send this message. A request of ours ends with it; a response or an ACK ends nothing,
     /// the peer will ask again.
     pub fn handle_send_failed(&mut self, now: Instant, transmit: &Transmit) {
+        note!(self, Record::SendFailed { now, path: transmit.path, payload: &transmit.payload });
         self.advance(now);
         let now = self.board.now;
         self.board.layer.send_failed(now, &transmit.payload);
@@ -135,6 +163,7 @@ impl UnifiedCoordinator {
     /// The network reported that nothing at the far end of `path` takes our messages (ICMP): whatever of ours has had
     /// no response from there ends.
     pub fn handle_unreachable(&mut self, now: Instant, path: Path) {
+        note!(self, Record::Unreachable { now, path });
         self.advance(now);
         let now = self.board.now;
         self.board.layer.transport_failed(now, &path);

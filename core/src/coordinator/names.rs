@@ -13,6 +13,7 @@ impl UnifiedCoordinator {
     /// The answer to an [`Output::Resolve`](super::Output::Resolve). `Path::local` must be our address towards the
     /// remote: it goes into Via, Contact and the session description.
     pub fn handle_names(&mut self, now: Instant, query: QueryId, result: Result<Path, NameFailure>) {
+        note!(self, Record::names(now, query, &result));
         self.advance(now);
         match (self.board.parked.remove(query), result) {
             (Some(Parked::Invite(id)), Ok(path)) => {

@@ -44,6 +44,10 @@ impl UnifiedCoordinator {
             Cell::Row { actions, next } => {
                 #[cfg(test)]
                 self.taken.push((state, input));
+                #[cfg(feature = "trace")]
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.note_change(id, state, input, next);
+                }
                 session.state = next;
                 if let Some(reason) = end_reason(state, input) {
                     session.end.get_or_insert(reason);

@@ -3,10 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+#[cfg(feature = "trace")]
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::api::CoordinatorConfig;
 use crate::sdp::CodecList;
+#[cfg(feature = "trace")]
+use crate::trace::Recorder;
 use crate::transaction::Timing;
 
 use super::handler::ErasedHandler;
@@ -24,13 +28,23 @@ pub struct Config {
     pub auto_answer: bool,
     /// Settings of the coordinator: user, codecs, timing, limits.
     pub core: CoordinatorConfig,
+    /// Clones share it: whoever starts first is recorded.
+    #[cfg(feature = "trace")]
+    recorder: Arc<Mutex<Option<Recorder>>>,
 }
 
 impl Config {
     /// The settings of `user`, reachable at `bind`.
     pub fn new(user: &str, bind: SocketAddr) -> Self {
         let core = CoordinatorConfig { user: String::from(user), ..CoordinatorConfig::default() };
-        Self { bind, rtp_ports: 16_384..=32_767, auto_answer: false, core }
+        Self {
+            bind,
+            rtp_ports: 16_384..=32_767,
+            auto_answer: false,
+            core,
+            #[cfg(feature = "trace")]
+            recorder: Arc::default(),
+        }
     }
 
     /// The settings of `user`, reachable at every IPv4 address of this machine.
@@ -92,6 +106,20 @@ impl Config {
     pub const fn dtmf(mut self, yes: bool) -> Self {
         self.core.dtmf = yes;
         self
+    }
+
+    /// Records the signalling from the start to the end, to be replayed offline (see [`crate::trace`]). A recorder
+    /// records one peer: of several that are started with clones of these settings, the first.
+    #[cfg(feature = "trace")]
+    #[must_use]
+    pub fn record(mut self, recorder: Recorder) -> Self {
+        self.recorder = Arc::new(Mutex::new(Some(recorder)));
+        self
+    }
+
+    #[cfg(feature = "trace")]
+    pub(crate) fn take_recorder(&self) -> Option<Recorder> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::base::rng::Rng;
 use crate::coordinator::UnifiedCoordinator as Core;
-use crate::signaling::{self, Deferral, InviteDetails};
+use crate::signaling::{self, DefaultSignalingHandler, Deferral, InviteDetails};
 
 use super::call::Call;
 use super::config::{Config, Policy};
@@ -58,23 +58,38 @@ impl signaling::SignalingHandler for Wait {
 impl<R: Runtime> UnifiedCoordinator<R> {
     /// Starts a coordinator whose incoming calls all ring and wait in [`get_incoming_call`](Self::get_incoming_call).
     pub async fn new(config: Config) -> Result<Self, PeerError> {
-        let policy = if config.auto_answer { Policy::Answer } else { Policy::HandOut };
-        Self::start(config, policy)
+        Self::start_on(current()?, config)
     }
 
     /// Starts a coordinator that asks `handler` about every incoming call.
     pub async fn with_handler(config: Config, handler: impl SignalingHandler) -> Result<Self, PeerError> {
-        Self::start(config, Policy::Ask(Arc::new(handler)))
+        Self::with_handler_on(current()?, config, handler)
     }
 
-    fn start(config: Config, policy: Policy) -> Result<Self, PeerError> {
+    /// Like [`new`](Self::new), on this runtime and not on the one that the caller runs on.
+    pub fn start_on(runtime: R, config: Config) -> Result<Self, PeerError> {
+        let policy = if config.auto_answer { Policy::Answer } else { Policy::HandOut };
+        Self::start(runtime, config, policy)
+    }
+
+    /// Like [`with_handler`](Self::with_handler), on this runtime and not on the one that the caller runs on.
+    pub fn with_handler_on(
+        runtime: R,
+        config: Config,
+        handler: impl SignalingHandler,
+    ) -> Result<Self, PeerError> {
+        Self::start(runtime, config, Policy::Ask(Arc::new(handler)))
+    }
+
+    fn start(runtime: R, config: Config, policy: Policy) -> Result<Self, PeerError> {
+        #[cfg(feature = "trace")]
+        let recorder = config.take_recorder();
         let Config { bind, rtp_ports, core: settings, .. } = config;
         if *rtp_ports.end() != 0 && rtp_ports.end() <= rtp_ports.start() {
             let why = format!("{}-{} holds no pair of ports", rtp_ports.start(), rtp_ports.end());
             return Err(PeerError::BadArgument { what: "range of RTP ports", why });
         }
         settings.check()?;
-        let runtime = R::current().map_err(PeerError::Runtime)?;
         let seed = runtime.entropy().map_err(PeerError::Runtime)?;
         let socket = runtime.bind(bind).map_err(|source| PeerError::BindFailed { addr: bind, source })?;
         let local = socket.local_addr();
@@ -86,10 +101,17 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         let user = Arc::from(settings.user.as_str());
         let media = Media::new(sessions_max, rng.next_seed(), now, runtime.unix_time());
         let core_seed = rng.next_seed();
-        let core = match policy {
-            Policy::Ask(_) => Core::with_handler(settings, Box::new(Wait), core_seed, now),
-            Policy::Answer | Policy::HandOut => Core::new(settings, core_seed, now),
+        let handler: Box<dyn signaling::SignalingHandler> = match policy {
+            Policy::Ask(_) => Box::new(Wait),
+            Policy::Answer | Policy::HandOut => Box::new(DefaultSignalingHandler),
         };
+        #[cfg(feature = "trace")]
+        let core = match recorder {
+            Some(recorder) => Core::with_recorder(settings, handler, core_seed, now, recorder),
+            None => Core::with_handler(settings, handler, core_seed, now),
+        };
+        #[cfg(not(feature = "trace"))]
+        let core = Core::with_handler(settings, handler, core_seed, now);
         let signalling = Signalling::new(core, sessions_max, PortPool::default(), policy);
 
         // A random start keeps two peers on one machine out of each other's way.
@@ -109,6 +131,11 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         drop(machine.runtime().spawn(driver));
         Ok(Self { stack, local, user, runtime: PhantomData })
     }
+}
+
+/// The runtime that the caller runs on.
+fn current<R: Runtime>() -> Result<R, PeerError> {
+    R::current().map_err(PeerError::Runtime)
 }
 
 impl<R> UnifiedCoordinator<R> {
@@ -156,6 +183,12 @@ impl<R> UnifiedCoordinator<R> {
         self.stack
             .shared
             .look(|side| PeerCounters { core: side.core.counters().clone(), network: side.counters })
+    }
+
+    /// How the recording goes; `None` if there is none.
+    #[cfg(feature = "trace")]
+    pub fn recording(&self) -> Option<crate::trace::RecordingStats> {
+        self.stack.shared.look(|side| side.core.recording().cloned())
     }
 
     /// Hangs up every call, waits until the other sides have confirmed (or given no answer for as long as RFC 3261

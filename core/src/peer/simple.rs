@@ -39,7 +39,7 @@ impl<R: Runtime> SimplePeer<R> {
 
     /// The same with more to say.
     pub fn builder(user: &str) -> PeerBuilder<R> {
-        PeerBuilder { config: Config::any(user, 5060), runtime: std::marker::PhantomData }
+        PeerBuilder { config: Config::any(user, 5060), runtime: None }
     }
 }
 
@@ -97,7 +97,7 @@ impl<R> std::fmt::Debug for SimplePeer<R> {
 #[must_use = "nothing happens before `start`"]
 pub struct PeerBuilder<R> {
     config: Config,
-    runtime: std::marker::PhantomData<fn() -> R>,
+    runtime: Option<R>,
 }
 
 impl<R: Runtime> PeerBuilder<R> {
@@ -155,6 +155,18 @@ impl<R: Runtime> PeerBuilder<R> {
         self.with(|config| config.dtmf(yes))
     }
 
+    /// Starts it on this runtime, not on the one that the caller runs on.
+    pub fn on(mut self, runtime: R) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Records the signalling from the start to the end, to be replayed offline (see [`crate::trace`]).
+    #[cfg(feature = "trace")]
+    pub fn record(self, recorder: crate::trace::Recorder) -> Self {
+        self.with(|config| config.record(recorder))
+    }
+
     /// Everything else.
     pub const fn config(&mut self) -> &mut Config {
         &mut self.config
@@ -166,7 +178,11 @@ impl<R: Runtime> PeerBuilder<R> {
 
     /// Starts it. When this returns it is ready to call and to be called.
     pub async fn start(self) -> Result<SimplePeer<R>, PeerError> {
-        Ok(SimplePeer { coordinator: UnifiedCoordinator::new(self.config).await? })
+        let coordinator = match self.runtime {
+            Some(runtime) => UnifiedCoordinator::start_on(runtime, self.config)?,
+            None => UnifiedCoordinator::new(self.config).await?,
+        };
+        Ok(SimplePeer { coordinator })
     }
 }
 

@@ -175,15 +175,13 @@ impl SessionRegistry {
         }
     }
 
-    /// Takes a session and all its names away.
+    /// Takes a session and its dialogs away. Its stream is closed before.
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
         let session = self.sessions.remove(id)?;
         for &dialog in &session.dialogs {
             self.dialogs.remove(dialog);
         }
-        if let Some(media) = &session.media {
-            self.remove_media(media.id);
-        }
+        debug_assert!(session.media.is_none(), "a session leaves with its stream open");
         Some(session)
     }
 

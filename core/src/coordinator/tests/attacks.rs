@@ -75,7 +75,6 @@ fn count(world: &World, what: &str) -> usize {
     world.net.wire.iter().filter(|(.., line)| line.starts_with(what)).count()
 }
 
-// R1
 #[test]
 fn bye_of_a_refused_fork_leaves_the_call() {
     let mut world = World::calling();
@@ -86,7 +85,6 @@ fn bye_of_a_refused_fork_leaves_the_call() {
     assert_eq!(world.state(), Some(State::Active), "{:?}", world.net.told(0));
 }
 
-// R2
 #[test]
 fn reinvite_of_a_refused_fork_does_not_move_the_media() {
     let mut world = World::calling();
@@ -100,7 +98,6 @@ fn reinvite_of_a_refused_fork_does_not_move_the_media() {
     assert_eq!(to.ip().to_string(), "10.9.9.9", "media of the kept call was moved by the refused fork");
 }
 
-// R2b: and the kept dialog's target is moved: our BYE goes to the stranger.
 #[test]
 fn reinvite_of_a_refused_fork_does_not_move_the_target() {
     let mut world = World::calling();
@@ -112,7 +109,6 @@ fn reinvite_of_a_refused_fork_does_not_move_the_target() {
     assert_eq!(bye.2.ip().to_string(), "10.9.9.9", "{}", bye.3);
 }
 
-// R3
 fn leaks_after(extra: &str, call_id: Option<&str>) -> (Option<State>, Vec<String>, usize) {
     let mut world = World::calling();
     if let Some(id) = call_id {
@@ -153,7 +149,6 @@ fn a_2xx_with_another_call_id_leaks_no_session() {
     assert_eq!(state, None, "after 23 minutes and a hangup; told {told:?}, {acks} ACKs");
 }
 
-// R4
 #[test]
 fn a_reinvite_after_our_bye_gets_481() {
     let mut world = World::calling();
@@ -175,7 +170,6 @@ fn a_dead_call_answers_no_options() {
     assert!(last.contains("481"), "{last}");
 }
 
-// R5
 #[test]
 fn forks_that_answer_are_bounded() {
     let mut world = World::calling();
@@ -193,7 +187,6 @@ fn forks_that_answer_are_bounded() {
     );
 }
 
-// R6
 #[test]
 fn repeats_of_a_2xx_do_not_pile_up_questions() {
     let mut world = World::calling();
@@ -237,7 +230,6 @@ fn resolving_has_a_deadline() {
     assert_eq!(world.state(), None);
 }
 
-// R7
 fn invite_from(n: u32, extra: &str) -> String {
     format!(
         "INVITE sip:alice@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch=z9hG4bKq{n};rport\r\n\
@@ -267,8 +259,6 @@ fn half_open_until_the_ack() {
     assert!(len <= 2, "{len} calls of one silent source, none acknowledged");
 }
 
-// R8
-// R9
 #[test]
 fn a_stale_media_id_finds_nothing() {
     use crate::registry::SessionRegistry;
@@ -286,8 +276,6 @@ fn a_stale_media_id_finds_nothing() {
     assert_ne!(first, again, "the name of the 65537th stream is that of the first");
 }
 
-// R10
-// R11
 #[test]
 fn sips_is_not_sent_in_clear() {
     let mut world = World::calling();
@@ -296,7 +284,6 @@ fn sips_is_not_sent_in_clear() {
     assert_eq!(count(&world, "BYE sips:"), 0, "{:?}", world.net.ladder());
 }
 
-// R12
 #[test]
 fn no_media_changed_when_nothing_changed() {
     let mut world = World::calling();
@@ -305,7 +292,6 @@ fn no_media_changed_when_nothing_changed() {
     assert!(!world.net.told(0).contains(&"media changed".to_string()), "{:?}", world.net.told(0));
 }
 
-// R13
 #[test]
 fn cseq_of_our_bye_stays_in_range() {
     let mut world = World::calling();
@@ -325,7 +311,6 @@ fn cseq_of_our_bye_stays_in_range() {
     assert_eq!(world.net.codes(), ["INVITE"]);
 }
 
-// R14: a failed *response* must not end our requests to the same remote.
 #[test]
 fn a_response_that_cannot_be_sent_ends_no_call() {
     let mut world = World::calling();
@@ -341,9 +326,6 @@ fn a_response_that_cannot_be_sent_ends_no_call() {
     assert_eq!(world.state(), Some(State::Calling), "{:?}", world.net.told(0));
 }
 
-// R15: events after Ended / two Ended over all forks
-// R16: the 200 of fork "two" after BYE from the kept peer.
-// R17: one stranger's CANCEL learns our tag.
 #[test]
 fn a_cancel_from_a_stranger() {
     let mut world = World::called(false, Some(SDP));

@@ -1,0 +1,141 @@
+//! Settings and media news in a trace. Every field is named here, so that a new one cannot be forgotten.
+
+use alloc::string::{String, ToString as _};
+use core::str::FromStr as _;
+
+use super::pack::{Impossible, Packer, Unpacked, Unpacker};
+use crate::api::{CoordinatorConfig, Limits};
+use crate::media::{MediaEvent, MediaReport, MediaSessionId};
+use crate::sdp::CodecList;
+use crate::transaction::Timing;
+use crate::wire::limits::WireLimits;
+
+pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
+    let CoordinatorConfig {
+        user,
+        display_name,
+        user_agent,
+        timing: Timing { t1, t2, t4 },
+        limits:
+            Limits {
+                wire: WireLimits { message_octets_max, head_octets_max, headers_max },
+                sessions_max,
+                half_open_per_source_max,
+                transactions_max,
+                forks_max,
+                routes_max,
+            },
+        codecs,
+        dtmf,
+        ring_timeout,
+        answer_timeout,
+        media_ports_ready,
+    } = config;
+    out.text(user);
+    out.option(display_name.as_deref(), Packer::text);
+    out.text(user_agent);
+    for duration in [t1, t2, t4, ring_timeout, answer_timeout] {
+        out.duration(*duration);
+    }
+    out.number(*half_open_per_source_max);
+    for limit in [
+        message_octets_max,
+        head_octets_max,
+        headers_max,
+        sessions_max,
+        transactions_max,
+        forks_max,
+        routes_max,
+        media_ports_ready,
+    ] {
+        out.number(*limit);
+    }
+    out.text(&codecs.to_string());
+    out.flag(*dtmf);
+}
+
+pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
+    let user = String::from(from.text()?);
+    let display_name = from.option(Unpacker::text)?.map(String::from);
+    let user_agent = String::from(from.text()?);
+    let timing = Timing { t1: from.duration()?, t2: from.duration()?, t4: from.duration()? };
+    let (ring_timeout, answer_timeout) = (from.duration()?, from.duration()?);
+    let half_open_per_source_max = from.number()?;
+    let wire = WireLimits {
+        message_octets_max: from.number()?,
+        head_octets_max: from.number()?,
+        headers_max: from.number()?,
+    };
+    let limits = Limits {
+        wire,
+        half_open_per_source_max,
+        sessions_max: from.number()?,
+        transactions_max: from.number()?,
+        forks_max: from.number()?,
+        routes_max: from.number()?,
+    };
+    let media_ports_ready = from.number()?;
+    let codecs = CodecList::from_str(from.text()?).map_err(|_| Impossible("an unknown list of codecs"))?;
+    let dtmf = from.flag()?;
+    Ok(CoordinatorConfig {
+        user,
+        display_name,
+        user_agent,
+        timing,
+        limits,
+        codecs,
+        dtmf,
+        ring_timeout,
+        answer_timeout,
+        media_ports_ready,
+    })
+}
+
+fn write_media_id(out: &mut Packer<'_>, media: MediaSessionId) {
+    let MediaSessionId { shard, generation, slot } = media;
+    out.number(shard);
+    out.number(generation);
+    out.number(slot);
+}
+
+fn read_media_id(from: &mut Unpacker<'_>) -> Unpacked<MediaSessionId> {
+    Ok(MediaSessionId { shard: from.number()?, generation: from.number()?, slot: from.number()? })
+}
+
+pub(super) fn write_media(out: &mut Packer<'_>, event: &MediaEvent, hide_digits: bool) {
+    match event {
+        MediaEvent::Dtmf { media, digit, duration_ms } => {
+            out.byte(0);
+            write_media_id(out, *media);
+            out.number(u32::from(if hide_digits { '0' } else { *digit }));
+            out.number(*duration_ms);
+        }
+        MediaEvent::DtmfSent { media } => {
+            out.byte(1);
+            write_media_id(out, *media);
+        }
+        MediaEvent::PeerLeft { media } => {
+            out.byte(2);
+            write_media_id(out, *media);
+        }
+        // No decision of the signalling side depends on the figures of the report: they are not kept.
+        MediaEvent::Closed { media, report: _ } => {
+            out.byte(3);
+            write_media_id(out, *media);
+        }
+    }
+}
+
+pub(super) fn read_media(from: &mut Unpacker<'_>) -> Unpacked<MediaEvent> {
+    let (kind, media) = (from.byte()?, read_media_id(from)?);
+    Ok(match kind {
+        0 => {
+            let digit = char::from_u32(from.number()?).ok_or(Impossible("no character"))?;
+            MediaEvent::Dtmf { media, digit, duration_ms: from.number()? }
+        }
+        1 => MediaEvent::DtmfSent { media },
+        2 => MediaEvent::PeerLeft { media },
+        3 => MediaEvent::Closed { media, report: MediaReport::default() },
+        _ => return Err(Impossible("no kind of media event")),
+    })
+}
