@@ -38,7 +38,7 @@ pub use agree::{Told, agree};
 pub use attack::Attack;
 pub use goal::{Cancel, Decision, Goal, HangUp, PickUp};
 pub use mix::{Cut, Mix};
-pub use report::{Digest, Failure, Report};
+pub use report::{Digest, Failure, Happening, Report};
 
 use super::net::Link;
 use dice::Dice;

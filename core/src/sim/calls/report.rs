@@ -158,6 +158,27 @@ fn reached(goal: &Goal, caller: &Told, callee: &Told) -> bool {
     }
 }
 
+/// One thing that happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Happening {
+    /// An endpoint sent a message.
+    Message {
+        /// From where.
+        from: SocketAddr,
+        /// To where.
+        to: SocketAddr,
+        /// The message.
+        payload: Bytes,
+    },
+    /// Somebody did something, or was told of it.
+    Note {
+        /// Who.
+        who: &'static str,
+        /// What.
+        text: String,
+    },
+}
+
 /// A rule that was broken, and all that is needed to see it again.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -172,12 +193,10 @@ pub struct Failure {
     pub mix: Mix,
     /// Who was there to disturb.
     pub attack: Option<Attack>,
-    /// Who has which address.
+    /// Who has, or had, which address.
     pub parties: Vec<(SocketAddr, &'static str)>,
-    /// Messages in the order in which they were sent, the last ones of a long story.
-    pub messages: Vec<(Instant, SocketAddr, SocketAddr, Bytes)>,
-    /// What people did and were told.
-    pub notes: Vec<(Instant, &'static str, String)>,
+    /// What happened, in its order; of a long story the end.
+    pub story: Vec<(Instant, Happening)>,
 }
 
 impl Failure {
@@ -186,17 +205,19 @@ impl Failure {
         let mut ladder = Ladder::new();
         ladder.set_title(&format!("seed {}: {}", self.seed, self.violation.rule));
         for (address, name) in &self.parties {
-            ladder.party(&address.to_string(), name);
+            ladder.party(name, &format!("{name} {address}"));
         }
-        let mut notes = self.notes.iter().peekable();
-        for (at, from, to, payload) in &self.messages {
-            while let Some((at, who, text)) = notes.next_if(|(noted, ..)| noted < at) {
-                ladder.note(*at, who, text.clone());
+        let name = |address: &SocketAddr| {
+            let known = self.parties.iter().find(|(known, _)| known == address);
+            known.map_or_else(|| address.to_string(), |(_, name)| name.to_string())
+        };
+        for (at, happening) in &self.story {
+            match happening {
+                Happening::Message { from, to, payload } => {
+                    ladder.message(*at, &name(from), &name(to), payload.clone());
+                }
+                Happening::Note { who, text } => ladder.note(*at, who, text.clone()),
             }
-            ladder.message(*at, &from.to_string(), &to.to_string(), payload.clone());
-        }
-        for (at, who, text) in notes {
-            ladder.note(*at, who, text.clone());
         }
         ladder
     }

@@ -17,7 +17,7 @@ use super::dice::Dice;
 use super::endpoint::{Endpoint, SIP_PORT};
 use super::goal::{Cancel, Decision, Goal, HangUp, PickUp};
 use super::mix::Mix;
-use super::report::{Failure, Report};
+use super::report::{Failure, Happening, Report};
 use crate::api::{Event, NameFailure, Output, QueryId};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
@@ -39,7 +39,7 @@ const GRACE: Duration = Duration::from_secs(40);
 const QUIET: Duration = Duration::from_secs(300);
 /// Worlds with more sessions than this are audited now and then, not after every step.
 const SMALL: usize = 16;
-/// Messages that a failure shows at most.
+/// What a failure shows at most.
 const LOG_MAX: usize = 4_000;
 
 /// Something that happens at a time.
@@ -77,8 +77,7 @@ pub(super) struct Story {
     /// The callers' sessions.
     dialled: Vec<Option<SessionId>>,
     checker: WireChecker,
-    log: VecDeque<(Instant, SocketAddr, SocketAddr, Bytes)>,
-    notes: Vec<(Instant, usize, String)>,
+    log: VecDeque<(Instant, Happening)>,
     report: Report,
     steps: u64,
     attacked: bool,
@@ -96,7 +95,7 @@ impl Story {
         let nat = mix.nat.map(|kind| network.add_nat(IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1)), kind));
         let mut endpoints = Vec::new();
         for (number, name) in NAMES.into_iter().take(count).enumerate() {
-            let ip = IpAddr::V4(Ipv4Addr::new(10, 0, 0, number as u8 + 1));
+            let ip = address(number as u8);
             network.add_host(ip, nat.filter(|_| number == 0));
             network.set_link(attack::ADDRESS.ip(), ip, Link::default());
             endpoints.push(Endpoint::new(ip, name, Box::new(handler(goals.clone())), dice.seed()));
@@ -118,7 +117,6 @@ impl Story {
             dialled,
             checker: WireChecker::new(),
             log: VecDeque::new(),
-            notes: Vec::new(),
             report: Report::default(),
             steps: 0,
             attacked: false,
@@ -133,10 +131,8 @@ impl Story {
             let at = self.goals.get(number).map_or(Instant::ZERO, |goal| goal.at);
             self.at(at, Deed::Dial(number));
         }
-        let address = |story: &Self, number: usize| story.endpoints.get(number).map(|endpoint| endpoint.ip);
-        if let Some(cut) = self.mix.cut
-            && let (Some(from), Some(to)) = (address(self, cut.from), address(self, cut.to))
-        {
+        if let Some(cut) = self.mix.cut {
+            let (from, to) = (address(cut.from as u8), address(cut.to as u8));
             self.at(cut.at, Deed::Cut(from, to, cut.both));
             self.at(cut.at + cut.lasts, Deed::Uncut);
         }
@@ -306,16 +302,24 @@ impl Story {
         Ok(())
     }
 
+    fn note(&mut self, number: usize, text: String) {
+        self.record(Happening::Note { who: name(number), text });
+    }
+
+    fn record(&mut self, what: Happening) {
+        if self.log.len() >= LOG_MAX {
+            self.log.pop_front();
+        }
+        self.log.push_back((self.now, what));
+    }
+
     fn send(&mut self, number: usize, transmit: Transmit) -> Result<(), Violation> {
         let Some(endpoint) = self.endpoints.get(number) else { return Ok(()) };
         let Transmit { path, payload } = transmit;
         let from = endpoint.sip();
         self.report.digest.add(&payload);
         self.report.message(&payload);
-        if self.log.len() >= LOG_MAX {
-            self.log.pop_front();
-        }
-        self.log.push_back((self.now, from, path.remote, payload.clone()));
+        self.record(Happening::Message { from, to: path.remote, payload: payload.clone() });
         let verdict = self.checker.saw(self.now, from, path.remote, &payload);
         self.network.send(self.now, from, path.remote, payload);
         verdict
@@ -343,7 +347,7 @@ impl Story {
             Event::App { id, .. } => format!("app {id}"),
         };
         self.report.digest.add(note.as_bytes());
-        self.notes.push((self.now, number, format!("{session}: {note}")));
+        self.note(number, format!("{session}: {note}"));
         let Some((call, goal)) = call.and_then(|call| Some((call, *goals.get(call)?))) else { return };
         let side = usize::from(goal.callee == number);
         let Some(told) = self.told.get_mut(call).and_then(|sides| sides.get_mut(side)) else { return };
@@ -424,7 +428,7 @@ impl Story {
                 return self.command(number, |endpoint| endpoint.core.reject(now, session, status).is_ok());
             }
             Deed::HangUp(number, session) => {
-                self.notes.push((now, number, format!("{session}: hangs up")));
+                self.note(number, format!("{session}: hangs up"));
                 return self.command(number, |endpoint| endpoint.core.hangup(now, session).is_ok());
             }
             Deed::Speak(number, media) => {
@@ -478,7 +482,7 @@ impl Story {
             return Err(self.broken("a call can be made", format!("call {call}")));
         };
         caller.sessions.insert(session, Some(call));
-        self.notes.push((self.now, goal.caller, format!("{session}: dials {}", name(goal.callee))));
+        self.note(goal.caller, format!("{session}: dials {}", name(goal.callee)));
         if let Some(dialled) = self.dialled.get_mut(call) {
             *dialled = Some(session);
         }
@@ -494,7 +498,7 @@ impl Story {
         self.network.move_host(endpoint.ip, new);
         self.network.set_link(attack::ADDRESS.ip(), new, Link::default());
         endpoint.ip = new;
-        self.notes.push((self.now, number, format!("is at {new} from now on")));
+        self.note(number, format!("is at {new} from now on"));
     }
 
     /// Everybody who still has a call hangs up; what strangers have left ringing is theirs to time out.
@@ -556,19 +560,28 @@ impl Story {
     }
 
     fn fail(self, violation: Violation) -> Box<Failure> {
-        let names =
-            self.endpoints.iter().enumerate().map(|(number, endpoint)| (endpoint.sip(), name(number)));
+        let mut parties = Vec::new();
+        for (number, endpoint) in self.endpoints.iter().enumerate() {
+            for ip in [address(number as u8), endpoint.ip] {
+                parties.push((SocketAddr::new(ip, SIP_PORT), name(number)));
+            }
+        }
+        parties.push((attack::ADDRESS, "mallory"));
         Box::new(Failure {
             seed: self.seed,
             violation,
             goals: self.goals.to_vec(),
             mix: self.mix,
             attack: self.attack,
-            parties: names.chain([(attack::ADDRESS, "mallory")]).collect(),
-            messages: self.log.into(),
-            notes: self.notes.into_iter().map(|(at, number, text)| (at, name(number), text)).collect(),
+            parties,
+            story: self.log.into(),
         })
     }
+}
+
+/// Where an endpoint is at first.
+fn address(number: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, number + 1))
 }
 
 fn name(number: usize) -> &'static str {

@@ -44,6 +44,9 @@ pub(super) struct Exchange {
 impl Exchange {
     /// What a host should have done with what it heard.
     pub(super) fn left_undone(&self, acks: &BTreeMap<String, Arc<Message>>) -> Option<Undone> {
+        if self.tainted {
+            return None;
+        }
         if let Some((response, true)) = &self.heard {
             let answers = |ack: &&Arc<Message>| {
                 same_call(ack, response) && ack.to_tag == response.to_tag && ack.cseq == response.cseq
@@ -90,9 +93,10 @@ impl WireChecker {
     pub(super) fn request(&mut self, from: SocketAddr, to: SocketAddr, message: &Arc<Message>) -> Verdict {
         let now = self.now;
         let exchange = self.exchange(&message.branch, &message.method);
-        if let Some((_, sender, target)) = exchange.sent {
+        if let Some((_, _, target)) = exchange.sent {
             let first = exchange.requests.first().cloned();
-            let same = first.as_ref() == Some(message) && (sender, target) == (from, to);
+            // From where does not matter: an address may change.
+            let same = first.as_ref() == Some(message) && target == to;
             return self.rule(
                 same,
                 message,
