@@ -37,8 +37,8 @@ const STEPS_MAX: u64 = 3_000_000;
 const GRACE: Duration = Duration::from_secs(40);
 /// And this much later nothing may be left: the longest ring, a BYE, and every timer.
 const QUIET: Duration = Duration::from_secs(300);
-/// Worlds with more sessions than this are audited now and then, not after every step.
-const SMALL: usize = 16;
+/// An endpoint in which this much lives is audited after every step, one with twice as much after every other.
+const SMALL: usize = 32;
 /// What a failure shows at most.
 const LOG_MAX: usize = 4_000;
 
@@ -296,7 +296,8 @@ impl Story {
             report.media_packets += 1;
             network.send(now, SocketAddr::new(ip, port), packet.remote, Bytes::copy_from_slice(packet.bytes));
         });
-        if endpoint.core.registry().len() <= SMALL || self.steps.is_multiple_of(16) {
+        let live = endpoint.core.registry().len() + endpoint.core.transactions().len();
+        if self.steps.is_multiple_of((live / SMALL).max(1) as u64) {
             endpoint.core.audit()?;
         }
         Ok(())

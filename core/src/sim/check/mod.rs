@@ -43,7 +43,8 @@ pub struct WireChecker {
     answers: BTreeMap<Dialog, Answer>,
     /// Whether deliveries are told at all.
     hears: bool,
-    /// Whether something arrived that cannot be read: whoever answers it may copy what nobody knows.
+    /// Whether something arrived otherwise than it was sent: nobody knows what its receiver made of it, so rules that
+    /// depend on that rest.
     damaged: bool,
     now: Instant,
     seen: usize,
