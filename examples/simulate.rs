@@ -235,6 +235,7 @@ fn summary(total: &Report, took: Duration) {
     println!("worlds     {}", total.worlds);
     println!("calls      {}, {:.0} a second", total.calls, total.calls as f64 / seconds);
     println!("goals      {} of {} reached", total.reached, total.calls);
+    println!("fair       {} of {} where everything gets through in the end", total.fair_reached, total.fair);
     println!(
         "media      {} packets sent, {} frames of speech heard",
         total.media_packets, total.frames_heard

@@ -160,4 +160,17 @@ impl Endpoint {
         self.core.handle_media(now, event);
         true
     }
+
+    /// Hands a port over that was handed over before.
+    #[cfg(test)]
+    pub(super) fn bind_again(&mut self) {
+        let rtp = self.next_port - 2;
+        self.core.add_media_port(MediaPort { key: u32::from(rtp), rtp, rtcp: rtp + 1 });
+    }
+
+    /// Binds a port that nobody will ever close.
+    #[cfg(test)]
+    pub(super) fn leak(&mut self) {
+        self.bound.insert(u16::MAX);
+    }
 }

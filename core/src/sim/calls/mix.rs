@@ -77,6 +77,14 @@ impl Mix {
         mix
     }
 
+    /// How long it may take from the answer until each hears the other, if a 200 is lost twice.
+    pub(super) fn delay(&self) -> Duration {
+        let Link { latency, jitter, reorder, reorder_by, loss, .. } = self.link;
+        let held_up = if reorder == Chance::NEVER { Duration::ZERO } else { reorder_by };
+        let repeated = if loss == Chance::NEVER { 0 } else { 3 };
+        2 * (latency + jitter + held_up) + Duration::from_secs(1 + repeated)
+    }
+
     /// Whether everything arrives in the end, so that everybody gets what they want.
     pub fn is_fair(&self) -> bool {
         self.cut.is_none()

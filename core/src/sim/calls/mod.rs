@@ -29,6 +29,8 @@ mod goal;
 mod mix;
 mod report;
 mod story;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

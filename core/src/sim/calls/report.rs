@@ -55,6 +55,10 @@ pub struct Report {
     pub calls: u64,
     /// Calls of which everybody got what they wanted.
     pub reached: u64,
+    /// Calls in worlds whose faults let everything through in the end ([`Mix::is_fair`])…
+    pub fair: u64,
+    /// …and those of them of which everybody got what they wanted.
+    pub fair_reached: u64,
     /// Calls by what the two sides were told.
     pub outcomes: BTreeMap<String, u64>,
     /// Messages by method or status.
@@ -81,6 +85,8 @@ impl Report {
         self.worlds += other.worlds;
         self.calls += other.calls;
         self.reached += other.reached;
+        self.fair += other.fair;
+        self.fair_reached += other.fair_reached;
         self.media_packets += other.media_packets;
         self.frames_heard += other.frames_heard;
         self.commands_refused += other.commands_refused;
@@ -107,12 +113,15 @@ impl Report {
         }
     }
 
-    pub(super) fn sum_up(&mut self, goals: &[Goal], told: &[[Told; 2]], now: Instant) {
+    pub(super) fn sum_up(&mut self, goals: &[Goal], told: &[[Told; 2]], mix: &Mix, now: Instant) {
         self.worlds = 1;
         self.time = now.saturating_since(Instant::ZERO);
         for (goal, [caller, callee]) in goals.iter().zip(told) {
             self.calls += 1;
-            self.reached += u64::from(reached(goal, caller, callee));
+            let reached = reached(goal, caller, callee, mix.delay());
+            self.reached += u64::from(reached);
+            self.fair += u64::from(mix.is_fair());
+            self.fair_reached += u64::from(mix.is_fair() && reached);
             self.frames_heard += u64::from(caller.heard) + u64::from(callee.heard);
             let side = |told: &Told| match told.ended {
                 Some((reason, _)) if told.answered => format!("talked, {reason}"),
@@ -125,17 +134,15 @@ impl Report {
     }
 }
 
-/// Whether everybody got what they wanted.
-fn reached(goal: &Goal, caller: &Told, callee: &Told) -> bool {
+/// Whether everybody got what they wanted. `delay`: who talks for less may not be heard.
+fn reached(goal: &Goal, caller: &Told, callee: &Told, delay: Duration) -> bool {
     let ended = |told: &Told| told.ended.map(|(reason, _)| reason);
     let refused = |by: u16| caller.ended == Some((EndReason::Rejected, Some(by))) && !caller.answered;
     let (one, other) = (ended(caller), ended(callee));
     let gave_up = one == Some(EndReason::LocalHangup);
     if goal.cancel != Cancel::No && gave_up {
-        return matches!(
-            other,
-            None | Some(EndReason::Cancelled | EndReason::RemoteHangup | EndReason::LocalHangup)
-        );
+        // It may cross anything that the callee does.
+        return !matches!(other, Some(EndReason::AckTimeout | EndReason::Internal));
     }
     match (goal.decision, goal.pick_up) {
         (Decision::Reject(status), _) => refused(status),
@@ -146,7 +153,7 @@ fn reached(goal: &Goal, caller: &Told, callee: &Told) -> bool {
                 HangUp::Callee => (one, other) == (Some(hung_up[1]), Some(hung_up[0])),
                 HangUp::Both => [one, other].iter().all(|end| end.is_some_and(|end| hung_up.contains(&end))),
             };
-            let spoken = goal.talk < Duration::from_secs(1) || caller.heard > 0 && callee.heard > 0;
+            let spoken = goal.talk < delay || caller.heard > 0 && callee.heard > 0;
             order && caller.answered && callee.answered && spoken
         }
         (_, PickUp::Reject(status, _)) => refused(status) && other == Some(EndReason::Declined),

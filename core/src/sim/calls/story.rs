@@ -73,7 +73,7 @@ pub(super) struct Story {
     deeds: BTreeMap<(Instant, u64), Deed>,
     deed_count: u64,
     /// Caller and callee of each call.
-    told: Vec<[Told; 2]>,
+    pub(super) told: Vec<[Told; 2]>,
     /// The callers' sessions.
     dialled: Vec<Option<SessionId>>,
     checker: WireChecker,
@@ -553,7 +553,7 @@ impl Story {
     }
 
     fn sum_up(&mut self) {
-        self.report.sum_up(&self.goals, &self.told, self.now);
+        self.report.sum_up(&self.goals, &self.told, &self.mix, self.now);
         self.report.fates.add(self.network.fates());
         for endpoint in &self.endpoints {
             self.report.cells.merge(endpoint.core.cells_visited());
