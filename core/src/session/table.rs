@@ -265,6 +265,7 @@ pub const ROWS: &[Row] = {
         row(S::HangupPending, I::RxBye, &[ConfirmBye, DisarmAll, Release], S::Terminated),
         row(S::HangupPending, I::RxCancel, &[], S::HangupPending),
         row(S::HangupPending, I::RxReinvite, &[RefuseReinvite], S::HangupPending),
+        row(S::HangupPending, I::Hangup, &[], S::HangupPending),
         // The call is up.
         row(S::Active, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Active, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),

@@ -80,6 +80,7 @@
 
 pub mod calls;
 pub mod check;
+pub mod model;
 pub mod net;
 mod world;
 pub mod worlds;

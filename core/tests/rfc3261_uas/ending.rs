@@ -97,6 +97,8 @@ fn hanging_up_waits_for_the_ack() {
     let (mut desk, session, ok) = answered(&invite());
     desk.hangup(session);
     assert_eq!(desk.codes(), [""; 0], "section 15: the callee must not send BYE before the ACK");
+    desk.hangup(session);
+    assert_eq!(desk.codes(), [""; 0], "ending a call twice is no mistake");
     desk.feed(invite().again("ACK").callee_tag(&ok.callee_tag()).branch("ack").text());
     assert_eq!(desk.only().message.code(), "BYE");
     assert_eq!(desk.told(), ["incoming", "answered", "ended LocalHangup"]);
