@@ -23,7 +23,6 @@ fn the_corpus_finds_nothing() {
             assert!(catch_unwind(|| body(&bytes)).is_ok(), "{}", path.display());
         }
     }
-    println!("{files} files");
 }
 
 #[test]
