@@ -333,6 +333,7 @@ impl DialogAdapter<'_> {
             let rings =
                 |&id: &DialogId| self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_none());
             let idle = others().find(rings).or_else(|| others().next()).filter(|_| answered)?;
+            self.board.drop_waiting(idle);
             self.board.registry.remove_dialog(idle);
         }
         let session = self.board.registry.session(self.session)?;

@@ -229,6 +229,15 @@ impl Switchboard {
         false
     }
 
+    /// Gives up what waits in a dialog that is about to go: nobody else would end it.
+    pub(crate) fn drop_waiting(&mut self, id: DialogId) {
+        let Some(dialog) = self.registry.dialog_mut(id) else { return };
+        for transaction in core::mem::take(&mut dialog.waiting).into_iter().filter_map(|it| it.transaction) {
+            self.owners.remove(transaction);
+            self.layer.abandon(transaction);
+        }
+    }
+
     /// Sends a request whose path is known.
     pub(crate) fn launch(&mut self, path: Path, transaction: Option<TransactionId>, message: Bytes) {
         match transaction {

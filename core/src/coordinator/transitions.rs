@@ -202,13 +202,7 @@ impl UnifiedCoordinator {
         let dialogs: smallvec::SmallVec<[_; 2]> =
             self.board.registry.dialogs_of(id).iter().copied().collect();
         for dialog in dialogs {
-            let Some(dialog) = self.board.registry.dialog_mut(dialog) else { continue };
-            for transaction in
-                core::mem::take(&mut dialog.waiting).into_iter().filter_map(|it| it.transaction)
-            {
-                self.board.owners.remove(transaction);
-                self.board.layer.abandon(transaction);
-            }
+            self.board.drop_waiting(dialog);
         }
         self.board.registry.remove(id);
     }
