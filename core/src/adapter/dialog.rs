@@ -173,7 +173,7 @@ impl DialogAdapter<'_> {
     fn bye(&mut self, id: DialogId, owner: Owner) -> bool {
         let board = &mut *self.board;
         let Some((transaction, branch)) = board.layer.begin(board.now, Method::Bye) else { return false };
-        let Some(dialog) = board.registry.dialog_mut(id) else {
+        let Some(dialog) = board.registry.dialog_mut(id).filter(|dialog| !dialog.left) else {
             board.layer.abandon(transaction);
             return false;
         };
