@@ -84,7 +84,7 @@ impl WireChecker {
             return Ok(());
         }
         let invited = (key.0.clone(), key.2.clone(), None);
-        if !self.dialogs.get(&invited).is_some_and(|side| side.cseq.is_some()) {
+        if self.dialogs.get(&invited).is_none_or(|side| side.cseq.is_none()) {
             return Ok(()); // A caller that this checker never saw.
         }
         let answer = self.answers.get(key);
