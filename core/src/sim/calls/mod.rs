@@ -27,6 +27,7 @@ mod dice;
 mod endpoint;
 mod goal;
 mod mix;
+mod people;
 mod report;
 mod story;
 #[cfg(test)]

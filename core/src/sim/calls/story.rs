@@ -15,16 +15,16 @@ use super::agree::{Told, agree};
 use super::attack::{self, Attack};
 use super::dice::Dice;
 use super::endpoint::{Endpoint, SIP_PORT};
-use super::goal::{Cancel, Decision, Goal, HangUp, PickUp};
+use super::goal::{Cancel, Goal};
 use super::mix::Mix;
+use super::people::handler;
 use super::report::{Failure, Happening, Report};
-use crate::api::{Event, NameFailure, Output, QueryId};
+use crate::api::{NameFailure, Output, QueryId};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::base::violation::Violation;
 use crate::media::MediaSessionId;
 use crate::session::Role;
-use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
 use crate::sim::check::WireChecker;
 use crate::sim::net::{Chance, Link, Network};
 use crate::wire::{Path, Transmit};
@@ -44,7 +44,7 @@ const LOG_MAX: usize = 4_000;
 
 /// Something that happens at a time.
 #[derive(Clone, Debug)]
-enum Deed {
+pub(super) enum Deed {
     Dial(usize),
     Found(usize, QueryId, SocketAddr),
     Answer(usize, SessionId),
@@ -63,10 +63,10 @@ enum Deed {
 /// All that a world is made of.
 pub(super) struct Story {
     seed: u64,
-    now: Instant,
+    pub(super) now: Instant,
     network: Network,
     pub(super) endpoints: Vec<Endpoint>,
-    goals: Arc<Vec<Goal>>,
+    pub(super) goals: Arc<Vec<Goal>>,
     mix: Mix,
     attack: Option<Attack>,
     dice: Dice,
@@ -74,11 +74,13 @@ pub(super) struct Story {
     deed_count: u64,
     /// Caller and callee of each call.
     pub(super) told: Vec<[Told; 2]>,
+    /// When each was told of the end.
+    pub(super) ended_at: Vec<[Option<Instant>; 2]>,
     /// The callers' sessions.
-    dialled: Vec<Option<SessionId>>,
+    pub(super) dialled: Vec<Option<SessionId>>,
     checker: WireChecker,
     log: VecDeque<(Instant, Happening)>,
-    report: Report,
+    pub(super) report: Report,
     steps: u64,
     attacked: bool,
 }
@@ -113,6 +115,7 @@ impl Story {
             dice,
             deeds: BTreeMap::new(),
             deed_count: 0,
+            ended_at: alloc::vec![[None; 2]; told.len()],
             told,
             dialled,
             checker: WireChecker::new(),
@@ -154,7 +157,7 @@ impl Story {
         self.deeds.insert((at, self.deed_count), deed);
     }
 
-    fn after(&mut self, delay: Duration, deed: Deed) {
+    pub(super) fn after(&mut self, delay: Duration, deed: Deed) {
         self.at(self.now + delay, deed);
     }
 
@@ -303,7 +306,7 @@ impl Story {
         Ok(())
     }
 
-    fn note(&mut self, number: usize, text: String) {
+    pub(super) fn note(&mut self, number: usize, text: String) {
         self.record(Happening::Note { who: name(number), text });
     }
 
@@ -324,88 +327,6 @@ impl Story {
         let verdict = self.checker.saw(self.now, from, path.remote, &payload);
         self.network.send(self.now, from, path.remote, payload);
         verdict
-    }
-
-    /// What an application is told, and what its user does about it.
-    fn hear(&mut self, number: usize, event: Event) {
-        let goals = self.goals.clone();
-        let (session, call) = match &event {
-            Event::Incoming { session, details, .. } => (*session, self.admitted(number, *session, details)),
-            Event::Progress { session, .. }
-            | Event::Answered { session, .. }
-            | Event::Confirmed { session, .. }
-            | Event::MediaChanged { session, .. }
-            | Event::Ended { session, .. }
-            | Event::App { session, .. } => (*session, self.call_of(number, *session)),
-        };
-        let note = match &event {
-            Event::Incoming { .. } => String::from("is called"),
-            Event::Progress { status, .. } => format!("progress {status}"),
-            Event::Answered { .. } => String::from("answered"),
-            Event::Confirmed { .. } => String::from("confirmed"),
-            Event::MediaChanged { .. } => String::from("media changed"),
-            Event::Ended { reason, .. } => format!("ended: {reason}"),
-            Event::App { id, .. } => format!("app {id}"),
-        };
-        self.report.digest.add(note.as_bytes());
-        self.note(number, format!("{session}: {note}"));
-        let Some((call, goal)) = call.and_then(|call| Some((call, *goals.get(call)?))) else { return };
-        let side = usize::from(goal.callee == number);
-        let Some(told) = self.told.get_mut(call).and_then(|sides| sides.get_mut(side)) else { return };
-        match event {
-            Event::Incoming { .. } => {
-                told.incoming = true;
-                self.pick_up(number, session, goal);
-            }
-            Event::Progress { .. } => told.progress = true,
-            Event::Answered { media, .. } => {
-                told.answered = true;
-                if let Some(endpoint) = self.endpoints.get_mut(number) {
-                    endpoint.voices.insert(media, call);
-                }
-                self.after(Duration::ZERO, Deed::Speak(number, media));
-                let hangs_up = match goal.hang_up {
-                    HangUp::Caller => side == 0,
-                    HangUp::Callee => side == 1,
-                    HangUp::Both => true,
-                };
-                if hangs_up {
-                    self.after(goal.talk, Deed::HangUp(number, session));
-                }
-                if let (1, Cancel::AtAnswer(delay), Some(Some(other))) =
-                    (side, goal.cancel, self.dialled.get(call))
-                {
-                    self.after(delay, Deed::HangUp(goal.caller, *other));
-                }
-            }
-            Event::Confirmed { .. } => told.confirmed = true,
-            Event::Ended { reason, status, .. } => told.ended = Some((reason, status)),
-            Event::MediaChanged { .. } | Event::App { .. } => {}
-        }
-    }
-
-    fn call_of(&self, number: usize, session: SessionId) -> Option<usize> {
-        *self.endpoints.get(number)?.sessions.get(&session)?
-    }
-
-    /// Which call an incoming session is of. The first one for a goal is the real one.
-    fn admitted(&mut self, number: usize, session: SessionId, details: &InviteDetails) -> Option<usize> {
-        let call =
-            called(details).filter(|&call| self.goals.get(call).is_some_and(|goal| goal.callee == number));
-        let call = call.filter(|&call| self.told.get(call).is_some_and(|[_, callee]| !callee.incoming));
-        self.endpoints.get_mut(number)?.sessions.insert(session, call);
-        call
-    }
-
-    fn pick_up(&mut self, number: usize, session: SessionId, goal: Goal) {
-        if goal.decision == Decision::AnswerAtOnce {
-            return;
-        }
-        match goal.pick_up {
-            PickUp::After(delay) => self.after(delay, Deed::Answer(number, session)),
-            PickUp::Reject(status, delay) => self.after(delay, Deed::Reject(number, session, status)),
-            PickUp::Never => {}
-        }
     }
 
     fn act(&mut self, deed: Deed) -> Result<(), Violation> {
@@ -504,6 +425,7 @@ impl Story {
 
     /// Everybody who still has a call hangs up; what strangers have left ringing is theirs to time out.
     fn give_up(&mut self) -> Result<(), Violation> {
+        self.left_alone()?;
         for number in 0..self.endpoints.len() {
             let Some(endpoint) = self.endpoints.get_mut(number) else { continue };
             let live = endpoint.core.registry().ids().into_iter();
@@ -525,6 +447,24 @@ impl Story {
             let ghosts: Vec<SessionId> = ghosts.into_iter().filter(answered).collect();
             for session in ghosts {
                 self.act(Deed::HangUp(number, session))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where everything gets through in the end, who is in a call knows when the other has left it: nobody needs more
+    /// than 64·T1 to say so.
+    fn left_alone(&self) -> Result<(), Violation> {
+        let since = |at: &Option<Instant>| at.is_some_and(|at| self.now > at + Duration::from_secs(33));
+        for (number, (told, ended)) in self.told.iter().zip(&self.ended_at).enumerate() {
+            let alone = match ended {
+                [left, None] => since(left) && told[1].incoming,
+                [None, left] => since(left),
+                _ => false,
+            };
+            if alone && self.mix.is_fair() {
+                let detail = format!("call {number}: {told:?}");
+                return Err(self.broken("nobody is left alone in a call", detail));
             }
         }
         Ok(())
@@ -587,21 +527,4 @@ fn address(number: u8) -> IpAddr {
 
 fn name(number: usize) -> &'static str {
     NAMES.get(number).copied().unwrap_or("somebody")
-}
-
-/// The number of the call that an INVITE is of.
-fn called(details: &InviteDetails) -> Option<usize> {
-    details.called_user()?.strip_prefix('c')?.parse().ok()
-}
-
-/// Decides as the goal of the call has it.
-fn handler(goals: Arc<Vec<Goal>>) -> impl FnMut(&InviteDetails) -> SignalingDecision + Send {
-    move |details| match called(details).and_then(|call| goals.get(call)).map(|goal| goal.decision) {
-        Some(Decision::Reject(status)) => SignalingDecision::Reject(status),
-        Some(Decision::Defer) => SignalingDecision::Defer(Deferral::default()),
-        Some(Decision::AnswerAtOnce) => {
-            SignalingDecision::Custom(Box::new(|call| call.answer().unwrap_or_default()))
-        }
-        Some(Decision::Accept) | None => SignalingDecision::Accept,
-    }
 }

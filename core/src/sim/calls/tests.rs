@@ -6,7 +6,7 @@ use alloc::vec;
 use core::time::Duration;
 
 use super::story::Story;
-use super::{Failure, Goal, Mix, Scenario};
+use super::{Failure, Goal, Mix, PickUp, Scenario};
 
 fn story() -> Story {
     Story::new(42, vec![Goal::plain(0, 1, Duration::from_secs(1))], Mix::default(), None)
@@ -43,9 +43,18 @@ fn what_is_left_is_noticed() {
 
 #[test]
 fn disagreement_is_noticed() {
+    let busy = PickUp::Reject(486, Duration::from_secs(1));
+    let goal = Goal { pick_up: busy, ..Goal::plain(0, 1, Duration::ZERO) };
+    let mut story = Story::new(42, vec![goal], Mix::default(), None);
+    story.told[0][0].answered = true;
+    assert_eq!(story.run().unwrap_err().violation.rule, "both ends agree on what became of a call");
+}
+
+#[test]
+fn who_is_left_alone_is_noticed() {
     // The callee was told of a call before there was one, so that nobody takes the real one for it.
     let failure = failure(|story| story.told[0][1].incoming = true);
-    assert_eq!(failure.violation.rule, "both ends agree on what became of a call");
+    assert_eq!(failure.violation.rule, "nobody is left alone in a call");
 }
 
 #[test]

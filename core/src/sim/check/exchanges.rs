@@ -21,6 +21,10 @@ pub(super) struct Exchange {
     pub(super) request: Option<Arc<Message>>,
     /// Who sent it, and when first.
     sent: Option<(Instant, SocketAddr, SocketAddr)>,
+    /// How often it was sent.
+    sends: u32,
+    /// When the first response came back.
+    answered: Option<Instant>,
     /// Whether it arrived as it was sent.
     arrived: bool,
     /// Responses as they were sent, each once.
@@ -31,10 +35,14 @@ pub(super) struct Exchange {
     tag: Option<String>,
     /// The final response of this series, and when it was first sent.
     last: Option<(Instant, Arc<Message>)>,
+    /// How often it was sent.
+    last_sends: u32,
     /// The first final response that came back, and whether it came as it was sent, in time.
     heard: Option<(Arc<Message>, bool)>,
     /// The ACK of a failure response.
     ack: Option<Arc<Message>>,
+    /// When the server first heard an ACK, or a BYE from whoever should have sent it.
+    relieved: Option<Instant>,
 }
 
 impl Exchange {
@@ -49,6 +57,23 @@ impl Exchange {
                 return Some((rule, "RFC 3261 sections 13.2.2.4 and 17.1.1.3", response.clone()));
             }
         }
+        // Twice T1 is late enough for the first repetition, whatever else is due at that moment.
+        let late = |since: Instant, heard: Option<Instant>| heard.is_none_or(|at| at > since + 2 * T1);
+        if let (Some((since, ..)), Some(request)) = (self.sent, &self.request)
+            && self.sends < 2
+            && late(since, self.answered)
+        {
+            let rule = "a request is repeated until there is a response";
+            return Some((rule, "RFC 3261 sections 17.1.1.2 and 17.1.2.2", request.clone()));
+        }
+        if let Some((since, response)) = &self.last
+            && response.method == "INVITE"
+            && self.last_sends < 2
+            && late(*since, self.relieved)
+        {
+            let rule = "a final response to an INVITE is repeated until its ACK comes";
+            return Some((rule, "RFC 3261 sections 13.3.1.4 and 17.2.1", response.clone()));
+        }
         let request = self.request.as_ref().filter(|_| self.arrived && self.last.is_none())?;
         Some(("a request is answered", "RFC 3261 section 8.2.6", request.clone()))
     }
@@ -61,7 +86,7 @@ impl Exchange {
             **last != *message && now > *since + if failed { T4 } else { 64 * T1 }
         });
         if over {
-            (self.last, self.tag) = (None, None);
+            (self.last, self.tag, self.relieved, self.last_sends) = (None, None, None, 0);
         }
     }
 }
@@ -75,6 +100,7 @@ impl WireChecker {
     pub(super) fn request(&mut self, from: SocketAddr, to: SocketAddr, message: &Arc<Message>) -> Verdict {
         let now = self.now;
         let exchange = self.exchange(&message.branch, &message.method);
+        exchange.sends = exchange.sends.saturating_add(1);
         if let Some((_, _, target)) = exchange.sent {
             let first = exchange.request.clone();
             // From where does not matter: an address may change.
@@ -214,6 +240,9 @@ impl WireChecker {
         if status >= 200 && last.is_none() {
             exchange.last = Some((now, message.clone()));
         }
+        if status >= 200 {
+            exchange.last_sends = exchange.last_sends.saturating_add(1);
+        }
         if !exchange.responses.contains(message) {
             exchange.responses.push(message.clone());
         }
@@ -246,18 +275,28 @@ impl WireChecker {
     pub(super) fn heard(&mut self, at: SocketAddr, message: Arc<Message>) {
         let now = self.now;
         match &message.start {
-            Start::Request { method, .. } if method == "ACK" => self.heard_ack(&message),
+            Start::Request { method, .. } if method == "ACK" => {
+                let of_failure = self.exchange(&message.branch, "INVITE").ack.as_ref() == Some(&message);
+                self.damaged |= !of_failure && self.acks.get(&message.branch) != Some(&message);
+                self.relieve(&message);
+                self.heard_ack(&message);
+            }
             Start::Request { .. } => {
                 let exchange = self.exchange(&message.branch, &message.method);
+                let bye = message.method == "BYE";
                 let first = exchange.request.get_or_insert_with(|| message.clone());
                 let intact = *first == message;
                 exchange.arrived |= exchange.sent.is_some() && intact;
                 self.damaged |= !intact;
+                if bye {
+                    self.relieve(&message);
+                }
             }
             Start::Response { status } => {
                 let status = *status;
                 let exchange = self.exchange(&message.branch, &message.method);
                 exchange.provisional_heard |= status < 200;
+                exchange.answered.get_or_insert(now);
                 // One that comes when the client may have given up binds nobody.
                 let timely =
                     exchange.sent.is_some_and(|(since, from, _)| now < since + 64 * T1 && from == at);
@@ -267,6 +306,20 @@ impl WireChecker {
                 }
                 self.damaged |= exchange.sent.is_some() && !intact;
             }
+        }
+    }
+}
+
+impl WireChecker {
+    /// Whoever has sent a final response to an INVITE of this caller need not repeat it any more.
+    fn relieve(&mut self, message: &Message) {
+        let now = self.now;
+        let invites = self.exchanges.values_mut().filter(|it| {
+            let request = it.request.as_ref().filter(|request| request.method == "INVITE");
+            it.last.is_some() && request.is_some_and(|request| same_call(request, message))
+        });
+        for exchange in invites {
+            exchange.relieved.get_or_insert(now);
         }
     }
 }
