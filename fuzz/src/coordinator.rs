@@ -1,300 +1,439 @@
-//! One coordinator and somebody who says anything to it.
+//! A coordinator among peers of any kind: messages that are right, damaged, replayed, reflected or made up; commands,
+//! names, time. After each input its books must be in order, and in the end nothing may be left.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use offhook_core::base::ids::SessionId;
+use offhook_core::base::ids::{SessionId, UserTag};
 use offhook_core::base::time::Instant;
 use offhook_core::coordinator::{
     CoordinatorConfig, Event, InviteParams, NameFailure, Output, QueryId, UnifiedCoordinator,
 };
-use offhook_core::media::{MediaCommand, MediaPort};
+use offhook_core::media::{MediaCommand, MediaEvent, MediaPort, MediaSessionId};
 use offhook_core::signaling::{Deferral, InviteDetails, SignalingDecision};
-use offhook_core::wire::{Frame, HeaderName, NameAddr, Path, ReplyHead, StartLine, WireLimits};
+use offhook_core::trace::{Recorder, Trace, replay};
+use offhook_core::wire::{Frame, HeaderName, Path, Transmit, WireLimits};
 
-use crate::input::Input;
+use crate::octets::Octets;
+use crate::peer::{self, OURS};
 
-const US: &str = "192.0.2.1:5060";
-const PEER: &str = "192.0.2.2:5060";
+const STEPS_MAX: usize = 160;
+/// How long anything may go on after everybody has hung up.
+const SETTLED: Duration = Duration::from_secs(400);
+/// Timers that may run out within that time; more are a circle.
+const EXPIRIES_MAX: usize = 100_000;
+const MESSAGES_MAX: usize = 64;
+const TARGETS: [&str; 8] = [
+    "sip:bob@10.9.9.9",
+    "sip:bob@10.9.9.9:5070;transport=udp",
+    "sip:bob@slow.example",
+    "sip:rings@10.0.0.1:5060",
+    "sips:bob@10.9.9.9",
+    "sip:bob@[2001:db8::9]:5060",
+    "tel:+1",
+    "sip:b ob@x>",
+];
+const HEADERS: [(&str, &str); 4] =
+    [("Subject", "tea"), ("X-A", "b\r\nEvil: yes"), ("Via", "mine"), ("Alert-Info", "<http://x>")];
 
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n\
-                   m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
-const HELD: &str =
-    "v=0\r\no=- 1 2 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
-const BODIES: &[&str] = &["", SDP, HELD, "v=0\r\n", "garbage"];
-const METHODS: &[&str] = &["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "NONSENSE"];
-const STATUSES: &[u16] = &[100, 180, 183, 200, 202, 302, 401, 404, 481, 486, 487, 500, 503, 600];
-const TAGS: &[&str] = &["one", "two", "three"];
-const CONTACTS: &[&str] =
-    &["<sip:p@192.0.2.2>", "<sip:p@host.example;lr>", "<sips:p@192.0.2.2>", "<tel:1>", "*", ""];
-const TARGETS: &[&str] = &["sip:p@192.0.2.2", "sip:p@host.example", "sip:p@192.0.2.1", "sip:p@[2001:db8::1]"];
+type File = Arc<Mutex<Vec<u8>>>;
 
-struct Desk {
+struct World {
     core: UnifiedCoordinator,
     now: Instant,
     path: Path,
+    /// What the coordinator sent.
+    sent: Vec<Transmit>,
+    /// What it was given.
+    given: Vec<Bytes>,
+    queries: Vec<QueryId>,
     sessions: Vec<SessionId>,
-    over: Vec<SessionId>,
-    asked: Vec<QueryId>,
-    /// Requests that it sent.
-    requests: Vec<Bytes>,
-    /// To tags that it gave.
-    our_tags: Vec<String>,
-    streams: usize,
-    port: u16,
+    ended: BTreeSet<SessionId>,
+    streams: BTreeMap<MediaSessionId, MediaPort>,
+    next_port: u16,
+    ports_max: usize,
+    /// Outputs are left where they are for a while.
+    lazy: bool,
+    file: Option<File>,
 }
 
-impl Desk {
-    fn new(kind: u8) -> Self {
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+fn decide(details: &InviteDetails) -> SignalingDecision {
+    drop((details.from_uri(), details.from_display(), details.to_uri(), details.request_uri()));
+    drop((details.call_id(), details.header("Subject"), format!("{details:?}")));
+    let user = details.called_user().unwrap_or_default();
+    match &*user {
+        "silent" => SignalingDecision::Defer(Deferral::default()),
+        "quick" => SignalingDecision::Defer(Deferral { ring: true, deadline: Some(Duration::from_secs(1)) }),
+        "busy" => SignalingDecision::Reject(486),
+        "odd" => SignalingDecision::Reject(user.len() as u16),
+        "answers" => SignalingDecision::Custom(Box::new(|call| {
+            call.set_tag(UserTag(7));
+            // What does not work any more is refused, which is as good.
+            drop((call.ring(), call.answer(), call.reject(486)));
+        })),
+        _ => SignalingDecision::Accept,
+    }
+}
+
+impl World {
+    /// The first octet chooses the settings.
+    fn new(octets: &mut Octets<'_>) -> Self {
+        let choice = octets.byte();
         let mut config = CoordinatorConfig::default();
-        config.ring_timeout = Duration::from_secs(60);
-        config.answer_timeout = Duration::from_secs(60);
-        let handler = move |_: &InviteDetails| match kind % 4 {
-            0 => SignalingDecision::Accept,
-            1 => SignalingDecision::Defer(Deferral::default()),
-            2 => SignalingDecision::Custom(Box::new(|call| drop(call.answer()))),
-            _ => SignalingDecision::Reject(603),
+        if choice & 1 != 0 {
+            config.limits.sessions_max = 4;
+            config.limits.transactions_max = 12;
+            config.limits.half_open_per_source_max = 3;
+            config.limits.forks_max = 2;
+            config.limits.routes_max = 1;
+            config.limits.wire =
+                WireLimits { message_octets_max: 2000, head_octets_max: 700, headers_max: 14 };
+        }
+        if choice & 2 != 0 {
+            (config.ring_timeout, config.answer_timeout) = (Duration::from_secs(2), Duration::from_secs(2));
+        }
+        let file = (choice & 4 != 0).then(File::default);
+        let (handler, seed) = (Box::new(decide), [9; 32]);
+        let core = match &file {
+            Some(file) => {
+                let sink = Arc::clone(file);
+                let recorder = Recorder::new(move |octets: &[u8]| {
+                    sink.lock().expect("one thread").extend_from_slice(octets);
+                    Ok(())
+                });
+                UnifiedCoordinator::with_recorder(config, handler, seed, Instant::ZERO, recorder)
+            }
+            None => UnifiedCoordinator::with_handler(config, handler, seed, Instant::ZERO),
         };
-        let core = UnifiedCoordinator::with_handler(config, Box::new(handler), [kind; 32], Instant::ZERO);
-        let path = Path::udp(US.parse().expect("an address"), PEER.parse().expect("an address"));
-        let mut desk = Self {
+        let mut world = Self {
             core,
             now: Instant::ZERO,
-            path,
+            path: Path::udp(address(OURS), address("10.9.9.9:5060")),
+            sent: Vec::new(),
+            given: Vec::new(),
+            queries: Vec::new(),
             sessions: Vec::new(),
-            over: Vec::new(),
-            asked: Vec::new(),
-            requests: Vec::new(),
-            our_tags: Vec::new(),
-            streams: 0,
-            port: 16_384,
+            ended: BTreeSet::new(),
+            streams: BTreeMap::new(),
+            next_port: 16_384,
+            ports_max: if choice & 8 == 0 { usize::MAX } else { 3 },
+            lazy: false,
+            file,
         };
-        desk.drain();
-        desk
+        world.settle();
+        world
     }
 
-    fn drain(&mut self) {
-        while let Some(output) = self.core.poll_output() {
-            match output {
-                Output::Send(transmit) => self.sent(transmit.payload),
-                Output::Event(event) => self.told(&event),
-                Output::Media(MediaCommand::Open { .. }) => self.streams += 1,
-                Output::Media(MediaCommand::Close { .. }) => self.streams -= 1,
-                Output::Resolve { query, .. } => self.asked.push(query),
-                Output::NeedMediaPorts(count) => {
-                    for _ in 0..count {
-                        let rtp = self.port;
-                        self.port = rtp.wrapping_add(2).max(1024);
-                        self.core.add_media_port(MediaPort { key: u32::from(rtp), rtp, rtcp: rtp | 1 });
+    /// After every input.
+    fn settle(&mut self) {
+        if !self.lazy {
+            self.drain(usize::MAX);
+        }
+        if let Err(violation) = self.core.audit() {
+            panic!("{violation}");
+        }
+    }
+
+    fn drain(&mut self, count: usize) {
+        for _ in 0..count {
+            match self.core.poll_output() {
+                None => break,
+                Some(Output::Send(transmit)) => {
+                    check_sent(&transmit.payload);
+                    if self.sent.len() == MESSAGES_MAX {
+                        self.sent.remove(0);
                     }
+                    self.sent.push(transmit);
                 }
-                _ => {}
+                Some(Output::Media(command)) => self.command_media(command),
+                Some(Output::Event(event)) => self.hear(&event),
+                Some(Output::Resolve { query, .. }) => self.queries.push(query),
+                Some(Output::NeedMediaPorts(count)) => self.bind(count),
+                Some(other) => panic!("what is {other:?}?"),
             }
-        }
-        if let Err(broken) = self.core.audit() {
-            panic!("{broken}");
         }
     }
 
-    fn sent(&mut self, message: Bytes) {
-        let frame = Frame::parse(&message, &WireLimits::NONE).expect("what we send is SIP");
-        assert!(frame.fault().is_none(), "what we send is sound: {}", String::from_utf8_lossy(&message));
-        match frame.start() {
-            StartLine::Request { .. } => self.requests.push(message.clone()),
-            StartLine::Response { .. } => {
-                let to = frame.first(HeaderName::To).and_then(NameAddr::parse);
-                let tag = to.and_then(|to| to.tag()).map(|tag| String::from_utf8_lossy(tag).into_owned());
-                self.our_tags.extend(tag);
+    fn bind(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.ports_max == 0 {
+                return self.core.media_ports_exhausted();
             }
-        }
-        self.our_tags.truncate(64);
-        if self.requests.len() > 64 {
-            self.requests.remove(0);
+            self.ports_max -= 1;
+            let rtp = self.next_port;
+            self.next_port = rtp.wrapping_add(2).max(1024);
+            self.core.add_media_port(MediaPort { key: rtp.into(), rtp, rtcp: rtp + 1 });
         }
     }
 
-    fn told(&mut self, event: &Event) {
-        let session = match event {
-            Event::Incoming { session, .. } => {
-                self.sessions.push(*session);
-                *session
+    fn command_media(&mut self, command: MediaCommand) {
+        match command {
+            MediaCommand::Open { media, port, .. } => {
+                assert!(self.streams.values().all(|other| *other != port), "a port for two streams");
+                assert!(self.streams.insert(media, port).is_none(), "a stream is opened twice");
             }
-            Event::Ended { session, .. } => {
-                assert!(!self.over.contains(session), "it ends once");
-                self.over.push(*session);
-                return;
+            MediaCommand::Close { media } => {
+                assert!(self.streams.remove(&media).is_some(), "a stream that was not open is closed");
+                self.ports_max = self.ports_max.saturating_add(1);
             }
+            MediaCommand::Update { media, .. } | MediaCommand::SendDtmf { media, .. } => {
+                assert!(self.streams.contains_key(&media), "a command for no stream");
+            }
+            other => panic!("what is {other:?}?"),
+        }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        let (session, is_new, is_end) = match event {
+            Event::Incoming { session, .. } => (session, true, false),
+            Event::Ended { session, .. } => (session, false, true),
             Event::Progress { session, .. }
             | Event::Answered { session, .. }
             | Event::Confirmed { session, .. }
-            | Event::MediaChanged { session, .. }
-            | Event::App { session, .. } => *session,
-            _ => return,
+            | Event::MediaChanged { session, .. } => (session, false, false),
+            other => panic!("what is {other:?}?"),
         };
-        assert!(!self.over.contains(&session), "the end is the last that is told: {event:?}");
+        assert!(!self.ended.contains(session), "after the end: {event:?}");
+        let known = self.sessions.contains(session);
+        if is_new {
+            assert!(!known, "told twice: {event:?}");
+            self.sessions.push(*session);
+        } else {
+            assert!(known, "of a call nobody knows: {event:?}");
+        }
+        if is_end {
+            self.ended.insert(*session);
+        }
     }
 
-    /// Octets arrive, some of them perhaps changed.
-    fn receive(&mut self, input: &mut Input<'_>, mut message: Vec<u8>) {
-        if input.byte() & 3 == 3 {
-            for _ in 0..input.below(4) {
-                let place = usize::from(input.word()) % message.len().max(1);
-                if let Some(octet) = message.get_mut(place) {
-                    *octet = input.byte();
+    fn give(&mut self, message: Vec<u8>) {
+        self.core.handle_datagram(self.now, self.path, &message);
+        if self.given.len() == MESSAGES_MAX {
+            self.given.remove(0);
+        }
+        self.given.push(message.into());
+    }
+
+    fn step(&mut self, octets: &mut Octets<'_>) {
+        let choice = octets.byte();
+        match choice & 31 {
+            0..=3 => {
+                let message = peer::stranger(octets);
+                self.give(message);
+            }
+            4..=8 => {
+                let requests: Vec<&Transmit> =
+                    self.sent.iter().filter(|sent| !sent.payload.starts_with(b"SIP/")).collect();
+                let to = octets.recent(&requests).map(|sent| sent.payload.clone());
+                if let Some(message) = to.and_then(|request| peer::response(octets, &request)) {
+                    self.give(message);
                 }
             }
-        }
-        self.core.handle_datagram(self.now, self.path, &message);
-    }
-
-    fn request(&mut self, input: &mut Input<'_>) {
-        let method = input.one_of(METHODS);
-        let kind = input.byte();
-        let branch = input.below(12);
-        let cseq = input.below(8) + 1;
-        let call = input.below(4);
-        let body = input.one_of(BODIES);
-        let contact = input.one_of(CONTACTS);
-        // Within a dialog of its making, of ours, or of none.
-        let ours = self.requests.last().filter(|_| kind & 1 != 0).cloned();
-        let (call_id, from_tag, to_tag) = match ours.as_deref().and_then(names_of) {
-            Some((call_id, tag)) => (call_id, String::from(input.one_of(TAGS)), tag),
-            None => {
-                let known = self.our_tags.len();
-                let tag = if known == 0 || kind & 2 == 0 {
-                    String::new()
-                } else {
-                    self.our_tags[input.below(known)].clone()
-                };
-                (format!("call{call}"), format!("peer{}", call % 2), tag)
+            9..=13 => {
+                let near = octets.recent(&self.sent).map(|sent| sent.payload.clone());
+                if let Some(message) = near.and_then(|near| peer::within(octets, &near)) {
+                    self.give(message);
+                }
             }
-        };
-        let to_tag = if to_tag.is_empty() { to_tag } else { format!(";tag={to_tag}") };
-        let contact = if contact.is_empty() { String::new() } else { format!("Contact: {contact}\r\n") };
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-        let message = format!(
-            "{method} sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bK{branch};rport\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:p@192.0.2.2>;tag={from_tag}\r\nTo: <sip:us@192.0.2.1>{to_tag}\r\n\
-             Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{contact}{kind}Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.receive(input, message.into_bytes());
+            14 => {
+                let again = octets.recent(&self.given).cloned();
+                again.into_iter().for_each(|again| self.give(again.to_vec()));
+            }
+            15 | 16 => {
+                let again = octets.recent(&self.given).cloned();
+                if let Some(again) = again {
+                    let message = peer::damaged(octets, &again);
+                    self.give(message);
+                }
+            }
+            17 => {
+                let own = octets.recent(&self.sent).map(|sent| sent.payload.clone());
+                own.into_iter().for_each(|own| self.give(own.to_vec()));
+            }
+            18 => {
+                let len = usize::from(octets.word());
+                let message = octets.take(len).to_vec();
+                self.give(message);
+            }
+            19..=21 => self.wait(choice >> 5, octets.byte()),
+            22..=25 => self.command(choice, octets),
+            26 => self.invite(octets),
+            27 => self.answer_names(octets),
+            28 => self.media_news(octets),
+            29 => {
+                if let Some(sent) = octets.recent(&self.sent) {
+                    self.core.handle_send_failed(self.now, sent);
+                }
+            }
+            30 => {
+                self.path.remote =
+                    address(["10.9.9.9:5060", "10.9.9.8:1", "[2001:db8::9]:9"][octets.index(3)])
+            }
+            _ => self.nuisance(choice >> 5),
+        }
+        self.settle();
     }
 
-    fn response(&mut self, input: &mut Input<'_>) {
-        if self.requests.is_empty() {
-            return;
-        }
-        let request =
-            self.requests[self.requests.len() - 1 - input.below(self.requests.len().min(4))].clone();
-        let frame = Frame::parse(&request, &WireLimits::NONE).expect("what we sent is SIP");
-        let back = Path::udp(self.path.remote, self.path.local);
-        let head = ReplyHead::new(&frame, frame.facts().as_ref().ok(), &back);
-        let (status, tag) = (input.one_of(STATUSES), input.one_of(TAGS));
-        let (contact, body) = (input.one_of(CONTACTS), input.one_of(BODIES));
-        let extra = [("Contact", contact.as_bytes())];
-        let extra = if contact.is_empty() { &[][..] } else { &extra[..] };
-        let body = Some(("application/sdp", body.as_bytes())).filter(|(_, body)| !body.is_empty());
-        let message = head.respond(status, "Whatever", Some(tag.as_bytes()), true, extra, body);
-        self.receive(input, message.to_vec());
-    }
-
-    /// The application does something; what does not fit is refused, which is as good.
-    fn command(&mut self, input: &mut Input<'_>) {
-        let (what, now) = (input.byte(), self.now);
-        if what % 8 == 0 {
-            let placed = self.core.invite(now, InviteParams::new(input.one_of(TARGETS)));
-            self.sessions.extend(placed);
-            return;
-        }
-        let count = self.sessions.len();
-        if count == 0 {
-            return;
-        }
-        let session = self.sessions[count - 1 - input.below(count.min(4))];
-        drop(match what % 8 {
-            1 => self.core.ring(now, session),
-            2 => self.core.reject(now, session, 300 + u16::from(input.byte())),
-            3 | 4 => self.core.hangup(now, session),
-            5 => self.core.send_dtmf(now, session, "12#"),
-            _ => self.core.answer(now, session),
-        });
-    }
-
-    fn name(&mut self, found: bool) {
-        if let Some(query) = self.asked.pop() {
-            let found = if found { Ok(self.path) } else { Err(NameFailure(String::from("no"))) };
-            self.core.handle_names(self.now, query, found);
+    fn nuisance(&mut self, choice: u8) {
+        match choice {
+            0 => self.core.handle_unreachable(self.now, self.path),
+            1 => self.lazy = true,
+            2 => self.lazy = false,
+            3 => self.drain(3),
+            4 => self.ports_max = 0,
+            5 => self.core.handle_timeout(Instant::ZERO),
+            6 => self.core.shutdown(self.now),
+            _ => self.core.handle_timeout(self.now),
         }
     }
 
-    fn pass(&mut self, time: Duration) {
+    fn wait(&mut self, kind: u8, detail: u8) {
+        let pause = Duration::from_millis(detail.into());
+        match kind {
+            0..=2 => self.now = self.core.poll_timeout().unwrap_or(self.now).max(self.now),
+            3 | 4 => self.now = self.now + pause,
+            5 => self.now = self.now + pause * 20,
+            _ => return self.run_for(pause * 200),
+        }
+        self.core.handle_timeout(self.now);
+    }
+
+    /// Every timer on the way runs out in its time.
+    fn run_for(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(at) = self.core.poll_timeout().filter(|&at| at <= end) {
-            self.now = self.now.max(at);
+        self.drain(usize::MAX);
+        for expired in 0.. {
+            let Some(due) = self.core.poll_timeout().filter(|&due| due <= end) else { break };
+            assert!(expired < EXPIRIES_MAX, "timers without end");
+            self.now = self.now.max(due);
             self.core.handle_timeout(self.now);
-            self.drain();
+            self.drain(usize::MAX);
+            if let Err(violation) = self.core.audit() {
+                panic!("{violation}");
+            }
         }
         self.now = end;
     }
+
+    fn command(&mut self, choice: u8, octets: &mut Octets<'_>) {
+        let Some(&id) = octets.recent(&self.sessions) else { return };
+        let (now, core) = (self.now, &mut self.core);
+        let outcome = match (choice & 31, choice >> 5) {
+            (22, _) => core.answer(now, id),
+            (23, 0..=4) => core.ring(now, id),
+            (23, _) => core.set_tag(id, UserTag(choice.into())),
+            (24, 0..=3) => core.reject(now, id, [486, 302, 200, 401][usize::from(choice >> 5)]),
+            (24, _) => core.send_dtmf(now, id, ["1", "", "12#*ABCD", "x"][usize::from(choice >> 6)]),
+            _ => core.hangup(now, id),
+        };
+        // One that does not fit is refused, which is as good.
+        drop(outcome);
+    }
+
+    fn invite(&mut self, octets: &mut Octets<'_>) {
+        let choice = octets.byte();
+        let headers = [HEADERS[usize::from(choice >> 3 & 3)]];
+        let mut params = InviteParams::new(TARGETS[usize::from(choice & 7)]);
+        params.tag = UserTag(choice.into());
+        if choice & 0x20 != 0 {
+            params.headers = &headers;
+        }
+        if choice & 0x40 != 0 {
+            params.ring_timeout = Some(Duration::from_millis(octets.word().into()));
+        }
+        if let Ok(session) = self.core.invite(self.now, params) {
+            assert!(!self.sessions.contains(&session), "an id that was used before");
+            self.sessions.push(session);
+        }
+    }
+
+    fn answer_names(&mut self, octets: &mut Octets<'_>) {
+        let choice = octets.byte();
+        let Some(query) = octets.recent(&self.queries).copied() else { return };
+        if choice & 0x80 == 0 {
+            // Else the answer may come a second time.
+            self.queries.retain(|other| *other != query);
+        }
+        let result = match choice & 7 {
+            0 => Err(NameFailure("nowhere".into())),
+            1 => Ok(Path::udp(address(OURS), address(OURS))),
+            2 => Ok(Path::udp(address("[2001:db8::1]:5060"), address("[2001:db8::9]:5060"))),
+            _ => Ok(Path::udp(address(OURS), address("10.9.9.9:5060"))),
+        };
+        self.core.handle_names(self.now, query, result);
+    }
+
+    fn media_news(&mut self, octets: &mut Octets<'_>) {
+        let open: Vec<MediaSessionId> = self.streams.keys().copied().collect();
+        let stale = MediaSessionId { shard: 0, generation: 99, slot: 0 };
+        let media = octets.recent(&open).copied().unwrap_or(stale);
+        let event = match octets.index(3) {
+            0 => MediaEvent::Dtmf { media, digit: '5', duration_ms: 100 },
+            1 => MediaEvent::DtmfSent { media },
+            _ => MediaEvent::PeerLeft { media },
+        };
+        self.core.handle_media(self.now, event);
+    }
+
+    /// Everybody hangs up and time passes.
+    fn end(mut self) {
+        self.lazy = false;
+        self.settle();
+        for id in self.core.registry().ids() {
+            drop(self.core.hangup(self.now, id));
+        }
+        self.settle();
+        for query in core::mem::take(&mut self.queries) {
+            self.core.handle_names(self.now, query, Ok(self.path));
+        }
+        self.settle();
+        self.run_for(SETTLED);
+        assert!(self.core.is_idle(), "something is left");
+        assert_eq!(self.core.poll_timeout(), None, "a timer for nothing");
+        assert!(self.streams.is_empty(), "open streams: {:?}", self.streams);
+        assert!(self.sessions.iter().all(|id| self.ended.contains(id)), "a call whose end nobody was told");
+        let Some(file) = self.file.take() else { return };
+        drop(self.core);
+        let file = file.lock().expect("one thread");
+        let replayed = replay(&Trace::parse(&file).expect("what was written can be read"));
+        let replayed = replayed.expect("what was recorded can be replayed");
+        assert!(replayed.divergence.is_none(), "{}", replayed.divergence.expect("just seen"));
+        assert!(replayed.damage.is_none(), "{:?}", replayed.damage);
+    }
 }
 
-/// Call-ID and From tag of a request of ours.
-fn names_of(request: &[u8]) -> Option<(String, String)> {
-    let frame = Frame::parse(request, &WireLimits::NONE).ok()?;
-    let facts = frame.facts().ok()?;
-    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-    Some((text(facts.call_id), text(facts.from_tag?)))
-}
-
-/// Requests, responses, octets, commands, names and time in any order. What we send is sound, the books are in order
-/// after every input, every session ends once, and when all is hung up nothing is left.
-pub fn coordinator(bytes: &[u8]) {
-    let mut input = Input(bytes);
-    let mut desk = Desk::new(input.byte());
-    while !input.is_empty() {
-        match input.byte() % 12 {
-            0 => {
-                let octets = input.some().to_vec();
-                desk.receive(&mut input, octets);
-            }
-            1..=3 => desk.request(&mut input),
-            4..=6 => desk.response(&mut input),
-            7 | 8 => desk.command(&mut input),
-            9 => desk.pass(Duration::from_millis(u64::from(input.word()))),
-            10 => {
-                let found = input.byte() & 1 == 0;
-                desk.name(found);
-            }
-            _ => match input.byte() % 4 {
-                0 => desk.core.handle_unreachable(desk.now, desk.path),
-                1 => {
-                    // Our own message comes back to us.
-                    let own = desk.requests.last().map(|own| own.to_vec()).unwrap_or_default();
-                    let from: SocketAddr = US.parse().expect("an address");
-                    desk.core.handle_datagram(desk.now, Path::udp(from, from), &own);
-                }
-                _ => desk.pass(Duration::from_secs(32)),
-            },
-        }
-        desk.drain();
-    }
-    for session in desk.core.registry().ids() {
-        drop(desk.core.hangup(desk.now, session));
-    }
-    desk.drain();
-    for _ in 0..20 {
-        while !desk.asked.is_empty() {
-            desk.name(true);
-            desk.drain();
-        }
-        desk.pass(Duration::from_secs(40));
-    }
-    assert!(desk.core.is_idle(), "something is left");
-    assert_eq!(desk.streams, 0, "streams are left");
+/// What we send is right, whatever we were sent.
+fn check_sent(message: &[u8]) {
+    let text = String::from_utf8_lossy(message);
+    let frame = Frame::parse(message, &WireLimits::NONE).expect("what we send can be read");
+    assert_eq!((frame.fault(), frame.is_folded()), (None, false), "{text}");
+    let length = frame.first(HeaderName::ContentLength).map(<[u8]>::to_vec);
+    let body = frame.body().len();
+    assert_eq!(length, Some(body.to_string().into_bytes()), "{text}");
     assert!(
-        desk.sessions.iter().all(|session| desk.over.contains(session)),
-        "the end of a call was not told"
+        message.ends_with(frame.body()) && message[..message.len() - body].ends_with(b"\r\n\r\n"),
+        "{text}"
     );
+    if frame.is_request() {
+        assert_eq!(frame.facts().err(), None, "{text}");
+    }
+}
+
+pub(crate) fn run(octets: &[u8]) {
+    let mut octets = Octets(octets);
+    let mut world = World::new(&mut octets);
+    for _ in 0..STEPS_MAX {
+        if octets.is_empty() {
+            break;
+        }
+        world.step(&mut octets);
+    }
+    world.end();
 }

@@ -1,33 +1,45 @@
-//! What the fuzz targets run: each a function over any octets. A panic is a finding.
+//! What the fuzzers of Offhook do with octets.
 //!
-//! The targets themselves are in `targets`, a package of its own that needs libFuzzer; here they are functions that
-//! an ordinary `cargo test` runs over the committed corpus. CONTRIBUTING.md says how to fuzz and what to do with a
-//! finding.
+//! A [`Target`] takes any octets and panics when something is wrong: in the core, or in what it says of itself. The
+//! fuzzer's own programs in `targets/` only hand octets over; so `cargo test` compiles all of this without a fuzzer
+//! and replays the corpora in `corpus/`.
+#![forbid(unsafe_code)]
 
 mod calls;
 mod coordinator;
-mod input;
+mod frame;
 mod media;
-mod messages;
+mod octets;
+mod peer;
 mod replay;
+mod rtcp;
+mod rtp;
+mod sdp;
+mod stream;
 
-pub use calls::calls;
-pub use coordinator::coordinator;
-pub use media::{rtcp, rtp};
-pub use messages::{frame, sdp, stream};
-pub use replay::replay;
+/// One thing to fuzz.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name: that of its program and of its folder in `corpus/`.
+    pub name: &'static str,
+    /// Takes any octets.
+    pub run: fn(&[u8]),
+}
 
-/// What a target runs.
-pub type Body = fn(&[u8]);
-
-/// Every target by its name, which is also that of its folder in the corpus.
-pub const TARGETS: &[(&str, Body)] = &[
-    ("frame", frame),
-    ("stream", stream),
-    ("sdp", sdp),
-    ("rtp", rtp),
-    ("rtcp", rtcp),
-    ("coordinator", coordinator),
-    ("calls", calls),
-    ("replay", replay),
+/// All there are.
+pub const TARGETS: &[Target] = &[
+    Target { name: "calls", run: calls::run },
+    Target { name: "coordinator", run: coordinator::run },
+    Target { name: "frame", run: frame::run },
+    Target { name: "replay", run: replay::run },
+    Target { name: "rtcp", run: rtcp::run },
+    Target { name: "rtp", run: rtp::run },
+    Target { name: "sdp", run: sdp::run },
+    Target { name: "stream", run: stream::run },
 ];
+
+/// Hands octets to a target. It panics when there is none of that name.
+pub fn run(target: &str, octets: &[u8]) {
+    let found = TARGETS.iter().find(|known| known.name == target);
+    (found.expect("a program is named after its target").run)(octets);
+}

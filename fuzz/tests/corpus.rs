@@ -1,36 +1,130 @@
-//! Every file of the committed corpus, and some noise, through its target.
-#![allow(clippy::unwrap_used, reason = "tests")]
+//! What the fuzzers found, and a slice of what they would try, against every target.
 
-use std::panic::catch_unwind;
-use std::path::Path;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
-use offhook_core::base::rng::Rng;
-use offhook_fuzz::TARGETS;
+use offhook_fuzz::{TARGETS, Target};
 
-#[test]
-fn the_corpus_finds_nothing() {
-    for &(name, body) in TARGETS {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
-        let entries =
-            std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        assert!(paths.len() >= 5, "{name} has a corpus");
-        for path in paths {
-            let bytes = std::fs::read(&path).unwrap();
-            assert!(catch_unwind(|| body(&bytes)).is_ok(), "{}", path.display());
+/// Inputs made up for each target.
+const MADE_UP: u64 = 300;
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}
+
+/// The files of a target's corpus, by name.
+fn files(target: &str) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(corpus().join(target)).expect("every target has a corpus");
+    let mut files: Vec<_> = entries
+        .map(|entry| {
+            let path = entry.expect("a folder can be listed").path();
+            let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+            (name, fs::read(&path).expect("a file of the corpus can be read"))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// What a target says to these octets, if it panics.
+fn complaint(target: &Target, octets: &[u8]) -> Option<String> {
+    let payload = catch_unwind(AssertUnwindSafe(|| (target.run)(octets))).err()?;
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    Some(text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no words").to_owned())
+}
+
+/// SplitMix64: the inputs must be the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ mixed >> 31
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.roll() % limit.max(1) as u64) as usize
+    }
+}
+
+/// Octets out of nothing, or a file of the corpus with some damage.
+fn made_up(dice: &mut Dice, files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let file = files.get(dice.below(files.len() + files.len() / 4 + 1));
+    let mut octets = match file {
+        Some((_, octets)) => octets.clone(),
+        None => (0..dice.below(400)).map(|_| dice.roll() as u8).collect(),
+    };
+    for _ in 0..dice.below(5) {
+        let at = dice.below(octets.len());
+        match dice.below(3) {
+            0 => octets.truncate(at + 1),
+            1 => octets.insert(at, dice.roll() as u8),
+            _ => {
+                if let Some(octet) = octets.get_mut(at) {
+                    *octet = dice.roll() as u8;
+                }
+            }
+        }
+    }
+    octets
+}
+
+fn judge(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect("a target of that name");
+    let files = files(name);
+    assert!(!files.is_empty(), "the corpus of {name} is empty");
+    let bad: Vec<String> = files
+        .iter()
+        .filter_map(|(file, octets)| Some(format!("corpus/{name}/{file}: {}", complaint(target, octets)?)))
+        .collect();
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+    for seed in 0..MADE_UP {
+        let octets = made_up(&mut Dice(seed), &files);
+        if let Some(what) = complaint(target, &octets) {
+            panic!("{name}, made up from seed {seed}: {what}\n{octets:02x?}");
         }
     }
 }
 
-#[test]
-fn noise_finds_nothing() {
-    for &(name, body) in TARGETS {
-        for seed in 0..40_u8 {
-            let mut rng = Rng::secret([seed; 32]);
-            let len = rng.next_u32() % 400;
-            let bytes: Vec<u8> = (0..len).map(|_| rng.next_u32() as u8).collect();
-            assert!(catch_unwind(|| body(&bytes)).is_ok(), "{name}, seed {seed}");
+/// A test for each target, so that they share the cores.
+macro_rules! replays {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            judge(stringify!($name));
+        })*
+
+        #[test]
+        fn every_target_is_replayed() {
+            let known: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+            assert_eq!(known, [$(stringify!($name)),*]);
+            for name in known {
+                let program = format!("targets/fuzz_targets/{name}.rs");
+                assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&program).is_file(), "{program} is missing");
+            }
         }
+    };
+}
+
+replays!(calls coordinator frame replay rtcp rtp sdp stream);
+
+#[test]
+fn a_target_that_panics_is_heard() {
+    fn picky(octets: &[u8]) {
+        assert!(!octets.starts_with(b"no"), "it begins with no");
     }
+    let target = Target { name: "picky", run: picky };
+    assert_eq!(complaint(&target, b"yes"), None);
+    assert_eq!(complaint(&target, b"not"), Some("it begins with no".into()));
+}
+
+#[test]
+fn the_corpora_are_small() {
+    let all: Vec<(String, Vec<u8>)> = TARGETS.iter().flat_map(|target| files(target.name)).collect();
+    let octets: usize = all.iter().map(|(_, octets)| octets.len()).sum();
+    assert!(octets < 1 << 20, "{octets} octets: minimise, as CONTRIBUTING.md says");
+    assert!(all.len() < 1500, "{} files", all.len());
 }

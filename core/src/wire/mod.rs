@@ -25,7 +25,7 @@ pub use method::Method;
 pub use name::HeaderName;
 pub use path::{Path, Transmit, Transport};
 pub use reply::{ReplyHead, reply_path};
-pub use stream::{StreamError, StreamFramer};
+pub use stream::{KeepAlives, StreamError, StreamFramer};
 pub use text::{BadText, HeaderText, check_text, check_token};
 pub use uri::{Host, Uri, UriError};
 

@@ -107,9 +107,14 @@ impl ReplyHead {
             writer.raw(b";tag=");
             writer.raw(tag);
         }
-        // What follows the To is its line break, then Record-Route.
-        let (line_break, routes) = rest.split_at_checked(2).unwrap_or((&[], &[]));
-        writer.raw(line_break);
+        // What follows the To, if there is one, is its line break; then comes Record-Route.
+        let routes = match rest.strip_prefix(b"\r\n") {
+            Some(routes) => {
+                writer.raw(b"\r\n");
+                routes
+            }
+            None => rest,
+        };
         if record_route {
             writer.raw(routes);
         }

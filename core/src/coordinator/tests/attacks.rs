@@ -188,6 +188,20 @@ fn forks_that_answer_are_bounded() {
 }
 
 #[test]
+fn a_fork_that_makes_room_takes_its_bye_along() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", contact(), SDP);
+    world.net.hold_names = true;
+    for n in 0..20 {
+        // Their ACK and BYE wait for an address.
+        reply(&mut world, 200, &format!("t{n}"), "Contact: <sip:bob@slow.example>\r\n", SDP);
+    }
+    world.hangup();
+    world.net.run_for(3600 * S);
+    assert_eq!(world.net.nodes[0].core.transactions().len(), 0, "a BYE that nobody sends is left");
+}
+
+#[test]
 fn repeats_of_a_2xx_do_not_pile_up_questions() {
     let mut world = World::calling();
     world.net.hold_names = true;

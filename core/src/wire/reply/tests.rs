@@ -5,6 +5,8 @@ use core::net::SocketAddr;
 use super::super::{Frame, HeaderName, Path, WireLimits};
 use super::*;
 use alloc::borrow::ToOwned as _;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 const INVITE: &[u8] = b"INVITE sip:bob@[2001:db8::1]:5070 SIP/2.0\r\n\
@@ -88,4 +90,20 @@ fn responses_go_where_18_2_2_says() {
     assert_eq!(to("SIP/2.0/UDP h:7;rport"), path().remote);
     let broken = Frame::parse(b"BYE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n", &WireLimits::default()).unwrap();
     assert_eq!(ReplyHead::reply_path_of(&broken, &path()), path());
+}
+
+#[test]
+fn without_a_to_nothing_of_the_routes_is_left() {
+    let request =
+        b"BYE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c\r\nFrom: <sip:d@e>\r\nRecord-Route: <sip:p1;lr>\r\n\r\n";
+    let frame = Frame::parse(request, &WireLimits::default()).unwrap();
+    let head = ReplyHead::new(&frame, None, &path());
+    for (routed, routes) in [(false, ""), (true, "Record-Route: <sip:p1;lr>\r\n")] {
+        let reply = head.respond(400, "Missing To", Some(b"zz"), routed, &[], None);
+        let expected = format!(
+            "SIP/2.0 400 Missing To\r\nVia: SIP/2.0/UDP c;received=192.0.2.99\r\nFrom: <sip:d@e>\r\n\
+             {routes}Content-Length: 0\r\n\r\n"
+        );
+        assert_eq!(String::from_utf8_lossy(&reply), expected);
+    }
 }
