@@ -124,9 +124,6 @@ pub struct Worlds {
     worlds_max: u64,
 }
 
-/// Steps of one walk that are too many for two short scripts.
-const STEPS_MAX: usize = 10_000;
-
 /// A way from the beginning, sharing its start with others.
 struct Way {
     last: Option<(Choice, Rc<Self>)>,
@@ -234,26 +231,6 @@ impl Worlds {
             }
         }
         Ok(counts)
-    }
-
-    /// Goes one way: `pick` is told how many things can happen next and says which one does.
-    pub fn walk(&self, mut pick: impl FnMut(usize) -> usize) -> Result<(), Counterexample> {
-        let mut world = World::new(self);
-        let mut taken = Vec::new();
-        let mut outcome = Ok(());
-        while outcome.is_ok() {
-            let choices = world.choices();
-            let Some(&choice) = choices.get(pick(choices.len())).or_else(|| choices.first()) else {
-                outcome = world.check_end();
-                break;
-            };
-            taken.push(choice);
-            outcome = world.look(choice);
-            if taken.len() > STEPS_MAX {
-                outcome = Err(String::from("there is no end to it"));
-            }
-        }
-        outcome.map_err(|what| self.counterexample(what, taken))
     }
 
     /// Goes the way again and draws it.

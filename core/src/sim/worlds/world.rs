@@ -147,13 +147,8 @@ impl<'a> World<'a> {
     pub(super) fn go(&mut self, choices: &[Choice]) -> Result<(), String> {
         let Some((&last, before)) = choices.split_last() else { return Ok(()) };
         before.iter().try_for_each(|&choice| self.take(choice))?;
-        self.look(last)
-    }
-
-    /// Goes one step and looks at everything.
-    pub(super) fn look(&mut self, choice: Choice) -> Result<(), String> {
         self.careful = true;
-        self.take(choice)
+        self.take(last)
     }
 
     /// Lets it happen. The error is a rule that was broken.
