@@ -82,6 +82,7 @@ pub mod check;
 pub mod model;
 pub mod net;
 mod world;
+pub mod worlds;
 
 pub use world::{Sent, SimHost, SimPeer, SimSocket, SimTask, SimTimer, World, WorldError};
 

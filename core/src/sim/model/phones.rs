@@ -29,6 +29,9 @@ pub(super) const LATENCY: Duration = Duration::from_millis(10);
 const COPY_LATER: Duration = Duration::from_millis(15);
 /// The most that a datagram may be late.
 const DELAY_MAX: Duration = Duration::from_secs(4);
+/// How old a repeat of an INVITE may become on its way. The callee forgets an answered INVITE after 64·T1 (RFC 6026
+/// section 7.1, Timer L); the last repeat leaves just before, and one that is late too would be taken for a new call.
+const INVITE_AGE_MAX: Duration = Duration::from_secs(32);
 /// How long an incoming call may go undecided.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a caller waits who says nothing else.
@@ -125,6 +128,8 @@ pub(super) struct Phones {
     parties: Vec<Party>,
     pub(super) calls: Vec<Call>,
     flying: BTreeMap<(Instant, u64), Letter>,
+    /// When each INVITE was sent first.
+    invites: BTreeMap<Bytes, Instant>,
     sequence: u64,
     cut: [bool; PARTIES],
     lose: usize,
@@ -192,6 +197,7 @@ impl Phones {
             parties: (0..PARTIES).map(party).collect(),
             calls: Vec::new(),
             flying: BTreeMap::new(),
+            invites: BTreeMap::new(),
             sequence: 0,
             cut: [false; PARTIES],
             lose: 0,
@@ -482,6 +488,12 @@ impl Phones {
     }
 
     fn fly(&mut self, at: Instant, to: usize, from: SocketAddr, payload: Bytes) {
+        if payload.starts_with(b"INVITE ") {
+            let first = *self.invites.entry(payload.clone()).or_insert(self.now);
+            if at.saturating_since(first) > INVITE_AGE_MAX {
+                return;
+            }
+        }
         self.sequence += 1;
         self.flying.insert((at, self.sequence), Letter { to, from, payload });
     }
