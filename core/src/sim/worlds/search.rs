@@ -78,6 +78,7 @@ pub(super) fn explore(worlds: &Worlds) -> Result<Counts, Counterexample> {
     search.counts.histories = (caller.len() + callee.len()) as u64;
     search.counts.worlds = search.visits.len() as u64;
     // What goes over the wire may be wrong on a shorter way than what was found otherwise.
+
     let found = match (outcome, story::check_wire(&search)) {
         (Ok(()), Ok(())) => return Ok(search.counts),
         (Err(found), Ok(())) | (Ok(()), Err(found)) => found,

@@ -114,6 +114,14 @@ pub(super) fn tell(search: &Search<'_>, at: u32) -> (Vec<String>, String) {
             }
         }
     }
+    // What the last step led to may not have arrived.
+    if let Some((_, step, now)) = search.way(at)
+        && let Some((party, sent)) = sent(search, at, step)
+    {
+        for letter in sent {
+            ladder.note(now, name(party), format!("sends {}", first_words(&search.letters().get(letter).1)));
+        }
+    }
     (steps, ladder.to_text())
 }
 
