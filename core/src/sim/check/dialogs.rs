@@ -13,7 +13,7 @@ use crate::base::time::Instant;
 pub(super) type Dialog = (String, Option<String>, Option<String>);
 
 /// What one side has done in a dialog.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Side {
     /// CSeq of its last request.
     cseq: Option<u32>,
@@ -26,6 +26,7 @@ pub(super) struct Side {
 }
 
 /// A 2xx to an INVITE.
+#[derive(Clone)]
 pub(super) struct Answer {
     since: Instant,
     cseq: u32,

@@ -15,7 +15,7 @@ use crate::base::time::Instant;
 type Undone = (&'static str, &'static str, Arc<Message>);
 
 /// A request and its responses.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Exchange {
     /// The request as it was sent; of somebody unknown, as it arrived.
     pub(super) request: Option<Arc<Message>>,

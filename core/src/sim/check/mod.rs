@@ -33,7 +33,7 @@ const T4: Duration = Duration::from_secs(5);
 /// Tell it of every message that an honest host sends ([`saw`](Self::saw)), and of every one that arrives somewhere
 /// ([`delivered`](Self::delivered)): some rules are about what a host has heard, and the checker claims nothing that
 /// it cannot know. Without deliveries these rules rest.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct WireChecker {
     /// Transactions by branch and method.
     exchanges: BTreeMap<(String, String), Exchange>,
