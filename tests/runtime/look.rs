@@ -1,7 +1,11 @@
 //! Settings that show, and figures that tell.
 
 use super::{LOOPBACK, Pair, connect, in_call, peer, soon};
-use crate::rt::{Codec, Config, PeerError, SimplePeer, UnifiedCoordinator};
+use crate::rt::{
+    Codec, Config, InviteDetails, PeerError, R, SignalingDecision, SignalingHandler, SimplePeer,
+    UnifiedCoordinator,
+};
+use offhook_core::peer::Runtime as _;
 
 super::on_runtime! {
     settings_reach_the_other_side,
@@ -9,6 +13,7 @@ super::on_runtime! {
     a_port_is_chosen,
     what_was_counted_is_told,
     a_coordinator_calls_too,
+    a_runtime_can_be_named,
     values_can_be_printed,
 }
 
@@ -102,4 +107,22 @@ async fn values_can_be_printed() {
     {
         assert!(shown.contains(name), "{shown}");
     }
+}
+
+struct Busy;
+
+impl SignalingHandler for Busy {
+    async fn on_incoming_invite(&self, _: InviteDetails) -> SignalingDecision {
+        SignalingDecision::Reject(486)
+    }
+}
+
+async fn a_runtime_can_be_named() {
+    let runtime = || R::current().unwrap();
+    let alice = SimplePeer::builder("alice").bind(LOOPBACK).on(runtime()).start().await.unwrap();
+    let config = Config::new("bob", LOOPBACK).auto_answer(true);
+    let bob = UnifiedCoordinator::start_on(runtime(), config).unwrap();
+    let busy = UnifiedCoordinator::with_handler_on(runtime(), Config::new("carol", LOOPBACK), Busy).unwrap();
+    soon(alice.call(&bob.uri())).await.unwrap();
+    assert_eq!(soon(alice.call(&busy.uri())).await.unwrap_err().status(), Some(486));
 }
