@@ -13,6 +13,7 @@ use offhook_core::coordinator::{
     CoordinatorConfig, Event, InviteParams, NameFailure, Output, QueryId, UnifiedCoordinator,
 };
 use offhook_core::media::{MediaCommand, MediaEvent, MediaPort, MediaSessionId};
+use offhook_core::session::Cells;
 use offhook_core::signaling::{Deferral, InviteDetails, SignalingDecision};
 use offhook_core::trace::{Recorder, Trace, replay};
 use offhook_core::wire::{Frame, HeaderName, Path, Transmit, WireLimits};
@@ -382,8 +383,8 @@ impl World {
         self.core.handle_media(self.now, event);
     }
 
-    /// Everybody hangs up and time passes.
-    fn end(mut self) {
+    /// Everybody hangs up and time passes. Returned is which cells of the state table were looked up.
+    fn end(mut self) -> Cells {
         self.lazy = false;
         self.settle();
         for id in self.core.registry().ids() {
@@ -399,13 +400,15 @@ impl World {
         assert_eq!(self.core.poll_timeout(), None, "a timer for nothing");
         assert!(self.streams.is_empty(), "open streams: {:?}", self.streams);
         assert!(self.sessions.iter().all(|id| self.ended.contains(id)), "a call whose end nobody was told");
-        let Some(file) = self.file.take() else { return };
+        let cells = self.core.cells_visited().clone();
+        let Some(file) = self.file.take() else { return cells };
         drop(self.core);
         let file = file.lock().expect("one thread");
         let replayed = replay(&Trace::parse(&file).expect("what was written can be read"));
         let replayed = replayed.expect("what was recorded can be replayed");
         assert!(replayed.divergence.is_none(), "{}", replayed.divergence.expect("just seen"));
         assert!(replayed.damage.is_none(), "{:?}", replayed.damage);
+        cells
     }
 }
 
@@ -427,6 +430,11 @@ fn check_sent(message: &[u8]) {
 }
 
 pub(crate) fn run(octets: &[u8]) {
+    cells(octets);
+}
+
+/// The same, and which cells of the state table were looked up.
+pub fn cells(octets: &[u8]) -> Cells {
     let mut octets = Octets(octets);
     let mut world = World::new(&mut octets);
     for _ in 0..STEPS_MAX {
@@ -435,5 +443,5 @@ pub(crate) fn run(octets: &[u8]) {
         }
         world.step(&mut octets);
     }
-    world.end();
+    world.end()
 }

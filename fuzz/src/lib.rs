@@ -17,6 +17,8 @@ mod rtp;
 mod sdp;
 mod stream;
 
+pub use coordinator::cells;
+
 /// One thing to fuzz.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {

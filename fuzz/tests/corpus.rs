@@ -4,6 +4,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use offhook_core::session::{Cells, Input, Row, State, StateTable};
 use offhook_fuzz::{TARGETS, Target};
 
 /// Inputs made up for each target.
@@ -110,6 +111,24 @@ macro_rules! replays {
 }
 
 replays!(calls coordinator frame replay rtcp rtp sdp stream);
+
+#[test]
+fn the_corpus_walks_every_row_of_the_table() {
+    let mut seen = Cells::default();
+    for (_, octets) in files("coordinator") {
+        seen.merge(&offhook_fuzz::cells(&octets));
+    }
+    let table = StateTable::default();
+    // Before it rings nobody outside knows the tag that a BYE would need.
+    let closed = |row: &&Row| (row.state, row.input) == (State::Incoming, Input::RxBye);
+    let missed: Vec<String> = table
+        .rows()
+        .iter()
+        .filter(|row| !closed(row) && !seen.contains(row.state, row.input))
+        .map(|row| format!("{:?} on {:?}", row.state, row.input))
+        .collect();
+    assert!(missed.is_empty(), "no file of the corpus comes to: {missed:#?}");
+}
 
 #[test]
 fn a_target_that_panics_is_heard() {
