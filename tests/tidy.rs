@@ -353,7 +353,7 @@ fn nothing_is_left_undone() {
 #[test]
 fn every_file_is_compiled() {
     let mut wrong = Vec::new();
-    for folder in ["core/src", "runtime-tokio/src", "runtime-smol/src"] {
+    for folder in ["core/src", "runtime-common/src", "runtime-tokio/src", "runtime-smol/src"] {
         let all = sources(folder);
         for source in &all {
             let path = Path::new(&source.name);

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use offhook_tokio::{Call, CallEnd, EndReason, Event, SessionId};
+use offhook_core::peer::Runtime;
+use offhook_core::peer::prelude::{Call, CallEnd, EndReason, Event, SessionId};
 
 use crate::Phone;
 
@@ -35,7 +36,7 @@ impl Crowd {
 }
 
 /// Holds every call that the stack answers until its caller hangs up; true when all went well.
-pub async fn answer(phone: &Phone) -> bool {
+pub async fn answer<R: Runtime>(phone: &Phone<R>) -> bool {
     let wanted = phone.common.calls;
     let mut crowd = Crowd::default();
     let mut events = phone.stack.events();

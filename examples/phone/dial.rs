@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use offhook_tokio::PeerError;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use offhook_core::peer::Runtime;
+use offhook_core::peer::prelude::PeerError;
 
 use crate::Phone;
+use crate::crew::Crew;
 use crate::options;
 use crate::report::Ending;
-use crate::talk::{Role, after, talk};
+use crate::talk::{Role, talk};
 
 /// A new call every so often, so that a crowd of calls does not come as one burst.
 const PACE: Duration = Duration::from_millis(10);
@@ -19,30 +19,30 @@ const PACE: Duration = Duration::from_millis(10);
 const AT_ONCE_MAX: usize = 200;
 
 /// Makes all calls; true when each did what was asked.
-pub async fn make_calls(phone: &Arc<Phone>, options: &options::Call) -> bool {
+pub async fn make_calls<R: Runtime>(phone: &Arc<Phone<R>>, options: &options::Call) -> bool {
     let wanted = phone.common.calls.unwrap_or(1);
-    let mut pace = interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut running = JoinSet::new();
+    let mut next = phone.now();
+    let mut running = Crew::new(phone);
     let (mut started, mut good) = (0, 0);
     while started < wanted && !phone.is_stopped() {
         tokio::select! {
-            _ = pace.tick(), if running.len() < AT_ONCE_MAX => {
+            () = phone.sleep_until(next), if running.len() < AT_ONCE_MAX => {
                 started += 1;
+                next = phone.now() + PACE;
                 running.spawn(one_call(phone.clone(), options.uri.clone(), started));
             }
-            Some(done) = running.join_next() => good += u64::from(done.unwrap_or(false)),
+            Some(done) = running.next() => good += u64::from(done),
             () = phone.stopped() => {}
         }
     }
-    while let Some(done) = running.join_next().await {
-        good += u64::from(done.unwrap_or(false));
+    while let Some(done) = running.next().await {
+        good += u64::from(done);
     }
     good == wanted
 }
 
-async fn one_call(phone: Arc<Phone>, uri: String, number: u64) -> bool {
-    let began = Instant::now();
+async fn one_call<R: Runtime>(phone: Arc<Phone<R>>, uri: String, number: u64) -> bool {
+    let began = phone.now();
     let mut dialing = phone.stack.dial(&uri);
     let mut given_up = false;
     loop {
@@ -51,7 +51,7 @@ async fn one_call(phone: Arc<Phone>, uri: String, number: u64) -> bool {
                 Some(progress) => phone.report.ringing(number, progress.status, &progress.phrase),
                 None => break,
             },
-            () = after(began, phone.common.hangup_after), if !given_up => {
+            () = phone.after(began, phone.common.hangup_after), if !given_up => {
                 dialing.cancel();
                 given_up = true;
             }

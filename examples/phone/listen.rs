@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use offhook_tokio::IncomingCall;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use offhook_core::peer::Runtime;
+use offhook_core::peer::prelude::IncomingCall;
 
 use crate::Phone;
+use crate::crew::Crew;
 use crate::options::{Listen, Manner};
 use crate::report::Ending;
-use crate::talk::{Role, after, talk};
+use crate::talk::{Role, talk};
 
 /// Takes calls until enough are over or somebody stops us; true when each did what was asked.
-pub async fn take_calls(phone: &Arc<Phone>, options: &Listen) -> bool {
+pub async fn take_calls<R: Runtime>(phone: &Arc<Phone<R>>, options: &Listen) -> bool {
     let wanted = phone.common.calls;
     let manner = options.manner();
-    let mut running = JoinSet::new();
+    let mut running = Crew::new(phone);
     let (mut taken, mut good, mut bad) = (0, 0, 0);
     let mut count = |done: bool| if done { good += 1 } else { bad += 1 };
     while wanted.is_none_or(|wanted| taken < wanted) {
@@ -28,18 +28,23 @@ pub async fn take_calls(phone: &Arc<Phone>, options: &Listen) -> bool {
                 }
                 None => break,
             },
-            Some(done) = running.join_next() => count(done.unwrap_or(false)),
+            Some(done) = running.next() => count(done),
             () = phone.stopped() => break,
         }
     }
-    while let Some(done) = running.join_next().await {
-        count(done.unwrap_or(false));
+    while let Some(done) = running.next().await {
+        count(done);
     }
     bad == 0 && wanted.is_none_or(|wanted| good == wanted)
 }
 
-async fn one_call(phone: Arc<Phone>, incoming: IncomingCall, manner: Manner, number: u64) -> bool {
-    let began = Instant::now();
+async fn one_call<R: Runtime>(
+    phone: Arc<Phone<R>>,
+    incoming: IncomingCall,
+    manner: Manner,
+    number: u64,
+) -> bool {
+    let began = phone.now();
     phone.report.incoming(number, &incoming);
     let patience = match manner {
         Manner::Reject(status) => return refuse(&phone, incoming, status, number).await,
@@ -50,7 +55,7 @@ async fn one_call(phone: Arc<Phone>, incoming: IncomingCall, manner: Manner, num
     if patience != Some(Duration::ZERO) {
         let wait = async {
             match patience {
-                Some(time) => sleep(time).await,
+                Some(time) => phone.sleep(time).await,
                 None => std::future::pending().await,
             }
         };
@@ -60,7 +65,7 @@ async fn one_call(phone: Arc<Phone>, incoming: IncomingCall, manner: Manner, num
                 return manner == Manner::RingOnly;
             }
             () = wait => {}
-            () = after(began, phone.common.hangup_after) => return refuse(&phone, incoming, 480, number).await,
+            () = phone.after(began, phone.common.hangup_after) => return refuse(&phone, incoming, 480, number).await,
             () = phone.stopped() => {
                 refuse(&phone, incoming, 480, number).await;
                 return false;
@@ -77,7 +82,7 @@ async fn one_call(phone: Arc<Phone>, incoming: IncomingCall, manner: Manner, num
 }
 
 /// Refuses; true when it was still there to be refused.
-async fn refuse(phone: &Phone, incoming: IncomingCall, status: u16, number: u64) -> bool {
+async fn refuse<R: Runtime>(phone: &Phone<R>, incoming: IncomingCall, status: u16, number: u64) -> bool {
     match incoming.reject(status).await {
         Ok(()) => {
             let words = format!("refused with {status}");

@@ -13,8 +13,11 @@
 //! `--record-trace FILE` keeps the signalling for `cargo run --example replay -- FILE`; `--ladder OUT.html` draws it.
 //!
 //! `options.rs` is the command line, `dial.rs` and `listen.rs` make and take calls, `talk.rs` is what happens
-//! while one is up, `crowd.rs` answers thousands as cheaply as it can be done, `report.rs` prints, `trace.rs` records.
+//! while one is up, `crowd.rs` answers thousands as cheaply as it can be done, `crew.rs` runs several beside each other,
+//! `report.rs` prints, `trace.rs` records. All of it is the same on every runtime (`--runtime`); of tokio it uses the parts that need no tokio
+//! underneath: `select!` and `join!`, and what tasks tell each other through.
 
+mod crew;
 mod crowd;
 mod dial;
 mod listen;
@@ -28,9 +31,13 @@ mod wav;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
-use offhook_tokio::{Config, UnifiedCoordinator};
+use offhook_core::peer::prelude::{Config, Instant};
+use offhook_core::peer::{Runtime, Timer, UnifiedCoordinator};
+use offhook_smol::Smol;
+use offhook_tokio::Tokio;
 use tokio::sync::watch;
 
 use options::{Command, Common, Manner, Options, Silent};
@@ -38,8 +45,9 @@ use report::Reporter;
 use wav::Failure;
 
 /// What every call of this phone shares.
-struct Phone {
-    stack: UnifiedCoordinator,
+struct Phone<R> {
+    runtime: R,
+    stack: UnifiedCoordinator<R>,
     common: Common,
     report: Reporter,
     /// The file of `--play`, read once.
@@ -47,7 +55,29 @@ struct Phone {
     stop: watch::Receiver<bool>,
 }
 
-impl Phone {
+impl<R: Runtime> Phone<R> {
+    fn now(&self) -> Instant {
+        self.runtime.now()
+    }
+
+    async fn sleep_until(&self, at: Instant) {
+        let mut timer = self.runtime.timer();
+        timer.set(at);
+        std::future::poll_fn(|cx| timer.poll(cx)).await;
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.sleep_until(self.now() + time).await;
+    }
+
+    /// Resolves so long after `start`; never if no time is given.
+    async fn after(&self, start: Instant, time: Option<Duration>) {
+        match time {
+            Some(time) => self.sleep_until(start + time).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Resolves when somebody wants us to end.
     async fn stopped(&self) {
         let mut stop = self.stop.clone();
@@ -71,9 +101,18 @@ impl Phone {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run(Options::parse()).await {
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let outcome = match options.command.common().runtime {
+        options::Runtime::Tokio => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Failure::from)
+            .and_then(|tokio| tokio.block_on(run::<Tokio>(options))),
+        // In a task, so that everything happens on smol's one thread.
+        options::Runtime::Smol => smol::block_on(smol::spawn(run::<Smol>(options))),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -83,10 +122,11 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: Options) -> Result<bool, Failure> {
-    let (common, default_bind) = match &options.command {
-        Command::Listen(listen) => (listen.common.clone(), "0.0.0.0:5060"),
-        Command::Call(call) => (call.common.clone(), "0.0.0.0:0"),
+async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
+    let common = options.command.common().clone();
+    let default_bind = match options.command {
+        Command::Listen(_) => "0.0.0.0:5060",
+        Command::Call(_) => "0.0.0.0:0",
     };
     let play = common.play.as_deref().map(wav::read).transpose()?.map(Arc::from);
     if let Some(path) = &common.record {
@@ -110,7 +150,7 @@ async fn run(options: Options) -> Result<bool, Failure> {
         config = config.record(recorder);
     }
 
-    let stop = stop_signal()?;
+    let (stop, runtime) = (stop_signal()?, R::current()?);
     let report = Reporter { json: common.json, quiet: common.quiet };
     let good = match options.command {
         Command::Listen(listen) => {
@@ -120,7 +160,7 @@ async fn run(options: Options) -> Result<bool, Failure> {
                 Manner::Reject(_) => UnifiedCoordinator::with_handler(config, Silent).await?,
                 _ => UnifiedCoordinator::new(config.auto_answer(crowd)).await?,
             };
-            let phone = Arc::new(Phone { stack, common, report, play, stop });
+            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good =
                 if crowd { crowd::answer(&phone).await } else { listen::take_calls(&phone, &listen).await };
@@ -129,7 +169,7 @@ async fn run(options: Options) -> Result<bool, Failure> {
         }
         Command::Call(call) => {
             let stack = UnifiedCoordinator::new(config).await?;
-            let phone = Arc::new(Phone { stack, common, report, play, stop });
+            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good = dial::make_calls(&phone, &call).await;
             finish(&phone, &trace).await?;
@@ -140,7 +180,7 @@ async fn run(options: Options) -> Result<bool, Failure> {
 }
 
 /// Ends everything and sees to it that what was to be recorded is.
-async fn finish(phone: &Phone, trace: &trace::Trace) -> Result<(), Failure> {
+async fn finish<R: Runtime>(phone: &Phone<R>, trace: &trace::Trace) -> Result<(), Failure> {
     phone.stack.shutdown().await;
     trace.finish(phone.stack.recording())
 }
@@ -148,21 +188,10 @@ async fn finish(phone: &Phone, trace: &trace::Trace) -> Result<(), Failure> {
 /// Becomes true at the first Ctrl-C (or SIGTERM); the second ends the program on the spot.
 fn stop_signal() -> Result<watch::Receiver<bool>, Failure> {
     let (stop, stopped) = watch::channel(false);
-    #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::spawn(async move {
-        loop {
-            #[cfg(unix)]
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            #[cfg(not(unix))]
-            tokio::signal::ctrl_c().await.ok();
-            if stop.send_replace(true) {
-                std::process::exit(130);
-            }
+    ctrlc::set_handler(move || {
+        if stop.send_replace(true) {
+            std::process::exit(130);
         }
-    });
+    })?;
     Ok(stopped)
 }

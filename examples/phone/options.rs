@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use offhook_tokio::{CodecList, Deferral, InviteDetails, SignalingDecision, SignalingHandler};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use offhook_core::peer::prelude::{CodecList, Deferral, InviteDetails, SignalingDecision, SignalingHandler};
 
 /// A scriptable SIP phone.
 #[derive(Parser)]
@@ -98,6 +98,13 @@ pub struct Call {
     pub common: Common,
 }
 
+/// What the phone runs on. It behaves the same on each.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Runtime {
+    Tokio,
+    Smol,
+}
+
 /// What both commands understand.
 #[derive(Args, Clone)]
 pub struct Common {
@@ -147,12 +154,24 @@ pub struct Common {
     /// At the end, draw who sent what when as a page for a browser.
     #[arg(long, value_name = "OUT.html")]
     pub ladder: Option<PathBuf>,
+    /// The runtime it runs on.
+    #[arg(long, value_name = "NAME", value_enum, default_value = "tokio")]
+    pub runtime: Runtime,
     /// Print each event as one JSON object on a line.
     #[arg(long)]
     pub json: bool,
     /// Print nothing for people (events of --json are printed all the same).
     #[arg(long)]
     pub quiet: bool,
+}
+
+impl Command {
+    pub const fn common(&self) -> &Common {
+        match self {
+            Self::Listen(listen) => &listen.common,
+            Self::Call(call) => &call.common,
+        }
+    }
 }
 
 impl Common {

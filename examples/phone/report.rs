@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-use offhook_tokio::{Call, CallEnd, Dtmf, EndReason, IncomingCall, MediaReport, PeerError};
+use offhook_core::peer::prelude::{Call, CallEnd, Dtmf, EndReason, IncomingCall, MediaReport, PeerError};
 
 /// Prints events.
 pub struct Reporter {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use offhook_tokio::{AudioFrame, Call, EndReason, PeerError};
+use offhook_core::peer::Runtime;
+use offhook_core::peer::prelude::{AudioFrame, Call, EndReason, Instant, PeerError};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::Phone;
 use crate::report::Ending;
@@ -27,7 +27,7 @@ pub enum Role {
 }
 
 /// Says, hears and hangs up as the command line says. True when the call did what was asked.
-pub async fn talk(phone: &Phone, number: u64, call: Call, role: Role, began: Instant) -> bool {
+pub async fn talk<R: Runtime>(phone: &Phone<R>, number: u64, call: Call, role: Role, began: Instant) -> bool {
     phone.report.answered(number, &call);
     let finished = Notify::new();
     let speaking = async {
@@ -62,7 +62,7 @@ pub async fn talk(phone: &Phone, number: u64, call: Call, role: Role, began: Ins
 }
 
 /// Plays the file, then dials the digits, then plays the tone to the end of the call.
-async fn speak(phone: &Phone, call: &Call) -> Result<(), PeerError> {
+async fn speak<R: Runtime>(phone: &Phone<R>, call: &Call) -> Result<(), PeerError> {
     if let Some(samples) = &phone.play {
         for second in samples.chunks(AudioFrame::RATE as usize) {
             call.send_audio(second).await?;
@@ -73,7 +73,7 @@ async fn speak(phone: &Phone, call: &Call) -> Result<(), PeerError> {
         }
     }
     if let Some(digits) = &phone.common.dtmf {
-        sleep(BEFORE_DIGITS).await;
+        phone.sleep(BEFORE_DIGITS).await;
         call.send_dtmf(digits).await?;
     }
     if let Some(hz) = phone.common.tone {
@@ -85,7 +85,7 @@ async fn speak(phone: &Phone, call: &Call) -> Result<(), PeerError> {
 }
 
 /// Records and echoes. Audio that nobody wants is not read at all.
-async fn listen(phone: &Phone, number: u64, call: &Call) -> Result<(), Failure> {
+async fn listen<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) -> Result<(), Failure> {
     if !phone.common.listens() {
         return Ok(());
     }
@@ -101,14 +101,21 @@ async fn listen(phone: &Phone, number: u64, call: &Call) -> Result<(), Failure> 
     recorder.map_or(Ok(()), Recorder::finish)
 }
 
-async fn report_digits(phone: &Phone, number: u64, call: &Call) {
+async fn report_digits<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) {
     while let Some(digit) = call.recv_dtmf().await {
         phone.report.dtmf(number, digit);
     }
 }
 
 /// Hangs up when it is time; returns when the call is over, whoever ended it.
-async fn leave(phone: &Phone, number: u64, call: &Call, role: Role, began: Instant, finished: &Notify) {
+async fn leave<R: Runtime>(
+    phone: &Phone<R>,
+    number: u64,
+    call: &Call,
+    role: Role,
+    began: Instant,
+    finished: &Notify,
+) {
     let common = &phone.common;
     let by_the_clock = common.duration.is_some() || common.hangup_after.is_some();
     let has_a_script = common.play.is_some() || common.dtmf.is_some();
@@ -119,7 +126,7 @@ async fn leave(phone: &Phone, number: u64, call: &Call, role: Role, began: Insta
     let done = async {
         if leaves_when_done {
             finished.notified().await;
-            sleep(LINGER).await;
+            phone.sleep(LINGER).await;
         } else {
             std::future::pending::<()>().await;
         }
@@ -127,19 +134,11 @@ async fn leave(phone: &Phone, number: u64, call: &Call, role: Role, began: Insta
     tokio::select! {
         _ = call.ended() => {}
         () = done => {}
-        () = after(Instant::now(), duration) => {}
-        () = after(began, common.hangup_after) => {}
+        () = phone.after(phone.now(), duration) => {}
+        () = phone.after(began, common.hangup_after) => {}
         () = phone.stopped() => {}
     }
     if let Err(problem) = call.hangup().await {
         phone.report.problem(number, problem);
-    }
-}
-
-/// Resolves so long after `start`; never if no time is given.
-pub async fn after(start: Instant, time: Option<Duration>) {
-    match time {
-        Some(time) => sleep_until(start + time).await,
-        None => std::future::pending().await,
     }
 }

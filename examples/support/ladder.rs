@@ -1,10 +1,15 @@
 //! The ladder of a call: who sent what when, drawn from what both ends report.
 
-use std::sync::{Arc, Mutex};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use offhook_tokio::{EndReason, Event, Events, SessionId, SimplePeer, State, UnifiedCoordinator};
-use tokio::task::JoinHandle;
+use offhook_core::peer::prelude::{EndReason, Event, Events, SessionId, State};
+use offhook_core::peer::{Runtime, SimplePeer};
+
+use super::anywhere::sleep;
+use super::wav::Failure;
 
 /// Width between the two verticals.
 const WIDTH: usize = 34;
@@ -27,29 +32,45 @@ struct Rung {
 /// Collects the events of two peers. Every arrow stands for a message that its *receiver* reported.
 pub struct Ladder {
     start: Instant,
-    rungs: Arc<Mutex<Vec<Rung>>>,
-    watchers: Vec<JoinHandle<()>>,
+    notes: Arc<Mutex<Notes>>,
+}
+
+#[derive(Default)]
+struct Notes {
+    rungs: Vec<Rung>,
+    /// Tasks that take notes.
+    watchers: usize,
+    /// Who waits for them to end.
+    waker: Option<Waker>,
+}
+
+fn locked(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
+    notes.lock().expect("no holder panics")
 }
 
 impl Ladder {
-    /// Watches the caller and the callee from now on.
-    pub fn watch(caller: &SimplePeer, callee: &SimplePeer) -> Self {
-        let rungs = Arc::<Mutex<Vec<Rung>>>::default();
-        let watch = |peer: &SimplePeer, way_in| {
-            let coordinator = peer.coordinator().clone();
-            let events = coordinator.events();
-            tokio::spawn(collect(coordinator, events, way_in, Arc::clone(&rungs)))
-        };
-        let watchers = vec![watch(caller, Way::Left), watch(callee, Way::Right)];
-        Self { start: Instant::now(), rungs, watchers }
+    /// Watches the caller and the callee from now on, in tasks of their own: what they note is when it happened.
+    pub fn watch<R: Runtime>(caller: &SimplePeer<R>, callee: &SimplePeer<R>) -> Result<Self, Failure> {
+        let notes = Arc::<Mutex<Notes>>::default();
+        for (peer, way_in) in [(caller, Way::Left), (callee, Way::Right)] {
+            let events = peer.coordinator().events();
+            locked(&notes).watchers += 1;
+            drop(R::current()?.spawn(collect(peer.clone(), events, way_in, Arc::clone(&notes))));
+        }
+        Ok(Self { start: Instant::now(), notes })
     }
 
     /// Draws it, once both peers are shut down.
     pub async fn draw(self, left: &str, right: &str) -> String {
-        for watcher in self.watchers {
-            watcher.await.ok();
-        }
-        let mut rungs = self.rungs.lock().expect("no holder panics");
+        let mut rungs = poll_fn(|cx| {
+            let mut notes = locked(&self.notes);
+            if notes.watchers == 0 {
+                return Poll::Ready(std::mem::take(&mut notes.rungs));
+            }
+            notes.waker = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
         rungs.sort_by_key(|rung| rung.at);
         let mut lines = vec![format!("{:>12}  {left:<width$}{right:>5}", "ms", width = WIDTH)];
         for rung in rungs.iter() {
@@ -65,23 +86,23 @@ impl Ladder {
     }
 }
 
-/// Notes what `coordinator` reports until it is shut down.
-async fn collect(
-    coordinator: UnifiedCoordinator,
-    mut events: Events,
-    way: Way,
-    rungs: Arc<Mutex<Vec<Rung>>>,
-) {
-    let add = |text| rungs.lock().expect("no holder panics").push(Rung { at: Instant::now(), way, text });
+/// Notes what `peer` reports until it is shut down.
+async fn collect<R: Runtime>(peer: SimplePeer<R>, mut events: Events, way: Way, notes: Arc<Mutex<Notes>>) {
+    let add = |text| locked(&notes).rungs.push(Rung { at: Instant::now(), way, text });
     while let Some(event) = events.next().await {
         if let Some(text) = arrival(&event, way) {
             add(text);
         }
         if let Event::Ended { session, reason: EndReason::LocalHangup, .. } = event
-            && bye_confirmed(&coordinator, session).await
+            && bye_confirmed(&peer, session).await
         {
             add("200 OK (BYE)".to_string());
         }
+    }
+    let mut notes = locked(&notes);
+    notes.watchers -= 1;
+    if let Some(waker) = notes.waker.take() {
+        waker.wake();
     }
 }
 
@@ -104,11 +125,11 @@ fn arrival(event: &Event, way: Way) -> Option<String> {
 }
 
 /// Waits until our BYE has been answered: the session leaves "being hung up" then, and not before 32 s without.
-async fn bye_confirmed(coordinator: &UnifiedCoordinator, session: SessionId) -> bool {
+async fn bye_confirmed<R: Runtime>(peer: &SimplePeer<R>, session: SessionId) -> bool {
     let since = Instant::now();
-    let registry = coordinator.registry();
+    let registry = peer.coordinator().registry();
     while matches!(registry.state(session), Some(State::Terminating | State::HangupPending)) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        sleep::<R>(Duration::from_millis(1)).await;
     }
     since.elapsed() < Duration::from_secs(30)
 }

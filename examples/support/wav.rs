@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use offhook_tokio::AudioFrame;
+use offhook_core::peer::prelude::AudioFrame;
 
 /// What went wrong, with the file's name in it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

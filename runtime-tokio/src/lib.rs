@@ -48,29 +48,12 @@
 //! Every future may be dropped at any await: no call, no audio and no message is lost by that, except that dropping
 //! the future of an outgoing call cancels the call.
 
-#[cfg(feature = "trace")]
-mod recording;
 mod runtime;
 mod socket;
-mod system;
 
-pub use offhook_core::api::{CoordinatorConfig, Counter, Counters, EndReason, Event, Limits};
-pub use offhook_core::base::ids::{DialogId, SessionId};
-pub use offhook_core::base::time::Instant;
-pub use offhook_core::media::{MediaReport, MediaSessionId};
-pub use offhook_core::peer::{
-    AudioFrame, Call, CallEnd, Config, CustomAction, Dialing, Dtmf, Events, IncomingCall, NetworkCounters,
-    PeerCounters, PeerError, Progress, RegistryView, SignalingDecision, SignalingHandler,
-};
-pub use offhook_core::sdp::CodecList;
-pub use offhook_core::sdp::plan::{Codec, Direction, MediaPlan};
-pub use offhook_core::session::State;
-pub use offhook_core::signaling::{Deferral, InviteDetails};
 #[cfg(feature = "trace")]
-pub use offhook_core::trace::{Recorder, RecordingState, RecordingStats, Redaction, Sink, SinkError};
-pub use offhook_core::transaction::Timing;
-#[cfg(feature = "trace")]
-pub use recording::record_to_file;
+pub use offhook_common::record_to_file;
+pub use offhook_core::peer::prelude::*;
 pub use runtime::Tokio;
 
 /// A telephone on tokio. See [`offhook_core::peer::SimplePeer`].

@@ -1,21 +1,20 @@
-//! Clock, timers, tasks, names and randomness from tokio and the system.
+//! Clock, timers, tasks and names from tokio.
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use offhook_common::{Sender, UdpSocket};
 use offhook_core::base::time::Instant;
 use offhook_core::peer::{Runtime, Task, Timer};
-use quinn_udp::UdpSocketState;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-use crate::socket::{self, UdpSocket};
+use crate::socket::TokioIo;
 
 /// Tokio as a runtime of [`offhook_core::peer`]. It is found by itself: whoever starts a peer must run on tokio, with
 /// its I/O and its timers enabled.
@@ -23,19 +22,17 @@ use crate::socket::{self, UdpSocket};
 pub struct Tokio {
     handle: Handle,
     epoch: TokioInstant,
-    /// How to send from a chosen address; all sockets share it.
-    sender: Arc<UdpSocketState>,
+    sender: Sender,
 }
 
 impl Runtime for Tokio {
-    type Socket = UdpSocket;
+    type Socket = UdpSocket<TokioIo>;
     type Timer = TokioTimer;
     type Task = TokioTask;
 
     fn current() -> io::Result<Self> {
         let handle = Handle::try_current().map_err(io::Error::other)?;
-        let sender = Arc::new(socket::sender()?);
-        Ok(Self { handle, epoch: TokioInstant::now(), sender })
+        Ok(Self { handle, epoch: TokioInstant::now(), sender: Sender::new()? })
     }
 
     fn now(&self) -> Instant {
@@ -43,34 +40,25 @@ impl Runtime for Tokio {
     }
 
     fn entropy(&self) -> io::Result<[u8; 32]> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(io::Error::other)?;
-        Ok(seed)
+        offhook_common::entropy()
     }
 
     fn unix_time(&self) -> Duration {
-        std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
+        offhook_common::unix_time()
     }
 
-    fn bind(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
+    fn bind(&self, addr: SocketAddr) -> io::Result<Self::Socket> {
         let _runtime = self.handle.enter();
         UdpSocket::signalling(addr, &self.sender)
     }
 
-    fn bind_media(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
+    fn bind_media(&self, addr: SocketAddr) -> io::Result<Self::Socket> {
         let _runtime = self.handle.enter();
         UdpSocket::media(addr, &self.sender)
     }
 
     fn route(&self, remote: SocketAddr) -> io::Result<IpAddr> {
-        let any = match remote {
-            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
-        // Connecting a datagram socket sends nothing; it only asks the routing table.
-        let probe = std::net::UdpSocket::bind((any, 0))?;
-        probe.connect(remote)?;
-        Ok(probe.local_addr()?.ip())
+        offhook_common::route(remote)
     }
 
     async fn lookup(&self, host: String, port: u16) -> io::Result<Vec<SocketAddr>> {

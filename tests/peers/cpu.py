@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""CPU of the server process per call: our phone beside a bare receive-and-send loop and `sipp -sn uas`.
+"""CPU of the server process per call: our phone on each runtime beside a bare receive-and-send loop and `sipp -sn uas`.
 
 usage: tests/peers/cpu.py [--rounds N] [--paced-calls N] [--rate N] [--saturated-calls N] [--flight N]
-                          [--servers phone,bare,sipp] [--loads paced,saturated] [--json]
+                          [--servers phone,phone-smol,bare,sipp] [--loads paced,saturated] [--json]
 
 In each round every server, freshly started, takes every load in turn, so that a busy neighbour hits all alike:
   paced      sipp's built-in uac, 1000 calls a second (wake-ups dominate)
@@ -41,8 +41,9 @@ def cpu_us(pid):
 
 def command(server, port, options):
     """How each server is started."""
-    if server == "phone":
-        return [options.target / "phone", "listen", "--bind", f"127.0.0.1:{port}", "--answer", "--quiet"]
+    if server in ("phone", "phone-smol"):
+        runtime = "smol" if server == "phone-smol" else "tokio"
+        return [options.target / "phone", "listen", "--bind", f"127.0.0.1:{port}", "--answer", "--quiet", "--runtime", runtime]
     if server == "bare":
         return [options.target / "bare_loop", "--bind", f"127.0.0.1:{port}", "--quiet"]
     return ["sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", port, "-mp", port + 2, "-nostdin"]
@@ -85,7 +86,7 @@ def measure(server, load, options):
 
 
 def table(rows, options):
-    print(f"{'load':10} {'server':7} {'µs/call':>8} {'min':>7} {'max':>7} {'user':>7} {'system':>7} {'/bare':>6} "
+    print(f"{'load':10} {'server':10} {'µs/call':>8} {'min':>7} {'max':>7} {'user':>7} {'system':>7} {'/bare':>6} "
           f"{'/sipp':>6}  failed retransmitted  (medians of {options.rounds})")
     for load in options.loads:
         middle = lambda server, key="us": statistics.median(
@@ -95,7 +96,7 @@ def table(rows, options):
             if not own:
                 continue
             costs = [r["us"] for r in own]
-            print(f"{load:10} {server:7} {middle(server):8.1f} {min(costs):7.1f} {max(costs):7.1f} "
+            print(f"{load:10} {server:10} {middle(server):8.1f} {min(costs):7.1f} {max(costs):7.1f} "
                   f"{middle(server, 'user'):7.1f} {middle(server, 'system'):7.1f} {middle(server) / middle('bare'):6.2f} "
                   f"{middle(server) / middle('sipp'):6.2f}  {sum(r['failed'] for r in own)} "
                   f"{sum(r['retransmitted'] for r in own)}")
@@ -109,7 +110,7 @@ def main():
     p.add_argument("--rate", type=int, default=1000)
     p.add_argument("--saturated-calls", type=int, default=20000)
     p.add_argument("--flight", type=int, default=48)
-    p.add_argument("--servers", default="phone,bare,sipp")
+    p.add_argument("--servers", default="phone,phone-smol,bare,sipp")
     p.add_argument("--loads", default="paced,saturated")
     p.add_argument("--target", type=pathlib.Path, default=target / "release/examples")
     p.add_argument("--out", type=pathlib.Path, default=target / "peers/cpu")

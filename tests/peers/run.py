@@ -151,8 +151,8 @@ def uas_silent(k):
 
 # ---------------------------------------------------------------- load
 
-def load_answering(k, scenario, more, builtin):
-    phone, port = listening(k.phone, k.out, "--answer", quiet=True)
+def load_answering(k, scenario, more, builtin, *told):
+    phone, port = listening(k.phone, k.out, "--answer", *told, quiet=True)
     with phone, Sipp(k.out, scenario, f"127.0.0.1:{port}", ["-r", "200", "-l", "2000", *more], calls=5000,
                      builtin=builtin, limit=120) as judge:
         judge.wait(150)
@@ -174,6 +174,12 @@ def load_uac_call(k):
 
 
 @case("sipp")
+def load_smol(k):
+    """5000 calls at 200 a second from sipp's built-in uac, told: listen --answer --runtime smol"""
+    return load_answering(k, "uac", ["-d", "100"], True, "--runtime", "smol")
+
+
+@case("sipp")
 def load_calling(k):
     """200 calls to sipp's built-in uas, told: call --calls 200"""
     with Sipp(k.out, "uas", calls=200, builtin=True, limit=150) as judge:
@@ -186,11 +192,10 @@ def load_calling(k):
 
 # ---------------------------------------------------------------- baresip
 
-@case("baresip", "numpy")
-def baresip_calls(k):
+def called_by_baresip(k, *told):
     """baresip calls the phone; both play speech, both recordings are compared"""
     phone, port = listening(k.phone, k.out, "--answer", "--calls", "1", "--play", str(SPEECH_B), "--record",
-                            str(k.out / "heard.wav"))
+                            str(k.out / "heard.wav"), *told)
     with phone, Baresip(k.out / "baresip", "alice", SPEECH_A) as peer:
         peer.say("dial", f"sip:bob@127.0.0.1:{port}")
         peer.expect("CALL_ESTABLISHED", 5)
@@ -202,17 +207,28 @@ def baresip_calls(k):
         return f"baresip heard {there}, we heard {compare(SPEECH_A, k.out / 'heard.wav', dropouts_max=1)}"
 
 
-@case("baresip", "numpy")
-def calls_baresip(k):
+def calling_baresip(k, *told):
     """the phone calls baresip; both play speech, both recordings are compared"""
     with Baresip(k.out / "baresip", "bob", SPEECH_B, auto_answer=True) as peer:
         with Phone(k.phone, k.out, "call", peer.uri, "--bind", f"127.0.0.1:{free_port()}", "--play", str(SPEECH_A),
-                   "--record", str(k.out / "heard.wav"), "--duration", "7500") as phone:
+                   "--record", str(k.out / "heard.wav"), "--duration", "7500", *told) as phone:
             phone.exits(0, 20)
             peer.expect("CALL_CLOSED", 5)
             peer.stop()
             there = compare(SPEECH_A, peer.heard(), dropouts_max=1)
             return f"baresip heard {there}, we heard {compare(SPEECH_B, k.out / 'heard.wav', dropouts_max=1)}"
+
+
+def on_runtime(run, name, *told):
+    def on(k):
+        return run(k, *told)
+    on.__name__, on.__doc__ = name, " ".join([run.__doc__, *told])
+    return on
+
+
+for run, name in ((called_by_baresip, "baresip_calls"), (calling_baresip, "calls_baresip")):
+    case("baresip", "numpy")(on_runtime(run, name))
+    case("baresip", "numpy")(on_runtime(run, f"{name}_smol", "--runtime", "smol"))
 
 
 @case("baresip")

@@ -173,7 +173,7 @@ impl DialogAdapter<'_> {
     fn bye(&mut self, id: DialogId, owner: Owner) -> bool {
         let board = &mut *self.board;
         let Some((transaction, branch)) = board.layer.begin(board.now, Method::Bye) else { return false };
-        let Some(dialog) = board.registry.dialog_mut(id) else {
+        let Some(dialog) = board.registry.dialog_mut(id).filter(|dialog| !dialog.left) else {
             board.layer.abandon(transaction);
             return false;
         };
@@ -333,7 +333,8 @@ impl DialogAdapter<'_> {
             let rings =
                 |&id: &DialogId| self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_none());
             let idle = others().find(rings).or_else(|| others().next()).filter(|_| answered)?;
-            self.board.remove_dialog(idle);
+            self.board.drop_waiting(idle);
+            self.board.registry.remove_dialog(idle);
         }
         let session = self.board.registry.session(self.session)?;
         let path = self.board.layer.path(session.invite?)?;

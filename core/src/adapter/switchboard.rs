@@ -229,14 +229,13 @@ impl Switchboard {
         false
     }
 
-    /// Takes a dialog away, and with it the requests that wait in it for an address: nothing else would end them.
-    pub(crate) fn remove_dialog(&mut self, id: DialogId) {
-        let waiting = self.registry.dialog_mut(id).map(|dialog| core::mem::take(&mut dialog.waiting));
-        for transaction in waiting.into_iter().flatten().filter_map(|it| it.transaction) {
+    /// Gives up what waits in a dialog that is about to go: nobody else would end it.
+    pub(crate) fn drop_waiting(&mut self, id: DialogId) {
+        let Some(dialog) = self.registry.dialog_mut(id) else { return };
+        for transaction in core::mem::take(&mut dialog.waiting).into_iter().filter_map(|it| it.transaction) {
             self.owners.remove(transaction);
             self.layer.abandon(transaction);
         }
-        self.registry.remove_dialog(id);
     }
 
     /// Sends a request whose path is known.

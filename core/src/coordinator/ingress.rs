@@ -152,6 +152,11 @@ impl UnifiedCoordinator {
         if let Err(refusal) = self.check(request) {
             return self.refuse(request.transaction, refusal);
         }
+        if request.method == Method::Bye
+            && let Some(dialog) = self.board.registry.dialog_mut(dialog)
+        {
+            dialog.left = true;
+        }
         let known = self.board.registry.session(session);
         // A fork that answered and was refused has a dialog of its own, and no say in the call that was kept.
         let refused = known.and_then(|session| session.dialog).is_some_and(|kept| kept != dialog);

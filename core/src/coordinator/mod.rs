@@ -144,6 +144,11 @@ impl UnifiedCoordinator {
         self.board.ports_asked = 0;
     }
 
+    /// Number of bound media ports that wait for a call.
+    pub fn media_ports_ready(&self) -> usize {
+        self.board.ports.len()
+    }
+
     /// News from the media side. Nothing of it concerns signalling so far.
     pub fn handle_media(&mut self, now: Instant, event: MediaEvent) {
         note!(self, Record::media(now, &event));

@@ -32,8 +32,11 @@ impl UnifiedCoordinator {
                     dialog.path.remote = path.remote;
                     dialog.hop_known = true;
                 }
+                let left = dialog.left;
                 for Waiting { transaction, message } in core::mem::take(&mut dialog.waiting) {
                     match (&result, transaction) {
+                        // Whoever was hung up on asks nothing more (RFC 3261 section 15.1.2).
+                        (Ok(_), Some(transaction)) if left => self.give_up(transaction),
                         (Ok(path), _) => self.board.launch(*path, transaction, message),
                         (Err(_), Some(transaction)) => self.give_up(transaction),
                         (Err(failure), None) => tracing::debug!(%failure, "an ACK has nowhere to go"),

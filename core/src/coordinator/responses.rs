@@ -126,7 +126,7 @@ impl UnifiedCoordinator {
         let early = session.dialogs.iter().copied().filter(|&other| other != dialog);
         let early: smallvec::SmallVec<[_; 4]> = early.collect();
         for other in early {
-            self.board.remove_dialog(other);
+            self.board.registry.remove_dialog(other);
         }
         let confirmed = self.board.registry.dialog_mut(dialog)?;
         confirmed.confirm(frame, routes_max);

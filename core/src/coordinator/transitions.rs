@@ -202,7 +202,7 @@ impl UnifiedCoordinator {
         let dialogs: smallvec::SmallVec<[_; 2]> =
             self.board.registry.dialogs_of(id).iter().copied().collect();
         for dialog in dialogs {
-            self.board.remove_dialog(dialog);
+            self.board.drop_waiting(dialog);
         }
         self.board.registry.remove(id);
     }

@@ -45,6 +45,8 @@ pub struct Dialog {
     pub(crate) hop_known: bool,
     /// Requests that wait for the address of the next hop, in their order.
     pub(crate) waiting: Vec<Waiting>,
+    /// Whether the peer has hung up: an ACK may still be due, but no request of ours.
+    pub(crate) left: bool,
     /// Whether a 2xx has made it last.
     pub(crate) confirmed: bool,
     /// The ACK to the 2xx, to be sent again when the 2xx comes again.
@@ -99,6 +101,7 @@ impl Dialog {
             path,
             hop_known: false,
             waiting: Vec::new(),
+            left: false,
             confirmed: false,
             ack: None,
             early_answer: None,
@@ -127,6 +130,7 @@ impl Dialog {
             path,
             hop_known: false,
             waiting: Vec::new(),
+            left: false,
             confirmed: false,
             ack: None,
             early_answer: None,

@@ -52,3 +52,23 @@ pub use incoming::IncomingCall;
 pub use runtime::{Received, RecvBatch, Runtime, Socket, Task, Timer};
 pub use simple::{PeerBuilder, SimplePeer};
 pub use view::{Events, NetworkCounters, PeerCounters, RegistryView};
+
+/// Every name of the async face that is the same on every runtime. Each runtime crate hands these out as its own.
+pub mod prelude {
+    pub use super::{
+        AudioFrame, Call, CallEnd, Config, CustomAction, Dialing, Dtmf, Events, IncomingCall,
+        NetworkCounters, PeerCounters, PeerError, Progress, RegistryView, SignalingDecision,
+        SignalingHandler,
+    };
+    pub use crate::api::{CoordinatorConfig, Counter, Counters, EndReason, Event, Limits};
+    pub use crate::base::ids::{DialogId, SessionId};
+    pub use crate::base::time::Instant;
+    pub use crate::media::{MediaReport, MediaSessionId};
+    pub use crate::sdp::CodecList;
+    pub use crate::sdp::plan::{Codec, Direction, MediaPlan};
+    pub use crate::session::State;
+    pub use crate::signaling::{Deferral, InviteDetails};
+    #[cfg(feature = "trace")]
+    pub use crate::trace::{Recorder, RecordingState, RecordingStats, Redaction, Sink, SinkError};
+    pub use crate::transaction::Timing;
+}

@@ -11,7 +11,46 @@ use crate::base::time::Instant;
 
 /// One runtime: tokio, smol or another.
 ///
-/// A value stands for a started runtime; the driver keeps it for the life of a peer.
+/// A value stands for a started runtime; the driver keeps it for the life of a peer. `SimplePeer<R>` and all other handles
+/// work on any type that implements this.
+///
+/// # How to write a third one
+///
+/// Implement four traits, twenty short functions: this one, [`Timer`], [`Task`] and [`Socket`]. The crate
+/// `offhook-common` has a socket that needs only to be told how your runtime waits (its trait `Io`, five functions), and
+/// the parts that are the same everywhere: randomness, the time of day, routes. `offhook-smol` is the shorter example, all
+/// of it. Then give your users the names: `pub use offhook_core::peer::prelude::*;` and three type aliases.
+///
+/// The loop is written once, here: read a bounded number of datagrams, serve what is due by the clock, send what came of
+/// it, sleep. It relies on this:
+///
+/// - **The clock never goes back**, and timers ring by the same clock; never early, and media wants them within a few
+///   milliseconds.
+/// - **No wake-up is lost.** After `WouldBlock`, [`Socket::recv_ready`] becomes ready for whatever comes later, and for
+///   what came while nobody waited; its future is dropped and made anew all the time. Ready for nothing is harmless,
+///   unless it goes on for ever.
+/// - **One task waits for each socket**, and any thread may send.
+/// - **`WouldBlock` from [`Socket::try_send`] loses nothing**: the message is kept, and all others wait behind it until
+///   [`Socket::send_ready`]. Media that cannot leave is dropped.
+/// - **An error of a try is news of some datagram**, not the end of the socket: the loop counts it, asks for
+///   [`Socket::take_icmp_error`] and goes on. An error of `recv_ready` or `send_ready` means that the runtime itself is
+///   gone, and ends the loop.
+/// - **A task runs until its end** when its handle is dropped, and is gone, with all that it holds, when
+///   [`Task::stop`] has returned: ports are free again then. A task that panics takes no other with it.
+///
+/// `tests/runtime` holds all of that as tests, some eighty, for any runtime: `tests/on_smol.rs` is what it takes to run
+/// them.
+///
+/// # Without async
+///
+/// Who wants no async at all leaves this trait alone and drives the two machines,
+/// [`coordinator::UnifiedCoordinator`](crate::coordinator::UnifiedCoordinator) and
+/// [`media::MediaShard`](crate::media::MediaShard), as `examples/std_runtime.rs` does with blocking threads in 150 lines:
+///
+/// 1. Carry out every output, in order, before the next input: send, hand over the media ports that are asked for, pass
+///    commands to the shard and its events back, answer names.
+/// 2. Call `handle_timeout` whenever `poll_timeout` is due. Late is harmless and early does nothing.
+/// 3. Sleep until the earliest deadline of the two, or until a datagram comes. All inputs carry the same clock.
 pub trait Runtime: Send + Sync + Sized + 'static {
     /// A bound UDP socket.
     type Socket: Socket;

@@ -6,6 +6,9 @@
 //! wire, on any machine. A minute of telephony takes a moment, so a program that uses Offhook can be tested against
 //! loss and disorder by the thousand.
 //!
+//! [`worlds`] visits every order of a short script, [`model`] checks random ones against a reference, and [`check`]
+//! knows what may go over the wire.
+//!
 //! ```
 //! use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 //! use std::sync::{Arc, Mutex};
@@ -78,10 +81,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod calls;
 pub mod check;
 pub mod model;
 pub mod net;
 mod world;
+pub mod worlds;
 
 pub use world::{Sent, SimHost, SimPeer, SimSocket, SimTask, SimTimer, World, WorldError};
 

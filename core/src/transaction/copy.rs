@@ -33,3 +33,26 @@ pub(crate) fn hop_request(invite: &Bytes, method: &str, to: Option<&[u8]>) -> Op
     writer.header_parts("CSeq", &[cseq.as_bytes(), b" ", method.as_bytes()]);
     Some(writer.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_and_routes_go_along_and_nothing_else() {
+        let invite = Bytes::from_static(
+            b"INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nMax-Forwards: 9\r\nRoute: <sip:p;lr>\r\n\
+              Authorization: Digest a\r\nProxy-Authorization: Digest b\r\nSubject: s\r\nFrom: <sip:a@h>;tag=1\r\n\
+              To: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n",
+        );
+        let ack = hop_request(&invite, "ACK", Some(b"<sip:b@h>;tag=2")).expect("a request");
+        assert_eq!(
+            core::str::from_utf8(&ack),
+            Ok(
+                "ACK sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nMax-Forwards: 70\r\nRoute: <sip:p;lr>\r\n\
+                Authorization: Digest a\r\nProxy-Authorization: Digest b\r\nFrom: <sip:a@h>;tag=1\r\n\
+                To: <sip:b@h>;tag=2\r\nCall-ID: c\r\nCSeq: 7 ACK\r\nContent-Length: 0\r\n\r\n"
+            )
+        );
+    }
+}

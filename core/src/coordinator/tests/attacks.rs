@@ -228,6 +228,18 @@ fn the_bye_does_not_overtake_the_ack() {
 }
 
 #[test]
+fn a_fork_that_makes_room_takes_its_waiting_requests_along() {
+    let mut world = World::calling();
+    world.net.hold_names = true;
+    for n in 0..20 {
+        reply(&mut world, 200, &format!("f{n}"), "Contact: <sip:b@slow.example>\r\n", SDP);
+    }
+    world.hangup();
+    world.net.run_for(Duration::from_secs(200));
+    world.net.assert_all_gone();
+}
+
+#[test]
 fn an_answer_that_never_comes_keeps_nothing_for_ever() {
     let mut world = World::calling();
     world.net.hold_names = true;

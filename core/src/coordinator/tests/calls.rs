@@ -3,10 +3,12 @@
 use core::time::Duration;
 
 use super::net::{Faults, Net};
+use super::peer::{World, peer};
 use crate::api::{CoordinatorConfig, InviteParams};
 use crate::base::ids::SessionId;
 use crate::base::rng::Rng;
 use crate::signaling::DefaultSignalingHandler;
+use crate::wire::path::Path;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -148,6 +150,23 @@ fn no_message_of_a_call_is_ever_the_one_that_must_not_be_lost() {
         net.run_for(10 * SECOND);
         net.assert_all_gone();
     }
+}
+
+/// A BYE that waits for an address stays at home when the peer hangs up first (RFC 3261 section 15.1.2).
+#[test]
+fn who_was_hung_up_on_sends_no_bye_that_waited() {
+    let mut world = World::calling();
+    world.net.hold_names = true;
+    world.respond_from("slow.example");
+    world.hangup();
+    world.request_back("BYE", "z9hG4bKbye", 200, None);
+    let (node, query) = world.net.asked[0];
+    let path = Path::udp(world.net.nodes[node].address, peer());
+    world.net.with(node, |core, now| core.handle_names(now, query, Ok(path)));
+    assert_eq!(world.net.codes(), ["INVITE", "200", "ACK"]);
+    assert!(world.net.told(0).last().unwrap().starts_with("ended"));
+    world.net.run_for(GIVE_UP);
+    world.net.assert_all_gone();
 }
 
 /// What the two of a simulated call are up to.

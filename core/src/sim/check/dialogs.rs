@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use super::exchanges::is_success;
 use super::message::{Message, Start};
@@ -14,7 +13,7 @@ use crate::base::time::Instant;
 pub(super) type Dialog = (String, Option<String>, Option<String>);
 
 /// What one side has done in a dialog.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Side {
     /// CSeq of its last request.
     cseq: Option<u32>,
@@ -27,10 +26,14 @@ pub(super) struct Side {
 }
 
 /// A 2xx to an INVITE.
+#[derive(Clone)]
 pub(super) struct Answer {
     since: Instant,
     cseq: u32,
+    /// Whether an ACK came, whatever became of it on its way.
     acknowledged: bool,
+    /// Whether it came as it was sent.
+    intact: bool,
 }
 
 fn side_of(message: &Message) -> Dialog {
@@ -72,6 +75,9 @@ impl WireChecker {
 
     /// When a side may hang up (section 15).
     fn bye(&self, message: &Message, inside: bool, key: &Dialog) -> Verdict {
+        if self.damaged {
+            return Ok(());
+        }
         let rule = "BYE is sent within a dialog";
         self.rule(inside, message, rule, "RFC 3261 section 15", || message.to.clone())?;
         let caller = (key.0.clone(), key.1.clone(), None);
@@ -79,7 +85,7 @@ impl WireChecker {
             return Ok(());
         }
         let invited = (key.0.clone(), key.2.clone(), None);
-        if !self.dialogs.get(&invited).is_some_and(|side| side.cseq.is_some()) {
+        if self.dialogs.get(&invited).is_none_or(|side| side.cseq.is_none()) {
             return Ok(()); // A caller that this checker never saw.
         }
         let answer = self.answers.get(key);
@@ -114,13 +120,13 @@ impl WireChecker {
         }
         let now = self.now;
         let known = self.answers.get(&responder).filter(|answer| answer.cseq == message.cseq);
-        let repeated = known.is_some_and(|answer| answer.acknowledged);
+        let repeated = !self.damaged && known.is_some_and(|answer| answer.intact);
         let rule = "a 2xx is not repeated after its ACK";
         self.rule(!repeated, message, rule, "RFC 3261 section 13.3.1.4", || {
             format!("CSeq {}", message.cseq)
         })?;
         if known.is_none() {
-            let answer = Answer { since: now, cseq: message.cseq, acknowledged: false };
+            let answer = Answer { since: now, cseq: message.cseq, acknowledged: false, intact: false };
             self.answers.insert(responder, answer);
         }
         let rule = "a 2xx to an INVITE has an offer or an answer";
@@ -129,11 +135,13 @@ impl WireChecker {
         })
     }
 
-    pub(super) fn heard_ack(&mut self, message: &Message) {
+    pub(super) fn heard_ack(&mut self, message: &Arc<Message>) {
+        let intact = self.acks.get(&message.branch) == Some(message);
         if let Some(answer) = self.answers.get_mut(&other_side_of(message))
             && answer.cseq == message.cseq
         {
             answer.acknowledged = true;
+            answer.intact |= intact;
         }
     }
 
@@ -142,17 +150,14 @@ impl WireChecker {
         if !message.has_sdp() {
             return Ok(());
         }
-        let (key, answers) = match &message.start {
-            Start::Request { .. } => (side_of(message), Vec::new()),
+        let (key, offer) = match &message.start {
+            Start::Request { .. } => (side_of(message), None),
             Start::Response { .. } => {
                 let exchange = self.exchanges.get(&(message.branch.clone(), message.method.clone()));
-                let offers =
-                    exchange.map(|it| it.requests.iter().filter(|it| it.has_sdp()).cloned().collect());
-                (other_side_of(message), offers.unwrap_or_default())
+                (other_side_of(message), exchange.and_then(|it| it.request.clone()).filter(|it| it.has_sdp()))
             }
         };
-        let fits =
-            answers.is_empty() || answers.iter().any(|offer| offer.media_lines() == message.media_lines());
+        let fits = self.damaged || offer.is_none_or(|offer| offer.media_lines() == message.media_lines());
         let rule = "an answer has as many media lines as its offer";
         self.rule(fits, message, rule, "RFC 3264 section 6", || format!("{}", message.media_lines()))?;
         let first = (key.0.clone(), key.1.clone(), None);

@@ -15,30 +15,34 @@ use crate::base::time::Instant;
 type Undone = (&'static str, &'static str, Arc<Message>);
 
 /// A request and its responses.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Exchange {
-    /// The request as it was sent, and damaged copies as they arrived.
-    pub(super) requests: Vec<Arc<Message>>,
+    /// The request as it was sent; of somebody unknown, as it arrived.
+    pub(super) request: Option<Arc<Message>>,
     /// Who sent it, and when first.
     sent: Option<(Instant, SocketAddr, SocketAddr)>,
+    /// How often it was sent.
+    sends: u32,
+    /// When the first response came back.
+    answered: Option<Instant>,
     /// Whether it arrived as it was sent.
     arrived: bool,
-    /// Whether it arrived damaged: its server may have taken it for another request.
-    tainted: bool,
     /// Responses as they were sent, each once.
     pub(super) responses: Vec<Arc<Message>>,
-    /// Responses that arrived as nobody sent them.
-    damaged: Vec<Arc<Message>>,
     /// Statuses below 200 that came back.
     provisional_heard: bool,
     /// The tag of the server in this series of responses.
     tag: Option<String>,
     /// The final response of this series, and when it was first sent.
     last: Option<(Instant, Arc<Message>)>,
+    /// How often it was sent.
+    last_sends: u32,
     /// The first final response that came back, and whether it came as it was sent, in time.
     heard: Option<(Arc<Message>, bool)>,
     /// The ACK of a failure response.
     ack: Option<Arc<Message>>,
+    /// When the server first heard an ACK, or a BYE from whoever should have sent it.
+    relieved: Option<Instant>,
 }
 
 impl Exchange {
@@ -53,30 +57,36 @@ impl Exchange {
                 return Some((rule, "RFC 3261 sections 13.2.2.4 and 17.1.1.3", response.clone()));
             }
         }
-        let request = self.requests.first().filter(|_| self.arrived && self.last.is_none())?;
+        // Twice T1 is late enough for the first repetition, whatever else is due at that moment.
+        let late = |since: Instant, heard: Option<Instant>| heard.is_none_or(|at| at > since + 2 * T1);
+        if let (Some((since, ..)), Some(request)) = (self.sent, &self.request)
+            && self.sends < 2
+            && late(since, self.answered)
+        {
+            let rule = "a request is repeated until there is a response";
+            return Some((rule, "RFC 3261 sections 17.1.1.2 and 17.1.2.2", request.clone()));
+        }
+        if let Some((since, response)) = &self.last
+            && response.method == "INVITE"
+            && self.last_sends < 2
+            && late(*since, self.relieved)
+        {
+            let rule = "a final response to an INVITE is repeated until its ACK comes";
+            return Some((rule, "RFC 3261 sections 13.3.1.4 and 17.2.1", response.clone()));
+        }
+        let request = self.request.as_ref().filter(|_| self.arrived && self.last.is_none())?;
         Some(("a request is answered", "RFC 3261 section 8.2.6", request.clone()))
     }
 
-    /// Responses as the client may have heard them.
-    fn candidates(&self) -> impl Iterator<Item = &Arc<Message>> {
-        self.responses.iter().chain(&self.damaged)
-    }
-
-    fn keep_request(&mut self, message: &Arc<Message>) {
-        if !self.requests.contains(message) {
-            self.requests.push(message.clone());
-        }
-    }
-
-    /// Forgets a series of responses that its server need not remember any more: Timers I, J and L.
-    fn expire(&mut self, now: Instant) {
-        let over = self.last.as_ref().is_some_and(|(since, response)| {
-            let failed = response.method == "INVITE" && response.status() >= Some(300);
-            now > *since + if failed { T4 } else { 64 * T1 }
+    /// Forgets a series of responses when another one begins that its server need not connect with it any more: Timers I, J
+    /// and L may have fired since the final response was first sent.
+    fn expire(&mut self, now: Instant, message: &Message) {
+        let over = self.last.as_ref().is_some_and(|(since, last)| {
+            let failed = last.method == "INVITE" && last.status() >= Some(300);
+            **last != *message && now > *since + if failed { T4 } else { 64 * T1 }
         });
         if over {
-            (self.last, self.tag) = (None, None);
-            self.responses.clear();
+            (self.last, self.tag, self.relieved, self.last_sends) = (None, None, None, 0);
         }
     }
 }
@@ -90,9 +100,11 @@ impl WireChecker {
     pub(super) fn request(&mut self, from: SocketAddr, to: SocketAddr, message: &Arc<Message>) -> Verdict {
         let now = self.now;
         let exchange = self.exchange(&message.branch, &message.method);
-        if let Some((_, sender, target)) = exchange.sent {
-            let first = exchange.requests.first().cloned();
-            let same = first.as_ref() == Some(message) && (sender, target) == (from, to);
+        exchange.sends = exchange.sends.saturating_add(1);
+        if let Some((_, _, target)) = exchange.sent {
+            let first = exchange.request.clone();
+            // From where does not matter: an address may change.
+            let same = first.as_ref() == Some(message) && target == to;
             return self.rule(
                 same,
                 message,
@@ -108,7 +120,7 @@ impl WireChecker {
             );
         }
         exchange.sent = Some((now, from, to));
-        exchange.requests.insert(0, message.clone());
+        exchange.request = Some(message.clone());
         if message.method == "CANCEL" {
             return self.cancel(message);
         }
@@ -128,7 +140,7 @@ impl WireChecker {
 
     fn cancel(&self, message: &Message) -> Verdict {
         let invite = self.exchanges.get(&(message.branch.clone(), "INVITE".into()));
-        let sent = invite.and_then(|it| it.sent.and(it.requests.first()));
+        let sent = invite.and_then(|it| it.sent.and(it.request.as_ref()));
         let fits = sent.is_some_and(|invite| {
             let of =
                 |it: &Message| (it.vias.first().cloned(), it.from.clone(), it.to.clone(), it.call_id.clone());
@@ -142,10 +154,11 @@ impl WireChecker {
             message.branch.clone()
         })?;
         let provisional = |it: &Message| it.status().is_some_and(|status| status < 200);
-        let allowed = invite.is_some_and(|invite| match self.hears {
-            true => invite.provisional_heard,
-            false => invite.responses.iter().any(|response| provisional(response)),
-        });
+        let allowed = self.damaged
+            || invite.is_some_and(|invite| match self.hears {
+                true => invite.provisional_heard,
+                false => invite.responses.iter().any(|response| provisional(response)),
+            });
         let rule = "CANCEL waits for a provisional response";
         self.rule(allowed, message, rule, "RFC 3261 section 9.1", || message.branch.clone())
     }
@@ -173,16 +186,20 @@ impl WireChecker {
         )?;
         self.acks.insert(message.branch.clone(), message.clone());
         let ours = |it: &&Exchange| {
-            let invite = it.requests.first().filter(|_| it.sent.is_some());
+            let invite = it.request.as_ref().filter(|_| it.sent.is_some());
             invite.is_some_and(|invite| {
                 invite.method == "INVITE" && invite.cseq == message.cseq && same_call(invite, message)
             })
         };
         let invite = self.exchanges.values().find(ours);
-        let answered = invite.is_some_and(|invite| {
-            invite.candidates().any(|response| is_success(response) && response.to_tag == message.to_tag)
-        });
-        let offered = invite.and_then(|invite| invite.requests.first()).map(|invite| invite.has_sdp());
+        let answered = self.damaged
+            || invite.is_some_and(|invite| {
+                invite
+                    .responses
+                    .iter()
+                    .any(|response| is_success(response) && response.to_tag == message.to_tag)
+            });
+        let offered = invite.and_then(|invite| invite.request.as_ref()).map(|invite| invite.has_sdp());
         let rule = "the ACK of a 2xx follows one, with the CSeq of its INVITE";
         self.rule(answered, message, rule, "RFC 3261 section 13.2.2.4", || format!("{}", message.cseq))?;
         let fits = offered.is_none_or(|offered| offered != message.has_sdp());
@@ -194,7 +211,7 @@ impl WireChecker {
         let Some(exchange) = self.exchanges.get_mut(key) else { return Ok(()) };
         let first = exchange.ack.get_or_insert_with(|| message.clone()).clone();
         let Some(exchange) = self.exchanges.get(key) else { return Ok(()) };
-        let Some(invite) = exchange.requests.first() else { return Ok(()) };
+        let Some(invite) = exchange.request.as_ref() else { return Ok(()) };
         let copies = invite.uri() == message.uri()
             && invite.vias.first() == message.vias.first()
             && message.vias.len() == 1
@@ -203,8 +220,8 @@ impl WireChecker {
             && invite.routes == message.routes;
         let rule = "the ACK of a failure copies its INVITE";
         self.rule(copies, message, rule, "RFC 3261 section 17.1.1.3", || message.branch.clone())?;
-        let refused =
-            exchange.candidates().any(|response| response.status() >= Some(300) && response.to == message.to);
+        let refuses = |response: &Message| response.status() >= Some(300) && response.to == message.to;
+        let refused = self.damaged || exchange.responses.iter().any(|response| refuses(response));
         let rule = "the ACK of a failure has the To of the response";
         self.rule(refused, message, rule, "RFC 3261 section 17.1.1.3", || message.to.clone())?;
         let rule = "an ACK is repeated octet by octet";
@@ -215,7 +232,7 @@ impl WireChecker {
     pub(super) fn response(&mut self, status: u16, message: &Arc<Message>) -> Verdict {
         let now = self.now;
         let exchange = self.exchange(&message.branch, &message.method);
-        exchange.expire(now);
+        exchange.expire(now, message);
         let (tag, last) = (exchange.tag.clone(), exchange.last.clone());
         if message.to_tag.is_some() {
             exchange.tag = message.to_tag.clone();
@@ -223,17 +240,19 @@ impl WireChecker {
         if status >= 200 && last.is_none() {
             exchange.last = Some((now, message.clone()));
         }
+        if status >= 200 {
+            exchange.last_sends = exchange.last_sends.saturating_add(1);
+        }
         if !exchange.responses.contains(message) {
             exchange.responses.push(message.clone());
         }
         let Some(exchange) = self.exchanges.get(&(message.branch.clone(), message.method.clone())) else {
             return Ok(());
         };
-        if exchange.tainted || self.damaged {
+        if self.damaged {
             return self.answer(status, message);
         }
-        let copied =
-            exchange.requests.is_empty() || exchange.requests.iter().any(|it| copies(message, it, status));
+        let copied = exchange.request.as_ref().is_none_or(|request| copies(message, request, status));
         self.rule(
             copied,
             message,
@@ -256,18 +275,28 @@ impl WireChecker {
     pub(super) fn heard(&mut self, at: SocketAddr, message: Arc<Message>) {
         let now = self.now;
         match &message.start {
-            Start::Request { method, .. } if method == "ACK" => self.heard_ack(&message),
+            Start::Request { method, .. } if method == "ACK" => {
+                let of_failure = self.exchange(&message.branch, "INVITE").ack.as_ref() == Some(&message);
+                self.damaged |= !of_failure && self.acks.get(&message.branch) != Some(&message);
+                self.relieve(&message);
+                self.heard_ack(&message);
+            }
             Start::Request { .. } => {
                 let exchange = self.exchange(&message.branch, &message.method);
-                let intact = exchange.requests.first() == Some(&message);
+                let bye = message.method == "BYE";
+                let first = exchange.request.get_or_insert_with(|| message.clone());
+                let intact = *first == message;
                 exchange.arrived |= exchange.sent.is_some() && intact;
-                exchange.tainted |= exchange.sent.is_some() && !intact;
-                exchange.keep_request(&message);
+                self.damaged |= !intact;
+                if bye {
+                    self.relieve(&message);
+                }
             }
             Start::Response { status } => {
                 let status = *status;
                 let exchange = self.exchange(&message.branch, &message.method);
                 exchange.provisional_heard |= status < 200;
+                exchange.answered.get_or_insert(now);
                 // One that comes when the client may have given up binds nobody.
                 let timely =
                     exchange.sent.is_some_and(|(since, from, _)| now < since + 64 * T1 && from == at);
@@ -275,10 +304,22 @@ impl WireChecker {
                 if status >= 200 && message.method == "INVITE" && exchange.heard.is_none() {
                     exchange.heard = Some((message.clone(), timely && intact));
                 }
-                if !intact && !exchange.damaged.contains(&message) {
-                    exchange.damaged.push(message);
-                }
+                self.damaged |= exchange.sent.is_some() && !intact;
             }
+        }
+    }
+}
+
+impl WireChecker {
+    /// Whoever has sent a final response to an INVITE of this caller need not repeat it any more.
+    fn relieve(&mut self, message: &Message) {
+        let now = self.now;
+        let invites = self.exchanges.values_mut().filter(|it| {
+            let request = it.request.as_ref().filter(|request| request.method == "INVITE");
+            it.last.is_some() && request.is_some_and(|request| same_call(request, message))
+        });
+        for exchange in invites {
+            exchange.relieved.get_or_insert(now);
         }
     }
 }

@@ -116,7 +116,7 @@ impl Message {
         let bare = |via: &String| -> String {
             let kept = via.split(';').filter(|part| {
                 let name = part.split('=').next().unwrap_or_default().trim();
-                name != "received" && name != "rport"
+                !name.eq_ignore_ascii_case("received") && !name.eq_ignore_ascii_case("rport")
             });
             kept.collect::<Vec<_>>().join(";")
         };
@@ -145,7 +145,7 @@ fn param(value: &str, name: &str) -> Option<String> {
     let params = value.rsplit('>').next().unwrap_or_default();
     params.split(';').skip(usize::from(!params.starts_with(';'))).find_map(|part| {
         let (found, value) = part.split_once('=')?;
-        (found.trim() == name).then(|| value.trim().to_owned())
+        found.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
     })
 }
 

@@ -265,14 +265,17 @@ fn acknowledgements() {
     call.pop();
     undone(&call, "a final response to an INVITE is acknowledged");
     call[3].lost = true;
+    call.push(Step { at_ms: 500, ..call[3].clone() });
     assert_eq!(run(&call), Ok(()), "who has not heard it need not acknowledge it");
     let mut call = refused();
     call.pop();
     undone(&call, "a final response to an INVITE is acknowledged");
     let mut call = whole();
     call.pop();
+    call.push(Step { at_ms: 500, ..call[5].clone() });
     undone(&call, "a request is answered");
     call[5].lost = true;
+    call[6].lost = true;
     assert_eq!(run(&call), Ok(()), "who has not heard it need not answer it");
 }
 
@@ -323,6 +326,11 @@ fn dialogs() {
     unheard.push(callee_bye("z9hG4bKx", 1));
     told(&unheard, 5, "the callee does not hang up before the ACK");
     unheard[5].at_ms = 32_000;
+    unheard.push(Step { at_ms: 32_500, ..unheard[5].clone() });
+    unheard.insert(5, Step { at_ms: 500, ..unheard[3].clone() });
+    for step in &mut unheard[6..] {
+        step.lost = true;
+    }
     unheard[5].lost = true;
     assert_eq!(run(&unheard), Ok(()), "64·T1 later it may");
 }
@@ -364,5 +372,25 @@ fn damage_is_not_blamed_on_who_answers_it() {
         checker.delivered(now, b, sound.replace(old, new).as_bytes());
         let answer = response(400, "1 INVITE", "z9hG4bKi", "").text.replace("sip:a@a", "sip:z@a");
         assert_eq!(checker.saw(now, b, a, answer.as_bytes()), Ok(()));
+    }
+}
+
+#[test]
+fn repetition() {
+    let again = |call: &[Step], index: usize| {
+        let mut twice = call.to_vec();
+        twice.insert(index + 1, Step { at_ms: 500, ..call[index].clone() });
+        twice
+    };
+    // Nothing comes back: the request is sent again.
+    let alone = [Step { lost: true, ..invite() }];
+    undone(&alone, "a request is repeated until there is a response");
+    assert_eq!(run(&again(&alone, 0)), Ok(()));
+    // No ACK comes: the 2xx and the refusal are sent again.
+    for mut call in [up(), refused()] {
+        let last = call.len() - 1;
+        call[last].lost = true;
+        undone(&call, "a final response to an INVITE is repeated until its ACK comes");
+        assert_eq!(run(&again(&call, last - 1)), Ok(()));
     }
 }

@@ -28,10 +28,12 @@
 //! # Ok::<(), offhook_core::sim::model::Failure>(())
 //! ```
 
+mod network;
 mod octets;
 mod phones;
 mod reference;
 mod rules;
+mod sides;
 
 #[cfg(test)]
 mod tests;

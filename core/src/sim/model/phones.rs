@@ -1,34 +1,27 @@
 //! The real telephones: coordinators, the network between them, and what their users were told.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 
-use bytes::Bytes;
-
+use super::network::{Harm, Letter, Network, address, party_at};
 use super::reference::Reference;
+use super::sides::{Asked, Call, Side, Told};
 use super::{Action, Desk, Leg, PARTIES, Summary, rules};
-use crate::api::{CoordinatorConfig, EndReason, Event, InviteParams, NameFailure, Output, ResolveTarget};
+use crate::api::{CoordinatorConfig, Event, InviteParams, NameFailure, Output, ResolveTarget};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::coordinator::{CommandError, UnifiedCoordinator};
-use crate::ladder::{Fate, Ladder};
+use crate::ladder::Ladder;
 use crate::media::{MediaCommand, MediaPort};
 use crate::session::StateTable;
 use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
 use crate::sim::check::WireChecker;
 use crate::wire::path::{Path, Transmit};
 
-/// How long a datagram takes.
-pub(super) const LATENCY: Duration = Duration::from_millis(10);
-/// How much later the copy of a doubled one comes.
-const COPY_LATER: Duration = Duration::from_millis(15);
-/// The most that a datagram may be late.
-const DELAY_MAX: Duration = Duration::from_secs(4);
 /// How long an incoming call may go undecided.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a caller waits who says nothing else.
@@ -36,109 +29,21 @@ pub(super) const RING_TIMEOUT: Duration = Duration::from_secs(180);
 /// After this nothing is under way any more, whatever happened.
 const SETTLED: Duration = Duration::from_secs(400);
 
-/// What a user was told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Told {
-    Incoming,
-    Progress(u16),
-    Answered,
-    Confirmed,
-    Ended(EndReason, Option<u16>),
-}
-
-/// What a user asked for, and got.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Asked {
-    Accept,
-    Reject(u16),
-    Hangup,
-}
-
-/// One side of a call.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Side {
-    pub(super) party: usize,
-    pub(super) session: Option<SessionId>,
-    pub(super) told: Vec<(Instant, Told)>,
-    pub(super) asked: Vec<(Instant, Asked)>,
-}
-
-impl Side {
-    /// When the user was first told something that fits.
-    pub(super) fn when(&self, fits: impl Fn(Told) -> bool) -> Option<Instant> {
-        self.told.iter().find(|(_, told)| fits(*told)).map(|(at, _)| *at)
-    }
-
-    pub(super) fn asked_for(&self, fits: impl Fn(Asked) -> bool) -> Option<Instant> {
-        self.asked.iter().find(|(_, asked)| fits(*asked)).map(|(at, _)| *at)
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.told.last(), Some((_, Told::Ended(..))))
-    }
-
-    pub(super) fn is_up(&self) -> bool {
-        !self.is_over() && self.when(|told| told == Told::Answered).is_some()
-    }
-
-    /// Whether the user may still decide about an incoming call.
-    fn is_offered(&self) -> bool {
-        matches!(self.told.last(), Some((_, Told::Incoming)))
-    }
-}
-
-pub(super) struct Call {
-    pub(super) placed: Instant,
-    pub(super) patience: Duration,
-    pub(super) desk: Desk,
-    pub(super) no_name: bool,
-    pub(super) caller: Side,
-    pub(super) callee: Side,
-}
-
 struct Party {
     core: UnifiedCoordinator,
     streams: isize,
     next_port: u16,
 }
 
-/// A datagram under way.
-struct Letter {
-    to: usize,
-    from: SocketAddr,
-    payload: Bytes,
-}
-
-/// What the network has done.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Harm {
-    /// Datagrams lost by [`Action::LoseNext`].
-    pub(super) lost: usize,
-    /// Whether anybody was ever cut off.
-    pub(super) cut: bool,
-    /// Whether anything was lost, late or doubled.
-    pub(super) any: bool,
-}
-
 pub(super) struct Phones {
     pub(super) now: Instant,
     parties: Vec<Party>,
     pub(super) calls: Vec<Call>,
-    flying: BTreeMap<(Instant, u64), Letter>,
-    sequence: u64,
-    cut: [bool; PARTIES],
-    lose: usize,
-    double: usize,
-    delay: Duration,
+    network: Network,
     no_name: bool,
-    pub(super) harm: Harm,
     wire: WireChecker,
     refused: usize,
     drawing: Option<Ladder>,
-}
-
-const fn address(party: usize) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1 + party as u8)), 5060)
 }
 
 /// Whether a call can be refused with this status: a challenge needs credentials.
@@ -191,14 +96,8 @@ impl Phones {
             now: Instant::ZERO,
             parties: (0..PARTIES).map(party).collect(),
             calls: Vec::new(),
-            flying: BTreeMap::new(),
-            sequence: 0,
-            cut: [false; PARTIES],
-            lose: 0,
-            double: 0,
-            delay: Duration::ZERO,
+            network: Network::default(),
             no_name: false,
-            harm: Harm::default(),
             wire: WireChecker::new(),
             refused: 0,
             drawing: drawing.then_some(ladder),
@@ -212,6 +111,10 @@ impl Phones {
 
     pub(super) fn ladder(&self) -> String {
         self.drawing.as_ref().map(Ladder::to_text).unwrap_or_default()
+    }
+
+    pub(super) const fn harm(&self) -> Harm {
+        self.network.harm
     }
 
     pub(super) fn told(&self, call: usize, callee: bool) -> &[(Instant, Told)] {
@@ -244,17 +147,10 @@ impl Phones {
             Action::Reject(leg, status) => self.reject(leg, status)?,
             Action::Hangup(leg) => self.hangup(leg)?,
             Action::Wait(ms) => self.run_for(Duration::from_millis(ms.into()))?,
-            Action::LoseNext => self.lose += 1,
-            Action::DoubleNext => self.double += 1,
-            Action::DelayNext(ms) => self.delay = Duration::from_millis(ms.into()).min(DELAY_MAX),
             Action::NoName => self.no_name = true,
-            Action::Cut(party) => {
-                if let Some(cut) = self.cut.get_mut(usize::from(party) % PARTIES) {
-                    *cut = true;
-                    self.harm.cut = true;
-                }
+            Action::LoseNext | Action::DoubleNext | Action::DelayNext(_) | Action::Cut(_) | Action::Heal => {
+                self.network.act(action)
             }
-            Action::Heal => self.cut = [false; PARTIES],
         }
         self.check()
     }
@@ -355,15 +251,14 @@ impl Phones {
         let end = self.now + time;
         loop {
             let timers = self.parties.iter().filter_map(|party| party.core.poll_timeout());
-            let next = timers.chain(self.flying.keys().next().map(|&(at, _)| at)).min();
+            let next = timers.chain(self.network.next()).min();
             let Some(next) = next.filter(|&next| next <= end) else { break };
             self.now = self.now.max(next);
             let now = self.now;
-            if let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= now) {
-                let Letter { to, from, payload } = entry.remove();
+            if let Some(Letter { to, from, payload }) = self.network.poll(now) {
                 self.wire.delivered(now, address(to), &payload);
                 let Some(party) = self.parties.get_mut(to) else { continue };
-                party.core.handle_datagram(now, Path::udp(address(to), from), &payload);
+                party.core.handle_datagram(now, Path::udp(address(to), address(from)), &payload);
                 self.drain(to)?;
             } else {
                 for number in 0..PARTIES {
@@ -382,7 +277,7 @@ impl Phones {
 
     /// The network heals; both sides of each call must agree; all hang up; nothing may be left.
     pub(super) fn finish(&mut self, mut reference: Option<&mut Reference>) -> Verdict {
-        (self.cut, self.lose, self.double, self.delay) = ([false; PARTIES], 0, 0, Duration::ZERO);
+        self.network.heal();
         self.run_for(SETTLED)?;
         if let Some(reference) = &mut reference {
             reference.run_for(SETTLED);
@@ -450,40 +345,14 @@ impl Phones {
         let (now, Path { local, remote, .. }) = (self.now, transmit.path);
         let payload = transmit.payload;
         self.wire.saw(now, local, remote, &payload).map_err(|violation| violation.to_string())?;
-        let party = |at| (0..PARTIES).find(|&party| address(party) == at);
-        let (Some(from), Some(to)) = (party(local), party(remote)) else {
+        let (Some(from), Some(to)) = (party_at(local), party_at(remote)) else {
             return Err(format!("a message goes to {remote}, where nobody is"));
         };
-        let is_cut = |party: usize| self.cut.get(party) == Some(&true);
-        let fate = if is_cut(to) || is_cut(from) {
-            Fate::Lost
-        } else if self.lose > 0 {
-            self.lose -= 1;
-            self.harm.lost += 1;
-            Fate::Lost
-        } else {
-            let doubled = self.double > 0;
-            self.harm.any |= doubled || self.delay > Duration::ZERO;
-            let last = now + LATENCY + core::mem::take(&mut self.delay);
-            if doubled {
-                self.double -= 1;
-                self.fly(now + LATENCY, to, local, payload.clone());
-                self.fly(last + COPY_LATER, to, local, payload.clone());
-            } else {
-                self.fly(last, to, local, payload.clone());
-            }
-            if doubled { Fate::Doubled } else { Fate::Arrived }
-        };
-        self.harm.any |= fate == Fate::Lost;
+        let fate = self.network.send(now, from, to, &payload);
         if let Some(ladder) = &mut self.drawing {
             ladder.message_with(now, &local.to_string(), &remote.to_string(), payload, fate);
         }
         Ok(())
-    }
-
-    fn fly(&mut self, at: Instant, to: usize, from: SocketAddr, payload: Bytes) {
-        self.sequence += 1;
-        self.flying.insert((at, self.sequence), Letter { to, from, payload });
     }
 
     fn hear(&mut self, at: usize, event: Event) -> Verdict {

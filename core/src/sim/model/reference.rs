@@ -6,7 +6,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::phones::{ANSWER_TIMEOUT, LATENCY, Phones, RING_TIMEOUT, Told, is_refusal};
+use super::network::LATENCY;
+use super::phones::{ANSWER_TIMEOUT, Phones, RING_TIMEOUT, is_refusal};
+use super::sides::Told;
 use super::{Action, Desk, Leg};
 use crate::api::EndReason;
 use crate::base::time::Instant;

@@ -5,7 +5,8 @@ use alloc::string::String;
 use core::time::Duration;
 
 use super::Desk;
-use super::phones::{ANSWER_TIMEOUT, Asked, Call, Phones, Side, Told};
+use super::phones::{ANSWER_TIMEOUT, Phones};
+use super::sides::{Asked, Call, Side, Told};
 use crate::api::EndReason;
 use crate::base::time::Instant;
 
@@ -88,7 +89,7 @@ fn caller_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
             EndReason::LocalHangup => asked(&call.caller, at, Asked::Hangup),
             EndReason::NoAnswer => impatient(call, at),
             EndReason::NameFailure => call.no_name,
-            EndReason::Timeout => (phones.harm.any || phones.harm.cut) && call.placed + GIVE_UP <= at,
+            EndReason::Timeout => (phones.harm().any || phones.harm().cut) && call.placed + GIVE_UP <= at,
             EndReason::RemoteHangup => {
                 let ends =
                     |told| matches!(told, Told::Ended(EndReason::LocalHangup | EndReason::AckTimeout, _));
@@ -136,7 +137,7 @@ fn callee_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
             EndReason::AckTimeout => {
                 let late = answered.is_some_and(|since| since + GIVE_UP <= at);
                 let confirmed = callee.when(|told| told == Told::Confirmed).is_some();
-                late && !confirmed && (phones.harm.any || phones.harm.cut)
+                late && !confirmed && (phones.harm().any || phones.harm().cut)
             }
             _ => false,
         },
@@ -146,7 +147,7 @@ fn callee_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
 /// When nothing is under way any more, both sides have the call or neither. Only a BYE of which all repeats are lost
 /// leaves one side alone.
 pub(super) fn both_sides_agree(phones: &Phones) -> Verdict {
-    if phones.harm.cut || phones.harm.lost >= REPEATS_MIN {
+    if phones.harm().cut || phones.harm().lost >= REPEATS_MIN {
         return Ok(());
     }
     phones.calls.iter().enumerate().try_for_each(|(number, call)| {

@@ -64,6 +64,22 @@ pub struct Fates {
     pub nobody: u64,
 }
 
+impl Fates {
+    /// Adds those of another network.
+    pub const fn add(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.delivered += other.delivered;
+        self.lost += other.lost;
+        self.cut += other.cut;
+        self.too_big += other.too_big;
+        self.duplicated += other.duplicated;
+        self.held_up += other.held_up;
+        self.corrupted += other.corrupted;
+        self.filtered += other.filtered;
+        self.nobody += other.nobody;
+    }
+}
+
 struct Flight {
     from: SocketAddr,
     to: SocketAddr,

@@ -1,24 +1,32 @@
 //! The asynchronous signalling handler.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{LOOPBACK, peer, soon};
-use offhook_tokio::{
-    Config, Deferral, EndReason, InviteDetails, PeerError, SignalingDecision, SignalingHandler,
+use offhook_core::peer::Runtime as _;
+
+use super::{LOOPBACK, or, peer, soon, zip};
+use crate::rt::{
+    self, Config, Deferral, EndReason, InviteDetails, PeerError, R, SignalingDecision, SignalingHandler,
     UnifiedCoordinator,
 };
-use tokio::sync::{Notify, mpsc};
+use smol::channel::{Receiver, Sender, unbounded};
+
+super::on_runtime! {
+    accept_rings_and_hands_out,
+    reject_refuses,
+    defer_waits_silently_for_the_application,
+    defer_has_a_deadline,
+    custom_takes_the_call,
+    a_slow_decision_holds_nobody_up,
+    a_panic_ends_one_call,
+}
 
 /// Decides by the called user.
 struct Desk {
     /// `slow` waits for this.
-    go: Notify,
-    custom: mpsc::UnboundedSender<offhook_tokio::Call>,
+    go: Receiver<()>,
+    custom: Sender<rt::Call>,
 }
 
 impl SignalingHandler for Desk {
@@ -32,7 +40,7 @@ impl SignalingHandler for Desk {
                 SignalingDecision::Defer(Deferral { ring: true, deadline: Some(Duration::from_millis(50)) })
             }
             Some("slow") => {
-                self.go.notified().await;
+                self.go.recv().await.unwrap();
                 SignalingDecision::Accept
             }
             Some("panic") => panic!("on purpose"),
@@ -41,10 +49,10 @@ impl SignalingHandler for Desk {
             _ => {
                 let custom = self.custom.clone();
                 SignalingDecision::custom(move |incoming| {
-                    tokio::spawn(async move {
+                    drop(R::current().unwrap().spawn(async move {
                         let call = incoming.accept().await.unwrap();
-                        custom.send(call).unwrap();
-                    });
+                        custom.send(call).await.unwrap();
+                    }));
                 })
             }
         }
@@ -52,56 +60,59 @@ impl SignalingHandler for Desk {
 }
 
 struct Bench {
-    alice: offhook_tokio::SimplePeer,
-    desk: Arc<Desk>,
+    alice: rt::SimplePeer,
+    go: Sender<()>,
     server: UnifiedCoordinator,
-    custom: mpsc::UnboundedReceiver<offhook_tokio::Call>,
+    custom: Receiver<rt::Call>,
 }
 
 impl Bench {
     async fn new() -> Self {
-        let (sender, custom) = mpsc::unbounded_channel();
-        let desk = Arc::new(Desk { go: Notify::new(), custom: sender });
-        let config = Config::new("desk", LOOPBACK);
-        let server = UnifiedCoordinator::with_handler(config, Arc::clone(&desk)).await.unwrap();
-        Self { alice: peer("alice").await, desk, server, custom }
+        let ((sender, custom), (go, wait)) = (unbounded(), unbounded());
+        let desk = Arc::new(Desk { go: wait, custom: sender });
+        let server = UnifiedCoordinator::with_handler(Config::new("desk", LOOPBACK), desk).await.unwrap();
+        Self { alice: peer("alice").await, go, server, custom }
     }
 
-    fn dial(&self, user: &str) -> offhook_tokio::Dialing {
+    fn dial(&self, user: &str) -> rt::Dialing {
         self.alice.dial(&self.server.uri().replace("desk", user))
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// Lets the call go on until the server tells of it; false if the call is decided before.
+async fn begun(dialing: &mut rt::Dialing, events: &mut rt::Events) -> bool {
+    let decided = async {
+        let _ = dialing.await.is_ok();
+        false
+    };
+    let told = async { events.next().await.is_some() };
+    or(decided, told).await
+}
+
 async fn accept_rings_and_hands_out() {
     let bench = Bench::new().await;
     let mut dialing = bench.dial("accept");
     assert_eq!(soon(dialing.progress()).await.unwrap().status, 180);
     let incoming = soon(bench.server.get_incoming_call()).await.unwrap();
-    let (call, answered) = soon(async { tokio::join!(dialing, incoming.accept()) }).await;
+    let (call, answered) = soon(zip(dialing, incoming.accept())).await;
     drop(answered.unwrap());
     assert_eq!(soon(call.unwrap().ended()).await.reason, EndReason::RemoteHangup);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn reject_refuses() {
     let bench = Bench::new().await;
     assert_eq!(soon(bench.dial("reject")).await.unwrap_err().status(), Some(603));
     assert_eq!(soon(bench.dial("nonsense")).await.unwrap_err().status(), Some(500));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn defer_waits_silently_for_the_application() {
     let bench = Bench::new().await;
     let mut dialing = bench.dial("defer");
-    let incoming = {
-        let incoming = bench.server.get_incoming_call();
-        tokio::pin!(incoming);
-        tokio::select! {
-            _ = dialing.progress() => panic!("it must not ring"),
-            incoming = &mut incoming => incoming.unwrap(),
-        }
+    let rings = async {
+        dialing.progress().await;
+        panic!("it must not ring")
     };
+    let incoming = soon(or(rings, bench.server.get_incoming_call())).await.unwrap();
     incoming.ring().unwrap();
     incoming.ring().unwrap();
     assert_eq!(soon(dialing.progress()).await.unwrap().status, 180);
@@ -109,7 +120,6 @@ async fn defer_waits_silently_for_the_application() {
     assert_eq!(soon(dialing).await.unwrap_err().status(), Some(404));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn defer_has_a_deadline() {
     let bench = Bench::new().await;
     let mut dialing = bench.dial("deadline");
@@ -119,9 +129,8 @@ async fn defer_has_a_deadline() {
     soon(incoming.cancelled()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn custom_takes_the_call() {
-    let mut bench = Bench::new().await;
+    let bench = Bench::new().await;
     let call = soon(bench.dial("anybody")).await.unwrap();
     let taken = soon(bench.custom.recv()).await.unwrap();
     soon(call.hangup()).await.unwrap();
@@ -129,28 +138,21 @@ async fn custom_takes_the_call() {
     assert_eq!(soon(bench.dial("drop")).await.unwrap_err().status(), Some(480));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_decision_holds_nobody_up() {
     let bench = Bench::new().await;
     let mut slow = bench.dial("slow");
     let mut events = bench.server.events();
-    let started = tokio::select! {
-        biased;
-        _ = &mut slow => false,
-        _ = events.next() => true,
-    };
-    assert!(started);
+    assert!(soon(begun(&mut slow, &mut events)).await);
     assert_eq!(soon(bench.dial("reject")).await.unwrap_err().status(), Some(603));
-    bench.desk.go.notify_one();
+    bench.go.send(()).await.unwrap();
     assert_eq!(soon(slow.progress()).await.unwrap().status, 180);
     // The caller gives up while the next decision is pending.
     let mut slow = bench.dial("slow");
-    tokio::select! { biased; _ = &mut slow => panic!(), _ = events.next() => {} }
+    assert!(soon(begun(&mut slow, &mut events)).await);
     slow.cancel();
     assert!(matches!(soon(slow).await, Err(PeerError::Cancelled)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_panic_ends_one_call() {
     let bench = Bench::new().await;
     assert_eq!(soon(bench.dial("panic")).await.unwrap_err().status(), Some(500));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use offhook_core::trace::{Recorder, SinkError};
 
-/// A recorder that writes a new file, for [`Config::record`](crate::Config::record).
+/// A recorder that writes a new file, for [`Config::record`](offhook_core::peer::Config::record).
 ///
 /// Every input is written before it is acted on, without a buffer of ours: what happened before a crash is in the file.
 /// The write goes to the system's cache and holds the signalling up for that long; a slow network drive is no good

@@ -1,13 +1,21 @@
 //! Whole calls between two peers on real sockets.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+use super::{LOOPBACK, connect, in_call, loudness, peer, soon, zip};
+use crate::rt::{self, AudioFrame, EndReason, PeerError, SimplePeer};
 
-mod common;
+super::on_runtime! {
+    a_call_is_made_heard_and_ended,
+    a_call_over_ipv6,
+    an_ipv4_peer_cannot_call_ipv6,
+    keys_are_heard_both_ways,
+    two_peers_call_each_other_at_once,
+    a_peer_calls_itself,
+    a_dropped_call_is_hung_up,
+    auto_answer_needs_nobody,
+    progress_and_headers_are_seen,
+    answers_leave_from_the_address_that_was_called,
+}
 
-use common::{LOOPBACK, in_call, loudness, peer, soon};
-use offhook_tokio::{AudioFrame, EndReason, PeerError, SimplePeer};
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_made_heard_and_ended() {
     let pair = in_call().await;
     assert_eq!(pair.to_alice.remote_uri(), pair.alice.uri());
@@ -15,7 +23,7 @@ async fn a_call_is_made_heard_and_ended() {
     assert!(pair.to_bob.plan().is_some());
 
     let talk = |call| async move {
-        let call: &offhook_tokio::Call = call;
+        let call: &rt::Call = call;
         call.send_audio(AudioFrame::tone(440, 600)).await.unwrap();
         let mut heard = Vec::new();
         while loudness(heard.get(heard.len().saturating_sub(160)..).unwrap()) < 1000 || heard.len() < 3200 {
@@ -25,7 +33,7 @@ async fn a_call_is_made_heard_and_ended() {
             heard.extend(frame.samples);
         }
     };
-    soon(async { tokio::join!(talk(&pair.to_bob), talk(&pair.to_alice)) }).await;
+    soon(zip(talk(&pair.to_bob), talk(&pair.to_alice))).await;
 
     soon(pair.to_bob.hangup()).await.unwrap();
     let end = soon(pair.to_alice.ended()).await;
@@ -37,18 +45,14 @@ async fn a_call_is_made_heard_and_ended() {
         pair.to_alice.send_audio(AudioFrame::silence(20)).await,
         Err(PeerError::Ended(end)) if end.reason == EndReason::RemoteHangup
     ));
-    soon(async { tokio::join!(pair.alice.shutdown(), pair.bob.shutdown()) }).await;
+    soon(zip(pair.alice.shutdown(), pair.bob.shutdown())).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_call_over_ipv6() {
     let here = "[::1]:0".parse().unwrap();
     let alice = SimplePeer::builder("alice").bind(here).start().await.unwrap();
     let bob = SimplePeer::builder("bob").bind(here).start().await.unwrap();
-    let answer = async { bob.get_incoming_call().await.unwrap().accept().await.unwrap() };
-    let target = bob.uri();
-    let (to_bob, to_alice) = soon(async { tokio::join!(alice.call(&target), answer) }).await;
-    let to_bob = to_bob.unwrap();
+    let (to_bob, to_alice) = connect(&alice, &bob).await;
     assert!(to_bob.plan().unwrap().remote_rtp.unwrap().is_ipv6());
     soon(to_bob.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
     assert!(soon(to_alice.recv_audio()).await.is_some());
@@ -56,18 +60,16 @@ async fn a_call_over_ipv6() {
     assert_eq!(soon(to_bob.ended()).await.reason, EndReason::RemoteHangup);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn an_ipv4_peer_cannot_call_ipv6() {
     let alice = peer("alice").await;
     let error = soon(alice.call("sip:bob@[::1]:5070")).await.unwrap_err();
     assert!(error.to_string().contains("bound to IPv4"), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_heard_both_ways() {
     let pair = in_call().await;
     let press_and_hear = |press: &'static str, hear: &'static str, call| async move {
-        let call: &offhook_tokio::Call = call;
+        let call: &rt::Call = call;
         let hear = async {
             let mut heard = String::new();
             while heard.len() < hear.len() {
@@ -75,13 +77,10 @@ async fn keys_are_heard_both_ways() {
             }
             assert_eq!(heard, hear);
         };
-        let (pressed, ()) = tokio::join!(call.send_dtmf(press), hear);
+        let (pressed, ()) = zip(call.send_dtmf(press), hear).await;
         pressed.unwrap();
     };
-    soon(async {
-        tokio::join!(press_and_hear("12#", "*0D", &pair.to_bob), press_and_hear("*0D", "12#", &pair.to_alice))
-    })
-    .await;
+    soon(zip(press_and_hear("12#", "*0D", &pair.to_bob), press_and_hear("*0D", "12#", &pair.to_alice))).await;
     let error = pair.to_bob.send_dtmf("1x").await.unwrap_err();
     assert!(matches!(error, PeerError::BadArgument { what: "digits", .. }), "{error}");
     drop(pair.to_alice);
@@ -90,31 +89,25 @@ async fn keys_are_heard_both_ways() {
     assert_eq!(soon(pair.to_bob.recv_dtmf()).await, None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn two_peers_call_each_other_at_once() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let answer =
         |peer: SimplePeer| async move { peer.get_incoming_call().await.unwrap().accept().await.unwrap() };
     let (to_alice, to_bob) = (alice.uri(), bob.uri());
-    let calls = soon(async {
-        tokio::join!(alice.call(&to_bob), bob.call(&to_alice), answer(alice.clone()), answer(bob.clone()))
-    })
-    .await;
+    let out = zip(alice.call(&to_bob), bob.call(&to_alice));
+    let back = zip(answer(alice.clone()), answer(bob.clone()));
+    let ((alice_out, bob_out), (alice_back, bob_back)) = soon(zip(out, back)).await;
     assert_eq!(alice.coordinator().registry().len(), 2);
-    soon(calls.0.unwrap().hangup()).await.unwrap();
-    soon(calls.3.ended()).await;
-    assert!(calls.2.end().is_none(), "the other call lives");
-    soon(calls.1.unwrap().hangup()).await.unwrap();
-    soon(calls.2.ended()).await;
+    soon(alice_out.unwrap().hangup()).await.unwrap();
+    soon(bob_back.ended()).await;
+    assert!(alice_back.end().is_none(), "the other call lives");
+    soon(bob_out.unwrap().hangup()).await.unwrap();
+    soon(alice_back.ended()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_calls_itself() {
     let alice = peer("alice").await;
-    let target = alice.uri();
-    let answer = async { alice.get_incoming_call().await.unwrap().accept().await.unwrap() };
-    let (out, back) = soon(async { tokio::join!(alice.call(&target), answer) }).await;
-    let out = out.unwrap();
+    let (out, back) = connect(&alice, &alice).await;
     assert_ne!(out.id(), back.id());
     soon(out.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
     assert!(soon(back.recv_audio()).await.is_some());
@@ -122,7 +115,6 @@ async fn a_peer_calls_itself() {
     assert_eq!(soon(out.ended()).await.reason, EndReason::RemoteHangup);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_call_is_hung_up() {
     let pair = in_call().await;
     drop(pair.to_bob);
@@ -132,7 +124,6 @@ async fn a_dropped_call_is_hung_up() {
     soon(pair.to_alice.hangup()).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn auto_answer_needs_nobody() {
     let alice = peer("alice").await;
     let bob = SimplePeer::builder("bob").bind(LOOPBACK).auto_answer(true).start().await.unwrap();
@@ -151,7 +142,6 @@ async fn auto_answer_needs_nobody() {
     assert!(bob.get_incoming_call().await.is_none());
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn progress_and_headers_are_seen() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let mut dialing = alice.dial(&bob.uri()).with_header("Subject", "lunch");
@@ -164,22 +154,23 @@ async fn progress_and_headers_are_seen() {
     assert_eq!(incoming.to(), bob.uri());
     assert_eq!(incoming.details().header("Subject").as_deref(), Some("lunch"));
     assert_eq!(incoming.details().called_user().as_deref(), Some("bob"));
-    let (call, answered) = soon(async { tokio::join!(&mut dialing, incoming.accept()) }).await;
+    let (call, answered) = soon(zip(&mut dialing, incoming.accept())).await;
     assert_eq!(soon(dialing.progress()).await, None);
     soon(call.unwrap().hangup()).await.unwrap();
     soon(answered.unwrap().ended()).await;
 }
 
-#[tokio::test]
-async fn one_thread_is_enough() {
-    let pair = in_call().await;
-    soon(pair.to_bob.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
-    assert!(soon(pair.to_alice.recv_audio()).await.is_some());
-    soon(pair.to_bob.hangup()).await.unwrap();
-    soon(async { tokio::join!(pair.alice.shutdown(), pair.bob.shutdown()) }).await;
+#[test]
+fn one_thread_is_enough() {
+    rt::run_alone(async {
+        let pair = in_call().await;
+        soon(pair.to_bob.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
+        assert!(soon(pair.to_alice.recv_audio()).await.is_some());
+        soon(pair.to_bob.hangup()).await.unwrap();
+        soon(zip(pair.alice.shutdown(), pair.bob.shutdown())).await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn answers_leave_from_the_address_that_was_called() {
     let alice = peer("alice").await;
     let bob = SimplePeer::new("bob", 0).await.unwrap();
@@ -190,7 +181,7 @@ async fn answers_leave_from_the_address_that_was_called() {
         assert_eq!(incoming.details().source().local.ip(), here);
         incoming.accept().await.unwrap()
     };
-    let (to_bob, to_alice) = soon(async { tokio::join!(alice.call(&target), answer) }).await;
+    let (to_bob, to_alice) = soon(zip(alice.call(&target), answer)).await;
     let to_bob = to_bob.unwrap();
     assert_eq!(to_bob.plan().unwrap().remote_rtp.unwrap().ip(), here);
     for (from, to) in [(&to_bob, &to_alice), (&to_alice, &to_bob)] {
@@ -201,8 +192,6 @@ async fn answers_leave_from_the_address_that_was_called() {
     soon(to_bob.hangup()).await.unwrap();
     assert_eq!(soon(to_alice.ended()).await.reason, EndReason::RemoteHangup);
     // Its own calls name the address they come from.
-    let target = alice.uri();
-    let answer = async { alice.get_incoming_call().await.unwrap().accept().await.unwrap() };
-    let (_to_alice, to_bob) = soon(async { tokio::join!(bob.call(&target), answer) }).await;
+    let (_to_alice, to_bob) = connect(&bob, &alice).await;
     assert_eq!(to_bob.remote_uri(), bob.uri());
 }

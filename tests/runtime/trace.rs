@@ -1,17 +1,16 @@
 //! Peers on real sockets that are recorded.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod common;
-
 use std::path::PathBuf;
 
-use common::{LOOPBACK, soon};
 use offhook_core::trace::{Replay, Trace, replay};
-use offhook_tokio::{
+
+use super::{LOOPBACK, soon, yield_now, zip};
+use crate::rt::{
     Config, InviteDetails, RecordingState, Redaction, SignalingDecision, SignalingHandler, SimplePeer,
     UnifiedCoordinator, record_to_file,
 };
+
+super::on_runtime! { a_recorded_call_replays_on_both_sides, a_full_disk_ends_the_recording_and_no_call }
 
 /// A file of this test run, gone with its guard.
 struct Scratch(PathBuf);
@@ -45,13 +44,12 @@ struct Later;
 
 impl SignalingHandler for Later {
     async fn on_incoming_invite(&self, invite: InviteDetails) -> SignalingDecision {
-        tokio::task::yield_now().await;
+        yield_now().await;
         assert_eq!(invite.called_user().as_deref(), Some("bob"));
         SignalingDecision::Accept
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_recorded_call_replays_on_both_sides() {
     let (here, there) = (Scratch::new("here"), Scratch::new("there"));
     let record = |file: &Scratch| record_to_file(&file.0).unwrap().redact(Redaction::ALL);
@@ -60,12 +58,12 @@ async fn a_recorded_call_replays_on_both_sides() {
     let bob = UnifiedCoordinator::with_handler(config, Later).await.unwrap();
     let target = bob.uri();
     let answer = async { bob.get_incoming_call().await.unwrap().accept().await.unwrap() };
-    let (to_bob, to_alice) = soon(async { tokio::join!(alice.call(&target), answer) }).await;
+    let (to_bob, to_alice) = soon(zip(alice.call(&target), answer)).await;
     let to_bob = to_bob.unwrap();
     soon(to_bob.send_dtmf("1")).await.unwrap();
     soon(to_bob.hangup()).await.unwrap();
     soon(to_alice.ended()).await;
-    soon(async { tokio::join!(alice.shutdown(), bob.shutdown()) }).await;
+    soon(zip(alice.shutdown(), bob.shutdown())).await;
     let stats = bob.recording().unwrap();
     assert_eq!(stats.state, RecordingState::Running);
     assert_eq!(stats.octets, std::fs::metadata(&there.0).unwrap().len());
@@ -75,9 +73,10 @@ async fn a_recorded_call_replays_on_both_sides() {
     }
 }
 
-#[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_ends_the_recording_and_no_call() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
     let recorder = record_to_file("/dev/full").unwrap();
     let alice = SimplePeer::builder("alice").bind(LOOPBACK).record(recorder).start().await.unwrap();
     let bob = SimplePeer::builder("bob").bind(LOOPBACK).auto_answer(true).start().await.unwrap();
@@ -86,5 +85,5 @@ async fn a_full_disk_ends_the_recording_and_no_call() {
     let stats = alice.coordinator().recording().unwrap();
     assert!(matches!(stats.state, RecordingState::Failed(_)) && stats.missed > 5, "{stats:?}");
     assert_eq!(bob.coordinator().recording(), None);
-    soon(async { tokio::join!(alice.shutdown(), bob.shutdown()) }).await;
+    soon(zip(alice.shutdown(), bob.shutdown())).await;
 }

@@ -1,50 +1,56 @@
 //! Calls that do not come about, each with an error that says why.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{LOOPBACK, peer, soon};
-use offhook_tokio::{AudioFrame, EndReason, PeerError, SimplePeer, Timing};
+use super::{LOOPBACK, hasty, in_call, or, peer, poll_once, soon, zip};
+use crate::rt::{self, AudioFrame, EndReason, PeerError, SimplePeer};
 
-/// Timers short enough for a test.
-fn hasty() -> Timing {
-    Timing { t1: Duration::from_millis(10), t2: Duration::from_millis(80), t4: Duration::from_millis(100) }
+super::on_runtime! {
+    busy,
+    a_status_that_refuses_nothing_is_refused,
+    an_incoming_call_that_is_dropped_is_refused,
+    the_caller_cancels_while_it_rings,
+    a_dropped_dialing_is_cancelled,
+    a_call_nobody_fetched_in_time_is_left_out,
+    nobody_answers,
+    a_port_in_use_is_named,
+    an_address_of_another_machine_cannot_be_bound,
+    a_host_without_address_is_named,
+    a_name_is_looked_up,
+    a_closed_port_is_noticed_at_once,
+    silence_is_noticed_in_time,
+    bad_arguments_are_named,
+    a_rate_that_does_not_fit_is_named,
+    a_range_of_media_ports_runs_out_and_recovers,
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn busy() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let target = bob.uri();
     let refuse = async { bob.get_incoming_call().await.unwrap().reject(486).await.unwrap() };
-    let (call, ()) = soon(async { tokio::join!(alice.call(&target), refuse) }).await;
+    let (call, ()) = soon(zip(alice.call(&target), refuse)).await;
     let error = call.unwrap_err();
     assert_eq!(error.status(), Some(486));
     assert_eq!(error.to_string(), "the call was refused: 486 Busy Here");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_status_that_refuses_nothing_is_refused() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let target = bob.uri();
     let refuse = async { bob.get_incoming_call().await.unwrap().reject(200).await.unwrap_err() };
-    let (call, error) = soon(async { tokio::join!(alice.call(&target), refuse) }).await;
+    let (call, error) = soon(zip(alice.call(&target), refuse)).await;
     assert!(matches!(error, PeerError::BadArgument { what: "status", .. }), "{error}");
     assert_eq!(call.unwrap_err().status(), Some(480));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn an_incoming_call_that_is_dropped_is_refused() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let target = bob.uri();
     let ignore = async { drop(bob.get_incoming_call().await.unwrap()) };
-    let (call, ()) = soon(async { tokio::join!(alice.call(&target), ignore) }).await;
+    let (call, ()) = soon(zip(alice.call(&target), ignore)).await;
     assert_eq!(call.unwrap_err().status(), Some(480));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn the_caller_cancels_while_it_rings() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let mut dialing = alice.dial(&bob.uri());
@@ -57,35 +63,31 @@ async fn the_caller_cancels_while_it_rings() {
     assert!(matches!(error, PeerError::CallerGaveUp), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_dialing_is_cancelled() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let target = bob.uri();
-    let calling = tokio::spawn({
-        let alice = alice.clone();
-        async move { alice.call(&target).await.map(drop) }
-    });
-    let incoming = soon(bob.get_incoming_call()).await.unwrap();
-    calling.abort();
+    let calling = async {
+        alice.call(&target).await.unwrap();
+        panic!("nobody answers")
+    };
+    let incoming = soon(or(calling, bob.get_incoming_call())).await.unwrap();
     assert_eq!(soon(incoming.cancelled()).await.reason, EndReason::Cancelled);
     assert!(matches!(incoming.reject(486).await, Err(PeerError::CallerGaveUp)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_call_nobody_fetched_in_time_is_left_out() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let mut first = alice.dial(&bob.uri());
     soon(first.progress()).await.unwrap();
     let mut events = bob.coordinator().events();
     drop(first);
-    while !matches!(soon(events.next()).await.unwrap(), offhook_tokio::Event::Ended { .. }) {}
+    while !matches!(soon(events.next()).await.unwrap(), rt::Event::Ended { .. }) {}
     let mut second = alice.dial(&bob.uri()).with_header("Subject", "second");
     soon(second.progress()).await.unwrap();
     let incoming = soon(bob.get_incoming_call()).await.unwrap();
     assert_eq!(incoming.details().header("Subject").as_deref(), Some("second"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn nobody_answers() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let error = soon(alice.dial(&bob.uri()).ring_timeout(Duration::from_millis(50))).await.unwrap_err();
@@ -100,7 +102,6 @@ async fn nobody_answers() {
     assert_eq!(soon(incoming.cancelled()).await.reason, EndReason::Undecided);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_port_in_use_is_named() {
     let alice = peer("alice").await;
     let addr = alice.local_addr();
@@ -112,14 +113,12 @@ async fn a_port_in_use_is_named() {
     SimplePeer::builder("bob").bind(addr).start().await.expect("the port is free again");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn an_address_of_another_machine_cannot_be_bound() {
     let addr = "192.0.2.1:5060".parse().unwrap();
     let error = SimplePeer::builder("bob").bind(addr).start().await.unwrap_err();
     assert!(error.to_string().contains("192.0.2.1 is not an address of this machine"), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_host_without_address_is_named() {
     let alice = peer("alice").await;
     let error = soon(alice.call("sip:bob@nowhere.invalid")).await.unwrap_err();
@@ -127,16 +126,14 @@ async fn a_host_without_address_is_named() {
     assert!(error.to_string().starts_with("cannot resolve sip:bob@nowhere.invalid: "), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_name_is_looked_up() {
     let (alice, bob) = (peer("alice").await, peer("bob").await);
     let target = format!("bob@localhost:{}", bob.local_addr().port());
     let answer = async { bob.get_incoming_call().await.unwrap().accept().await.unwrap() };
-    let (to_bob, to_alice) = soon(async { tokio::join!(alice.call(&target), answer) }).await;
+    let (to_bob, to_alice) = soon(zip(alice.call(&target), answer)).await;
     drop((to_bob.unwrap(), to_alice));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_closed_port_is_noticed_at_once() {
     // A port that was free a moment ago.
     let closed = std::net::UdpSocket::bind(LOOPBACK).unwrap().local_addr().unwrap();
@@ -151,7 +148,6 @@ async fn a_closed_port_is_noticed_at_once() {
     assert_eq!(soon(dialing.progress()).await.unwrap().status, 180);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn silence_is_noticed_in_time() {
     let mute = std::net::UdpSocket::bind(LOOPBACK).unwrap();
     let alice = SimplePeer::builder("alice").bind(LOOPBACK).timing(hasty()).start().await.unwrap();
@@ -159,18 +155,12 @@ async fn silence_is_noticed_in_time() {
     assert!(matches!(error, PeerError::NoResponse { .. }), "{error:?}");
     // A call that is given up before anything came back ends as well, and so does a shutdown.
     let mut dialing = alice.dial(&format!("sip:bob@{}", mute.local_addr().unwrap()));
-    assert!(
-        soon(async {
-            tokio::select! { biased; _ = &mut dialing => false, () = std::future::ready(()) => true }
-        })
-        .await
-    );
+    assert!(poll_once(&mut dialing).await.is_none());
     dialing.cancel();
     soon(alice.shutdown()).await;
     assert!(matches!(soon(dialing).await, Err(PeerError::Cancelled)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn bad_arguments_are_named() {
     let alice = peer("alice").await;
     for (target, word) in
@@ -191,9 +181,8 @@ async fn bad_arguments_are_named() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_rate_that_does_not_fit_is_named() {
-    let pair = common::in_call().await;
+    let pair = in_call().await;
     let error = pair.to_bob.send_audio(AudioFrame::new(vec![0; 960], 48_000)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -201,7 +190,6 @@ async fn a_rate_that_does_not_fit_is_named() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_range_of_media_ports_runs_out_and_recovers() {
     let narrow =
         SimplePeer::builder("alice").bind(LOOPBACK).rtp_ports(40_000..=40_001).start().await.unwrap();

@@ -1,15 +1,19 @@
 //! Audio through the handles: back-pressure, slow readers, dropped futures.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{in_call, loudness, soon};
-use offhook_tokio::AudioFrame;
+use super::{in_call, loudness, poll_once, soon, yield_now, zip};
+use crate::rt::{self, AudioFrame};
 
-#[tokio::test(flavor = "multi_thread")]
+super::on_runtime! {
+    a_sender_is_held_back,
+    a_slow_reader_loses_the_oldest,
+    dropped_futures_lose_no_frame,
+    a_dropped_send_sends_all_or_nothing,
+    what_was_heard_can_be_read_after_the_end,
+    readers_and_writers_share_a_call,
+}
+
 async fn a_sender_is_held_back() {
     let pair = in_call().await;
     let start = Instant::now();
@@ -24,7 +28,6 @@ async fn a_sender_is_held_back() {
     assert!(pair.to_bob.stats().sent_packets >= 48);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_loses_the_oldest() {
     let pair = in_call().await;
     soon(pair.to_bob.send_audio(AudioFrame::tone(440, 2000))).await.unwrap();
@@ -36,7 +39,6 @@ async fn a_slow_reader_loses_the_oldest() {
     assert!(loudness(&first.samples) > 1000);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn dropped_futures_lose_no_frame() {
     let pair = in_call().await;
     let send = async {
@@ -48,31 +50,30 @@ async fn dropped_futures_lose_no_frame() {
         let (mut next, mut dropped) = (0, 0);
         while next < 50 * 160 {
             // Polled once and dropped, most of the time.
-            let frame = tokio::select! {
-                biased;
-                frame = pair.to_alice.recv_audio() => frame.unwrap(),
-                () = tokio::task::yield_now() => { dropped += 1; continue; }
+            let Some(frame) = poll_once(pair.to_alice.recv_audio()).await else {
+                dropped += 1;
+                yield_now().await;
+                continue;
             };
+            let frame = frame.unwrap();
             assert_eq!(frame.timestamp, next);
             next += 160;
         }
         assert!(dropped > 0);
     };
-    soon(async { tokio::join!(send, receive) }).await;
+    soon(zip(send, receive)).await;
     assert_eq!(pair.to_alice.stats().dropped_audio_frames, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_send_sends_all_or_nothing() {
     let pair = in_call().await;
     // Fill the queue, then abandon frames that find no room.
     soon(pair.to_bob.send_audio(AudioFrame::tone(440, 200))).await.unwrap();
     let mut taken = 200;
     for _ in 0..20 {
-        tokio::select! {
-            biased;
-            sent = pair.to_bob.send_audio(AudioFrame::tone(440, 60)) => { sent.unwrap(); taken += 60; }
-            () = tokio::task::yield_now() => {}
+        if let Some(sent) = poll_once(pair.to_bob.send_audio(AudioFrame::tone(440, 60))).await {
+            sent.unwrap();
+            taken += 60;
         }
     }
     soon(pair.to_bob.flush_audio()).await;
@@ -84,7 +85,6 @@ async fn a_dropped_send_sends_all_or_nothing() {
     assert_eq!(loud * 20, taken);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn what_was_heard_can_be_read_after_the_end() {
     let pair = in_call().await;
     soon(pair.to_bob.send_audio(AudioFrame::tone(440, 400))).await.unwrap();
@@ -100,21 +100,20 @@ async fn what_was_heard_can_be_read_after_the_end() {
     assert!(stats.received_packets > 15, "{stats:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn readers_and_writers_share_a_call() {
     let pair = in_call().await;
     let call = std::sync::Arc::new(pair.to_bob);
-    let writer = tokio::spawn({
+    let writer = rt::spawn({
         let call = std::sync::Arc::clone(&call);
         async move { while call.send_audio(AudioFrame::tone(440, 100)).await.is_ok() {} }
     });
-    let reader = tokio::spawn({
+    let reader = rt::spawn({
         let call = std::sync::Arc::clone(&call);
         async move { while call.recv_audio().await.is_some() {} }
     });
     assert!(soon(pair.to_alice.recv_audio()).await.is_some());
     soon(pair.to_alice.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
     soon(call.hangup()).await.unwrap();
-    soon(writer).await.unwrap();
-    soon(reader).await.unwrap();
+    soon(writer).await;
+    soon(reader).await;
 }

@@ -1,0 +1,102 @@
+//! Do both ends agree on what became of a call?
+//!
+//! | caller was told | callee was told |
+//! |---|---|
+//! | refused | nothing (its handler refused), or that it refused, or that nobody decided in time |
+//! | given up before the answer (it hung up, or nobody answered) | anything that has an end, or nothing at all |
+//! | no response at all | nothing, or an end that needs no word of the caller: it refused, hung up, was not acknowledged |
+//! | answered, hung up by us | answered, and: hung up by the caller, or by itself (both did, or the BYE was lost), or never acknowledged |
+//! | answered, hung up by them | answered, and: hung up by itself, or never acknowledged (its BYE came through, the ACK did not) |
+//!
+//! The last two are the problem of the two generals: whoever speaks last cannot know that it was heard, so a side may
+//! believe in an answer that the other has given up for want of an ACK. More disagreement than that is a mistake.
+//! Nobody is told of an answer that the other side has not given, and nobody is left without an end.
+
+use crate::api::EndReason;
+
+/// What one side of a call was told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Told {
+    /// That there is a call. The caller knows anyway.
+    pub incoming: bool,
+    /// That the far end is working on it.
+    pub progress: bool,
+    /// That the call is up.
+    pub answered: bool,
+    /// That the caller knows it too.
+    pub confirmed: bool,
+    /// Why it ended, and with which status.
+    pub ended: Option<(EndReason, Option<u16>)>,
+    /// Frames of the other's voice that were heard.
+    pub heard: u32,
+}
+
+/// Whether these two can be told of the same call. `damaged`: the network changed octets, so that each side may have
+/// read something else; then only an end is asked for.
+pub fn agree(caller: &Told, callee: &Told, damaged: bool) -> bool {
+    use EndReason as E;
+    let Some((reason, _)) = caller.ended else { return false };
+    let other = match (callee.incoming, callee.ended) {
+        (true, None) => return false,
+        (true, Some((other, _))) => Some(other),
+        (false, _) => None,
+    };
+    if damaged {
+        return true;
+    }
+    if callee.confirmed && !(caller.answered || matches!(reason, E::LocalHangup | E::NoAnswer)) {
+        return false;
+    }
+    match (caller.answered, reason) {
+        (false, E::Rejected) => matches!(other, None | Some(E::Declined | E::Undecided)) && !callee.answered,
+        (false, E::LocalHangup | E::NoAnswer) => other != Some(E::Internal),
+        (false, E::Timeout) => {
+            matches!(other, None | Some(E::Declined | E::Undecided | E::LocalHangup | E::AckTimeout))
+        }
+        (true, E::LocalHangup) => {
+            callee.answered && matches!(other, Some(E::RemoteHangup | E::LocalHangup | E::AckTimeout))
+        }
+        (true, E::RemoteHangup) => callee.answered && matches!(other, Some(E::LocalHangup | E::AckTimeout)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EndReason as E, Told, agree};
+
+    fn side(answered: bool, reason: E) -> Told {
+        Told { incoming: true, answered, ended: Some((reason, None)), ..Told::default() }
+    }
+
+    #[test]
+    fn what_cannot_be_is_noticed() {
+        let nobody = Told::default();
+        let pairs = [
+            (side(true, E::LocalHangup), side(true, E::RemoteHangup), true),
+            (side(true, E::LocalHangup), side(true, E::AckTimeout), true),
+            (side(true, E::RemoteHangup), side(true, E::LocalHangup), true),
+            (side(false, E::Rejected), side(false, E::Declined), true),
+            (side(false, E::Rejected), nobody, true),
+            (side(false, E::LocalHangup), side(true, E::RemoteHangup), true),
+            (side(false, E::Timeout), side(true, E::AckTimeout), true),
+            // An answer that nobody gave, or that nobody took back.
+            (side(true, E::LocalHangup), nobody, false),
+            (side(true, E::LocalHangup), side(false, E::Declined), false),
+            (side(true, E::RemoteHangup), side(true, E::RemoteHangup), false),
+            (side(false, E::Rejected), side(true, E::RemoteHangup), false),
+            (side(false, E::Timeout), side(true, E::RemoteHangup), false),
+            (side(false, E::Internal), nobody, false),
+            // No end.
+            (side(true, E::LocalHangup), Told { ended: None, ..side(true, E::Internal) }, false),
+            (Told { ended: None, ..nobody }, nobody, false),
+            // Confirmed by a caller who knows of nothing.
+            (side(false, E::Rejected), Told { confirmed: true, ..side(false, E::Declined) }, false),
+        ];
+        for (caller, callee, fits) in pairs {
+            assert_eq!(agree(&caller, &callee, false), fits, "{caller:?} {callee:?}");
+        }
+        assert!(agree(&side(true, E::RemoteHangup), &side(true, E::RemoteHangup), true));
+        assert!(!agree(&Told::default(), &nobody, true));
+    }
+}

@@ -1,0 +1,530 @@
+//! One world from its first call to the silence after the last.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::agree::{Told, agree};
+use super::attack::{self, Attack};
+use super::dice::Dice;
+use super::endpoint::{Endpoint, SIP_PORT};
+use super::goal::{Cancel, Goal};
+use super::mix::Mix;
+use super::people::handler;
+use super::report::{Failure, Happening, Report};
+use crate::api::{NameFailure, Output, QueryId};
+use crate::base::ids::SessionId;
+use crate::base::time::Instant;
+use crate::base::violation::Violation;
+use crate::media::MediaSessionId;
+use crate::session::Role;
+use crate::sim::check::WireChecker;
+use crate::sim::net::{Chance, Link, Network};
+use crate::wire::{Path, Transmit};
+
+/// Names of the endpoints.
+pub(super) const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
+/// A world that takes more steps than this does not end.
+const STEPS_MAX: u64 = 3_000_000;
+/// After the faults have ended everybody who still has a call hangs up: this much later.
+const GRACE: Duration = Duration::from_secs(40);
+/// And this much later nothing may be left: the longest ring, a BYE, and every timer.
+const QUIET: Duration = Duration::from_secs(300);
+/// An endpoint in which this much lives is audited after every step, one with twice as much after every other.
+const SMALL: usize = 32;
+/// What a failure shows at most.
+const LOG_MAX: usize = 4_000;
+
+/// Something that happens at a time.
+#[derive(Clone, Debug)]
+pub(super) enum Deed {
+    Dial(usize),
+    Found(usize, QueryId, SocketAddr),
+    Answer(usize, SessionId),
+    Reject(usize, SessionId, u16),
+    HangUp(usize, SessionId),
+    Speak(usize, MediaSessionId),
+    Cut(IpAddr, IpAddr, bool),
+    Uncut,
+    Move(usize),
+    Heal,
+    GiveUp,
+    Flood(u64),
+    Send(SocketAddr, Bytes),
+}
+
+/// All that a world is made of.
+pub(super) struct Story {
+    seed: u64,
+    pub(super) now: Instant,
+    network: Network,
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) goals: Arc<Vec<Goal>>,
+    mix: Mix,
+    attack: Option<Attack>,
+    dice: Dice,
+    deeds: BTreeMap<(Instant, u64), Deed>,
+    deed_count: u64,
+    /// Caller and callee of each call.
+    pub(super) told: Vec<[Told; 2]>,
+    /// When each was told of the end.
+    pub(super) ended_at: Vec<[Option<Instant>; 2]>,
+    /// The callers' sessions.
+    pub(super) dialled: Vec<Option<SessionId>>,
+    checker: WireChecker,
+    log: VecDeque<(Instant, Happening)>,
+    pub(super) report: Report,
+    steps: u64,
+    attacked: bool,
+}
+
+impl Story {
+    pub(super) fn new(seed: u64, goals: Vec<Goal>, mix: Mix, attack: Option<Attack>) -> Self {
+        let mut dice = Dice::new(seed ^ 0x5170_11AD);
+        let mut network = Network::new(dice.next_u64());
+        network.set_default_link(mix.link);
+        // The attacker is near and never loses a word.
+        network.add_host(attack::ADDRESS.ip(), None);
+        let goals = Arc::new(goals);
+        let count = 1 + goals.iter().map(|goal| goal.caller.max(goal.callee)).max().unwrap_or(1);
+        let nat = mix.nat.map(|kind| network.add_nat(IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1)), kind));
+        let mut endpoints = Vec::new();
+        for (number, name) in NAMES.into_iter().take(count).enumerate() {
+            let ip = address(number as u8);
+            network.add_host(ip, nat.filter(|_| number == 0));
+            network.set_link(attack::ADDRESS.ip(), ip, Link::default());
+            endpoints.push(Endpoint::new(ip, name, Box::new(handler(goals.clone())), dice.seed()));
+        }
+        let (told, dialled) =
+            (alloc::vec![[Told::default(); 2]; goals.len()], alloc::vec![None; goals.len()]);
+        let mut story = Self {
+            seed,
+            now: Instant::ZERO,
+            network,
+            endpoints,
+            goals,
+            mix,
+            attack,
+            dice,
+            deeds: BTreeMap::new(),
+            deed_count: 0,
+            ended_at: alloc::vec![[None; 2]; told.len()],
+            told,
+            dialled,
+            checker: WireChecker::new(),
+            log: VecDeque::new(),
+            report: Report::default(),
+            steps: 0,
+            attacked: false,
+        };
+        story.plan();
+        story
+    }
+
+    /// Puts everything into the calendar that does not follow from what happens.
+    fn plan(&mut self) {
+        for number in 0..self.goals.len() {
+            let at = self.goals.get(number).map_or(Instant::ZERO, |goal| goal.at);
+            self.at(at, Deed::Dial(number));
+        }
+        if let Some(cut) = self.mix.cut {
+            let (from, to) = (address(cut.from as u8), address(cut.to as u8));
+            self.at(cut.at, Deed::Cut(from, to, cut.both));
+            self.at(cut.at + cut.lasts, Deed::Uncut);
+        }
+        if let Some(at) = self.mix.moves {
+            self.at(at, Deed::Move(1));
+        }
+        let last =
+            self.goals.iter().map(|goal| goal.at + goal.patience + goal.talk).max().unwrap_or_default();
+        let heals = self.mix.heals.unwrap_or(last);
+        self.at(heals, Deed::Heal);
+        self.at(heals.max(last) + GRACE, Deed::GiveUp);
+        if matches!(self.attack, Some(Attack::OptionsFlood | Attack::HalfOpen)) {
+            self.at(Instant::from_millis(500), Deed::Flood(attack::FLOOD));
+        }
+    }
+
+    fn at(&mut self, at: Instant, deed: Deed) {
+        self.deed_count += 1;
+        self.deeds.insert((at, self.deed_count), deed);
+    }
+
+    pub(super) fn after(&mut self, delay: Duration, deed: Deed) {
+        self.at(self.now + delay, deed);
+    }
+
+    /// Runs to the end.
+    pub(super) fn run(mut self) -> Result<Report, Box<Failure>> {
+        let outcome = self.tell();
+        match outcome {
+            Ok(()) => {
+                self.sum_up();
+                Ok(self.report)
+            }
+            Err(violation) => Err(self.fail(violation)),
+        }
+    }
+
+    fn tell(&mut self) -> Result<(), Violation> {
+        for number in 0..self.endpoints.len() {
+            self.drain(number)?;
+        }
+        let end = self.deeds.keys().next_back().map_or(Instant::ZERO, |&(at, _)| at) + QUIET;
+        while let Some(next) = self.next() {
+            self.steps += 1;
+            if next > end || self.steps > STEPS_MAX {
+                return Err(
+                    self.broken("it ends", format!("at {} ms, {} steps", next.as_millis(), self.steps))
+                );
+            }
+            self.now = self.now.max(next);
+            self.step()?;
+        }
+        self.checker.end()?;
+        for number in 0..self.endpoints.len() {
+            let endpoint = self.endpoints.get(number);
+            if let Some(left) = endpoint.and_then(Endpoint::leftovers) {
+                return Err(
+                    self.broken("nothing is left when all is quiet", format!("{}: {left}", name(number)))
+                );
+            }
+        }
+        self.agreement()
+    }
+
+    fn broken(&self, rule: &'static str, detail: String) -> Violation {
+        Violation { rule, section: "simulation", message: None, detail }
+    }
+
+    fn agreement(&self) -> Result<(), Violation> {
+        let damaged = self.mix.link.corrupt != Chance::NEVER;
+        for (number, [caller, callee]) in self.told.iter().enumerate() {
+            if !agree(caller, callee, damaged) {
+                let detail = format!("call {number}: caller {caller:?}, callee {callee:?}");
+                return Err(self.broken("both ends agree on what became of a call", detail));
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> Option<Instant> {
+        let deed = self.deeds.keys().next().map(|&(at, _)| at);
+        let endpoints = self.endpoints.iter().filter_map(Endpoint::next);
+        endpoints.chain(deed).chain(self.network.next()).min()
+    }
+
+    /// Everything that is due now: what arrives, then what people do, then timers.
+    fn step(&mut self) -> Result<(), Violation> {
+        let now = self.now;
+        while let Some(delivery) = self.network.poll(now) {
+            let number = self.endpoints.iter().position(|endpoint| endpoint.ip == delivery.to.ip());
+            let Some((number, endpoint)) = number.and_then(|n| Some((n, self.endpoints.get_mut(n)?))) else {
+                continue;
+            };
+            if delivery.to.port() == SIP_PORT {
+                self.checker.delivered(now, delivery.to, &delivery.payload);
+            }
+            if endpoint.receive(now, delivery.to, delivery.from, &delivery.payload) {
+                self.drain(number)?;
+                self.overheard(number, &delivery.payload);
+            }
+        }
+        while let Some(entry) = self.deeds.first_entry().filter(|entry| entry.key().0 <= now) {
+            let deed = entry.remove();
+            self.act(deed)?;
+        }
+        for number in 0..self.endpoints.len() {
+            let Some(endpoint) = self.endpoints.get_mut(number) else { continue };
+            if endpoint.core.poll_timeout().is_some_and(|at| at <= now) {
+                endpoint.core.handle_timeout(now);
+                self.drain(number)?;
+            }
+            self.play(number)?;
+        }
+        Ok(())
+    }
+
+    /// Media that is due.
+    fn play(&mut self, number: usize) -> Result<(), Violation> {
+        let (now, told, goals) = (self.now, &mut self.told, &self.goals);
+        let Some(endpoint) = self.endpoints.get_mut(number) else { return Ok(()) };
+        if endpoint.shard.poll_timeout().is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        endpoint.shard.handle_timeout(now);
+        let voices = core::mem::take(&mut endpoint.voices);
+        endpoint.listen(|media| {
+            let Some(&call) = voices.get(&media) else { return };
+            let side = usize::from(goals.get(call).is_some_and(|goal| goal.callee == number));
+            if let Some(told) = told.get_mut(call).and_then(|sides| sides.get_mut(side)) {
+                told.heard += 1;
+            }
+        });
+        endpoint.voices = voices;
+        self.drain(number)
+    }
+
+    /// Carries out everything that an endpoint wants done.
+    fn drain(&mut self, number: usize) -> Result<(), Violation> {
+        loop {
+            let now = self.now;
+            let Some(endpoint) = self.endpoints.get_mut(number) else { return Ok(()) };
+            match endpoint.core.poll_output() {
+                Some(Output::Send(transmit)) => self.send(number, transmit)?,
+                Some(Output::Event(event)) => self.hear(number, event),
+                Some(Output::Media(command)) => endpoint.command(now, command),
+                Some(Output::NeedMediaPorts(count)) => endpoint.bind(count),
+                Some(Output::Resolve { query, target }) => {
+                    let ip = target.host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+                    let found = SocketAddr::new(ip, target.port.unwrap_or(SIP_PORT));
+                    self.after(self.mix.lookup, Deed::Found(number, query, found));
+                }
+                None if endpoint.media_event(now) => {}
+                None => break,
+            }
+        }
+        let Some(endpoint) = self.endpoints.get_mut(number) else { return Ok(()) };
+        let (ip, network, report, now) = (endpoint.ip, &mut self.network, &mut self.report, self.now);
+        endpoint.shard.for_each_transmit(|packet| {
+            let port = packet.port_key as u16 + u16::from(packet.which == crate::media::Which::Rtcp);
+            report.digest.add(packet.bytes);
+            report.media_packets += 1;
+            network.send(now, SocketAddr::new(ip, port), packet.remote, Bytes::copy_from_slice(packet.bytes));
+        });
+        let live = endpoint.core.registry().len() + endpoint.core.transactions().len();
+        if self.steps.is_multiple_of((live / SMALL).max(1) as u64) {
+            endpoint.core.audit()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, number: usize, text: String) {
+        self.record(Happening::Note { who: name(number), text });
+    }
+
+    fn record(&mut self, what: Happening) {
+        if self.log.len() >= LOG_MAX {
+            self.log.pop_front();
+        }
+        self.log.push_back((self.now, what));
+    }
+
+    fn send(&mut self, number: usize, transmit: Transmit) -> Result<(), Violation> {
+        let Some(endpoint) = self.endpoints.get(number) else { return Ok(()) };
+        let Transmit { path, payload } = transmit;
+        let from = endpoint.sip();
+        self.report.digest.add(&payload);
+        self.report.message(&payload);
+        self.record(Happening::Message { from, to: path.remote, payload: payload.clone() });
+        let verdict = self.checker.saw(self.now, from, path.remote, &payload);
+        self.network.send(self.now, from, path.remote, payload);
+        verdict
+    }
+
+    fn act(&mut self, deed: Deed) -> Result<(), Violation> {
+        let now = self.now;
+        match deed {
+            Deed::Dial(call) => return self.dial(call),
+            Deed::Found(number, query, remote) => {
+                let Some(endpoint) = self.endpoints.get_mut(number) else { return Ok(()) };
+                let local = endpoint.sip();
+                let found = match remote.ip().is_unspecified() {
+                    true => Err(NameFailure(String::from("no such host"))),
+                    false => Ok(Path::udp(local, remote)),
+                };
+                endpoint.core.handle_names(now, query, found);
+                return self.drain(number);
+            }
+            Deed::Answer(number, session) => {
+                return self.command(number, |endpoint| endpoint.core.answer(now, session).is_ok());
+            }
+            Deed::Reject(number, session, status) => {
+                return self.command(number, |endpoint| endpoint.core.reject(now, session, status).is_ok());
+            }
+            Deed::HangUp(number, session) => {
+                self.note(number, format!("{session}: hangs up"));
+                return self.command(number, |endpoint| endpoint.core.hangup(now, session).is_ok());
+            }
+            Deed::Speak(number, media) => {
+                let Some(endpoint) = self.endpoints.get_mut(number) else { return Ok(()) };
+                if endpoint.speak(now, media, 5) {
+                    self.after(Duration::from_millis(100), Deed::Speak(number, media));
+                }
+                return self.drain(number);
+            }
+            Deed::Cut(from, to, both) => self.network.partition(from, to, both),
+            Deed::Uncut => self.network.heal(),
+            Deed::Move(number) => self.relocate(number),
+            Deed::Heal => {
+                self.network.set_default_link(Link::default());
+                self.network.heal();
+            }
+            Deed::GiveUp => return self.give_up(),
+            Deed::Flood(left) => {
+                let Some(attack) = self.attack else { return Ok(()) };
+                for number in 0..self.endpoints.len() {
+                    let Some(target) = self.endpoints.get(number).map(Endpoint::sip) else { continue };
+                    let payload = attack::flood(attack, target, &mut self.dice);
+                    self.network.send(now, attack::ADDRESS, target, payload);
+                }
+                if left > 1 {
+                    self.after(Duration::from_millis(5), Deed::Flood(left - 1));
+                }
+            }
+            Deed::Send(target, payload) => self.network.send(now, attack::ADDRESS, target, payload),
+        }
+        Ok(())
+    }
+
+    fn command(
+        &mut self,
+        number: usize,
+        command: impl FnOnce(&mut Endpoint) -> bool,
+    ) -> Result<(), Violation> {
+        // A command that comes too late is refused, which is as good.
+        if let Some(endpoint) = self.endpoints.get_mut(number) {
+            self.report.commands_refused += u64::from(!command(endpoint));
+        }
+        self.drain(number)
+    }
+
+    fn dial(&mut self, call: usize) -> Result<(), Violation> {
+        let Some(goal) = self.goals.get(call).copied() else { return Ok(()) };
+        let Some(callee) = self.endpoints.get(goal.callee).map(|endpoint| endpoint.ip) else { return Ok(()) };
+        let Some(caller) = self.endpoints.get_mut(goal.caller) else { return Ok(()) };
+        let Some(session) = caller.dial(self.now, &format!("sip:c{call}@{callee}"), goal.patience) else {
+            return Err(self.broken("a call can be made", format!("call {call}")));
+        };
+        caller.sessions.insert(session, Some(call));
+        self.note(goal.caller, format!("{session}: dials {}", name(goal.callee)));
+        if let Some(dialled) = self.dialled.get_mut(call) {
+            *dialled = Some(session);
+        }
+        if let Cancel::After(delay) = goal.cancel {
+            self.after(delay, Deed::HangUp(goal.caller, session));
+        }
+        self.drain(goal.caller)
+    }
+
+    fn relocate(&mut self, number: usize) {
+        let Some(endpoint) = self.endpoints.get_mut(number) else { return };
+        let new = IpAddr::V4(Ipv4Addr::new(10, 7, 7, number as u8 + 1));
+        self.network.move_host(endpoint.ip, new);
+        self.network.set_link(attack::ADDRESS.ip(), new, Link::default());
+        endpoint.ip = new;
+        self.note(number, format!("is at {new} from now on"));
+    }
+
+    /// Everybody who still has a call hangs up; what strangers have left ringing is theirs to time out.
+    fn give_up(&mut self) -> Result<(), Violation> {
+        self.left_alone()?;
+        for number in 0..self.endpoints.len() {
+            let Some(endpoint) = self.endpoints.get_mut(number) else { continue };
+            let live = endpoint.core.registry().ids().into_iter();
+            let live: Vec<SessionId> =
+                live.filter(|id| endpoint.sessions.get(id).is_some_and(Option::is_some)).collect();
+            for session in live {
+                self.act(Deed::HangUp(number, session))?;
+            }
+            // Calls that no goal asked for are answered and nobody knows why: their owner hangs up too.
+            let Some(endpoint) = self.endpoints.get_mut(number) else { continue };
+            let ghosts: Vec<SessionId> = endpoint.core.registry().ids();
+            let answered = |id: &SessionId| {
+                endpoint
+                    .core
+                    .registry()
+                    .session(*id)
+                    .is_some_and(|it| it.role() == Role::Uas && it.plan().is_some())
+            };
+            let ghosts: Vec<SessionId> = ghosts.into_iter().filter(answered).collect();
+            for session in ghosts {
+                self.act(Deed::HangUp(number, session))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where everything gets through in the end, who is in a call knows when the other has left it: nobody needs more
+    /// than 64·T1 to say so.
+    fn left_alone(&self) -> Result<(), Violation> {
+        let since = |at: &Option<Instant>| at.is_some_and(|at| self.now > at + Duration::from_secs(33));
+        for (number, (told, ended)) in self.told.iter().zip(&self.ended_at).enumerate() {
+            let alone = match ended {
+                [left, None] => since(left) && told[1].incoming,
+                [None, left] => since(left),
+                _ => false,
+            };
+            if alone && self.mix.is_fair() {
+                let detail = format!("call {number}: {told:?}");
+                return Err(self.broken("nobody is left alone in a call", detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// What an attacker on the wire makes of a message that has just arrived at `number`.
+    fn overheard(&mut self, number: usize, payload: &Bytes) {
+        let Some(attack) = self.attack else { return };
+        let Some(target) = self.endpoints.get(number).map(Endpoint::sip) else { return };
+        match attack {
+            Attack::SpoofedBye if !payload.starts_with(b"BYE") => {
+                for bye in attack::spoofed_byes(payload, target, &mut self.dice) {
+                    let delay = self.dice.millis(0, 3_000);
+                    self.after(delay, Deed::Send(target, bye));
+                }
+            }
+            Attack::ReplayedInvite if payload.starts_with(b"INVITE") && !self.attacked => {
+                self.attacked = true;
+                for _ in 0..10 {
+                    let delay = self.dice.millis(0, 40_000);
+                    self.after(delay, Deed::Send(target, payload.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sum_up(&mut self) {
+        self.report.sum_up(&self.goals, &self.told, &self.mix, self.now);
+        self.report.fates.add(self.network.fates());
+        for endpoint in &self.endpoints {
+            self.report.cells.merge(endpoint.core.cells_visited());
+        }
+    }
+
+    fn fail(self, violation: Violation) -> Box<Failure> {
+        let mut parties = Vec::new();
+        for (number, endpoint) in self.endpoints.iter().enumerate() {
+            for ip in [address(number as u8), endpoint.ip] {
+                parties.push((SocketAddr::new(ip, SIP_PORT), name(number)));
+            }
+        }
+        parties.push((attack::ADDRESS, "mallory"));
+        Box::new(Failure {
+            seed: self.seed,
+            violation,
+            goals: self.goals.to_vec(),
+            mix: self.mix,
+            attack: self.attack,
+            parties,
+            story: self.log.into(),
+        })
+    }
+}
+
+/// Where an endpoint is at first.
+fn address(number: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, number + 1))
+}
+
+fn name(number: usize) -> &'static str {
+    NAMES.get(number).copied().unwrap_or("somebody")
+}
