@@ -62,16 +62,16 @@ async fn run<R: Runtime>(program: &str, options: &Options) -> Result<bool, Failu
     wav::write(&file("bob_said.wav"), &bob_says)?;
 
     let here = "127.0.0.1:0".parse()?;
-    let alice = SimplePeer::<R>::builder("alice").bind(here).start().await?;
+    let ladder = Ladder::default();
+    let alice = SimplePeer::<R>::builder("alice").bind(here).record(ladder.recorder()).start().await?;
     let bob = SimplePeer::<R>::builder("bob").bind(here).start().await?;
     println!("alice is {}, bob is {}", alice.uri(), bob.uri());
-    let ladder = Ladder::watch(&alice, &bob)?;
     let longest = alice_says.len().max(bob_says.len()) as u64 / u64::from(wav::RATE);
     let patience = Duration::from_secs(longest + 20);
     let outcome = within::<R, _>(patience, hold(&alice, &bob, &alice_says, &bob_says)).await;
     zip(alice.shutdown(), bob.shutdown()).await;
 
-    println!("\n{}\n", ladder.draw("alice", "bob").await);
+    println!("\n{}", ladder.draw(bob.local_addr(), "bob")?);
     let (alice_side, bob_side) =
         outcome.ok_or_else(|| format!("no end after {} s", patience.as_secs()))??;
     let mut good = true;

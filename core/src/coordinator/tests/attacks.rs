@@ -188,6 +188,29 @@ fn forks_that_answer_are_bounded() {
 }
 
 #[test]
+fn a_fork_of_another_call_id_is_none() {
+    let mut world = World::calling();
+    reply(&mut world, 200, "one", contact(), SDP);
+    back(&mut world, "BYE", "one", 1, "");
+    assert_eq!(world.state(), Some(State::Terminated));
+    let o = ours(&world);
+    let before = world.net.wire.len();
+    for (tag, call_id, sent) in [("two", "another", 0), ("two", o.call_id.as_str(), 2)] {
+        let text = format!(
+            "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag={tag}\r\nCall-ID: {call_id}\r\nCSeq: {} INVITE\r\n{}\
+             Content-Length: 0\r\n\r\n",
+            o.via,
+            o.from,
+            o.to,
+            o.cseq,
+            contact()
+        );
+        world.net.inject(0, peer(), text.as_bytes());
+        assert_eq!(world.net.wire.len() - before, sent, "{call_id}");
+    }
+}
+
+#[test]
 fn a_fork_that_makes_room_takes_its_bye_along() {
     let mut world = World::calling();
     reply(&mut world, 200, "one", contact(), SDP);
