@@ -9,13 +9,15 @@ mod capabilities;
 mod dialog;
 mod media;
 mod modify;
+mod reliable;
 mod request;
 mod switchboard;
 
-pub(crate) use capabilities::{ALLOW, SUPPORTED, understands};
+pub(crate) use capabilities::{ALLOW, supported, understands};
 pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
 pub(crate) use media::{MediaAdapter, local_media};
 pub(crate) use modify::min_se;
+pub(crate) use reliable::requires_reliably;
 pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
 
 use alloc::vec::Vec;
@@ -49,6 +51,8 @@ pub(crate) struct Cause<'a> {
     pub(crate) plan: Option<MediaPlan>,
     /// What the message at hand says about refreshing the session.
     pub(crate) refresh: Option<Refresh>,
+    /// RSeq of the reliable provisional response at hand, until its PRACK is sent.
+    pub(crate) rseq: Option<u32>,
     /// How long the peer wants us to wait.
     pub(crate) pause: Option<Duration>,
 }

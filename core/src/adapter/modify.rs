@@ -6,7 +6,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::request::Content;
-use super::{ALLOW, Cause, DialogAdapter, MediaAdapter, Owner, Purpose, SUPPORTED, contact};
+use super::{ALLOW, Cause, DialogAdapter, MediaAdapter, Owner, Purpose, contact, supported};
 use crate::api::{Counter, OfferMethod};
 use crate::base::ids::DialogId;
 use crate::session::{Input, Offering, Refresh, Refresher, Role, SessionTimer};
@@ -43,7 +43,11 @@ impl DialogAdapter<'_> {
         let contact = contact(self.board, &path);
         let timer = refresh.map(|refresh| [session_expires(&refresh), min_se(&refresh)]);
         let mut headers: SmallVec<[(&str, &[u8]); 5]> = SmallVec::new();
-        headers.extend([("Contact", contact.as_slice()), ("Allow", ALLOW), ("Supported", SUPPORTED)]);
+        headers.extend([
+            ("Contact", contact.as_slice()),
+            ("Allow", ALLOW),
+            ("Supported", supported(self.board.config.reliable)),
+        ]);
         if let Some([session_expires, min_se]) = &timer {
             headers.extend([("Session-Expires", session_expires.as_slice()), ("Min-SE", min_se.as_slice())]);
         }
@@ -134,7 +138,7 @@ impl DialogAdapter<'_> {
         let (session_expires, min_se) = (session_expires(&refresh), min_se(&refresh));
         let headers = [
             ("Contact", contact.as_slice()),
-            ("Supported", SUPPORTED),
+            ("Supported", supported(self.board.config.reliable)),
             ("Session-Expires", session_expires.as_slice()),
             ("Min-SE", min_se.as_slice()),
         ];

@@ -51,6 +51,8 @@ pub(crate) enum Purpose {
     Offer,
     /// An UPDATE that refreshes the session (RFC 4028).
     Refresh,
+    /// The acknowledgement of a reliable provisional response (RFC 3262).
+    Prack,
 }
 
 /// Who waits for the address of a next hop.

@@ -45,6 +45,8 @@ impl UnifiedCoordinator {
             call_id: new_call_id(board),
             path: None,
             ring_timeout: params.ring_timeout.unwrap_or(board.config.ring_timeout),
+            late_offer: params.late_offer,
+            heard: None,
         };
         let refresh = board.config.session_expires;
         let min_se = u32::try_from(board.config.min_se.as_secs()).unwrap_or(u32::MAX);
@@ -73,7 +75,7 @@ impl UnifiedCoordinator {
     pub fn answer(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
         note!(self, Record::Answer { now, session });
         self.advance(now);
-        self.step(session, Input::Answer, Cause::default())
+        self.answer_now(session)
     }
 
     /// Refuses an incoming call with a status from 300 to 699.

@@ -67,6 +67,7 @@ impl UnifiedCoordinator {
                 self.board.respond_plain(request.transaction, 481);
             }
             Method::Invite => self.receive_reinvite(request, session, dialog),
+            Method::Prack => self.receive_prack(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
             // `check` has let nothing else pass.
             _ => self.answer_options(request.transaction),
@@ -107,6 +108,8 @@ impl UnifiedCoordinator {
         match purpose {
             Purpose::Offer => self.offer_over(outcome),
             Purpose::Refresh => self.refresh_over(outcome),
+            // What becomes of a PRACK changes nothing: whoever still waits for one lets its response come again.
+            Purpose::Prack => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
-use crate::adapter::{ALLOW, Cause, MediaAdapter, Owner, SUPPORTED};
+use crate::adapter::{ALLOW, Cause, MediaAdapter, Owner, supported};
 use crate::api::Counter;
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
@@ -171,7 +171,7 @@ impl UnifiedCoordinator {
         let agent = self.board.agent.clone();
         let headers: [(&str, &[u8]); 5] = [
             ("Allow", ALLOW),
-            ("Supported", SUPPORTED),
+            ("Supported", supported(self.board.config.reliable)),
             ("Accept", SDP_TYPE.as_bytes()),
             ("Accept-Encoding", b"identity"),
             ("Server", agent.as_bytes()),

@@ -30,6 +30,7 @@ mod names;
 #[cfg(feature = "trace")]
 mod recording;
 mod refresh;
+mod reliable;
 mod responses;
 mod transitions;
 

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString as _};
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{CoordinatorConfig, Limits};
+use crate::api::{CoordinatorConfig, Limits, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -32,6 +32,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         media_ports_ready,
         session_expires,
         min_se,
+        reliable,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -57,6 +58,11 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
     // Since version 2; what comes later is added at the end, so that older traces can be read.
     out.option(*session_expires, Packer::duration);
     out.duration(*min_se);
+    out.byte(match reliable {
+        Reliable::Supported => 0,
+        Reliable::Never => 1,
+        Reliable::Required => 2,
+    });
 }
 
 pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
@@ -88,6 +94,12 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
     } else {
         (from.option(Unpacker::duration)?, from.duration()?)
     };
+    let reliable = match if from.is_empty() { 0 } else { from.byte()? } {
+        0 => Reliable::Supported,
+        1 => Reliable::Never,
+        2 => Reliable::Required,
+        _ => return Err(Impossible("no use of reliable responses")),
+    };
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -101,6 +113,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         media_ports_ready,
         session_expires,
         min_se,
+        reliable,
     })
 }
 
