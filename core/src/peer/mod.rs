@@ -24,6 +24,7 @@ mod dialing;
 mod driver;
 mod entry;
 mod error;
+mod events;
 mod frame;
 mod handler;
 mod incoming;
