@@ -13,6 +13,7 @@ use super::dialing::Progress;
 use super::entry::{Entry, EntryId};
 use super::error::CallEnd;
 use super::handler::decide;
+use super::news::Note;
 use super::shared::{Letter, Shared};
 use super::signalling::{Signalling, Stage, Waiting};
 use super::view::EventQueue;
@@ -39,15 +40,45 @@ impl Signalling {
                 }
             }
             Event::MediaChanged { tag, plan, .. } => {
-                self.change(tag, due, |entry| entry.plan = Some(plan));
+                self.change(tag, due, |entry| {
+                    entry.plan = Some(Arc::clone(&plan));
+                    entry.news.push(Note::MediaChanged(plan));
+                });
+            }
+            Event::HoldChanged { session, tag, local, remote } => {
+                self.change(tag, due, |entry| {
+                    entry.changes.local = local;
+                    if std::mem::replace(&mut entry.changes.remote, remote) != remote {
+                        entry.news.push(Note::Held(remote));
+                    }
+                });
+                self.media_decided(shared, session, tag, None);
+            }
+            Event::ModifyFailed { session, tag, status, phrase } => {
+                self.media_decided(shared, session, tag, Some((status, phrase)));
+                self.change(tag, due, |_| ());
             }
             Event::Ended { tag, reason, status, phrase, .. } => {
                 self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
             }
-            Event::Confirmed { .. }
-            | Event::HoldChanged { .. }
-            | Event::ModifyFailed { .. }
-            | Event::App { .. } => {}
+            Event::Confirmed { .. } | Event::App { .. } => {}
+        }
+    }
+
+    /// A change of the media was agreed to or refused. If it was the last one that was asked for, all wait no longer.
+    fn media_decided(
+        &mut self,
+        shared: &Shared,
+        session: SessionId,
+        tag: UserTag,
+        refused: Option<(u16, String)>,
+    ) {
+        let media = self.core.registry().session(session).and_then(|session| session.media.as_ref());
+        let Some(entry) = EntryId::from_tag(tag).and_then(|id| self.entries.get_mut(id)) else { return };
+        if media.is_some_and(|media| media.is_settled())
+            && let Some(letter) = entry.decide_changes(refused)
+        {
+            shared.post(letter);
         }
     }
 
