@@ -64,7 +64,9 @@ pub mod prelude {
         NetworkCounters, PeerCounters, PeerError, Progress, RegistryView, SignalingDecision,
         SignalingHandler,
     };
-    pub use crate::api::{CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod};
+    pub use crate::api::{
+        CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod,
+    };
     pub use crate::base::ids::{DialogId, SessionId};
     pub use crate::base::time::Instant;
     pub use crate::media::{MediaReport, MediaSessionId};
