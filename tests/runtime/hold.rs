@@ -170,7 +170,8 @@ async fn nothing_is_held_after_the_end() {
     ended.unwrap();
     let ends =
         |error: PeerError| matches!(error, PeerError::Ended(end) if end.reason == EndReason::LocalHangup);
-    assert!(ends(held.unwrap_err()));
+    // Unless the other side was faster than we.
+    assert!(held.err().is_none_or(ends));
     assert!(ends(soon(to_bob.resume()).await.unwrap_err()));
     soon(to_alice.ended()).await;
     soon(to_alice.hold()).await.unwrap_err();
