@@ -50,6 +50,7 @@ impl MediaAdapter<'_> {
                 wish: 0,
                 made: 0,
                 said: 0,
+                told: 0,
                 holds: Holds::default(),
                 plan: None,
                 next_plan: None,
