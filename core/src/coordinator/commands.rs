@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
-use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -15,7 +14,7 @@ use crate::media::{DtmfDigits, MediaCommand};
 use crate::session::{Input, Outgoing, Role, Session};
 use crate::signaling::CommandError;
 use crate::wire::uri::{Uri, UriError};
-use crate::wire::{HeaderName, check_text, check_token};
+use crate::wire::{HeaderList, check_text};
 
 impl UnifiedCoordinator {
     /// Places a call. The outcome comes as events of the session.
@@ -26,7 +25,7 @@ impl UnifiedCoordinator {
             return Err(CommandError::ShuttingDown);
         }
         let target = check_target(params.target)?;
-        let headers = check_headers(params.headers)?;
+        let headers = check_headers(params.headers)?.lines();
         let board = &mut self.board;
         let full = CommandError::Full { limit: board.config.limits.sessions_max };
         if board.registry.is_full() {
@@ -160,34 +159,7 @@ fn check_target(target: &str) -> Result<Bytes, CommandError> {
     }
 }
 
-/// Writes the application's headers as lines. What the stack writes itself may not come twice.
-fn check_headers(headers: &[(&str, &str)]) -> Result<Bytes, CommandError> {
-    let mut lines = Vec::new();
-    for &(name, value) in headers {
-        check_token(name).map_err(|error| bad("header name", error))?;
-        check_text(value).map_err(|error| bad("header value", error))?;
-        let own = matches!(
-            HeaderName::from_text(name.as_bytes()),
-            HeaderName::Via
-                | HeaderName::From
-                | HeaderName::To
-                | HeaderName::CallId
-                | HeaderName::CSeq
-                | HeaderName::MaxForwards
-                | HeaderName::Contact
-                | HeaderName::RecordRoute
-                | HeaderName::ContentType
-                | HeaderName::ContentLength
-                | HeaderName::Allow
-                | HeaderName::UserAgent
-                | HeaderName::Require
-        );
-        if own {
-            return Err(bad("header name", alloc::format!("{name} is written by the stack itself")));
-        }
-        for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            lines.extend_from_slice(part);
-        }
-    }
-    Ok(Bytes::from(lines))
+/// The application's headers; what the stack writes itself may not come twice.
+pub(super) fn check_headers<'a>(headers: &'a [(&'a str, &'a str)]) -> Result<HeaderList<'a>, CommandError> {
+    HeaderList::new(headers).map_err(|error| bad("header", error))
 }

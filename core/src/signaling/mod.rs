@@ -5,13 +5,15 @@
 
 mod commands;
 mod details;
+mod fields;
 mod interceptor;
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
 pub use commands::{CommandError, SessionCommands};
-pub use details::InviteDetails;
+pub use details::{InviteDetails, MessageDetails};
+pub use fields::{ContactEntry, Diversion, HistoryEntry, Identity, Privacy, Reason};
 pub use interceptor::SignalingInterceptor;
 
 /// Decides about incoming calls.
