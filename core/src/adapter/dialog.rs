@@ -25,10 +25,6 @@ use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
 /// The methods that we understand, for Allow.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
 
-/// The number of an INVITE that begins a call. Any below 2³¹ would do (section 8.1.1.5); peers that count on one count
-/// on this.
-const FIRST_CSEQ: u32 = 1;
-
 /// How often 180 is repeated (RFC 3261 section 13.3.1.1).
 const RINGING_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -80,7 +76,7 @@ impl DialogAdapter<'_> {
         let (transaction, branch) = board.layer.begin(board.now, Method::Invite)?;
         let contact = contact(board, &path);
         let session = board.registry.session_mut(self.session)?;
-        let cseq = FIRST_CSEQ;
+        let cseq = session.sent_cseq.saturating_add(1);
         session.sent_cseq = cseq;
         session.invite = Some(transaction);
         let out = session.outgoing.as_ref()?;
@@ -89,7 +85,8 @@ impl DialogAdapter<'_> {
         writer.header("Max-Forwards", b"70");
         let display = board.config.display_name.as_deref().map(quoted).unwrap_or_default();
         writer.header_parts("From", &[&display, &contact, b";tag=", &session.local_tag]);
-        writer.header_parts("To", &[b"<", &out.target, b">"]);
+        let called = out.redirects.as_ref().map_or(&out.target[..], |redirects| redirects.called());
+        writer.header_parts("To", &[b"<", called, b">"]);
         writer.header("Call-ID", &out.call_id);
         write_cseq(&mut writer, cseq, "INVITE");
         writer.header("Contact", &contact);
@@ -146,7 +143,8 @@ impl DialogAdapter<'_> {
         else {
             return;
         };
-        let cancel = self.board.with_layer(|layer, now, send| layer.send_cancel(now, invite, send));
+        let parting = self.parting();
+        let cancel = self.board.with_layer(|layer, now, send| layer.send_cancel(now, invite, &parting, send));
         if let Some(cancel) = cancel {
             self.board.owners.insert(cancel, Owner::Nobody);
         }
@@ -170,7 +168,14 @@ impl DialogAdapter<'_> {
         }
     }
 
+    /// Header lines of the application for the CANCEL or the BYE.
+    fn parting(&self) -> Vec<u8> {
+        let session = self.board.registry.session(self.session);
+        session.and_then(|session| session.parting.as_deref()).map_or_else(Vec::new, <[u8]>::to_vec)
+    }
+
     fn bye(&mut self, id: DialogId, owner: Owner) -> bool {
+        let parting = self.parting();
         let board = &mut *self.board;
         let Some((transaction, branch)) = board.layer.begin(board.now, Method::Bye) else { return false };
         let Some(dialog) = board.registry.dialog_mut(id).filter(|dialog| !dialog.left) else {
@@ -180,6 +185,7 @@ impl DialogAdapter<'_> {
         let cseq = dialog.next_sequence();
         let mut writer = dialog.request("BYE", cseq, branch.as_bytes());
         writer.header("User-Agent", board.config.user_agent.as_bytes());
+        writer.raw(&parting);
         let message = writer.finish();
         board.owners.insert(transaction, owner);
         if board.dispatch(id, Some(transaction), message) {
@@ -201,15 +207,15 @@ impl DialogAdapter<'_> {
 
     /// 180 Ringing, again every minute while it rings: proxies give up after three minutes of silence (section
     /// 13.3.1.1).
-    pub(crate) fn send_ringing(&mut self) {
-        self.respond_invite(180, "", None);
+    pub(crate) fn send_ringing(&mut self, cause: &Cause<'_>) {
+        self.respond_invite(180, cause, None);
         self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
     }
 
     /// 200 to the INVITE, with our answer or our late offer (section 13.3.1.4).
-    pub(crate) fn send_answer(&mut self) {
+    pub(crate) fn send_answer(&mut self, cause: &Cause<'_>) {
         let body = MediaAdapter { board: self.board, session: self.session }.description();
-        self.respond_invite(200, "", body);
+        self.respond_invite(200, cause, body);
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         session.details = None;
         let dialog = session.dialog;
@@ -230,7 +236,8 @@ impl DialogAdapter<'_> {
         if let Some(dialog) = session.dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
             dialog.refresh_target(frame);
         }
-        self.respond_session(transaction, 200, "", cause.description.take());
+        let description = cause.description.take();
+        self.respond_session(transaction, 200, cause, description);
     }
 
     /// The 200 again; the next repeat comes after twice the time, at most T2 (section 13.3.1.4).
@@ -247,8 +254,8 @@ impl DialogAdapter<'_> {
     }
 
     /// A final refusal of the INVITE.
-    pub(crate) fn send_reject(&mut self, status: u16, phrase: &str) {
-        self.respond_invite(status, phrase, None);
+    pub(crate) fn send_reject(&mut self, status: u16, cause: &Cause<'_>) {
+        self.respond_invite(status, cause, None);
     }
 
     /// 200 to the BYE at hand.
@@ -278,12 +285,12 @@ impl DialogAdapter<'_> {
         }
     }
 
-    fn respond_invite(&mut self, status: u16, phrase: &str, body: Option<Vec<u8>>) {
+    fn respond_invite(&mut self, status: u16, cause: &Cause<'_>, body: Option<Vec<u8>>) {
         let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite)
         else {
             return;
         };
-        self.respond_session(invite, status, phrase, body);
+        self.respond_session(invite, status, cause, body);
     }
 
     /// A response that belongs to the session: it carries the session's tag and, where a dialog comes of it, Contact.
@@ -291,7 +298,7 @@ impl DialogAdapter<'_> {
         &mut self,
         transaction: crate::transaction::TransactionId,
         status: u16,
-        phrase: &str,
+        cause: &Cause<'_>,
         body: Option<Vec<u8>>,
     ) {
         let Some(session) = self.board.registry.session(self.session) else { return };
@@ -300,16 +307,22 @@ impl DialogAdapter<'_> {
         let in_dialog = status < 300;
         let contact = path.map(|path| contact(self.board, &path)).unwrap_or_default();
         let agent = self.board.agent.clone();
-        let headers: [(&str, &[u8]); 3] =
-            [("Contact", &contact), ("Allow", ALLOW), ("Server", agent.as_bytes())];
-        let extra = match status {
-            200..=299 => headers.as_slice(),
-            101..=199 => headers.get(..1).unwrap_or_default(),
-            _ => &[],
-        };
+        let mut extra = SmallVec::<[(&str, &[u8]); 8]>::new();
+        match status {
+            101..=199 => extra.push(("Contact", &contact)),
+            200..=299 => {
+                extra.extend([("Contact", &contact[..]), ("Allow", ALLOW), ("Server", agent.as_bytes())]);
+            }
+            300..=399 if !cause.contacts.is_empty() => extra.push(("Contact", cause.contacts)),
+            _ => {}
+        }
+        extra.extend(cause.headers.iter().map(|(name, value)| (name, value.as_bytes())));
+        // What was received is no phrase for what is sent.
+        let phrase = if cause.message.is_some() { "" } else { cause.phrase };
         let reason = if phrase.is_empty() { reason_phrase(status) } else { phrase };
         let body = body.as_deref().map(|body| (SDP_TYPE, body));
-        let reply = Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra, body };
+        let reply =
+            Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra: &extra, body };
         self.board.respond(transaction, reply);
     }
 

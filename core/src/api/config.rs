@@ -29,10 +29,16 @@ pub struct CoordinatorConfig {
     pub codecs: CodecList,
     /// Whether telephone-event (RFC 4733) is offered and taken.
     pub dtmf: bool,
+    /// How many times an outgoing call may be sent elsewhere (3xx) before it is given up; 0 follows none.
+    pub redirects_max: u8,
     /// How long an outgoing call may go unanswered before it is cancelled.
     pub ring_timeout: Duration,
     /// How long an incoming call may go undecided before it is refused with 480.
     pub answer_timeout: Duration,
+    /// Whether [`Progress`](crate::api::Event::Progress), [`Answered`](crate::api::Event::Answered) and every
+    /// [`Ended`](crate::api::Event::Ended) bring the message that they tell of, for its header fields. A copy of each costs memory for as long as
+    /// the application holds the event, so it is off; refusals and reasons for hanging up come in any case.
+    pub keep_messages: bool,
     /// How many bound media ports should lie ready for the next calls.
     pub media_ports_ready: usize,
 }
@@ -47,8 +53,10 @@ impl Default for CoordinatorConfig {
             limits: Limits::default(),
             codecs: CodecList::default(),
             dtmf: true,
+            redirects_max: 5,
             ring_timeout: Duration::from_secs(180),
             answer_timeout: Duration::from_secs(180),
+            keep_messages: false,
             media_ports_ready: 4,
         }
     }

@@ -8,7 +8,7 @@ use crate::base::slab::key;
 use crate::base::time::Instant;
 use crate::media::{MediaCommand, MediaSessionId};
 use crate::sdp::plan::MediaPlan;
-use crate::signaling::InviteDetails;
+use crate::signaling::{InviteDetails, MessageDetails};
 use crate::wire::path::{Transmit, Transport};
 
 use super::EndReason;
@@ -83,6 +83,17 @@ pub enum Event {
         phrase: String,
         /// Whether audio may come before the answer.
         early_media: bool,
+        /// The response, if the settings want messages kept.
+        message: Option<Arc<MessageDetails>>,
+    },
+    /// Our call goes on to another place, because it was sent there (3xx) or the place before it failed.
+    Redirected {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// The URI that is called now.
+        target: String,
     },
     /// The call is up. Caller: the 200 came. Callee: our 200 is on its way.
     Answered {
@@ -94,6 +105,8 @@ pub enum Event {
         media: MediaSessionId,
         /// What was agreed; `None` while a late offer waits for its answer.
         plan: Option<Arc<MediaPlan>>,
+        /// Caller: the 200, if the settings want messages kept.
+        message: Option<Arc<MessageDetails>>,
     },
     /// The caller's ACK came: both sides know that the call is up.
     Confirmed {
@@ -123,6 +136,9 @@ pub enum Event {
         status: Option<u16>,
         /// Its reason phrase, or what else is known in words.
         phrase: String,
+        /// What the far end sent to end it: always a refusal of our call, and a BYE or CANCEL that says why (Reason);
+        /// any other if the settings want messages kept.
+        message: Option<Arc<MessageDetails>>,
     },
     /// An [`Action::App`](crate::session::Action::App) of an extended state table.
     App {

@@ -43,6 +43,7 @@ impl UnifiedCoordinator {
             headers,
             call_id: new_call_id(board),
             path: None,
+            redirects: None,
             ring_timeout: params.ring_timeout.unwrap_or(board.config.ring_timeout),
         };
         if let Some(session) = board.registry.session_mut(id) {
@@ -62,24 +63,29 @@ impl UnifiedCoordinator {
     pub fn ring(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
         note!(self, Record::Ring { now, session });
         self.advance(now);
-        self.step(session, Input::Ring, Cause::default())
+        self.ring_now(session, HeaderList::EMPTY)
     }
 
     /// Takes an incoming call.
     pub fn answer(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
         note!(self, Record::Answer { now, session });
         self.advance(now);
-        self.step(session, Input::Answer, Cause::default())
+        self.answer_now(session, HeaderList::EMPTY)
     }
 
     /// Refuses an incoming call with a status from 300 to 699.
     pub fn reject(&mut self, now: Instant, session: SessionId, status: u16) -> Result<(), CommandError> {
         note!(self, Record::Reject { now, session, status });
         self.advance(now);
-        self.reject_now(session, status)
+        self.reject_now(session, status, HeaderList::EMPTY)
     }
 
-    pub(super) fn reject_now(&mut self, session: SessionId, status: u16) -> Result<(), CommandError> {
+    pub(super) fn reject_now(
+        &mut self,
+        session: SessionId,
+        status: u16,
+        headers: HeaderList<'_>,
+    ) -> Result<(), CommandError> {
         if matches!(status, 401 | 407) {
             let why = "a challenge needs credentials to ask for, and there are none to check them against"
                 .to_string();
@@ -91,7 +97,7 @@ impl UnifiedCoordinator {
             );
             return Err(CommandError::BadArgument { what: "status", why });
         }
-        self.step(session, Input::Reject, Cause { status: Some(status), ..Cause::default() })
+        self.step(session, Input::Reject, Cause { status: Some(status), headers, ..Cause::default() })
     }
 
     /// Ends the call, whatever that takes: CANCEL, BYE, a refusal, or BYE once the ACK has come. Ending a call twice
@@ -99,7 +105,7 @@ impl UnifiedCoordinator {
     pub fn hangup(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
         note!(self, Record::Hangup { now, session });
         self.advance(now);
-        self.step(session, Input::Hangup, Cause::default())
+        self.hangup_now(session, HeaderList::EMPTY)
     }
 
     /// Sends digits as telephone-events (RFC 4733) in the call's audio stream.
@@ -143,7 +149,7 @@ impl UnifiedCoordinator {
     }
 }
 
-fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandError {
+pub(super) fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandError {
     CommandError::BadArgument { what, why: why.to_string() }
 }
 

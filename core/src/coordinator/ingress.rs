@@ -93,7 +93,7 @@ impl UnifiedCoordinator {
         match received {
             Received::Absorbed => self.board.counters.add(Counter::Absorbed),
             Received::Ack => self.receive_ack(frame, &facts),
-            Received::Cancel { cancel, invite } => self.receive_cancel(cancel, invite, &facts),
+            Received::Cancel { cancel, invite } => self.receive_cancel(cancel, invite, path, frame, &facts),
             Received::Full => {
                 self.board.counters.add(Counter::Overload);
                 self.respond_stateless(path, frame, Some(&facts), 503, reason_phrase(503));
@@ -171,6 +171,7 @@ impl UnifiedCoordinator {
             Method::Bye => {
                 let cause = Cause {
                     message: Some((request.frame, facts)),
+                    path: Some(request.path),
                     transaction: Some(request.transaction),
                     dialog: Some(dialog),
                     ..Cause::default()
@@ -320,7 +321,14 @@ impl UnifiedCoordinator {
     }
 
     /// CANCEL (section 9.2): answered itself, and the INVITE with 487 if it is still undecided.
-    fn receive_cancel(&mut self, cancel: TransactionId, invite: Option<TransactionId>, facts: &Facts<'_>) {
+    fn receive_cancel(
+        &mut self,
+        cancel: TransactionId,
+        invite: Option<TransactionId>,
+        path: Path,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) {
         let session = match invite.and_then(|invite| self.board.owners.get(invite)) {
             Some(Owner::Incoming { session, .. }) => *session,
             _ => None,
@@ -341,7 +349,13 @@ impl UnifiedCoordinator {
         };
         self.board.respond(cancel, reply);
         if let Some(session) = session {
-            self.feed(session, Input::RxCancel, Cause { status: Some(487), ..Cause::default() });
+            let cause = Cause {
+                status: Some(487),
+                message: Some((frame, facts)),
+                path: Some(path),
+                ..Cause::default()
+            };
+            self.feed(session, Input::RxCancel, cause);
         }
     }
 }

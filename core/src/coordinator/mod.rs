@@ -10,7 +10,8 @@ macro_rules! note {
     ($coordinator:expr, $record:expr) => {
         #[cfg(feature = "trace")]
         if let Some(recorder) = &mut $coordinator.recorder {
-            use crate::trace::Record;
+            #[allow(unused_imports, reason = "a record is one or the other")]
+            use crate::trace::{Asked, Record};
             recorder.note(&$record);
         }
     };
@@ -19,10 +20,12 @@ macro_rules! note {
 mod commands;
 mod expiry;
 mod factory;
+mod headers;
 mod ingress;
 mod names;
 #[cfg(feature = "trace")]
 mod recording;
+mod redirect;
 mod responses;
 mod transitions;
 

@@ -24,7 +24,8 @@ impl UnifiedCoordinator {
                 self.feed(id, Input::NamesFound, Cause::default());
             }
             (Some(Parked::Invite(id)), Err(failure)) => {
-                self.feed(id, Input::NamesFailed, Cause { phrase: &failure.0, ..Cause::default() });
+                let input = self.next_or(id, Input::NamesFailed);
+                self.feed(id, input, Cause { phrase: &failure.0, ..Cause::default() });
             }
             (Some(Parked::Dialog(id)), result) => {
                 let Some(dialog) = self.board.registry.dialog_mut(id) else { return };

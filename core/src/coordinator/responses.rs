@@ -26,7 +26,7 @@ impl UnifiedCoordinator {
             self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
         let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
         match self.board.owners.get(event.tx).copied() {
-            Some(Owner::Invite(session)) => self.receive_invite_response(session, event, frame, &facts),
+            Some(Owner::Invite(session)) => self.receive_invite_response(session, event, path, frame, &facts),
             Some(Owner::Bye(session)) if event.kind != ClientEventKind::Provisional => {
                 self.board.layer.forget_message(event.tx);
                 self.feed(session, Input::RxByeDone, Cause::default());
@@ -40,7 +40,12 @@ impl UnifiedCoordinator {
     fn is_ours(&self, client: TransactionId, facts: &Facts<'_>) -> bool {
         let Some(Owner::Invite(id)) = self.board.owners.get(client) else { return true };
         let Some(session) = self.board.registry.session(*id) else { return true };
-        let call_id = session.outgoing.as_ref().map_or(facts.call_id, |out| &out.call_id);
+        // A session that lingers has its dialog only.
+        let dialog = || session.dialog.and_then(|id| self.board.registry.dialog(id));
+        let call_id = match &session.outgoing {
+            Some(out) => &out.call_id[..],
+            None => dialog().map_or(facts.call_id, |dialog| dialog.call_id()),
+        };
         facts.from_tag == Some(&session.local_tag)
             && facts.call_id == call_id
             && facts.cseq == session.sent_cseq
@@ -50,6 +55,7 @@ impl UnifiedCoordinator {
         &mut self,
         session: SessionId,
         event: ClientEvent,
+        path: Path,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
     ) {
@@ -59,6 +65,7 @@ impl UnifiedCoordinator {
         };
         let mut cause = Cause {
             message: Some((frame, facts)),
+            path: Some(path),
             status: Some(event.status),
             phrase: &phrase,
             ..Cause::default()
@@ -70,7 +77,7 @@ impl UnifiedCoordinator {
                 Some(input) => input,
                 None => return self.board.counters.add(Counter::Ignored),
             },
-            ClientEventKind::Failure => Input::RxFailure,
+            ClientEventKind::Failure => self.read_failure(session, event.status, frame),
         };
         if event.kind == ClientEventKind::Success {
             // No CANCEL and no ACK is made of the INVITE any more.

@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "sim"))]
 mod cells;
 mod machine;
+mod redirects;
 mod state;
 mod table;
 
@@ -19,6 +20,7 @@ use smallvec::SmallVec;
 #[cfg(any(test, feature = "sim"))]
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
+pub(crate) use redirects::Redirects;
 pub use state::{Input, Role, State};
 pub use table::{Action, Fallback, ROWS, Row, fallback};
 
@@ -77,6 +79,8 @@ pub(crate) struct Outgoing {
     /// Path of the INVITE, once the name is known.
     pub(crate) path: Option<Path>,
     pub(crate) ring_timeout: core::time::Duration,
+    /// Where else the call may go, once somebody has sent it elsewhere.
+    pub(crate) redirects: Option<Box<Redirects>>,
 }
 
 /// One call leg.
@@ -113,6 +117,8 @@ pub struct Session {
     pub(crate) repeats: u32,
     /// How many forks were acknowledged and hung up.
     pub(crate) forks_refused: u16,
+    /// Header lines of the application for the CANCEL or the BYE that ends the session.
+    pub(crate) parting: Option<Box<[u8]>>,
     /// Why the session will have ended, decided when it began to end.
     pub(crate) end: Option<EndReason>,
     /// Whether the application has been told of the end.
@@ -141,6 +147,7 @@ impl Session {
             overdue: 480,
             repeats: 0,
             forks_refused: 0,
+            parting: None,
             end: None,
             end_told: false,
         }

@@ -103,6 +103,8 @@ named! {
         RxOtherAnswer = "RxOtherAnswer",
         /// The first 2xx, but its session description cannot be used.
         RxBadAnswer = "RxBadAnswer",
+        /// 3xx that names a place to call instead, or the place called failed and another is left.
+        NextTarget = "NextTarget",
         /// 300 to 699.
         RxFailure = "RxFailure",
         /// ACK to our 2xx, with nothing more to learn from it.

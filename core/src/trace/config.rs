@@ -27,8 +27,10 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
             },
         codecs,
         dtmf,
+        redirects_max,
         ring_timeout,
         answer_timeout,
+        keep_messages,
         media_ports_ready,
     } = config;
     out.text(user);
@@ -52,6 +54,8 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
     }
     out.text(&codecs.to_string());
     out.flag(*dtmf);
+    out.number(*redirects_max);
+    out.flag(*keep_messages);
 }
 
 pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
@@ -77,6 +81,8 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
     let media_ports_ready = from.number()?;
     let codecs = CodecList::from_str(from.text()?).map_err(|_| Impossible("an unknown list of codecs"))?;
     let dtmf = from.flag()?;
+    let redirects_max = from.number()?;
+    let keep_messages = from.flag()?;
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -85,8 +91,10 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         limits,
         codecs,
         dtmf,
+        redirects_max,
         ring_timeout,
         answer_timeout,
+        keep_messages,
         media_ports_ready,
     })
 }

@@ -225,6 +225,7 @@ impl Player<'_> {
             Record::Reject { now, session, status } => core.reject(*now, *session, *status),
             Record::Hangup { now, session } => core.hangup(*now, *session),
             Record::SendDtmf { now, session, digits } => core.send_dtmf(*now, *session, digits),
+            Record::Asked { now, asked } => asked.ask(core, *now),
             Record::SetTag { session, tag } => core.set_tag(*session, *tag),
             _ => Ok(()),
         };
@@ -309,6 +310,7 @@ impl Player<'_> {
             }
             Record::Hangup { now, session } => self.at(*now, format!("{session}: hang up")),
             Record::SendDtmf { now, session, digits } => self.at(*now, format!("{session}: press {digits}")),
+            Record::Asked { now, asked } => self.at(*now, asked.in_words()),
             Record::Shutdown { now } => self.at(*now, "shutdown".into()),
             _ => return,
         };

@@ -250,6 +250,7 @@ impl Net {
         let name = |event: &Event| match event {
             Event::Incoming { .. } => "incoming".into(),
             Event::Progress { status, .. } => format!("progress {status}"),
+            Event::Redirected { target, .. } => format!("redirected {target}"),
             Event::Answered { .. } => "answered".into(),
             Event::Confirmed { .. } => "confirmed".into(),
             Event::MediaChanged { .. } => "media changed".into(),

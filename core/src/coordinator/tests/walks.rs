@@ -171,6 +171,7 @@ impl Walk {
                 Event::Ended { session, .. } => (session, true),
                 Event::Incoming { session, .. }
                 | Event::Progress { session, .. }
+                | Event::Redirected { session, .. }
                 | Event::Answered { session, .. }
                 | Event::Confirmed { session, .. }
                 | Event::MediaChanged { session, .. }

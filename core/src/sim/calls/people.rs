@@ -20,6 +20,7 @@ impl Story {
         let (session, call) = match &event {
             Event::Incoming { session, details, .. } => (*session, self.admitted(number, *session, details)),
             Event::Progress { session, .. }
+            | Event::Redirected { session, .. }
             | Event::Answered { session, .. }
             | Event::Confirmed { session, .. }
             | Event::MediaChanged { session, .. }
@@ -29,6 +30,7 @@ impl Story {
         let note = match &event {
             Event::Incoming { .. } => String::from("is called"),
             Event::Progress { status, .. } => format!("progress {status}"),
+            Event::Redirected { target, .. } => format!("redirected to {target}"),
             Event::Answered { .. } => String::from("answered"),
             Event::Confirmed { .. } => String::from("confirmed"),
             Event::MediaChanged { .. } => String::from("media changed"),
@@ -73,7 +75,7 @@ impl Story {
                     *at = Some(self.now);
                 }
             }
-            Event::MediaChanged { .. } | Event::App { .. } => {}
+            Event::Redirected { .. } | Event::MediaChanged { .. } | Event::App { .. } => {}
         }
     }
 

@@ -28,6 +28,7 @@ impl Told {
     pub(super) fn hear(&mut self, event: &Event, own: &mut Option<SessionId>) -> Result<(), String> {
         let (Event::Incoming { session, .. }
         | Event::Progress { session, .. }
+        | Event::Redirected { session, .. }
         | Event::Answered { session, .. }
         | Event::Confirmed { session, .. }
         | Event::MediaChanged { session, .. }
@@ -73,7 +74,9 @@ impl Told {
                 Ok(())
             }
             Event::Progress { .. } => Ok(()),
-            Event::MediaChanged { .. } | Event::App { .. } => wrong("but nothing led to it"),
+            Event::Redirected { .. } | Event::MediaChanged { .. } | Event::App { .. } => {
+                wrong("but nothing led to it")
+            }
         }
     }
 }
