@@ -2,6 +2,8 @@
 //! one coordinator (RFC 3261 sections 8.1.3.4, 11 and 20, RFC 3326, RFC 3428, RFC 6086, RFC 6665).
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "requests/headers.rs"]
+mod headers;
 #[path = "requests/redirects.rs"]
 mod redirects;
 mod support;

@@ -174,7 +174,13 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     assert!(stage.core.ring(stage.now, session).is_err());
     assert!(stage.core.answer(stage.now, session).is_err());
     assert!(stage.core.reject(stage.now, session, 486).is_err());
-    stage.core.hangup(stage.now, session).unwrap();
+    let headers: &[(&str, &str)] = &[("Reason", "SIP;cause=200"), ("Authorization", SECRET)];
+    assert!(stage.core.ring_with(stage.now, session, headers).is_err());
+    assert!(stage.core.answer_with(stage.now, session, headers).is_err());
+    assert!(stage.core.reject_with(stage.now, session, 486, headers).is_err());
+    assert!(stage.core.redirect_with(stage.now, session, &["sip:a@b", "<tel:+1>"], headers).is_err());
+    stage.core.hangup_with(stage.now, session, headers).unwrap();
+    assert!(stage.core.hangup(stage.now, session).is_ok());
     let session = stage.core.invite(stage.now, InviteParams::new("sip:nobody@nowhere")).unwrap();
     stage.drain(usize::MAX);
     let (query, failure) = (stage.queries[1], NameFailure("no such host".into()));
