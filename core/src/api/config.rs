@@ -41,6 +41,10 @@ pub struct CoordinatorConfig {
     pub keep_messages: bool,
     /// How many bound media ports should lie ready for the next calls.
     pub media_ports_ready: usize,
+    /// How long a call may go on without a refresh (RFC 4028). `None` asks for none, but does as the peer wishes.
+    pub session_expires: Option<Duration>,
+    /// The shortest such time that is accepted; below 90 s it counts as that.
+    pub min_se: Duration,
 }
 
 impl Default for CoordinatorConfig {
@@ -58,6 +62,8 @@ impl Default for CoordinatorConfig {
             answer_timeout: Duration::from_secs(180),
             keep_messages: false,
             media_ports_ready: 4,
+            session_expires: None,
+            min_se: Duration::from_secs(90),
         }
     }
 }

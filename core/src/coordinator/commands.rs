@@ -11,10 +11,10 @@ use crate::api::{Counter, InviteParams, Output};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
 use crate::media::{DtmfDigits, MediaCommand};
-use crate::session::{Input, Outgoing, Role, Session};
+use crate::session::{Input, Outgoing, Refresh, Role, Session};
 use crate::signaling::CommandError;
 use crate::wire::uri::{Uri, UriError};
-use crate::wire::{HeaderList, check_text};
+use crate::wire::{BadHeader, HeaderList, check_text};
 
 impl UnifiedCoordinator {
     /// Places a call. The outcome comes as events of the session.
@@ -46,8 +46,11 @@ impl UnifiedCoordinator {
             redirects: None,
             ring_timeout: params.ring_timeout.unwrap_or(board.config.ring_timeout),
         };
+        let refresh = board.config.session_expires;
+        let min_se = u32::try_from(board.config.min_se.as_secs()).unwrap_or(u32::MAX);
         if let Some(session) = board.registry.session_mut(id) {
             session.outgoing = Some(Box::new(outgoing));
+            session.refresh = refresh.map(|interval| Refresh::wanted(interval, min_se));
         }
         let sdp_id = board.rng.next_u64() >> 2;
         if !(MediaAdapter { board, session: id }).lease(sdp_id) {
@@ -167,5 +170,8 @@ fn check_target(target: &str) -> Result<Bytes, CommandError> {
 
 /// The application's headers; what the stack writes itself may not come twice.
 pub(super) fn check_headers<'a>(headers: &'a [(&'a str, &'a str)]) -> Result<HeaderList<'a>, CommandError> {
-    HeaderList::new(headers).map_err(|error| bad("header", error))
+    HeaderList::new(headers).map_err(|error| {
+        let value = matches!(error, BadHeader::Value { .. });
+        bad(if value { "header value" } else { "header name" }, error)
+    })
 }

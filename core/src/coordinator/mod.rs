@@ -10,22 +10,28 @@ macro_rules! note {
     ($coordinator:expr, $record:expr) => {
         #[cfg(feature = "trace")]
         if let Some(recorder) = &mut $coordinator.recorder {
-            #[allow(unused_imports, reason = "a record is one or the other")]
-            use crate::trace::{Asked, Record};
+            #[allow(unused_imports, reason = "not every note has all of them")]
+            use crate::trace::{Asked, Command, Record};
+            #[allow(unused_imports, reason = "not every note borrows")]
+            use alloc::borrow::Cow;
             recorder.note(&$record);
         }
     };
 }
 
+mod check;
 mod commands;
+mod dialogs;
 mod expiry;
 mod factory;
 mod headers;
 mod ingress;
+mod modify;
 mod names;
 #[cfg(feature = "trace")]
 mod recording;
 mod redirect;
+mod refresh;
 mod responses;
 mod transitions;
 

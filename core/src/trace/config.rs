@@ -32,6 +32,8 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         answer_timeout,
         keep_messages,
         media_ports_ready,
+        session_expires,
+        min_se,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -54,6 +56,9 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
     }
     out.text(&codecs.to_string());
     out.flag(*dtmf);
+    // Since version 2; what comes later is added at the end, so that older traces can be read.
+    out.option(*session_expires, Packer::duration);
+    out.duration(*min_se);
     out.number(*redirects_max);
     out.flag(*keep_messages);
 }
@@ -81,8 +86,17 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
     let media_ports_ready = from.number()?;
     let codecs = CodecList::from_str(from.text()?).map_err(|_| Impossible("an unknown list of codecs"))?;
     let dtmf = from.flag()?;
-    let redirects_max = from.number()?;
-    let keep_messages = from.flag()?;
+    let defaults = CoordinatorConfig::default();
+    let (session_expires, min_se) = if from.is_empty() {
+        (defaults.session_expires, defaults.min_se)
+    } else {
+        (from.option(Unpacker::duration)?, from.duration()?)
+    };
+    let (redirects_max, keep_messages) = if from.is_empty() {
+        (defaults.redirects_max, defaults.keep_messages)
+    } else {
+        (from.number()?, from.flag()?)
+    };
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -96,6 +110,8 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         answer_timeout,
         keep_messages,
         media_ports_ready,
+        session_expires,
+        min_se,
     })
 }
 

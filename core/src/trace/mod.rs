@@ -45,6 +45,7 @@
 //! it means that a trace can be compared only by a build that tells the same things in the same words.
 
 mod asked;
+mod command;
 mod config;
 mod pack;
 mod read;
@@ -56,6 +57,7 @@ mod replay;
 mod tests;
 
 pub use asked::{Asked, Fields};
+pub use command::Command;
 pub use read::{Place, Records, Trace, TraceError, TraceFault};
 pub use record::{Decided, Record};
 pub use recorder::{Recorder, RecordingState, RecordingStats, Sink, SinkError};
@@ -65,7 +67,7 @@ pub use replay::{Divergence, Replay, ReplayError, replay, replay_with_table};
 /// How every trace begins.
 const MAGIC: [u8; 8] = *b"\x89OFFHOOK";
 /// The version that this build writes, and the newest that it reads.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// The octets before the first record.
 const HEADER_LEN: usize = MAGIC.len() + 1;
 /// Octets of a checksum.
