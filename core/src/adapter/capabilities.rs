@@ -1,19 +1,11 @@
 //! What we can do, as Allow and Supported say it and as Require is judged by.
 
 /// The methods that we understand, for Allow.
-pub(crate) const ALLOW: &[u8] = concat!(
-    "INVITE, ACK, BYE, CANCEL, OPTIONS",
-    ", UPDATE",
-    // One line each, in this order.
-)
-.as_bytes();
+pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
+    , UPDATE";
 
 /// The extensions that we understand, for Supported (RFC 3261 section 20.37).
-pub(crate) const SUPPORTED: &[u8] = concat!(
-    "timer",
-    // One line each, each after a comma and a space.
-)
-.as_bytes();
+pub(crate) const SUPPORTED: &[u8] = b"timer";
 
 /// Whether we understand this extension. Option tags are tokens, which are compared without regard to case (section
 /// 7.3.1).

@@ -75,7 +75,7 @@ impl World {
         world
     }
 
-    pub(crate) fn state(&self) -> Option<crate::session::State> {
+    pub(crate) fn state(&self) -> Option<State> {
         self.net.nodes[0].core.session_state(self.session?)
     }
 
