@@ -4,6 +4,12 @@
 
 #[path = "requests/headers.rs"]
 mod headers;
+#[path = "requests/info.rs"]
+mod info;
+#[path = "requests/messages.rs"]
+mod messages;
+#[path = "requests/options.rs"]
+mod options;
 #[path = "requests/redirects.rs"]
 mod redirects;
 mod support;
@@ -19,6 +25,19 @@ fn calling(mut desk: Desk) -> (Desk, SessionId, Message) {
     let invite = desk.only().message;
     assert_eq!(invite.code(), "INVITE");
     (desk, session, invite)
+}
+
+/// A call of the peer that is up; its INVITE, and our tag.
+fn active(mut desk: Desk) -> (Desk, SessionId, Request) {
+    let invite = Request::new("INVITE").sdp(SDP);
+    desk.feed(invite.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let tag = desk.last("200").message.callee_tag();
+    let call = invite.callee_tag(&tag);
+    desk.feed(call.again("ACK").branch("ack").text());
+    desk.news();
+    (desk, session, call)
 }
 
 /// Answers the BYE that was just sent; then nothing may be left.

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::modify::{min_se, session_expires, session_expires_reply};
 use super::request::Content;
-use super::{ALLOW, Cause, MediaAdapter, Owner, Parked, SUPPORTED, Switchboard};
+use super::{Cause, MediaAdapter, Owner, Parked, SUPPORTED, Switchboard};
 use crate::api::{Counter, ResolveTarget};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{Dialog, write_cseq, write_via};
@@ -37,22 +37,8 @@ impl DialogAdapter<'_> {
     /// Asks for the address of the first hop: the application's first Route, else the target (section 8.1.2).
     pub(crate) fn resolve(&mut self) {
         let session = self.session;
-        let target =
-            self.board.registry.session(session).and_then(|session| session.outgoing.as_ref()).and_then(
-                |out| {
-                    let hop = match first_route(&out.headers) {
-                        Some(route) => NameAddr::parse(route)?.uri,
-                        None => &out.target,
-                    };
-                    let uri = Uri::parse(hop).ok()?;
-                    let host = match uri.host {
-                        Host::V4(ip) => format!("{ip}"),
-                        Host::V6(ip) => format!("{ip}"),
-                        Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
-                    };
-                    Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
-                },
-            );
+        let out = self.board.registry.session(session).and_then(|session| session.outgoing.as_ref());
+        let target = out.and_then(|out| first_hop(&out.headers, &out.target));
         let asked = target.is_some_and(|target| self.board.park(target, Parked::Invite(session)));
         if !asked {
             self.board.follow_ups.push_back((session, Input::NamesFailed));
@@ -92,7 +78,7 @@ impl DialogAdapter<'_> {
         writer.header("Call-ID", &out.call_id);
         write_cseq(&mut writer, cseq, "INVITE");
         writer.header("Contact", &contact);
-        writer.header("Allow", ALLOW);
+        writer.header("Allow", &board.allow);
         writer.header("Supported", SUPPORTED);
         if let Some(refresh) = session.refresh {
             writer.header("Session-Expires", &session_expires(&refresh));
@@ -324,12 +310,13 @@ impl DialogAdapter<'_> {
         let agent = self.board.agent.clone();
         let refresh = session.refresh.filter(|_| (200..=299).contains(&status));
         let timer = refresh.map(|refresh| session_expires_reply(&refresh));
+        let allow = self.board.allow.clone();
         let mut extra: SmallVec<[(&str, &[u8]); 8]> = SmallVec::new();
         if in_dialog {
             extra.push(("Contact", &contact));
         }
         if (200..=299).contains(&status) {
-            extra.extend([("Allow", ALLOW), ("Supported", SUPPORTED), ("Server", agent.as_bytes())]);
+            extra.extend([("Allow", &allow[..]), ("Supported", SUPPORTED), ("Server", agent.as_bytes())]);
         }
         if let (Some(timer), Some(refresh)) = (&timer, refresh) {
             extra.push(("Session-Expires", timer));
@@ -395,6 +382,21 @@ pub(crate) fn contact(board: &Switchboard, path: &Path) -> SmallVec<[u8; 96]> {
     text
 }
 
+/// Where a request outside any dialog goes first: the application's first Route, else the target (section 8.1.2).
+pub(super) fn first_hop(lines: &[u8], target: &[u8]) -> Option<ResolveTarget> {
+    let hop = match first_route(lines) {
+        Some(route) => NameAddr::parse(route)?.uri,
+        None => target,
+    };
+    let uri = Uri::parse(hop).ok()?;
+    let host = match uri.host {
+        Host::V4(ip) => format!("{ip}"),
+        Host::V6(ip) => format!("{ip}"),
+        Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
+    };
+    Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
+}
+
 /// The first Route value among header lines of the application.
 fn first_route(lines: &[u8]) -> Option<&[u8]> {
     let mut fields = lines.split(|&byte| byte == b'\n').filter_map(|line| split_once(line, b':'));
@@ -403,7 +405,7 @@ fn first_route(lines: &[u8]) -> Option<&[u8]> {
 }
 
 /// A display name as a quoted-string and the space after it (section 25.1).
-fn quoted(name: &str) -> Vec<u8> {
+pub(super) fn quoted(name: &str) -> Vec<u8> {
     let mut text = Vec::with_capacity(name.len() + 3);
     text.push(b'"');
     for byte in name.bytes() {

@@ -7,16 +7,19 @@
 mod audit;
 mod capabilities;
 mod dialog;
+mod errand;
 mod media;
 mod modify;
 mod redirect;
 mod request;
 mod switchboard;
 
-pub(crate) use capabilities::{ALLOW, SUPPORTED, understands};
+pub(crate) use capabilities::{SUPPORTED, allow, understands};
 pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
+pub(crate) use errand::{Draft, Errand};
 pub(crate) use media::{MediaAdapter, local_media};
 pub(crate) use modify::min_se;
+pub(crate) use request::Content;
 pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
 
 use alloc::vec::Vec;

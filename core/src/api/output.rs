@@ -3,7 +3,9 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use crate::base::ids::{SessionId, UserTag};
+use bytes::Bytes;
+
+use crate::base::ids::{RequestId, SessionId, UserTag};
 use crate::base::slab::key;
 use crate::base::time::Instant;
 use crate::media::{MediaCommand, MediaSessionId};
@@ -162,6 +164,48 @@ pub enum Event {
         /// any other if the settings want messages kept.
         message: Option<Arc<MessageDetails>>,
     },
+    /// A request that the application asked for has its outcome.
+    RequestDone {
+        /// The request.
+        request: RequestId,
+        /// The final status; 408 or 503 where no response came (RFC 3261 section 8.1.3.1).
+        status: u16,
+        /// Its reason phrase, or what else is known in words.
+        phrase: String,
+        /// The response, if one came.
+        message: Option<Arc<MessageDetails>>,
+    },
+    /// Somebody sent a message (RFC 3428). It has been answered with 200.
+    Message {
+        /// The call that it came in, if any.
+        session: Option<SessionId>,
+        /// The request: who sent it, its type and body.
+        message: Arc<MessageDetails>,
+    },
+    /// The peer pressed a key and said so by INFO. Keys that come as telephone-events are told by the media.
+    Dtmf {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// The key: a digit, `*`, `#` or a letter from A to D.
+        digit: char,
+        /// How long it was pressed.
+        duration_ms: u32,
+    },
+    /// The peer sent an INFO (RFC 6086). It has been answered with 200.
+    Info {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// The Info-Package, if it names one.
+        package: Option<String>,
+        /// The type of the body; empty if there is none.
+        content_type: String,
+        /// The body.
+        body: Bytes,
+    },
     /// An [`Action::App`](crate::session::Action::App) of an extended state table.
     App {
         /// The session.
@@ -186,7 +230,11 @@ impl Event {
             | Self::HoldChanged { session, .. }
             | Self::ModifyFailed { session, .. }
             | Self::Ended { session, .. }
+            | Self::Dtmf { session, .. }
+            | Self::Info { session, .. }
             | Self::App { session, .. } => Some(*session),
+            Self::Message { session, .. } => *session,
+            Self::RequestDone { .. } => None,
         }
     }
 }

@@ -111,7 +111,8 @@ impl UnifiedCoordinator {
         self.hangup_now(session, HeaderList::EMPTY)
     }
 
-    /// Sends digits as telephone-events (RFC 4733) in the call's audio stream.
+    /// Sends digits as telephone-events (RFC 4733) in the call's audio stream, or by INFO to a peer that takes none, if the
+    /// settings allow that.
     pub fn send_dtmf(&mut self, now: Instant, session: SessionId, digits: &str) -> Result<(), CommandError> {
         note!(self, Record::SendDtmf { now, session, digits });
         self.advance(now);
@@ -124,6 +125,9 @@ impl UnifiedCoordinator {
             return Err(CommandError::WrongState { command: "send digits in", state });
         };
         if media.plan.as_ref().is_none_or(|plan| plan.send_dtmf.is_none()) {
+            if self.board.config.dtmf_by_info {
+                return self.send_keys(session, &digits);
+            }
             let why = "the other side takes no telephone-events".to_string();
             return Err(CommandError::BadArgument { what: "digits", why });
         }
@@ -156,7 +160,7 @@ pub(super) fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandEr
     CommandError::BadArgument { what, why: why.to_string() }
 }
 
-fn check_target(target: &str) -> Result<Bytes, CommandError> {
+pub(super) fn check_target(target: &str) -> Result<Bytes, CommandError> {
     check_text(target).map_err(|error| bad("target", error))?;
     match Uri::parse(target.as_bytes()) {
         Ok(uri) if uri.is_sip() && uri.headers.is_none() => Ok(Bytes::copy_from_slice(target.as_bytes())),

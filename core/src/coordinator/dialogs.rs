@@ -68,8 +68,10 @@ impl UnifiedCoordinator {
             }
             Method::Invite => self.receive_reinvite(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
+            Method::Info => self.receive_info(request, session),
+            Method::Message => self.receive_message(request, Some(session)),
             // `check` has let nothing else pass.
-            _ => self.answer_options(request.transaction),
+            _ => self.answer_options(request),
         }
     }
 
@@ -108,6 +110,7 @@ impl UnifiedCoordinator {
         match purpose {
             Purpose::Offer => self.offer_over(outcome),
             Purpose::Refresh => self.refresh_over(outcome),
+            Purpose::Key => self.key_over(outcome),
         }
     }
 

@@ -62,6 +62,7 @@ impl UnifiedCoordinator {
                 self.feed(id, input, cause);
             }
             Some(Owner::Bye(id)) => self.feed(id, Input::RxByeDone, Cause::default()),
+            Some(Owner::Errand(id)) => self.errand_over(id, status, "", None),
             Some(owner @ Owner::Request { .. }) => self.request_failed(owner, transaction, status),
             _ => {}
         }

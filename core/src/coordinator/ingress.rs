@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
-use crate::adapter::{ALLOW, Cause, MediaAdapter, Owner, SUPPORTED};
+use crate::adapter::{Cause, MediaAdapter, Owner};
 use crate::api::Counter;
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
@@ -14,7 +14,7 @@ use crate::wire::frame::{Facts, Fault, Frame, FrameError, StartLine};
 use crate::wire::method::Method;
 use crate::wire::path::{Path, Transmit};
 use crate::wire::reply::ReplyHead;
-use crate::wire::{HeaderName, SDP_TYPE, reason_phrase};
+use crate::wire::{HeaderName, reason_phrase};
 
 /// A request that has a server transaction, with all that was read of it.
 pub(super) struct Request<'a> {
@@ -138,7 +138,8 @@ impl UnifiedCoordinator {
         }
         match request.method {
             Method::Invite => self.receive_invite(request),
-            Method::Options => self.answer_options(request.transaction),
+            Method::Options => self.receive_options(request),
+            Method::Message => self.receive_message(request, None),
             // A BYE without To tag belongs to no dialog that could be.
             _ => {
                 self.board.counters.add(Counter::UnknownDialog);
@@ -164,19 +165,6 @@ impl UnifiedCoordinator {
             }
             None => Refusal::plain(status),
         }
-    }
-
-    /// What we can do (section 11.2).
-    pub(super) fn answer_options(&mut self, transaction: TransactionId) {
-        let agent = self.board.agent.clone();
-        let headers: [(&str, &[u8]); 5] = [
-            ("Allow", ALLOW),
-            ("Supported", SUPPORTED),
-            ("Accept", SDP_TYPE.as_bytes()),
-            ("Accept-Encoding", b"identity"),
-            ("Server", agent.as_bytes()),
-        ];
-        self.board.respond_with(transaction, 200, reason_phrase(200), &headers);
     }
 
     /// The ACK of a 2xx: it has no transaction, its dialog knows it (section 13.3.1.4).

@@ -22,10 +22,13 @@ macro_rules! note {
 mod check;
 mod commands;
 mod dialogs;
+mod errands;
 mod expiry;
 mod factory;
 mod headers;
+mod info;
 mod ingress;
+mod message;
 mod modify;
 mod names;
 #[cfg(feature = "trace")]
@@ -210,7 +213,10 @@ impl UnifiedCoordinator {
 
     /// Whether there is nothing left to do: no session, no transaction, no output.
     pub fn is_idle(&self) -> bool {
-        self.board.registry.is_empty() && self.board.layer.is_empty() && self.board.outbox.is_empty()
+        self.board.registry.is_empty()
+            && self.board.layer.is_empty()
+            && self.board.errands.is_empty()
+            && self.board.outbox.is_empty()
     }
 
     /// Looks whether everything that must hold between two inputs does: names and what they name, timers and

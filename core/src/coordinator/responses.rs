@@ -31,6 +31,9 @@ impl UnifiedCoordinator {
                 self.board.layer.forget_message(event.tx);
                 self.feed(session, Input::RxByeDone, Cause::default());
             }
+            Some(Owner::Errand(id)) if event.kind != ClientEventKind::Provisional => {
+                self.errand_answered(id, event.tx, path, frame);
+            }
             Some(Owner::Request { session, purpose }) => {
                 self.receive_dialog_response(session, purpose, event, frame, &facts);
             }

@@ -285,7 +285,7 @@ impl UnifiedCoordinator {
 }
 
 /// Words of a peer, safe to show on a terminal and to write into a log.
-fn printable(words: &str) -> String {
+pub(super) fn printable(words: &str) -> String {
     words.chars().map(|each| if each.is_control() { char::REPLACEMENT_CHARACTER } else { each }).collect()
 }
 

@@ -281,11 +281,7 @@ impl Signalling {
             Event::Ended { tag, reason, status, phrase, .. } => {
                 self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
             }
-            Event::Redirected { .. }
-            | Event::Confirmed { .. }
-            | Event::HoldChanged { .. }
-            | Event::ModifyFailed { .. }
-            | Event::App { .. } => {}
+            _ => {}
         }
     }
 

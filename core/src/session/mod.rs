@@ -12,6 +12,7 @@ mod table;
 mod tests;
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -198,6 +199,8 @@ pub struct Session {
     pub(crate) repeats: u32,
     /// How many forks were acknowledged and hung up.
     pub(crate) forks_refused: u16,
+    /// Keys that wait for the INFO before them to be answered.
+    pub(crate) keys: Option<Box<String>>,
     /// Header lines of the application for the CANCEL or the BYE that ends the session.
     pub(crate) parting: Option<Box<[u8]>>,
     /// Why the session will have ended, decided when it began to end.
@@ -232,6 +235,7 @@ impl Session {
             overdue: 480,
             repeats: 0,
             forks_refused: 0,
+            keys: None,
             parting: None,
             end: None,
             end_told: false,

@@ -11,6 +11,7 @@ use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
 use crate::signaling::CommandError;
+use crate::wire::Method;
 
 /// Header fields of the application, name and value.
 pub type Fields<'a> = Cow<'a, [(&'a str, &'a str)]>;
@@ -49,6 +50,35 @@ pub enum Asked<'a> {
         /// Further header fields.
         headers: Fields<'a>,
     },
+    /// `message` and `message_with`
+    Message {
+        /// For whom.
+        target: &'a str,
+        /// The type of the body.
+        content_type: &'a str,
+        /// The body.
+        body: &'a [u8],
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `options` and `options_with`
+    Options {
+        /// Who is asked.
+        target: &'a str,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `info` and `request_within`
+    Within {
+        /// The session.
+        session: SessionId,
+        /// The method.
+        method: Method,
+        /// Further header fields.
+        headers: Fields<'a>,
+        /// The type of the body, and the body.
+        body: Option<(&'a str, &'a [u8])>,
+    },
     /// `redirect` and `redirect_with`
     Redirect {
         /// The session.
@@ -84,6 +114,28 @@ impl<'a> Asked<'a> {
                 out.key(*session);
                 write_fields(out, headers, redaction);
             }
+            Self::Message { target, content_type, body, headers } => {
+                out.byte(5);
+                out.text(target);
+                out.text(content_type);
+                out.bytes(body);
+                write_fields(out, headers, redaction);
+            }
+            Self::Options { target, headers } => {
+                out.byte(6);
+                out.text(target);
+                write_fields(out, headers, redaction);
+            }
+            Self::Within { session, method, headers, body } => {
+                out.byte(7);
+                out.key(*session);
+                out.text(method.as_str());
+                write_fields(out, headers, redaction);
+                out.option(*body, |out, (kind, body)| {
+                    out.text(kind);
+                    out.bytes(body);
+                });
+            }
             Self::Redirect { session, contacts, headers } => {
                 out.byte(4);
                 out.key(*session);
@@ -110,6 +162,17 @@ impl<'a> Asked<'a> {
                 }
                 Self::Redirect { session, contacts: Cow::Owned(contacts), headers: read_fields(from)? }
             }
+            5 => {
+                let (target, content_type, body) = (from.text()?, from.text()?, from.bytes()?);
+                Self::Message { target, content_type, body, headers: read_fields(from)? }
+            }
+            6 => Self::Options { target: from.text()?, headers: read_fields(from)? },
+            7 => {
+                let (session, method) = (from.key()?, Method::from_text(from.text()?.as_bytes()));
+                let headers = read_fields(from)?;
+                let body = from.option(|from| Ok((from.text()?, from.bytes()?)))?;
+                Self::Within { session, method, headers, body }
+            }
             _ => return Err(Impossible("no kind of command")),
         })
     }
@@ -121,6 +184,13 @@ impl<'a> Asked<'a> {
             Self::Answer { session, headers } => core.answer_with(now, *session, headers),
             Self::Reject { session, status, headers } => core.reject_with(now, *session, *status, headers),
             Self::Hangup { session, headers } => core.hangup_with(now, *session, headers),
+            Self::Message { target, content_type, body, headers } => {
+                core.message_with(now, target, content_type, body, headers).map(drop)
+            }
+            Self::Options { target, headers } => core.options_with(now, target, headers).map(drop),
+            Self::Within { session, method, headers, body } => {
+                core.request_within(now, *session, *method, headers, *body).map(drop)
+            }
             Self::Redirect { session, contacts, headers } => {
                 core.redirect_with(now, *session, contacts, headers)
             }
@@ -134,6 +204,9 @@ impl<'a> Asked<'a> {
             Self::Answer { session, .. } => format!("{session}: answer"),
             Self::Reject { session, status, .. } => format!("{session}: reject with {status}"),
             Self::Hangup { session, .. } => format!("{session}: hang up"),
+            Self::Message { target, .. } => format!("message to {target}"),
+            Self::Options { target, .. } => format!("options of {target}"),
+            Self::Within { session, method, .. } => format!("{session}: send {}", method.as_str()),
             Self::Redirect { session, contacts, .. } => {
                 format!("{session}: redirect to {}", contacts.join(", "))
             }

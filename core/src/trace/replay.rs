@@ -20,7 +20,7 @@ use crate::coordinator::UnifiedCoordinator;
 use crate::ladder::Ladder;
 use crate::session::StateTable;
 use crate::signaling::{
-    CommandError, DefaultSignalingHandler, InviteDetails, SessionCommands, SignalingDecision,
+    CommandError, DefaultSignalingHandler, InviteDetails, MessageDetails, SessionCommands, SignalingDecision,
     SignalingHandler,
 };
 use crate::wire::path::Transmit;
@@ -385,6 +385,13 @@ impl Step {
 struct Script(VecDeque<Step>);
 
 impl SignalingHandler for Script {
+    fn on_options(&mut self, _request: &MessageDetails) -> Option<u16> {
+        match self.0.pop_front() {
+            Some(Step::Decide(Decided::Reject(status))) => Some(status),
+            _ => None,
+        }
+    }
+
     fn on_incoming_invite(&mut self, _invite: &InviteDetails) -> SignalingDecision {
         match self.0.pop_front() {
             Some(Step::Decide(Decided::Reject(status))) => SignalingDecision::Reject(status),

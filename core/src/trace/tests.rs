@@ -180,6 +180,9 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     assert!(stage.core.reject_with(stage.now, session, 486, headers).is_err());
     assert!(stage.core.redirect_with(stage.now, session, &["sip:a@b", "<tel:+1>"], headers).is_err());
     stage.core.hangup_with(stage.now, session, headers).unwrap();
+    stage.core.options(stage.now, "sip:bob@10.0.0.1").unwrap();
+    stage.core.message_with(stage.now, "sip:bob@h", "text/plain", b"Hi", headers).unwrap();
+    assert!(stage.core.info(stage.now, session, "text/plain", b"Hi").is_err());
     assert!(stage.core.hangup(stage.now, session).is_ok());
     let session = stage.core.invite(stage.now, InviteParams::new("sip:nobody@nowhere")).unwrap();
     stage.drain(usize::MAX);

@@ -257,6 +257,7 @@ impl Net {
             Event::Ended { reason, status: Some(status), .. } => format!("ended {reason:?} {status}"),
             Event::Ended { reason, .. } => format!("ended {reason:?}"),
             Event::App { id, .. } => format!("app {id}"),
+            other => format!("{other:?}"),
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
         };
