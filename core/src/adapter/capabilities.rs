@@ -1,11 +1,20 @@
 //! What we can do, as Allow and Supported say it and as Require is judged by.
 
-use crate::api::Reliable;
+use alloc::sync::Arc;
 
-/// The methods that we understand, for Allow.
-pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
+use crate::api::{CoordinatorConfig, Reliable};
+
+/// The methods that we understand, for Allow, but for those that the application has to want.
+const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
     , UPDATE\
+    , INFO\
     , PRACK";
+
+/// The value of Allow.
+pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {
+    let more: &[u8] = if config.messages { b", MESSAGE" } else { b"" };
+    [ALLOW, more].concat().into()
+}
 
 /// The extensions that we understand, for Supported (RFC 3261 section 20.37).
 const SUPPORTED: &[u8] = b"100rel, 199\

@@ -24,9 +24,15 @@ pub(crate) const RELIABLY: &[u8] = b"100rel";
 impl DialogAdapter<'_> {
     /// A provisional response, again every minute while it rings: proxies give up after three minutes of silence (RFC
     /// 3261 section 13.3.1.1). `surely` asks for a reliable one, which then is sent again until its PRACK comes.
-    pub(crate) fn send_provisional(&mut self, status: u16, surely: bool, body: Option<Vec<u8>>) {
+    pub(crate) fn send_provisional(
+        &mut self,
+        status: u16,
+        surely: bool,
+        cause: &Cause<'_>,
+        body: Option<Vec<u8>>,
+    ) {
         if !self.is_sure(surely) {
-            self.respond_invite(status, "", body);
+            self.respond_invite(status, cause, body);
             return self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
         }
         let first = (self.board.rng.next_u32() >> 1).max(1);
@@ -34,9 +40,10 @@ impl DialogAdapter<'_> {
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         let rseq = session.provisional.as_ref().map_or(first, |last| last.rseq.saturating_add(1));
         let described = body.is_some();
-        let sent = Provisional { rseq, waits: true, described, repeats: 0, next: None };
+        let sent =
+            Provisional { rseq, waits: true, described, repeats: 0, next: None, answer_headers: Vec::new() };
         session.provisional = Some(sent.into());
-        self.respond_invite(status, "", body);
+        self.respond_invite(status, cause, body);
         self.board.arm(self.session, SessionTimer::AnswerRepeat, timing.t1);
         self.board.arm(self.session, SessionTimer::GiveUp, timing.give_up());
     }
@@ -52,11 +59,11 @@ impl DialogAdapter<'_> {
     }
 
     /// 183 with our session description. What went reliably is not said again; what may get lost the 200 repeats.
-    pub(crate) fn send_early_media(&mut self) {
+    pub(crate) fn send_early_media(&mut self, cause: &Cause<'_>) {
         let sure = self.is_sure(true);
         let mut media = MediaAdapter { board: self.board, session: self.session };
         let body = if sure { media.description() } else { media.answer_to_be() };
-        self.send_provisional(183, true, body);
+        self.send_provisional(183, true, cause, body);
     }
 
     /// The same response again, each time after twice as long as before (RFC 3262 section 3).

@@ -13,7 +13,7 @@ use crate::session::{Cell, Input, Reliability, Role, State};
 use crate::signaling::CommandError;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
-use crate::wire::{HeaderName, RAck, parse_rseq};
+use crate::wire::{HeaderList, HeaderName, RAck, parse_rseq};
 
 impl UnifiedCoordinator {
     /// Tells the caller that an incoming call is being worked on (180), or with `audio` lets it hear something before
@@ -46,12 +46,22 @@ impl UnifiedCoordinator {
     }
 
     /// Takes the call, at once or when the PRACK has come that the 200 must wait for (RFC 3262 section 3).
-    pub(super) fn answer_now(&mut self, session: SessionId) -> Result<(), CommandError> {
-        let found = self.board.registry.session(session);
-        let waits = found.is_some_and(|found| {
-            found.state == State::Ringing && found.unacknowledged().is_some_and(|sent| sent.described)
-        });
-        self.step(session, if waits { Input::AnswerLater } else { Input::Answer }, Cause::default())
+    pub(super) fn answer_now(
+        &mut self,
+        session: SessionId,
+        headers: HeaderList<'_>,
+    ) -> Result<(), CommandError> {
+        let found = self.board.registry.session_mut(session);
+        let sent = found.filter(|found| found.state == State::Ringing).and_then(|it| it.provisional.as_mut());
+        let input = match sent.filter(|sent| sent.waits && sent.described) {
+            Some(sent) => {
+                sent.answer_headers =
+                    headers.iter().map(|(name, value)| (name.into(), value.into())).collect();
+                Input::AnswerLater
+            }
+            None => Input::Answer,
+        };
+        self.step(session, input, Cause { headers, ..Cause::default() })
     }
 
     /// PRACK (RFC 3262 section 3): what it acknowledges must be what waits for it.

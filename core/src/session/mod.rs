@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "sim"))]
 mod cells;
 mod machine;
+mod redirects;
 mod refresh;
 mod state;
 mod table;
@@ -11,6 +12,7 @@ mod table;
 mod tests;
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -20,6 +22,7 @@ use smallvec::SmallVec;
 #[cfg(any(test, feature = "sim"))]
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
+pub(crate) use redirects::Redirects;
 pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
 pub use state::{Input, Role, State};
 pub use table::{Action, Fallback, ROWS, Row, fallback};
@@ -93,8 +96,10 @@ pub(crate) struct SessionMedia {
     pub(crate) wish: u8,
     /// ... how much of it is in the description that was made last, ...
     pub(crate) made: u8,
-    /// ... and how much the peer knows of it.
+    /// ... how much the peer knows of it, ...
     pub(crate) said: u8,
+    /// ... and of that, how much the application has been told.
+    pub(crate) told: u8,
     /// Whether we hold and whether the peer does, as last told to the application.
     pub(crate) holds: Holds,
     /// What holds now.
@@ -151,7 +156,7 @@ pub(crate) enum Reliability {
 }
 
 /// The reliable provisional responses of a callee (RFC 3262 section 3).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Provisional {
     /// RSeq of the last one.
     pub(crate) rseq: u32,
@@ -163,6 +168,8 @@ pub(crate) struct Provisional {
     pub(crate) repeats: u32,
     /// What is to be sent after its PRACK, and whether that has audio.
     pub(crate) next: Option<bool>,
+    /// Header fields of the application for the 200 that waits for the PRACK.
+    pub(crate) answer_headers: Vec<(String, String)>,
 }
 
 /// What only an outgoing call has until it is answered.
@@ -176,6 +183,8 @@ pub(crate) struct Outgoing {
     /// Path of the INVITE, once the name is known.
     pub(crate) path: Option<Path>,
     pub(crate) ring_timeout: core::time::Duration,
+    /// Where else the call may go, once somebody has sent it elsewhere.
+    pub(crate) redirects: Option<Box<Redirects>>,
     /// Whether the INVITE has no offer: the first description of the peer is one.
     pub(crate) late_offer: bool,
     /// The early dialog whose audio is played.
@@ -228,6 +237,10 @@ pub struct Session {
     pub(crate) repeats: u32,
     /// How many forks were acknowledged and hung up.
     pub(crate) forks_refused: u16,
+    /// Keys that wait for the INFO before them to be answered.
+    pub(crate) keys: Option<Box<String>>,
+    /// Header lines of the application for the CANCEL or the BYE that ends the session.
+    pub(crate) parting: Option<Box<[u8]>>,
     /// Why the session will have ended, decided when it began to end.
     pub(crate) end: Option<EndReason>,
     /// Whether the application has been told of the end.
@@ -262,6 +275,8 @@ impl Session {
             overdue: 480,
             repeats: 0,
             forks_refused: 0,
+            keys: None,
+            parting: None,
             end: None,
             end_told: false,
         }

@@ -11,6 +11,8 @@ use super::state::{Input, State};
 pub enum Action {
     /// Ask for the address of the next hop.
     Resolve,
+    /// Leave the place that was called and take the next one.
+    TakeNextTarget,
     /// Send the INVITE with our offer.
     SendInvite,
     /// Acknowledge the 2xx (RFC 3261 section 13.2.2.4).
@@ -95,6 +97,8 @@ pub enum Action {
     DisarmAll,
     /// Tell the application that the far end is working on it.
     TellProgress,
+    /// Tell the application that another place is called now.
+    TellRedirected,
     /// Tell the application that the call is up.
     TellAnswered,
     /// Tell the application that the ACK came.
@@ -156,6 +160,7 @@ pub const ROWS: &[Row] = {
         row(S::Resolving, I::NamesFailed, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Resolving, I::RingTimeout, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Resolving, I::Hangup, &[CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Resolving, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::Calling, I::RxTrying, &[], S::Proceeding),
         row(S::Calling, I::RxRinging, &[SendPrack, TellProgress], S::Ringback),
         row(S::Calling, I::RxEarlyMedia, &[SendPrack, ApplyPlan, TellProgress], S::EarlyMedia),
@@ -180,6 +185,7 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::Calling, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::Calling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Calling, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Calling, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
@@ -209,6 +215,7 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::Proceeding, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::Proceeding, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Proceeding, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Proceeding, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
@@ -238,6 +245,7 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::Ringback, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::Ringback, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Ringback, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Ringback, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
@@ -268,6 +276,7 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::EarlyMedia, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::EarlyMedia, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::EarlyMedia, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::EarlyMedia, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
@@ -310,10 +319,12 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::CancelPending, I::NextTarget, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::Hangup, &[], S::CancelPending),
+        row(S::Cancelling, I::NextTarget, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         // What is still acknowledged is not sent again.
         row(S::Cancelling, I::RxRinging, &[SendPrack], S::Cancelling),
         row(S::Cancelling, I::RxEarlyMedia, &[SendPrack], S::Cancelling),
@@ -619,6 +630,7 @@ pub const fn fallback(input: Input) -> Fallback {
         | I::RxAnswerAgain
         | I::RxOtherAnswer
         | I::RxBadAnswer
+        | I::NextTarget
         | I::RxFailure
         | I::RxAck
         | I::RxAckAnswer

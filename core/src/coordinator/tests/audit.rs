@@ -232,7 +232,14 @@ fn provisional_responses_are_seen_through() {
         core.board.registry.session_mut(id).unwrap().provisional = None;
     });
     fires("what was acknowledged is not kept after the answer", answered(), |core, id| {
-        let sent = Provisional { rseq: 1, waits: false, described: true, repeats: 0, next: None };
+        let sent = Provisional {
+            rseq: 1,
+            waits: false,
+            described: true,
+            repeats: 0,
+            next: None,
+            answer_headers: Vec::new(),
+        };
         core.board.registry.session_mut(id).unwrap().provisional = Some(sent.into());
     });
     fires("a dialog that lasts is not early", active(), |core, id| {
