@@ -165,6 +165,7 @@ impl UnifiedCoordinator {
     }
 
     fn tell(&mut self, id: SessionId, action: Action, cause: &Cause<'_>) {
+        self.tell_related(id, action, cause);
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let tag = session.tag;
         let phrase = || match (cause.phrase, cause.status) {
@@ -261,7 +262,7 @@ impl UnifiedCoordinator {
 }
 
 /// Words of a peer, safe to show on a terminal and to write into a log.
-fn printable(words: &str) -> String {
+pub(super) fn printable(words: &str) -> String {
     words.chars().map(|each| if each.is_control() { char::REPLACEMENT_CHARACTER } else { each }).collect()
 }
 

@@ -284,6 +284,10 @@ impl Signalling {
             Event::Confirmed { .. }
             | Event::HoldChanged { .. }
             | Event::ModifyFailed { .. }
+            | Event::TransferRequested { .. }
+            | Event::TransferStarted { .. }
+            | Event::TransferProgress { .. }
+            | Event::Replaced { .. }
             | Event::App { .. } => {}
         }
     }

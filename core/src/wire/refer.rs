@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::frame::read_status_line;
 use super::header::{NameAddr, Params};
-use super::text::{Sink as _, find_line_break, is_lws, is_token, split_once, trim};
+use super::text::{Sink as _, find_line_break, is_token, split_once, trim};
 use super::uri::{Uri, unescape};
 
 /// Media type of a fragment of a message (RFC 3420).
@@ -75,7 +75,7 @@ impl<'a> Replaces<'a> {
         let text = trim(text);
         let (call_id, params) = text.split_at_checked(text.iter().position(|&octet| octet == b';')?)?;
         let call_id = trim(call_id);
-        let foreign = |&octet: &u8| is_lws(octet) || matches!(octet, b',' | b'=' | b'&');
+        let foreign = |&octet: &u8| octet <= b' ' || octet == 0x7F || matches!(octet, b',' | b'=' | b'&');
         if call_id.is_empty() || call_id.iter().any(foreign) || !Params::is_well_formed(params) {
             return None;
         }
