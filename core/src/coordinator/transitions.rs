@@ -159,13 +159,15 @@ impl UnifiedCoordinator {
             | Action::TellMediaChanged
             | Action::TellRefused
             | Action::TellEnded
-            | Action::App(_) => self.tell(id, action, cause),
+            | Action::App(_) => {
+                self.tell(id, action, cause);
+                self.tell_related(id, action, cause);
+            }
             Action::Release => self.release(id),
         }
     }
 
     fn tell(&mut self, id: SessionId, action: Action, cause: &Cause<'_>) {
-        self.tell_related(id, action, cause);
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let tag = session.tag;
         let phrase = || match (cause.phrase, cause.status) {
