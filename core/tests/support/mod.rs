@@ -279,6 +279,8 @@ impl Desk {
             Event::MediaChanged { .. } => "media changed".into(),
             Event::Ended { reason, status: Some(status), .. } => format!("ended {reason:?} {status}"),
             Event::Ended { reason, .. } => format!("ended {reason:?}"),
+            Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
+            Event::ModifyFailed { status, .. } => format!("refused {status}"),
             other => format!("{other:?}"),
         };
         self.events.iter().map(name).collect()
