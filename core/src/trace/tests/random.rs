@@ -87,6 +87,8 @@ fn tell(stage: &mut Stage, told: &Told) {
                 5 => core.hold(now, session),
                 6 => core.resume(now, session),
                 7 => core.modify(now, session, crate::api::Modification::default()),
+                8 => core.transfer(now, session, "sip:c@h"),
+                9 => core.accept_transfer(now, session).map(drop),
                 _ => core.set_tag(session, UserTag(1)),
             };
             drop(outcome);
