@@ -70,6 +70,7 @@ pub struct UnifiedCoordinator {
     board: Switchboard,
     machine: StateMachine,
     interceptor: SignalingInterceptor,
+    orphans: referral::Orphans,
     shutting_down: bool,
     #[cfg(feature = "trace")]
     recorder: Option<Box<crate::trace::Recorder>>,
@@ -100,6 +101,7 @@ impl UnifiedCoordinator {
             board: Switchboard::new(config, seed, now),
             machine: StateMachine::default(),
             interceptor: SignalingInterceptor::new(handler),
+            orphans: referral::Orphans::default(),
             shutting_down: false,
             #[cfg(feature = "trace")]
             recorder: None,

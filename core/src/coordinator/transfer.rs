@@ -29,7 +29,7 @@ use crate::wire::{EventType, HeaderName, SIPFRAG_TYPE, SubscriptionState, check_
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long the application may take to consent to a transfer.
-const CONSENT: Duration = Duration::from_secs(60);
+pub(super) const CONSENT: Duration = Duration::from_secs(60);
 
 /// What brought a step of a transfer about.
 #[derive(Clone, Copy, Default)]
