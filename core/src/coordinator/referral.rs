@@ -284,7 +284,7 @@ fn read_referred_by(frame: &Frame<'_>) -> Result<Option<Bytes>, Refusal<'static>
     let mut values = frame.values(HeaderName::ReferredBy);
     let Some(value) = values.next() else { return Ok(None) };
     let read = referred_by(&unfold(value)).filter(|_| values.next().is_none());
-    read.map(Some).ok_or(Refusal { reason: "Bad Referred-By", ..Refusal::plain(400) })
+    read.map(Some).ok_or_else(|| Refusal { reason: "Bad Referred-By", ..Refusal::plain(400) })
 }
 
 /// A value of Referred-By that can be passed on.

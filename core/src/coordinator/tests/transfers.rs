@@ -39,7 +39,7 @@ fn address(net: &Net, node: usize) -> String {
 fn finish(mut net: Net) {
     for node in 0..net.nodes.len() {
         for id in net.nodes[node].core.registry().ids() {
-            let _ = net.with(node, |core, now| core.hangup(now, id));
+            drop(net.with(node, |core, now| core.hangup(now, id)));
         }
     }
     net.run_for(70 * SECOND);
