@@ -13,8 +13,8 @@ use super::commands::check_refusal;
 use super::ingress::{Refusal, Request};
 use super::transfer::{CONSENT, News, is_false, is_up, reported_until};
 use crate::adapter::{Cause, DialogAdapter};
-use crate::api::{EndReason, TransferRequest};
-use crate::base::ids::{DialogId, SessionId, UserTag};
+use crate::api::{EndReason, InviteParams, TransferRequest};
+use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
 use crate::session::{Action, Input, Referral, Session, State, TransferInput, Which};
 use crate::signaling::CommandError;
@@ -98,13 +98,12 @@ impl UnifiedCoordinator {
             Ok(pending) => pending,
             Err(error) => {
                 let request = self.orphans.take(session, now).ok_or(error)?;
-                let new =
-                    self.create_caller(request.target.clone(), request.lines(), UserTag::default(), None)?;
+                let new = self.create_transferred(&request)?;
                 self.step(new, Input::MakeCall, Cause::default())?;
                 return Ok(new);
             }
         };
-        let made = self.create_caller(request.target.clone(), request.lines(), UserTag::default(), None);
+        let made = self.create_transferred(&request);
         match made {
             Ok(new) => {
                 if let (Some(placed), Which::Theirs(cseq)) = (self.board.registry.session_mut(new), which) {
@@ -141,6 +140,11 @@ impl UnifiedCoordinator {
             }
             Err(error) => self.orphans.take(session, now).map(drop).ok_or(error),
         }
+    }
+
+    /// Makes the session of the call that a transfer asks for.
+    fn create_transferred(&mut self, request: &TransferRequest) -> Result<SessionId, CommandError> {
+        self.create_caller(request.target.clone(), request.lines(), &InviteParams::new(""))
     }
 
     fn pending_transfer(&self, id: SessionId) -> Result<(Which, Arc<TransferRequest>), CommandError> {

@@ -61,12 +61,7 @@ impl Signalling {
             Event::Ended { tag, reason, status, phrase, .. } => {
                 self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
             }
-            Event::Confirmed { .. }
-            | Event::TransferRequested { .. }
-            | Event::TransferStarted { .. }
-            | Event::TransferProgress { .. }
-            | Event::Replaced { .. }
-            | Event::App { .. } => {}
+            _ => {}
         }
     }
 
