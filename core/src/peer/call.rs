@@ -28,7 +28,7 @@ impl Leg {
         cx: &Context<'_>,
         target: &str,
     ) -> Poll<Result<MediaSessionId, PeerError>> {
-        let found = self.entry(|entry| match (&entry.media, &entry.end) {
+        let found = self.entry(|entry| match (entry.media.as_ref().filter(|_| entry.answered), &entry.end) {
             // A call that was answered is given out even if it is over already: there may be audio to read.
             (Some(media), _) => Poll::Ready(Ok(*media)),
             (None, Some(end)) => Poll::Ready(Err(PeerError::from_end(end.clone(), target))),
@@ -73,19 +73,13 @@ impl Call {
     /// A frame of up to 100 ms is taken as a whole or, if this future is dropped before, not at all; a longer one is
     /// taken piece by piece.
     pub async fn send_audio(&self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
-        let frame = frame.into();
-        if frame.rate != AudioFrame::RATE {
-            return Err(PeerError::UnsupportedRate { rate: frame.rate, supported: AudioFrame::RATE });
-        }
-        let mut rest = frame.samples.as_slice();
-        poll_fn(|cx| self.leg.shared().media(|side, now, _| side.poll_send(cx, now, self.media, &mut rest)))
-            .await
-            .map_err(|_| PeerError::Ended(self.end_or_internal()))
+        let sent = self.leg.send_audio(self.media, frame.into()).await?;
+        sent.map_err(|_| PeerError::Ended(self.end_or_internal()))
     }
 
     /// Ready when all audio that was given to [`send_audio`](Self::send_audio) has left, or the call is over.
     pub async fn flush_audio(&self) {
-        poll_fn(|cx| self.leg.shared().media(|side, _, _| side.poll_flushed(cx, self.media))).await;
+        self.leg.flush_audio(self.media).await;
     }
 
     /// The next 20 ms of what the other side says; `None` when the call is over and all is read.
@@ -93,7 +87,7 @@ impl Call {
     /// A second of audio is kept for a slow reader; beyond that the oldest goes, counted in
     /// [`MediaReport::dropped_audio_frames`].
     pub async fn recv_audio(&self) -> Option<AudioFrame> {
-        poll_fn(|cx| self.leg.shared().media(|side, _, _| side.poll_recv(cx, self.media))).await
+        self.leg.recv_audio(self.media).await
     }
 
     /// Presses keys: any of `0123456789*#ABCD`. Ready when all have been sent; if this future is dropped, those that

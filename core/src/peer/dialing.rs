@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::api::InviteParams;
 use crate::base::ids::SessionId;
 
+use super::audio::EarlyAudio;
 use super::call::Call;
 use super::entry::Entry;
 use super::error::PeerError;
@@ -82,10 +83,18 @@ impl Dialing {
         leg.shared()
             .watch(leg.id, |entry| match entry.progress.pop_front() {
                 Some(progress) => Some(Some(progress)),
-                None => (entry.end.is_some() || entry.media.is_some()).then_some(None),
+                None => (entry.end.is_some() || entry.answered).then_some(None),
             })
             .await
             .flatten()
+    }
+
+    /// What can be heard before the answer: announcements, or the tone of the network. Starts the call if need be; `None`
+    /// if it is decided already. It needs no provisional response: some systems send audio without one.
+    pub fn early_audio(&mut self) -> Option<EarlyAudio> {
+        self.start();
+        let Step::Calling(leg, _) = &self.step else { return None };
+        EarlyAudio::of(leg)
     }
 
     /// Gives the call up. Awaiting this value then tells [`PeerError::Cancelled`].

@@ -54,7 +54,9 @@ pub(crate) struct Entry {
     pub(crate) held: bool,
     /// With what an incoming call is refused if its handle is dropped before anybody decides; `None` once decided.
     pub(crate) undecided: Option<u16>,
+    /// The stream, if the media side keeps it for the handle.
     pub(crate) media: Option<MediaSessionId>,
+    pub(crate) answered: bool,
     pub(crate) plan: Option<Arc<MediaPlan>>,
     pub(crate) end: Option<CallEnd>,
     pub(crate) progress: VecDeque<Progress>,
@@ -71,6 +73,7 @@ impl Entry {
             held: true,
             undecided: None,
             media: None,
+            answered: false,
             plan: None,
             end: None,
             progress: VecDeque::new(),

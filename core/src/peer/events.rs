@@ -32,6 +32,7 @@ impl Signalling {
             Event::Answered { tag, media, plan, .. } => {
                 let held = self.change(tag, due, |entry| {
                     entry.media = Some(media);
+                    entry.answered = true;
                     entry.plan = plan;
                     entry.undecided = None;
                 });

@@ -17,6 +17,7 @@
 //! outputs at once, in order, and sends what is to be sent: no message passes from task to task on its way. The driver
 //! is woken only if a deadline moved closer or the system has no room for a message.
 
+mod audio;
 mod call;
 mod config;
 mod coordinator;
@@ -44,6 +45,7 @@ mod wakers;
 #[cfg(test)]
 mod tests;
 
+pub use audio::EarlyAudio;
 pub use call::Call;
 pub use config::Config;
 pub use coordinator::UnifiedCoordinator;
@@ -60,8 +62,8 @@ pub use view::{Events, NetworkCounters, PeerCounters, RegistryView};
 /// Every name of the async face that is the same on every runtime. Each runtime crate hands these out as its own.
 pub mod prelude {
     pub use super::{
-        AudioFrame, Call, CallEnd, CallEvent, Config, CustomAction, Dialing, Dtmf, Events, IncomingCall,
-        NetworkCounters, PeerCounters, PeerError, Progress, RegistryView, SignalingDecision,
+        AudioFrame, Call, CallEnd, CallEvent, Config, CustomAction, Dialing, Dtmf, EarlyAudio, Events,
+        IncomingCall, NetworkCounters, PeerCounters, PeerError, Progress, RegistryView, SignalingDecision,
         SignalingHandler,
     };
     pub use crate::api::{
