@@ -13,7 +13,7 @@
 //! `--record-trace FILE` keeps the signalling for `cargo run --example replay -- FILE`; `--ladder OUT.html` draws it.
 //!
 //! `options.rs` is the command line, `dial.rs` and `listen.rs` make and take calls, `talk.rs` is what happens
-//! while one is up, `crowd.rs` answers thousands as cheaply as it can be done, `crew.rs` runs several beside each other,
+//! while one is up, `script.rs` what is done to it by the clock, `crowd.rs` answers thousands as cheaply as it can be done, `crew.rs` runs several beside each other,
 //! `report.rs` prints, `trace.rs` records. All of it is the same on every runtime (`--runtime`); of tokio it uses the parts that need no tokio
 //! underneath: `select!` and `join!`, and what tasks tell each other through.
 
@@ -23,6 +23,7 @@ mod dial;
 mod listen;
 mod options;
 mod report;
+mod script;
 mod talk;
 mod trace;
 #[path = "../support/wav.rs"]
@@ -141,6 +142,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
     if let Some(ports) = common.rtp_ports.clone() {
         config = config.rtp_ports(ports);
     }
+    config.core.session_expires = common.session_expires;
     if let Some(name) = &common.display {
         config = config.display_name(name);
     }

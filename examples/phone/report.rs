@@ -4,7 +4,9 @@ use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-use offhook_core::peer::prelude::{Call, CallEnd, Dtmf, EndReason, IncomingCall, MediaReport, PeerError};
+use offhook_core::peer::prelude::{
+    Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, MediaPlan, MediaReport, PeerError,
+};
 
 /// Prints events.
 pub struct Reporter {
@@ -58,6 +60,40 @@ impl Reporter {
         self.say(
             || format!("call {call}: digit {digit}"),
             || Line::of("dtmf", call).text("digit", digit).number("duration_ms", duration.as_millis()),
+        );
+    }
+
+    /// Something that needs no more words.
+    pub fn changed(&self, call: u64, event: &str) {
+        self.say(|| format!("call {call}: {event}"), || Line::of(event, call));
+    }
+
+    pub fn refused(&self, call: u64, what: &str, error: &PeerError) {
+        self.say(
+            || format!("call {call}: cannot {what}: {error}"),
+            || {
+                let line = Line::of("refused", call).text("what", what);
+                match error.status() {
+                    Some(status) => line.number("status", status),
+                    None => line.number("status", "null"),
+                }
+                .text("phrase", error)
+            },
+        );
+    }
+
+    pub fn held(&self, call: u64, held: bool) {
+        self.say(
+            || format!("call {call}: {}", if held { "they hold us" } else { "they took us back" }),
+            || Line::of("held", call).number("held", held),
+        );
+    }
+
+    pub fn media_changed(&self, call: u64, plan: &MediaPlan) {
+        let (direction, codec) = (which_way(plan.direction), plan.codec.name());
+        self.say(
+            || format!("call {call}: {direction} in {codec} from now on"),
+            || Line::of("media-changed", call).text("direction", direction).text("codec", codec),
         );
     }
 
@@ -152,6 +188,15 @@ impl From<&PeerError> for Ending {
     }
 }
 
+const fn which_way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::SendRecv => "sendrecv",
+        Direction::SendOnly => "sendonly",
+        Direction::RecvOnly => "recvonly",
+        Direction::Inactive => "inactive",
+    }
+}
+
 const fn name(reason: EndReason) -> &'static str {
     match reason {
         EndReason::LocalHangup => "local_hangup",
@@ -166,6 +211,8 @@ const fn name(reason: EndReason) -> &'static str {
         EndReason::NameFailure => "name_failure",
         EndReason::NoCommonMedia => "no_common_media",
         EndReason::Undecided => "undecided",
+        EndReason::SessionExpired => "session_expired",
+        EndReason::RemoteGone => "remote_gone",
         _ => "failed",
     }
 }

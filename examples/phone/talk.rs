@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use offhook_core::peer::Runtime;
-use offhook_core::peer::prelude::{AudioFrame, Call, EndReason, Instant, PeerError};
+use offhook_core::peer::prelude::{AudioFrame, Call, CallEvent, EndReason, Instant, PeerError};
 use tokio::sync::Notify;
 
 use crate::Phone;
 use crate::report::Ending;
+use crate::script;
 use crate::wav::{Failure, Recorder};
 
 /// After the last word we stay this long, so that the far end can play it out.
@@ -30,15 +31,15 @@ pub enum Role {
 pub async fn talk<R: Runtime>(phone: &Phone<R>, number: u64, call: Call, role: Role, began: Instant) -> bool {
     phone.report.answered(number, &call);
     let finished = Notify::new();
-    let speaking = async {
-        let said_all = speak(phone, &call).await;
+    let doing = async {
+        let done = tokio::join!(speak(phone, &call), script::run(phone, number, &call));
         finished.notify_one();
-        said_all
+        done
     };
-    let (said_all, heard, (), ()) = tokio::join!(
-        speaking,
+    let ((said_all, followed), heard, (), ()) = tokio::join!(
+        doing,
         listen(phone, number, &call),
-        report_digits(phone, number, &call),
+        report_events(phone, number, &call),
         leave(phone, number, &call, role, began, &finished),
     );
     let end = call.ended().await;
@@ -48,6 +49,7 @@ pub async fn talk<R: Runtime>(phone: &Phone<R>, number: u64, call: Call, role: R
         phone.report.problem(number, problem);
     }
     match end.reason {
+        _ if !followed => false,
         EndReason::LocalHangup => heard.is_ok(),
         // Whoever is called cannot decide how long the caller stays; a caller who was cut short has not done the job.
         EndReason::RemoteHangup if role == Role::Callee => heard.is_ok(),
@@ -101,9 +103,16 @@ async fn listen<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) -> Resul
     recorder.map_or(Ok(()), Recorder::finish)
 }
 
-async fn report_digits<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) {
-    while let Some(digit) = call.recv_dtmf().await {
-        phone.report.dtmf(number, digit);
+async fn report_events<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) {
+    while let Some(event) = call.next_event().await {
+        match event {
+            CallEvent::Dtmf(digit) => phone.report.dtmf(number, digit),
+            CallEvent::Held => phone.report.held(number, true),
+            CallEvent::Resumed => phone.report.held(number, false),
+            CallEvent::MediaChanged(plan) => phone.report.media_changed(number, &plan),
+            // The end is told with all that is known then.
+            _ => {}
+        }
     }
 }
 
@@ -118,7 +127,7 @@ async fn leave<R: Runtime>(
 ) {
     let common = &phone.common;
     let by_the_clock = common.duration.is_some() || common.hangup_after.is_some();
-    let has_a_script = common.play.is_some() || common.dtmf.is_some();
+    let has_a_script = common.play.is_some() || common.dtmf.is_some() || common.has_script();
     let leaves_when_done = role == Role::Caller && has_a_script && !by_the_clock && common.tone.is_none();
     let one_of_many = role == Role::Caller && common.calls.is_some_and(|calls| calls > 1);
     let idle = !has_a_script && !by_the_clock && !common.has_audio();
