@@ -2,10 +2,12 @@
 
 /// The methods that we understand, for Allow.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
-    , UPDATE";
+    , UPDATE\
+    , REFER, NOTIFY";
 
 /// The extensions that we understand, for Supported (RFC 3261 section 20.37).
-pub(crate) const SUPPORTED: &[u8] = b"timer";
+pub(crate) const SUPPORTED: &[u8] = b"timer\
+    , replaces, norefersub";
 
 /// Whether we understand this extension. Option tags are tokens, which are compared without regard to case (section
 /// 7.3.1).

@@ -11,12 +11,14 @@ mod media;
 mod modify;
 mod request;
 mod switchboard;
+mod transfer;
 
 pub(crate) use capabilities::{ALLOW, SUPPORTED, understands};
 pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
 pub(crate) use media::{MediaAdapter, local_media};
 pub(crate) use modify::min_se;
 pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
+pub(crate) use transfer::OVER;
 
 use alloc::vec::Vec;
 use core::time::Duration;

@@ -51,6 +51,10 @@ pub(crate) enum Purpose {
     Offer,
     /// An UPDATE that refreshes the session (RFC 4028).
     Refresh,
+    /// A REFER.
+    Refer,
+    /// A NOTIFY of what became of the peer's REFER with this number.
+    Report(u32),
 }
 
 /// Who waits for the address of a next hop.

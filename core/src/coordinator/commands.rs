@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -22,11 +23,24 @@ impl UnifiedCoordinator {
     pub fn invite(&mut self, now: Instant, params: InviteParams<'_>) -> Result<SessionId, CommandError> {
         note!(self, Record::invite(now, &params));
         self.advance(now);
+        let target = check_target(params.target)?;
+        let headers = check_headers(params.headers)?;
+        let id = self.create_caller(target, headers, params.tag, params.ring_timeout)?;
+        self.step(id, Input::MakeCall, Cause::default())?;
+        Ok(id)
+    }
+
+    /// Makes the session of an outgoing call, which is yet to be placed.
+    pub(super) fn create_caller(
+        &mut self,
+        target: Bytes,
+        headers: Bytes,
+        tag: UserTag,
+        ring_timeout: Option<Duration>,
+    ) -> Result<SessionId, CommandError> {
         if self.shutting_down {
             return Err(CommandError::ShuttingDown);
         }
-        let target = check_target(params.target)?;
-        let headers = check_headers(params.headers)?;
         let board = &mut self.board;
         let full = CommandError::Full { limit: board.config.limits.sessions_max };
         if board.registry.is_full() {
@@ -37,14 +51,13 @@ impl UnifiedCoordinator {
             return Err(CommandError::NoMediaPort);
         }
         let nonce = board.secret.next_u64();
-        let tag = params.tag;
         let id = board.registry.create(nonce, |text| Session::new(Role::Uac, text, tag)).ok_or(full)?;
         let outgoing = Outgoing {
             target,
             headers,
             call_id: new_call_id(board),
             path: None,
-            ring_timeout: params.ring_timeout.unwrap_or(board.config.ring_timeout),
+            ring_timeout: ring_timeout.unwrap_or(board.config.ring_timeout),
         };
         let refresh = board.config.session_expires;
         let min_se = u32::try_from(board.config.min_se.as_secs()).unwrap_or(u32::MAX);
@@ -58,7 +71,6 @@ impl UnifiedCoordinator {
             return Err(CommandError::NoMediaPort);
         }
         board.counters.add(Counter::Sessions);
-        self.step(id, Input::MakeCall, Cause::default())?;
         Ok(id)
     }
 
@@ -84,17 +96,7 @@ impl UnifiedCoordinator {
     }
 
     pub(super) fn reject_now(&mut self, session: SessionId, status: u16) -> Result<(), CommandError> {
-        if matches!(status, 401 | 407) {
-            let why = "a challenge needs credentials to ask for, and there are none to check them against"
-                .to_string();
-            return Err(CommandError::BadArgument { what: "status", why });
-        }
-        if !(300..=699).contains(&status) {
-            let why = alloc::format!(
-                "{status} is no final refusal; use 300 to 699, such as 486 (busy) or 603 (declined)"
-            );
-            return Err(CommandError::BadArgument { what: "status", why });
-        }
+        check_refusal(status)?;
         self.step(session, Input::Reject, Cause { status: Some(status), ..Cause::default() })
     }
 
@@ -147,7 +149,23 @@ impl UnifiedCoordinator {
     }
 }
 
-fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandError {
+/// Whether `status` refuses something.
+pub(super) fn check_refusal(status: u16) -> Result<(), CommandError> {
+    if matches!(status, 401 | 407) {
+        let why =
+            "a challenge needs credentials to ask for, and there are none to check them against".to_string();
+        return Err(CommandError::BadArgument { what: "status", why });
+    }
+    if !(300..=699).contains(&status) {
+        let why = alloc::format!(
+            "{status} is no final refusal; use 300 to 699, such as 486 (busy) or 603 (declined)"
+        );
+        return Err(CommandError::BadArgument { what: "status", why });
+    }
+    Ok(())
+}
+
+pub(super) fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandError {
     CommandError::BadArgument { what, why: why.to_string() }
 }
 

@@ -68,6 +68,8 @@ impl UnifiedCoordinator {
             }
             Method::Invite => self.receive_reinvite(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
+            Method::Refer => self.receive_refer(request, session, dialog),
+            Method::Notify => self.receive_notify(request, session),
             // `check` has let nothing else pass.
             _ => self.answer_options(request.transaction),
         }
@@ -107,6 +109,8 @@ impl UnifiedCoordinator {
         match purpose {
             Purpose::Offer => self.offer_over(outcome),
             Purpose::Refresh => self.refresh_over(outcome),
+            Purpose::Refer => self.refer_over(outcome),
+            Purpose::Report(cseq) => self.report_over(outcome.session, cseq, outcome.status),
         }
     }
 

@@ -139,6 +139,7 @@ impl UnifiedCoordinator {
         match request.method {
             Method::Invite => self.receive_invite(request),
             Method::Options => self.answer_options(request.transaction),
+            Method::Refer => self.decline_refer(request),
             // A BYE without To tag belongs to no dialog that could be.
             _ => {
                 self.board.counters.add(Counter::UnknownDialog);

@@ -29,8 +29,11 @@ mod modify;
 mod names;
 #[cfg(feature = "trace")]
 mod recording;
+mod referral;
 mod refresh;
+mod replaces;
 mod responses;
+mod transfer;
 mod transitions;
 
 #[cfg(test)]
@@ -73,6 +76,9 @@ pub struct UnifiedCoordinator {
     /// Every row that was taken.
     #[cfg(test)]
     taken: Vec<(State, crate::session::Input)>,
+    /// The same of transfers.
+    #[cfg(test)]
+    transfers_taken: Vec<(crate::session::TransferState, crate::session::TransferInput)>,
     #[cfg(any(test, feature = "sim"))]
     visited: crate::session::Cells,
 }
@@ -99,6 +105,8 @@ impl UnifiedCoordinator {
             recorder: None,
             #[cfg(test)]
             taken: Vec::new(),
+            #[cfg(test)]
+            transfers_taken: Vec::new(),
             #[cfg(any(test, feature = "sim"))]
             visited: crate::session::Cells::default(),
         }

@@ -159,7 +159,10 @@ impl UnifiedCoordinator {
             | Action::TellMediaChanged
             | Action::TellRefused
             | Action::TellEnded
-            | Action::App(_) => self.tell(id, action, cause),
+            | Action::App(_) => {
+                self.tell(id, action, cause);
+                self.tell_related(id, action, cause);
+            }
             Action::Release => self.release(id),
         }
     }
@@ -265,7 +268,7 @@ impl UnifiedCoordinator {
 }
 
 /// Words of a peer, safe to show on a terminal and to write into a log.
-fn printable(words: &str) -> String {
+pub(super) fn printable(words: &str) -> String {
     words.chars().map(|each| if each.is_control() { char::REPLACEMENT_CHARACTER } else { each }).collect()
 }
 

@@ -11,7 +11,7 @@ use crate::base::ids::SessionId;
 
 use super::audio::EarlyAudio;
 use super::call::Call;
-use super::entry::Entry;
+use super::entry::{Entry, EntryId};
 use super::error::PeerError;
 use super::shared::{Leg, Stack};
 use super::signalling::Stage;
@@ -40,6 +40,19 @@ pub struct Dialing {
     step: Step,
 }
 
+/// A bare `bob@host` is what people type; any other scheme is left for the coordinator to judge.
+pub(crate) fn full_uri(target: &str) -> String {
+    let has_scheme = target.split_once(':').is_some_and(|(scheme, rest)| {
+        !scheme.contains(['@', '.', '['])
+            && !rest.is_empty()
+            && !rest.starts_with(|c: char| c.is_ascii_digit())
+            || scheme.eq_ignore_ascii_case("sip")
+            || scheme.eq_ignore_ascii_case("sips")
+            || scheme.eq_ignore_ascii_case("tel")
+    });
+    if has_scheme { String::from(target) } else { format!("sip:{target}") }
+}
+
 enum Step {
     /// Nothing was sent yet.
     Idle,
@@ -50,17 +63,12 @@ enum Step {
 
 impl Dialing {
     pub(crate) fn new(stack: Arc<Stack>, target: &str) -> Self {
-        // A bare `bob@host` is what people type; any other scheme is left for the coordinator to judge.
-        let has_scheme = target.split_once(':').is_some_and(|(scheme, rest)| {
-            !scheme.contains(['@', '.', '['])
-                && !rest.is_empty()
-                && !rest.starts_with(|c: char| c.is_ascii_digit())
-                || scheme.eq_ignore_ascii_case("sip")
-                || scheme.eq_ignore_ascii_case("sips")
-                || scheme.eq_ignore_ascii_case("tel")
-        });
-        let target = if has_scheme { String::from(target) } else { format!("sip:{target}") };
-        Self { stack, target, headers: Vec::new(), ring_timeout: None, step: Step::Idle }
+        Self { stack, target: full_uri(target), headers: Vec::new(), ring_timeout: None, step: Step::Idle }
+    }
+
+    /// The call has begun already.
+    pub(crate) fn goes_on(&mut self, id: EntryId, session: SessionId) {
+        self.step = Step::Calling(Leg::new(Arc::clone(&self.stack), id), session);
     }
 
     /// Adds a header to the INVITE.

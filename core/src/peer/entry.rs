@@ -13,6 +13,7 @@ use super::dialing::Progress;
 use super::error::CallEnd;
 use super::holding::Changes;
 use super::news::News;
+use super::transfer::Transfers;
 use super::wakers::Wakers;
 
 /// Names what the handles know of one session; the session's tag carries it.
@@ -61,6 +62,7 @@ pub(crate) struct Entry {
     pub(crate) end: Option<CallEnd>,
     pub(crate) progress: VecDeque<Progress>,
     pub(crate) changes: Changes,
+    pub(crate) transfers: Transfers,
     pub(crate) news: News,
     pub(crate) wakers: Wakers,
 }
@@ -78,6 +80,7 @@ impl Entry {
             end: None,
             progress: VecDeque::new(),
             changes: Changes::default(),
+            transfers: Transfers::default(),
             news: News::default(),
             wakers: Wakers::default(),
         }

@@ -43,16 +43,18 @@ impl Signalling {
             Event::MediaChanged { tag, plan, .. } => {
                 self.change(tag, due, |entry| {
                     entry.plan = Some(Arc::clone(&plan));
-                    entry.news.push(Note::MediaChanged(plan));
                 });
+                self.note(now, tag, due, Note::MediaChanged(plan));
             }
             Event::HoldChanged { session, tag, local, remote } => {
+                let mut turned = false;
                 self.change(tag, due, |entry| {
                     entry.changes.local = local;
-                    if std::mem::replace(&mut entry.changes.remote, remote) != remote {
-                        entry.news.push(Note::Held(remote));
-                    }
+                    turned = std::mem::replace(&mut entry.changes.remote, remote) != remote;
                 });
+                if turned {
+                    self.note(now, tag, due, Note::Held(remote));
+                }
                 self.media_decided(shared, session, tag, None);
             }
             Event::ModifyFailed { session, tag, status, phrase } => {
@@ -62,7 +64,27 @@ impl Signalling {
             Event::Ended { tag, reason, status, phrase, .. } => {
                 self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
             }
-            Event::Confirmed { .. } | Event::App { .. } => {}
+            Event::TransferRequested { session, tag, request } => {
+                let mut note = None;
+                self.change(tag, due, |entry| {
+                    note = Some(Note::TransferRequested(entry.transfers.requested(request)));
+                });
+                match note {
+                    Some(note) => drop(self.note(now, tag, due, note)),
+                    // Nobody will ever decide about it.
+                    None => self.refuse_transfer(now, session),
+                }
+            }
+            Event::TransferProgress { tag, status, phrase, done, .. } => {
+                if done {
+                    self.change(tag, due, |entry| entry.transfers.done(status, &phrase));
+                }
+                self.note(now, tag, due, Note::TransferProgress { status, phrase, done });
+            }
+            Event::Replaced { tag, by, .. } => {
+                self.note(now, tag, due, Note::Replaced { by });
+            }
+            Event::Confirmed { .. } | Event::TransferStarted { .. } | Event::App { .. } => {}
         }
     }
 
@@ -108,6 +130,25 @@ impl Signalling {
         if self.incoming.len() > self.entries.len().saturating_mul(2).saturating_add(64) {
             let entries = &self.entries;
             self.incoming.retain(|id| entries.get(*id).is_some());
+        }
+    }
+
+    /// Tells whoever has the call.
+    fn note(&mut self, now: Instant, tag: UserTag, due: &mut Due, note: Note) -> Option<()> {
+        let entry = self.entries.get_mut(EntryId::from_tag(tag)?)?;
+        let lost = entry.news.push(note);
+        let session = entry.session;
+        entry.wakers.take_into(due);
+        if let (Some(Note::TransferRequested(_)), Some(session)) = (lost, session) {
+            self.refuse_transfer(now, session);
+        }
+        Some(())
+    }
+
+    /// Nobody consents.
+    pub(crate) fn refuse_transfer(&mut self, now: Instant, session: SessionId) {
+        if let Err(error) = self.core.reject_transfer(now, session, 603) {
+            tracing::debug!(%session, %error, "no transfer to refuse");
         }
     }
 

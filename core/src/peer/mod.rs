@@ -39,6 +39,7 @@ mod runtime;
 mod shared;
 mod signalling;
 mod simple;
+mod transfer;
 mod view;
 mod wakers;
 
@@ -57,6 +58,7 @@ pub use incoming::IncomingCall;
 pub use news::CallEvent;
 pub use runtime::{Received, RecvBatch, Runtime, Socket, Task, Timer};
 pub use simple::{PeerBuilder, SimplePeer};
+pub use transfer::TransferRequest;
 pub use view::{Events, NetworkCounters, PeerCounters, RegistryView};
 
 /// Every name of the async face that is the same on every runtime. Each runtime crate hands these out as its own.
@@ -64,7 +66,7 @@ pub mod prelude {
     pub use super::{
         AudioFrame, Call, CallEnd, CallEvent, Config, CustomAction, Dialing, Dtmf, EarlyAudio, Events,
         IncomingCall, NetworkCounters, PeerCounters, PeerError, Progress, RegistryView, SignalingDecision,
-        SignalingHandler,
+        SignalingHandler, TransferRequest,
     };
     pub use crate::api::{
         CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod,

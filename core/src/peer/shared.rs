@@ -260,6 +260,10 @@ impl Leg {
         self.armed = false;
     }
 
+    pub(crate) fn stack(&self) -> Arc<Stack> {
+        Arc::clone(&self.stack)
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.stack.shared
     }

@@ -3,12 +3,14 @@
 //! All text is octets: peers may send what is no UTF-8, and NUL inside quoted strings.
 
 pub mod build;
+pub mod event;
 pub mod frame;
 pub mod header;
 pub mod limits;
 pub mod method;
 pub mod name;
 pub mod path;
+pub mod refer;
 pub mod reply;
 #[cfg(feature = "rsip")]
 pub mod rsip;
@@ -18,12 +20,14 @@ pub mod token;
 pub mod uri;
 
 pub use build::{Writer, reason_phrase};
+pub use event::{EventType, SubscriptionState};
 pub use frame::{Facts, Fault, Frame, FrameError, Header, StartLine, Values};
 pub use header::{NameAddr, Params, Via, split_values};
 pub use limits::WireLimits;
 pub use method::Method;
 pub use name::HeaderName;
 pub use path::{Path, Transmit, Transport};
+pub use refer::{ReferTo, Replaces, SIPFRAG_TYPE, fragment_status};
 pub use reply::{ReplyHead, reply_path};
 pub use stream::{KeepAlives, StreamError, StreamFramer};
 pub use text::{BadText, HeaderText, check_text, check_token};

@@ -256,6 +256,11 @@ impl Net {
             Event::Ended { reason, status: Some(status), .. } => format!("ended {reason:?} {status}"),
             Event::Ended { reason, .. } => format!("ended {reason:?}"),
             Event::App { id, .. } => format!("app {id}"),
+            Event::TransferRequested { request, .. } => format!("asked to call {}", request.target()),
+            Event::TransferStarted { .. } => "transfer started".into(),
+            Event::TransferProgress { status, done: true, .. } => format!("transfer done {status}"),
+            Event::TransferProgress { status, .. } => format!("transfer {status}"),
+            Event::Replaced { .. } => "replaced".into(),
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
         };
