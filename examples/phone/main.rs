@@ -32,6 +32,7 @@ mod wav;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
@@ -54,6 +55,8 @@ struct Phone<R> {
     /// The file of `--play`, read once.
     play: Option<Arc<[i16]>>,
     stop: watch::Receiver<bool>,
+    /// Calls so far: each has a number.
+    numbers: AtomicU64,
 }
 
 impl<R: Runtime> Phone<R> {
@@ -88,6 +91,11 @@ impl<R: Runtime> Phone<R> {
 
     fn is_stopped(&self) -> bool {
         *self.stop.borrow()
+    }
+
+    /// The number of the next call.
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Where call number `call` is recorded: the first in the file as named, later ones in FILE-2.wav, FILE-3.wav …
@@ -153,6 +161,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
     }
 
     let (stop, runtime) = (stop_signal()?, R::current()?);
+    let numbers = AtomicU64::new(0);
     let report = Reporter { json: common.json, quiet: common.quiet };
     let good = match options.command {
         Command::Listen(listen) => {
@@ -162,7 +171,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
                 Manner::Reject(_) => UnifiedCoordinator::with_handler(config, Silent).await?,
                 _ => UnifiedCoordinator::new(config.auto_answer(crowd)).await?,
             };
-            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop });
+            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop, numbers });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good =
                 if crowd { crowd::answer(&phone).await } else { listen::take_calls(&phone, &listen).await };
@@ -171,7 +180,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
         }
         Command::Call(call) => {
             let stack = UnifiedCoordinator::new(config).await?;
-            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop });
+            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop, numbers });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good = dial::make_calls(&phone, &call).await;
             finish(&phone, &trace).await?;

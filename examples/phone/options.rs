@@ -80,6 +80,7 @@ impl Listen {
             && common.dtmf.is_none()
             && common.duration.is_none()
             && !common.has_script()
+            && !common.accept_transfers
             && common.hangup_after.is_none()
     }
 }
@@ -139,6 +140,19 @@ pub struct Common {
     /// Take the call back so long after the answer.
     #[arg(long, value_name = "MS", value_parser = milliseconds, help_heading = SCRIPT)]
     pub resume_after: Option<Duration>,
+    /// Let the other side call this URI in our place; our call ends when the two are connected.
+    #[arg(long, value_name = "URI", help_heading = SCRIPT)]
+    pub transfer_to: Option<String>,
+    /// When to do that [default: at once].
+    #[arg(long, value_name = "MS", value_parser = milliseconds, requires = "transfer_to", help_heading = SCRIPT)]
+    pub transfer_after: Option<Duration>,
+    /// Hold the call, call the URI of --transfer-to ourselves, and when it has answered connect the two.
+    #[arg(long, requires = "transfer_to", help_heading = SCRIPT)]
+    pub attended: bool,
+    /// Call somebody else in our place when the other side asks for it; without this it is refused with 603. The new call is
+    /// one more call of this program.
+    #[arg(long, alias = "accept-transfer", help_heading = SCRIPT)]
+    pub accept_transfers: bool,
     /// Ask for a sign of life of the call every so often: in the middle of so many seconds, 90 at least.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub session_expires: Option<Duration>,
@@ -195,7 +209,7 @@ impl Common {
 
     /// Whether anything is to be done to a call by the clock.
     pub const fn has_script(&self) -> bool {
-        self.hold_after.is_some() || self.resume_after.is_some()
+        self.hold_after.is_some() || self.resume_after.is_some() || self.transfer_to.is_some()
     }
 
     /// Whether anything is done with what is heard.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use offhook_core::peer::prelude::{
     Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, MediaPlan, MediaReport, PeerError,
+    TransferRequest,
 };
 
 /// Prints events.
@@ -78,6 +79,36 @@ impl Reporter {
                     None => line.number("status", "null"),
                 }
                 .text("phrase", error)
+            },
+        );
+    }
+
+    /// We call somebody for the other side, or to connect the two.
+    pub fn calling(&self, call: u64, uri: &str) {
+        self.say(|| format!("call {call}: calling {uri}"), || Line::of("calling", call).text("uri", uri));
+    }
+
+    pub fn transfer_requested(&self, call: u64, request: &TransferRequest, accepted: bool) {
+        let (target, by) = (request.target(), request.referred_by().unwrap_or_default());
+        let outcome = if accepted { "accepted" } else { "refused" };
+        self.say(
+            || format!("call {call}: we are to call {target} instead: {outcome}"),
+            || {
+                Line::of("transfer-requested", call)
+                    .text("target", &target)
+                    .text("referred_by", by)
+                    .number("attended", request.is_attended())
+                    .number("accepted", accepted)
+            },
+        );
+    }
+
+    pub fn transfer(&self, call: u64, status: u16, phrase: &str, done: bool) {
+        self.say(
+            || format!("call {call}: transfer: {status} {phrase}"),
+            || {
+                let line = Line::of("transfer", call).number("status", status).text("phrase", phrase);
+                line.number("done", done)
             },
         );
     }
@@ -213,6 +244,8 @@ const fn name(reason: EndReason) -> &'static str {
         EndReason::Undecided => "undecided",
         EndReason::SessionExpired => "session_expired",
         EndReason::RemoteGone => "remote_gone",
+        EndReason::Transferred => "transferred",
+        EndReason::Replaced => "replaced",
         _ => "failed",
     }
 }

@@ -104,7 +104,12 @@ async fn two_calls_become_one() {
     let consent = async {
         let request = request(to_alice).await;
         assert!(request.is_attended());
-        let (new, at_carol) = soon(zip(request.accept().unwrap(), answer(&carol))).await;
+        let answer = async {
+            let incoming = soon(carol.get_incoming_call()).await.unwrap();
+            assert!(incoming.is_answered(), "nobody is asked twice about one call");
+            incoming.accept().await.unwrap()
+        };
+        let (new, at_carol) = soon(zip(request.accept().unwrap(), answer)).await;
         (new.unwrap(), at_carol)
     };
     let (outcome, (new, at_carol)) = soon(zip(to_bob.transfer_to(&to_carol), consent)).await;

@@ -86,6 +86,12 @@ impl IncomingCall {
         rung.map_err(|error| self.trouble(error))
     }
 
+    /// Whether it is answered already, by the settings or because it takes the place of a call of ours: then
+    /// [`accept`](Self::accept) only gives the [`Call`].
+    pub fn is_answered(&self) -> bool {
+        self.leg.entry(|entry| entry.answered).unwrap_or(false)
+    }
+
     /// Answers the call.
     pub async fn accept(self) -> Result<Call, PeerError> {
         let id = self.leg.id;
