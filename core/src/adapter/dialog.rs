@@ -3,15 +3,15 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::modify::{min_se, session_expires, session_expires_reply};
+use super::reliable::RELIABLY;
 use super::request::Content;
-use super::{ALLOW, Cause, MediaAdapter, Owner, Parked, SUPPORTED, Switchboard};
-use crate::api::{Counter, ResolveTarget};
+use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
+use crate::api::{Counter, Reliable, ResolveTarget};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{Dialog, write_cseq, write_via};
 use crate::session::{Input, Role, SessionTimer};
@@ -20,12 +20,9 @@ use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
 use crate::wire::path::Path;
-use crate::wire::text::{Sink as _, split_once};
+use crate::wire::text::{Decimal, Sink as _, split_once};
 use crate::wire::uri::{Host, Uri};
-use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
-
-/// How often 180 is repeated (RFC 3261 section 13.3.1.1).
-const RINGING_INTERVAL: Duration = Duration::from_secs(60);
+use crate::wire::{HeaderList, HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
 
 /// Carries out the actions that send SIP.
 pub(crate) struct DialogAdapter<'a> {
@@ -37,22 +34,8 @@ impl DialogAdapter<'_> {
     /// Asks for the address of the first hop: the application's first Route, else the target (section 8.1.2).
     pub(crate) fn resolve(&mut self) {
         let session = self.session;
-        let target =
-            self.board.registry.session(session).and_then(|session| session.outgoing.as_ref()).and_then(
-                |out| {
-                    let hop = match first_route(&out.headers) {
-                        Some(route) => NameAddr::parse(route)?.uri,
-                        None => &out.target,
-                    };
-                    let uri = Uri::parse(hop).ok()?;
-                    let host = match uri.host {
-                        Host::V4(ip) => format!("{ip}"),
-                        Host::V6(ip) => format!("{ip}"),
-                        Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
-                    };
-                    Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
-                },
-            );
+        let out = self.board.registry.session(session).and_then(|session| session.outgoing.as_ref());
+        let target = out.and_then(|out| first_hop(&out.headers, &out.target));
         let asked = target.is_some_and(|target| self.board.park(target, Parked::Invite(session)));
         if !asked {
             self.board.follow_ups.push_back((session, Input::NamesFailed));
@@ -72,7 +55,11 @@ impl DialogAdapter<'_> {
         self.forget_attempt();
         let board = &mut *self.board;
         let path = board.registry.session(self.session)?.outgoing.as_ref()?.path?;
-        let offer = MediaAdapter { board, session: self.session }.offer(path)?;
+        let late = board.registry.session(self.session)?.outgoing.as_ref()?.late_offer;
+        let offer = match late {
+            true => None,
+            false => Some(MediaAdapter { board, session: self.session }.offer(path)?),
+        };
         let (transaction, branch) = board.layer.begin(board.now, Method::Invite)?;
         let contact = contact(board, &path);
         let session = board.registry.session_mut(self.session)?;
@@ -87,19 +74,26 @@ impl DialogAdapter<'_> {
         writer.header("Max-Forwards", b"70");
         let display = board.config.display_name.as_deref().map(quoted).unwrap_or_default();
         writer.header_parts("From", &[&display, &contact, b";tag=", &session.local_tag]);
-        writer.header_parts("To", &[b"<", &out.target, b">"]);
+        let called = out.redirects.as_ref().map_or(&out.target[..], |redirects| redirects.called());
+        writer.header_parts("To", &[b"<", called, b">"]);
         writer.header("Call-ID", &out.call_id);
         write_cseq(&mut writer, cseq, "INVITE");
         writer.header("Contact", &contact);
-        writer.header("Allow", ALLOW);
-        writer.header("Supported", SUPPORTED);
+        writer.header("Allow", &board.allow);
+        writer.header("Supported", board.supported);
+        if board.config.reliable == Reliable::Required {
+            writer.header("Require", RELIABLY);
+        }
         if let Some(refresh) = session.refresh {
             writer.header("Session-Expires", &session_expires(&refresh));
             writer.header("Min-SE", &min_se(&refresh));
         }
         writer.header("User-Agent", board.config.user_agent.as_bytes());
         writer.raw(&out.headers);
-        let message = writer.finish_with(SDP_TYPE, &offer);
+        let message = match offer {
+            Some(offer) => writer.finish_with(SDP_TYPE, &offer),
+            None => writer.finish(),
+        };
         board.owners.insert(transaction, Owner::Invite(self.session));
         board.launch(path, Some(transaction), message);
         Some(())
@@ -113,6 +107,9 @@ impl DialogAdapter<'_> {
         if let Some(refused) = session.invite.take() {
             board.owners.insert(refused, Owner::Nobody);
         }
+        if let Some(out) = &mut session.outgoing {
+            out.heard = None;
+        }
         let early: SmallVec<[DialogId; 4]> =
             board.registry.dialogs_of(self.session).iter().copied().collect();
         for dialog in early {
@@ -121,14 +118,19 @@ impl DialogAdapter<'_> {
         }
     }
 
-    /// Acknowledges the 2xx at hand within its dialog and remembers the ACK (section 13.2.2.4).
+    /// Acknowledges the 2xx at hand within its dialog, with our answer if it brought an offer, and remembers the ACK
+    /// (section 13.2.2.4).
     pub(crate) fn send_ack(&mut self, cause: &Cause<'_>) {
         let (Some(id), Some((_, facts))) = (cause.dialog, cause.message) else { return };
         let branch = self.board.layer.stateless_branch();
         // The session's own number may be that of the peer's re-INVITE by now.
         let cseq = facts.cseq;
         let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
-        let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
+        let writer = dialog.request("ACK", cseq, branch.as_bytes());
+        let message = match &cause.description {
+            Some(answer) => writer.finish_with(SDP_TYPE, answer),
+            None => writer.finish(),
+        };
         // Which path it takes may not be known yet; what is sent again is sent along the path known then.
         dialog.ack = Some(message.clone());
         if !self.board.dispatch(id, None, message) {
@@ -165,7 +167,8 @@ impl DialogAdapter<'_> {
         else {
             return;
         };
-        let cancel = self.board.with_layer(|layer, now, send| layer.send_cancel(now, invite, send));
+        let parting = self.parting();
+        let cancel = self.board.with_layer(|layer, now, send| layer.send_cancel(now, invite, &parting, send));
         if let Some(cancel) = cancel {
             self.board.owners.insert(cancel, Owner::Nobody);
         }
@@ -189,8 +192,16 @@ impl DialogAdapter<'_> {
         }
     }
 
+    /// Header lines of the application for the CANCEL or the BYE.
+    fn parting(&self) -> Vec<u8> {
+        let session = self.board.registry.session(self.session);
+        session.and_then(|session| session.parting.as_deref()).map_or_else(Vec::new, <[u8]>::to_vec)
+    }
+
     fn bye(&mut self, id: DialogId, owner: Owner) -> bool {
-        self.request(id, Method::Bye, owner, Content::default()).is_some()
+        let parting = self.parting();
+        let content = Content { lines: &parting, ..Content::default() };
+        self.request(id, Method::Bye, owner, content).is_some()
     }
 
     /// Gives up an INVITE that never got a final response.
@@ -202,19 +213,23 @@ impl DialogAdapter<'_> {
         }
     }
 
-    /// 180 Ringing, again every minute while it rings: proxies give up after three minutes of silence (section
-    /// 13.3.1.1).
-    pub(crate) fn send_ringing(&mut self) {
-        self.respond_invite(180, "", None);
-        self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
-    }
-
     /// 200 to the INVITE, with our answer or our late offer (section 13.3.1.4).
-    pub(crate) fn send_answer(&mut self) {
+    pub(crate) fn send_answer(&mut self, cause: &Cause<'_>) {
         let body = MediaAdapter { board: self.board, session: self.session }.description();
-        self.respond_invite(200, "", body);
+        let sent = self.board.registry.session_mut(self.session).and_then(|it| it.provisional.as_mut());
+        let kept = sent.map(|sent| core::mem::take(&mut sent.answer_headers)).unwrap_or_default();
+        if kept.is_empty() {
+            self.respond_invite(200, cause, body);
+        } else {
+            // They came with the command, which had to wait for a PRACK.
+            let fields: Vec<(&str, &str)> =
+                kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let headers = HeaderList::new(&fields).unwrap_or_default();
+            self.respond_invite(200, &Cause { headers, ..Cause::default() }, body);
+        }
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         session.details = None;
+        session.provisional = session.provisional.take().filter(|sent| sent.waits);
         let dialog = session.dialog;
         if let Some(dialog) = dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
             dialog.confirmed = true;
@@ -234,7 +249,8 @@ impl DialogAdapter<'_> {
         if let Some(dialog) = session.dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
             dialog.refresh_target(frame);
         }
-        self.respond_session(transaction, 200, "", cause.description.take());
+        let description = cause.description.take();
+        self.respond_session(transaction, 200, cause, description);
     }
 
     /// The 200 again; the next repeat comes after twice the time, at most T2 (section 13.3.1.4).
@@ -251,8 +267,8 @@ impl DialogAdapter<'_> {
     }
 
     /// A final refusal of the INVITE.
-    pub(crate) fn send_reject(&mut self, status: u16, phrase: &str) {
-        self.respond_invite(status, phrase, None);
+    pub(crate) fn send_reject(&mut self, status: u16, cause: &Cause<'_>) {
+        self.respond_invite(status, cause, None);
     }
 
     /// 200 to the BYE at hand.
@@ -289,12 +305,12 @@ impl DialogAdapter<'_> {
         }
     }
 
-    fn respond_invite(&mut self, status: u16, phrase: &str, body: Option<Vec<u8>>) {
+    pub(super) fn respond_invite(&mut self, status: u16, cause: &Cause<'_>, body: Option<Vec<u8>>) {
         let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite)
         else {
             return;
         };
-        self.respond_session(invite, status, phrase, body);
+        self.respond_session(invite, status, cause, body);
     }
 
     /// A response that belongs to the session: it carries the session's tag and, where a dialog comes of it, Contact.
@@ -302,7 +318,7 @@ impl DialogAdapter<'_> {
         &mut self,
         transaction: crate::transaction::TransactionId,
         status: u16,
-        phrase: &str,
+        cause: &Cause<'_>,
         body: Option<Vec<u8>>,
     ) {
         let Some(session) = self.board.registry.session(self.session) else { return };
@@ -313,24 +329,40 @@ impl DialogAdapter<'_> {
         let agent = self.board.agent.clone();
         let refresh = session.refresh.filter(|_| (200..=299).contains(&status));
         let timer = refresh.map(|refresh| session_expires_reply(&refresh));
-        let mut headers: SmallVec<[(&str, &[u8]); 6]> = SmallVec::new();
+        let allow = self.board.allow.clone();
+        let sent = session.unacknowledged().filter(|_| (101..=199).contains(&status));
+        let rseq = sent.map(|sent| Decimal::new(u64::from(sent.rseq)));
+        let mut extra: SmallVec<[(&str, &[u8]); 8]> = SmallVec::new();
         if in_dialog {
-            headers.push(("Contact", &contact));
+            extra.push(("Contact", &contact));
+        }
+        if let Some(rseq) = &rseq {
+            extra.extend([("Require", RELIABLY), ("RSeq", rseq.as_bytes()), ("Allow", &allow[..])]);
         }
         if (200..=299).contains(&status) {
-            headers.extend([("Allow", ALLOW), ("Supported", SUPPORTED), ("Server", agent.as_bytes())]);
+            extra.extend([
+                ("Allow", &allow[..]),
+                ("Supported", self.board.supported),
+                ("Server", agent.as_bytes()),
+            ]);
         }
         if let (Some(timer), Some(refresh)) = (&timer, refresh) {
-            headers.push(("Session-Expires", timer));
+            extra.push(("Session-Expires", timer));
             // Who does not know session timers must not be asked to (RFC 4028 section 9).
             if refresh.peer_knows {
-                headers.push(("Require", b"timer"));
+                extra.push(("Require", b"timer"));
             }
         }
-        let extra = headers.as_slice();
+        if (300..=399).contains(&status) && !cause.contacts.is_empty() {
+            extra.push(("Contact", cause.contacts));
+        }
+        extra.extend(cause.headers.iter().map(|(name, value)| (name, value.as_bytes())));
+        // What was received is no phrase for what is sent.
+        let phrase = if cause.message.is_some() { "" } else { cause.phrase };
         let reason = if phrase.is_empty() { reason_phrase(status) } else { phrase };
         let body = body.as_deref().map(|body| (SDP_TYPE, body));
-        let reply = Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra, body };
+        let reply =
+            Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra: &extra, body };
         self.board.respond(transaction, reply);
     }
 
@@ -378,6 +410,21 @@ pub(crate) fn contact(board: &Switchboard, path: &Path) -> SmallVec<[u8; 96]> {
     text
 }
 
+/// Where a request outside any dialog goes first: the application's first Route, else the target (section 8.1.2).
+pub(super) fn first_hop(lines: &[u8], target: &[u8]) -> Option<ResolveTarget> {
+    let hop = match first_route(lines) {
+        Some(route) => NameAddr::parse(route)?.uri,
+        None => target,
+    };
+    let uri = Uri::parse(hop).ok()?;
+    let host = match uri.host {
+        Host::V4(ip) => format!("{ip}"),
+        Host::V6(ip) => format!("{ip}"),
+        Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
+    };
+    Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
+}
+
 /// The first Route value among header lines of the application.
 fn first_route(lines: &[u8]) -> Option<&[u8]> {
     let mut fields = lines.split(|&byte| byte == b'\n').filter_map(|line| split_once(line, b':'));
@@ -386,7 +433,7 @@ fn first_route(lines: &[u8]) -> Option<&[u8]> {
 }
 
 /// A display name as a quoted-string and the space after it (section 25.1).
-fn quoted(name: &str) -> Vec<u8> {
+pub(super) fn quoted(name: &str) -> Vec<u8> {
     let mut text = Vec::with_capacity(name.len() + 3);
     text.push(b'"');
     for byte in name.bytes() {

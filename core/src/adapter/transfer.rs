@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::request::Content;
-use super::{DialogAdapter, Owner, Purpose, SUPPORTED, contact};
+use super::{DialogAdapter, Owner, Purpose, contact};
 use crate::base::ids::DialogId;
 use crate::session::Referral;
 use crate::transaction::TransactionId;
@@ -29,7 +29,7 @@ impl DialogAdapter<'_> {
             ("Contact", &contact),
             ("Refer-To", refer_to),
             ("Referred-By", &by),
-            ("Supported", SUPPORTED),
+            ("Supported", self.board.supported),
             ("Refer-Sub", b"false"),
         ];
         let headers = headers.get(..if reported { 4 } else { 5 }).unwrap_or_default();
@@ -44,7 +44,7 @@ impl DialogAdapter<'_> {
         let Some(dialog) = self.board.registry.dialog(id) else { return };
         let contact = contact(self.board, &dialog.path);
         let headers: [(&str, &[u8]); 3] =
-            [("Contact", &contact), ("Supported", SUPPORTED), ("Refer-Sub", b"false")];
+            [("Contact", &contact), ("Supported", self.board.supported), ("Refer-Sub", b"false")];
         let headers = headers.get(..if reported { 2 } else { 3 }).unwrap_or_default();
         self.board.respond_with(transaction, 202, "Accepted", headers);
     }

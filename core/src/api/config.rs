@@ -1,15 +1,16 @@
 //! What a coordinator may be told before it starts.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::ids::UserTag;
 use crate::sdp::CodecList;
 use crate::signaling::CommandError;
 use crate::transaction::Timing;
-use crate::wire::check_text;
 use crate::wire::limits::WireLimits;
 use crate::wire::uri::Uri;
+use crate::wire::{check_text, check_token};
 
 /// Settings of a [`UnifiedCoordinator`](crate::coordinator::UnifiedCoordinator).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,16 +30,43 @@ pub struct CoordinatorConfig {
     pub codecs: CodecList,
     /// Whether telephone-event (RFC 4733) is offered and taken.
     pub dtmf: bool,
+    /// Whether keys that the application presses go by INFO (`application/dtmf-relay`) to a peer that takes no
+    /// telephone-events.
+    pub dtmf_by_info: bool,
+    /// Info-Packages (RFC 6086) that the application wants to get; INFO with any other is refused with 469.
+    pub info_packages: Vec<String>,
+    /// Whether the application wants messages (RFC 3428); if not, they are refused with 405.
+    pub messages: bool,
+    /// How many times an outgoing call may be sent elsewhere (3xx) before it is given up; 0 follows none.
+    pub redirects_max: u8,
     /// How long an outgoing call may go unanswered before it is cancelled.
     pub ring_timeout: Duration,
     /// How long an incoming call may go undecided before it is refused with 480.
     pub answer_timeout: Duration,
+    /// Whether [`Progress`](crate::api::Event::Progress), [`Answered`](crate::api::Event::Answered) and every
+    /// [`Ended`](crate::api::Event::Ended) bring the message that they tell of, for its header fields. A copy of each costs memory for as long as
+    /// the application holds the event, so it is off; refusals and reasons for hanging up come in any case.
+    pub keep_messages: bool,
     /// How many bound media ports should lie ready for the next calls.
     pub media_ports_ready: usize,
     /// How long a call may go on without a refresh (RFC 4028). `None` asks for none, but does as the peer wishes.
     pub session_expires: Option<Duration>,
     /// The shortest such time that is accepted; below 90 s it counts as that.
     pub min_se: Duration,
+    /// Whether provisional responses are sent so that they cannot get lost (RFC 3262).
+    pub reliable: Reliable,
+}
+
+/// How much is made of reliable provisional responses (RFC 3262, `100rel`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Reliable {
+    /// They are not offered, and a caller who requires them is refused with 420.
+    Never,
+    /// They are offered, and used for what an application or a caller wants to be sure of: early media.
+    #[default]
+    Supported,
+    /// They are required of both who calls us (421 otherwise) and whom we call.
+    Required,
 }
 
 impl Default for CoordinatorConfig {
@@ -51,11 +79,17 @@ impl Default for CoordinatorConfig {
             limits: Limits::default(),
             codecs: CodecList::default(),
             dtmf: true,
+            dtmf_by_info: true,
+            info_packages: Vec::new(),
+            messages: false,
+            redirects_max: 5,
             ring_timeout: Duration::from_secs(180),
             answer_timeout: Duration::from_secs(180),
+            keep_messages: false,
             media_ports_ready: 4,
             session_expires: None,
             min_se: Duration::from_secs(90),
+            reliable: Reliable::default(),
         }
     }
 }
@@ -79,6 +113,9 @@ impl CoordinatorConfig {
         }
         check_text(self.display_name.as_deref().unwrap_or_default())
             .map_err(|error| bad("display name", &error))?;
+        for package in &self.info_packages {
+            check_token(package).map_err(|error| bad("info package", &error))?;
+        }
         check_text(&self.user_agent).map_err(|error| bad("user agent", &error))
     }
 }
@@ -126,11 +163,13 @@ pub struct InviteParams<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// How long it may ring; `None` is the coordinator's `ring_timeout`.
     pub ring_timeout: Option<Duration>,
+    /// Whether the INVITE goes without a session description: the other side makes the offer (RFC 3261 section 13.2.1).
+    pub late_offer: bool,
 }
 
 impl<'a> InviteParams<'a> {
     /// A call to `target`, all else by default.
     pub const fn new(target: &'a str) -> Self {
-        Self { target, tag: UserTag(0), headers: &[], ring_timeout: None }
+        Self { target, tag: UserTag(0), headers: &[], ring_timeout: None, late_offer: false }
     }
 }

@@ -34,8 +34,7 @@ impl TransferRequest {
         self.referred_by.as_deref().map(String::from_utf8_lossy)
     }
 
-    /// The headers that the new INVITE carries. With them an application can place the call by itself, for example when
-    /// the asker has hung up before the consent.
+    /// The headers that the new INVITE carries.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let text = |value: &Bytes| String::from_utf8_lossy(value).into_owned();
         let mut headers = Vec::new();

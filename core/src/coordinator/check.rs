@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::UnifiedCoordinator;
 use super::ingress::{Refusal, Request};
 use super::replaces::check_replaces;
-use crate::adapter::{ALLOW, understands};
-use crate::api::Counter;
+use crate::adapter::understands;
+use crate::api::{Counter, Reliable};
 use crate::wire::frame::Frame;
 use crate::wire::method::Method;
 use crate::wire::uri::{Uri, UriError};
@@ -15,7 +15,7 @@ use crate::wire::{HeaderName, SDP_TYPE};
 impl UnifiedCoordinator {
     /// Method, scheme, extensions and body, in the order of section 8.2.
     pub(super) fn check(&mut self, request: &Request<'_>) -> Result<(), Refusal<'static>> {
-        let outcome = check_request(request);
+        let outcome = check_request(request, &self.board.allow, self.board.config.reliable);
         if outcome.is_err() {
             self.board.counters.add(Counter::Unsupported);
         }
@@ -23,11 +23,11 @@ impl UnifiedCoordinator {
     }
 }
 
-fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
+fn check_request(request: &Request<'_>, allow: &[u8], reliable: Reliable) -> Result<(), Refusal<'static>> {
     let frame = request.frame;
     match request.method {
-        Method::Extension => return Err(Refusal::with(501, "Allow", ALLOW.to_vec())),
-        method if !is_allowed(method) => return Err(Refusal::with(405, "Allow", ALLOW.to_vec())),
+        Method::Extension => return Err(Refusal::with(501, "Allow", allow.to_vec())),
+        method if !is_allowed(method, allow) => return Err(Refusal::with(405, "Allow", allow.to_vec())),
         _ => {}
     }
     match Uri::parse(request.uri) {
@@ -43,20 +43,20 @@ fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
     }
     // Section 8.2.2.3: what is required and not understood is named.
     let missing: Vec<&[u8]> =
-        frame.values(HeaderName::Require).filter(|extension| !understands(extension)).collect();
+        frame.values(HeaderName::Require).filter(|extension| !understands(reliable, extension)).collect();
     if !missing.is_empty() {
         return Err(Refusal::with(420, "Unsupported", missing.join(&b", "[..])));
     }
     check_replaces(request)?;
     match request.method {
-        Method::Invite | Method::Update => check_body(frame),
+        Method::Invite | Method::Update | Method::Prack => check_body(frame),
         _ => Ok(()),
     }
 }
 
 /// Whether Allow names this method.
-fn is_allowed(method: Method) -> bool {
-    ALLOW.split(|&octet| octet == b',').any(|ours| ours.trim_ascii() == method.as_str().as_bytes())
+fn is_allowed(method: Method, allow: &[u8]) -> bool {
+    allow.split(|&octet| octet == b',').any(|ours| ours.trim_ascii() == method.as_str().as_bytes())
 }
 
 /// Section 8.2.3, and 406 for a caller who would not understand our answer.

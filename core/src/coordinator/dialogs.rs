@@ -66,12 +66,20 @@ impl UnifiedCoordinator {
                 self.board.counters.add(Counter::UnknownDialog);
                 self.board.respond_plain(request.transaction, 481);
             }
+            // The application has been told of the end: nothing new comes after it.
+            Method::Info | Method::Message if known.is_some_and(|session| session.end_told) => {
+                self.board.counters.add(Counter::UnknownDialog);
+                self.board.respond_plain(request.transaction, 481);
+            }
             Method::Invite => self.receive_reinvite(request, session, dialog),
+            Method::Prack => self.receive_prack(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
             Method::Refer => self.receive_refer(request, session, dialog),
             Method::Notify => self.receive_notify(request, session),
+            Method::Info => self.receive_info(request, session),
+            Method::Message => self.receive_message(request, Some(session)),
             // `check` has let nothing else pass.
-            _ => self.answer_options(request.transaction),
+            _ => self.answer_options(request),
         }
     }
 
@@ -80,6 +88,7 @@ impl UnifiedCoordinator {
     pub(super) fn cause_of<'a>(&self, request: &Request<'a>, dialog: DialogId) -> Cause<'a> {
         Cause {
             message: Some((request.frame, request.facts)),
+            path: Some(request.path),
             transaction: Some(request.transaction),
             dialog: Some(dialog),
             ..Cause::default()
@@ -111,6 +120,9 @@ impl UnifiedCoordinator {
             Purpose::Refresh => self.refresh_over(outcome),
             Purpose::Refer => self.refer_over(outcome),
             Purpose::Report(cseq) => self.report_over(outcome.session, cseq, outcome.status),
+            Purpose::Key => self.key_over(outcome),
+            // What becomes of a PRACK changes nothing: whoever still waits for one lets its response come again.
+            Purpose::Prack => {}
         }
     }
 

@@ -7,15 +7,15 @@ use core::time::Duration;
 use super::UnifiedCoordinator;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Cause, MediaAdapter, Owner, local_media};
-use crate::api::{Counter, Event, Output};
+use crate::api::{Counter, Event, Output, Reliable};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::index::Digest;
 use crate::dialog::Dialog;
 use crate::sdp::{self, Answered};
-use crate::session::{Input, Refresh, Role, Session, SessionTimer};
+use crate::session::{Input, Refresh, Reliability, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
-use crate::wire::HeaderName;
 use crate::wire::text::parse_number;
+use crate::wire::{HeaderList, HeaderName};
 
 /// What an INVITE was found to be worth before anybody was asked.
 struct Prepared<'a> {
@@ -86,6 +86,10 @@ impl UnifiedCoordinator {
 
     /// Looks whether we could take the call at all.
     fn prepare<'a>(&mut self, request: &Request<'a>) -> Result<Prepared<'a>, Refusal<'static>> {
+        let ours = self.board.config.reliable;
+        if ours == Reliable::Required && Reliability::of(request.frame, ours) == Reliability::None {
+            return Err(Refusal::with(421, "Require", b"100rel".to_vec()));
+        }
         let refresh = self.read_refresh(request.frame)?;
         let replaced = self.find_replaced(request)?;
         let board = &mut self.board;
@@ -156,6 +160,7 @@ impl UnifiedCoordinator {
     ) -> Option<SessionId> {
         let Prepared { target, answered, sdp_id, source, replaced, refresh } = prepared;
         let board = &mut self.board;
+        let reliability = Reliability::of(request.frame, board.config.reliable);
         let nonce = board.secret.next_u64();
         let id = board.registry.create(nonce, |tag| Session::new(Role::Uas, tag, UserTag::default()))?;
         let routes_max = board.config.limits.routes_max;
@@ -184,6 +189,7 @@ impl UnifiedCoordinator {
         if replaced.is_some() {
             session.transfers.get_or_insert_default().takes_over = replaced;
         }
+        session.reliability = reliability;
         if let Some(answered) = answered {
             MediaAdapter { board, session: id }.adopt_answer(answered);
         }
@@ -209,14 +215,14 @@ impl SessionCommands for Admitted<'_> {
     }
     fn ring(&mut self) -> Result<(), CommandError> {
         note!(self.coordinator, Record::ActionRing);
-        self.coordinator.step(self.session, Input::Ring, Cause::default())
+        self.coordinator.ring_now(self.session, HeaderList::EMPTY)
     }
     fn answer(&mut self) -> Result<(), CommandError> {
         note!(self.coordinator, Record::ActionAnswer);
-        self.coordinator.step(self.session, Input::Answer, Cause::default())
+        self.coordinator.answer_now(self.session, HeaderList::EMPTY)
     }
     fn reject(&mut self, status: u16) -> Result<(), CommandError> {
         note!(self.coordinator, Record::ActionReject(status));
-        self.coordinator.reject_now(self.session, status)
+        self.coordinator.reject_now(self.session, status, HeaderList::EMPTY)
     }
 }

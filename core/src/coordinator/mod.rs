@@ -11,7 +11,7 @@ macro_rules! note {
         #[cfg(feature = "trace")]
         if let Some(recorder) = &mut $coordinator.recorder {
             #[allow(unused_imports, reason = "not every note has all of them")]
-            use crate::trace::{Command, Record};
+            use crate::trace::{Asked, Command, Record};
             #[allow(unused_imports, reason = "not every note borrows")]
             use alloc::borrow::Cow;
             recorder.note(&$record);
@@ -22,15 +22,21 @@ macro_rules! note {
 mod check;
 mod commands;
 mod dialogs;
+mod errands;
 mod expiry;
 mod factory;
+mod headers;
+mod info;
 mod ingress;
+mod message;
 mod modify;
 mod names;
 #[cfg(feature = "trace")]
 mod recording;
+mod redirect;
 mod referral;
 mod refresh;
+mod reliable;
 mod replaces;
 mod responses;
 mod transfer;
@@ -70,6 +76,7 @@ pub struct UnifiedCoordinator {
     board: Switchboard,
     machine: StateMachine,
     interceptor: SignalingInterceptor,
+    orphans: referral::Orphans,
     shutting_down: bool,
     #[cfg(feature = "trace")]
     recorder: Option<Box<crate::trace::Recorder>>,
@@ -100,6 +107,7 @@ impl UnifiedCoordinator {
             board: Switchboard::new(config, seed, now),
             machine: StateMachine::default(),
             interceptor: SignalingInterceptor::new(handler),
+            orphans: referral::Orphans::default(),
             shutting_down: false,
             #[cfg(feature = "trace")]
             recorder: None,
@@ -216,7 +224,10 @@ impl UnifiedCoordinator {
 
     /// Whether there is nothing left to do: no session, no transaction, no output.
     pub fn is_idle(&self) -> bool {
-        self.board.registry.is_empty() && self.board.layer.is_empty() && self.board.outbox.is_empty()
+        self.board.registry.is_empty()
+            && self.board.layer.is_empty()
+            && self.board.errands.is_empty()
+            && self.board.outbox.is_empty()
     }
 
     /// Looks whether everything that must hold between two inputs does: names and what they name, timers and

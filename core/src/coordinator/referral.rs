@@ -3,6 +3,7 @@
 //! Of the headers that a Refer-To can bring along only Replaces, Require and Referred-By mean anything to us; all others
 //! are as if they were not there (RFC 3261 section 19.1.5).
 
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
 use bytes::Bytes;
@@ -10,12 +11,12 @@ use bytes::Bytes;
 use super::UnifiedCoordinator;
 use super::commands::check_refusal;
 use super::ingress::{Refusal, Request};
-use super::transfer::{News, is_false, is_up, reported_until};
+use super::transfer::{CONSENT, News, is_false, is_up, reported_until};
 use crate::adapter::{Cause, DialogAdapter};
-use crate::api::{EndReason, TransferRequest};
-use crate::base::ids::{DialogId, SessionId, UserTag};
+use crate::api::{EndReason, InviteParams, TransferRequest};
+use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
-use crate::session::{Action, Referral, State, TransferInput, Which};
+use crate::session::{Action, Input, Referral, Session, State, TransferInput, Which};
 use crate::signaling::CommandError;
 use crate::wire::frame::Frame;
 use crate::wire::refer::{ReferTo, Replaces};
@@ -25,6 +26,28 @@ use crate::wire::{HeaderName, NameAddr, split_values};
 
 /// Transfers that one call may have asked for and that are not over.
 const TRANSFERS_MAX: usize = 4;
+
+/// Requests that are kept for consent after the asker has hung up.
+const ORPHANS_MAX: usize = 64;
+
+/// What peers asked for who hung up before the application consented, as many phones do at once: it can still be done.
+#[derive(Default)]
+pub(super) struct Orphans(VecDeque<(SessionId, Instant, Arc<TransferRequest>)>);
+
+impl Orphans {
+    fn keep(&mut self, session: SessionId, now: Instant, request: Arc<TransferRequest>) {
+        if self.0.len() >= ORPHANS_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back((session, now + CONSENT, request));
+    }
+
+    fn take(&mut self, session: SessionId, now: Instant) -> Option<Arc<TransferRequest>> {
+        self.0.retain(|(_, until, _)| *until > now);
+        let place = self.0.iter().position(|(asker, ..)| *asker == session)?;
+        self.0.remove(place).map(|(.., request)| request)
+    }
+}
 
 impl UnifiedCoordinator {
     /// A REFER within a call. Nobody is transferred without consent: it is accepted, and the application is asked.
@@ -67,13 +90,20 @@ impl UnifiedCoordinator {
     /// Does what the other side of `session` asks for: a new call is placed, whose events come as those of any other.
     /// The call that was asked in goes on until the other side hangs it up.
     ///
-    /// If the asker has hung up already, there is no such call any more; what it asked for can still be done with
-    /// [`invite`](Self::invite) and [`TransferRequest::headers`].
+    /// That the asker has hung up meanwhile is no hindrance, for a minute.
     pub fn accept_transfer(&mut self, now: Instant, session: SessionId) -> Result<SessionId, CommandError> {
         note!(self, Record::Command { now, session, command: Command::AcceptTransfer });
         self.advance(now);
-        let (which, request) = self.pending_transfer(session)?;
-        let made = self.create_caller(request.target.clone(), request.lines(), UserTag::default(), None);
+        let (which, request) = match self.pending_transfer(session) {
+            Ok(pending) => pending,
+            Err(error) => {
+                let request = self.orphans.take(session, now).ok_or(error)?;
+                let new = self.create_transferred(&request)?;
+                self.step(new, Input::MakeCall, Cause::default())?;
+                return Ok(new);
+            }
+        };
+        let made = self.create_transferred(&request);
         match made {
             Ok(new) => {
                 if let (Some(placed), Which::Theirs(cseq)) = (self.board.registry.session_mut(new), which) {
@@ -102,9 +132,19 @@ impl UnifiedCoordinator {
         note!(self, Record::Command { now, session, command: Command::RejectTransfer(status) });
         self.advance(now);
         check_refusal(status)?;
-        let (which, _) = self.pending_transfer(session)?;
-        self.transfer_step(session, which, TransferInput::Deny, &News { status, ..News::default() });
-        Ok(())
+        match self.pending_transfer(session) {
+            Ok((which, _)) => {
+                let news = News { status, ..News::default() };
+                self.transfer_step(session, which, TransferInput::Deny, &news);
+                Ok(())
+            }
+            Err(error) => self.orphans.take(session, now).map(drop).ok_or(error),
+        }
+    }
+
+    /// Makes the session of the call that a transfer asks for.
+    fn create_transferred(&mut self, request: &TransferRequest) -> Result<SessionId, CommandError> {
+        self.create_caller(request.target.clone(), request.lines(), &InviteParams::new(""))
     }
 
     fn pending_transfer(&self, id: SessionId) -> Result<(Which, Arc<TransferRequest>), CommandError> {
@@ -140,9 +180,25 @@ impl UnifiedCoordinator {
         }
     }
 
+    /// A call ends: what its peer asked for and nobody has decided about is kept, unless we ended it.
+    fn keep_orphan(&mut self, id: SessionId) {
+        let by_peer = |session: &&Session| session.end == Some(EndReason::RemoteHangup);
+        if self.board.registry.session(id).filter(by_peer).is_none() {
+            return;
+        }
+        let Ok((which, request)) = self.pending_transfer(id) else { return };
+        self.orphans.keep(id, self.board.now, request);
+        if let Some(transfers) = self.transfers_mut(id) {
+            transfers.forget(which);
+        }
+    }
+
     /// What the application is told of a call may concern another call: the one whose peer asked for it, or the one that
     /// it takes the place of.
     pub(super) fn tell_related(&mut self, id: SessionId, action: Action, cause: &Cause<'_>) {
+        if action == Action::TellEnded {
+            self.keep_orphan(id);
+        }
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let end = session.end;
         let Some(transfers) = session.transfers.as_deref_mut() else { return };
@@ -232,7 +288,7 @@ fn read_referred_by(frame: &Frame<'_>) -> Result<Option<Bytes>, Refusal<'static>
     let mut values = frame.values(HeaderName::ReferredBy);
     let Some(value) = values.next() else { return Ok(None) };
     let read = referred_by(&unfold(value)).filter(|_| values.next().is_none());
-    read.map(Some).ok_or(Refusal { reason: "Bad Referred-By", ..Refusal::plain(400) })
+    read.map(Some).ok_or_else(|| Refusal { reason: "Bad Referred-By", ..Refusal::plain(400) })
 }
 
 /// A value of Referred-By that can be passed on.

@@ -23,13 +23,15 @@ use crate::wire::frame::StartLine;
 use crate::wire::refer::{Replaces, escape_into, fragment_status};
 use crate::wire::text::parse_u32;
 use crate::wire::uri::{Uri, UriError, is_uri_text};
-use crate::wire::{EventType, HeaderName, SIPFRAG_TYPE, SubscriptionState, check_text, reason_phrase};
+use crate::wire::{
+    EventType, HeaderList, HeaderName, SIPFRAG_TYPE, SubscriptionState, check_text, reason_phrase,
+};
 
 /// How much longer than the new call may ring we wait for a report.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long the application may take to consent to a transfer.
-const CONSENT: Duration = Duration::from_secs(60);
+pub(super) const CONSENT: Duration = Duration::from_secs(60);
 
 /// What brought a step of a transfer about.
 #[derive(Clone, Copy, Default)]
@@ -226,7 +228,10 @@ impl UnifiedCoordinator {
     pub(super) fn transfer_timer(&mut self, id: SessionId) {
         let Some(session) = self.board.registry.session(id) else { return };
         if matches!(session.state, State::Incoming | State::Ringing) {
-            return self.feed(id, Input::Answer, Cause::default());
+            if self.answer_now(id, HeaderList::EMPTY).is_err() {
+                self.board.counters.add(Counter::Ignored);
+            }
+            return;
         }
         let news = News { status: 408, ..News::default() };
         self.transfer_step(id, Which::Ours, TransferInput::Patience, &news);

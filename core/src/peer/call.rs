@@ -8,6 +8,7 @@ use crate::api::EndReason;
 use crate::base::ids::SessionId;
 use crate::media::{MediaReport, MediaSessionId};
 use crate::sdp::plan::MediaPlan;
+use crate::signaling::CommandError;
 
 use super::error::{CallEnd, PeerError};
 use super::frame::{AudioFrame, Dtmf};
@@ -91,7 +92,8 @@ impl Call {
     }
 
     /// Presses keys: any of `0123456789*#ABCD`. Ready when all have been sent; if this future is dropped, those that
-    /// were begun are sent all the same.
+    /// were begun are sent all the same. To an other side that takes no telephone-events they go by INFO, and this is
+    /// ready when the first is on its way.
     pub async fn send_dtmf(&self, digits: &str) -> Result<(), PeerError> {
         let shared = self.leg.shared();
         let number = shared.media(|side, _, _| side.dtmf_asked(self.media));
@@ -99,6 +101,11 @@ impl Call {
         if let Err(error) = asked {
             shared.media(|side, _, _| side.dtmf_refused(self.media));
             return Err(self.end().map_or_else(|| error.into(), PeerError::Ended));
+        }
+        if self.plan().is_some_and(|plan| plan.send_dtmf.is_none()) {
+            // They go by INFO, one after the other.
+            shared.media(|side, _, _| side.dtmf_refused(self.media));
+            return Ok(());
         }
         poll_fn(|cx| shared.media(|side, _, _| side.poll_dtmf_sent(cx, self.media, number)))
             .await
@@ -115,6 +122,20 @@ impl Call {
     /// over.
     pub async fn hangup(&self) -> Result<(), PeerError> {
         let outcome = self.leg.shared().signalling(|side, now, _| side.core.hangup(now, self.session));
+        self.hung_up(outcome).await
+    }
+
+    /// The same with header fields for the BYE, such as a `Reason` (RFC 3326).
+    pub async fn hangup_with(&self, headers: &[(&str, &str)]) -> Result<(), PeerError> {
+        let shared = self.leg.shared();
+        let outcome = shared.signalling(|side, now, _| side.core.hangup_with(now, self.session, headers));
+        self.hung_up(outcome).await
+    }
+
+    async fn hung_up(&self, outcome: Result<(), CommandError>) -> Result<(), PeerError> {
+        if let Err(error @ CommandError::BadArgument { .. }) = outcome {
+            return Err(error.into());
+        }
         if let Err(error) = outcome {
             tracing::debug!(session = %self.session, %error, "nothing to hang up");
         }

@@ -26,6 +26,9 @@ pub struct Progress {
     pub phrase: String,
     /// Whether audio may come before the answer.
     pub early_media: bool,
+    /// The URI that is called from now on, if the call was sent elsewhere (a redirect): then the status is 181, call is
+    /// being forwarded.
+    pub redirected_to: Option<String>,
 }
 
 /// An outgoing call before its answer: a future that gives the [`Call`], and a view of what happens until then.
@@ -37,6 +40,7 @@ pub struct Dialing {
     target: String,
     headers: Vec<(String, String)>,
     ring_timeout: Option<Duration>,
+    late_offer: bool,
     step: Step,
 }
 
@@ -63,7 +67,14 @@ enum Step {
 
 impl Dialing {
     pub(crate) fn new(stack: Arc<Stack>, target: &str) -> Self {
-        Self { stack, target: full_uri(target), headers: Vec::new(), ring_timeout: None, step: Step::Idle }
+        Self {
+            stack,
+            target: full_uri(target),
+            headers: Vec::new(),
+            ring_timeout: None,
+            late_offer: false,
+            step: Step::Idle,
+        }
     }
 
     /// The call has begun already.
@@ -74,6 +85,12 @@ impl Dialing {
     /// Adds a header to the INVITE.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((String::from(name), String::from(value)));
+        self
+    }
+
+    /// Leaves the offer of media to the other side: the INVITE goes without a session description.
+    pub const fn with_late_offer(mut self) -> Self {
+        self.late_offer = true;
         self
     }
 
@@ -146,6 +163,7 @@ impl Dialing {
             params.tag = id.tag();
             params.headers = &headers;
             params.ring_timeout = self.ring_timeout;
+            params.late_offer = self.late_offer;
             match side.core.invite(now, params) {
                 Ok(session) => {
                     if let Some(entry) = side.entries.get_mut(id) {

@@ -2,18 +2,22 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::api::Event;
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
+use crate::session::Session;
 use crate::signaling::InviteDetails;
 
 use super::config::Policy;
 use super::dialing::Progress;
 use super::entry::{Entry, EntryId};
+use super::errands::Reply;
 use super::error::CallEnd;
+use super::frame::Dtmf;
 use super::handler::decide;
-use super::news::Note;
+use super::news::{Info, Note};
 use super::shared::{Letter, Shared};
 use super::signalling::{Signalling, Stage, Waiting};
 use super::view::EventQueue;
@@ -26,7 +30,14 @@ impl Signalling {
             Event::Incoming { session, details, .. } => self.incoming(shared, now, session, details, due),
             Event::Progress { tag, status, phrase, early_media, .. } => {
                 self.change(tag, due, |entry| {
-                    entry.push_progress(Progress { status, phrase, early_media });
+                    entry.push_progress(Progress { status, phrase, early_media, redirected_to: None });
+                });
+            }
+            Event::Redirected { tag, target, .. } => {
+                let phrase = String::from("Call Is Being Forwarded");
+                let (early_media, redirected_to) = (false, Some(target));
+                self.change(tag, due, |entry| {
+                    entry.push_progress(Progress { status: 181, phrase, early_media, redirected_to });
                 });
             }
             Event::Answered { tag, media, plan, .. } => {
@@ -61,8 +72,8 @@ impl Signalling {
                 self.media_decided(shared, session, tag, Some((status, phrase)));
                 self.change(tag, due, |_| ());
             }
-            Event::Ended { tag, reason, status, phrase, .. } => {
-                self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
+            Event::Ended { tag, reason, status, phrase, message, .. } => {
+                self.ended(shared, tag, CallEnd { reason, status, phrase, message }, due);
             }
             Event::TransferRequested { session, tag, request } => {
                 let mut note = None;
@@ -81,10 +92,31 @@ impl Signalling {
                 }
                 self.note(now, tag, due, Note::TransferProgress { status, phrase, done });
             }
+            Event::Info { tag, package, content_type, body, .. } => {
+                self.note(now, tag, due, Note::Info(Info { package, content_type, body }));
+            }
+            Event::Message { session: Some(session), message } => {
+                if let Some(tag) = self.core.registry().session(session).map(Session::tag) {
+                    self.note(now, tag, due, Note::Message(message));
+                }
+            }
+            Event::Dtmf { tag, digit, duration_ms, .. } => {
+                let dtmf = Dtmf { digit, duration: Duration::from_millis(duration_ms.into()) };
+                let entry = EntryId::from_tag(tag).and_then(|id| self.entries.get_mut(id));
+                if let Some(media) = entry.and_then(|entry| entry.media) {
+                    shared.post(Letter::Key(media, dtmf));
+                }
+            }
+            Event::RequestDone { request, status, phrase, message } => {
+                self.errands.done(request, Reply { status, phrase, message }, due);
+            }
             Event::Replaced { tag, by, .. } => {
                 self.note(now, tag, due, Note::Replaced { by });
             }
-            Event::Confirmed { .. } | Event::TransferStarted { .. } | Event::App { .. } => {}
+            Event::Message { session: None, .. }
+            | Event::Confirmed { .. }
+            | Event::TransferStarted { .. }
+            | Event::App { .. } => {}
         }
     }
 

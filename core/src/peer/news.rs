@@ -5,8 +5,11 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
+
 use crate::base::ids::SessionId;
 use crate::sdp::plan::MediaPlan;
+use crate::signaling::MessageDetails;
 
 use super::call::Call;
 use super::error::CallEnd;
@@ -25,6 +28,10 @@ pub enum CallEvent {
     MediaChanged(Arc<MediaPlan>),
     /// The other side pressed a key. [`Call::recv_dtmf`] gives every key too.
     Dtmf(Dtmf),
+    /// The other side sent information (INFO).
+    Info(Info),
+    /// The other side sent a message within the call (MESSAGE), if the settings want messages.
+    Message(Arc<MessageDetails>),
     /// The other side asks us to call somebody else in its place. Whoever drops the request refuses it.
     TransferRequested(TransferRequest),
     /// How a transfer that we asked for goes, as the other side reports.
@@ -45,6 +52,18 @@ pub enum CallEvent {
     Ended(CallEnd),
 }
 
+/// What came within a call by INFO (RFC 6086).
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Info {
+    /// The Info-Package, if it names one.
+    pub package: Option<String>,
+    /// The type of the body; empty if there is none.
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
+}
+
 /// The same before anybody has asked for it.
 #[derive(Debug)]
 pub(crate) enum Note {
@@ -53,6 +72,8 @@ pub(crate) enum Note {
     TransferRequested(Request),
     TransferProgress { status: u16, phrase: String, done: bool },
     Replaced { by: SessionId },
+    Info(Info),
+    Message(Arc<MessageDetails>),
 }
 
 /// Events that wait to be read; the oldest makes room.
@@ -132,6 +153,8 @@ impl Call {
             Note::TransferProgress { status, phrase, done } => {
                 CallEvent::TransferProgress { status, phrase, done }
             }
+            Note::Info(info) => CallEvent::Info(info),
+            Note::Message(message) => CallEvent::Message(message),
             Note::Replaced { by } => CallEvent::Replaced { by },
         }
     }

@@ -13,13 +13,13 @@ mod parse;
 pub mod plan;
 mod write;
 
-pub use answer::{AnswerError, Answered, accept_answer, accept_answer_to, answer};
+pub use answer::{AnswerError, Answered, accept_answer, accept_answer_to, answer, decline};
 pub use codecs::{CodecList, CodecListError, RtpMap};
 pub use parse::{
     Connection, FORMATS_MAX, LINES_MAX, MEDIA_MAX, MediaDescription, OCTETS_MAX, RtcpAttribute, SdpError,
     SdpFault, SessionDescription, Timing,
 };
-pub use write::{LocalMedia, offer, offer_again};
+pub use write::{LocalMedia, capabilities, offer, offer_again};
 
 #[cfg(test)]
 mod tests;

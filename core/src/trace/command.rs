@@ -37,6 +37,11 @@ pub enum Command<'a> {
     AcceptTransfer,
     /// `reject_transfer`
     RejectTransfer(u16),
+    /// `progress`
+    Progress {
+        /// With our session description.
+        audio: bool,
+    },
 }
 
 const HOLD: u8 = 0;
@@ -46,6 +51,7 @@ const TRANSFER: u8 = 20;
 const TRANSFER_TO: u8 = 21;
 const ACCEPT_TRANSFER: u8 = 22;
 const REJECT_TRANSFER: u8 = 23;
+const PROGRESS: u8 = 16;
 
 const DIRECTIONS: [Direction; 4] =
     [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
@@ -69,6 +75,10 @@ impl<'a> Command<'a> {
                 out.byte(REJECT_TRANSFER);
                 out.number(*status);
             }
+            Self::Progress { audio } => {
+                out.byte(PROGRESS);
+                out.flag(*audio);
+            }
             Self::Modify(change) => {
                 let Modification { direction, codecs, by } = change.as_ref();
                 out.byte(MODIFY);
@@ -88,6 +98,7 @@ impl<'a> Command<'a> {
             TRANSFER_TO => Self::TransferTo(from.key()?),
             ACCEPT_TRANSFER => Self::AcceptTransfer,
             REJECT_TRANSFER => Self::RejectTransfer(from.number()?),
+            PROGRESS => Self::Progress { audio: from.flag()? },
             MODIFY => {
                 let place: Option<usize> = from.option(Unpacker::number)?;
                 let known = |place| DIRECTIONS.get(place).copied().ok_or(Impossible("no direction"));
@@ -117,6 +128,7 @@ impl<'a> Command<'a> {
             Self::TransferTo(other) => core.transfer_to(now, session, *other),
             Self::AcceptTransfer => core.accept_transfer(now, session).map(drop),
             Self::RejectTransfer(status) => core.reject_transfer(now, session, *status),
+            Self::Progress { audio } => core.progress(now, session, *audio),
             Self::Modify(change) => core.modify(now, session, change.as_ref().clone()),
         }
     }
@@ -131,6 +143,8 @@ impl<'a> Command<'a> {
             Self::TransferTo(other) => format!("transfer to the other side of {other}"),
             Self::AcceptTransfer => "accept the transfer".into(),
             Self::RejectTransfer(status) => format!("reject the transfer with {status}"),
+            Self::Progress { audio: true } => "send early media".into(),
+            Self::Progress { audio: false } => "send progress".into(),
             Self::Modify(change) => format!("change {change:?}"),
         }
     }

@@ -1,10 +1,11 @@
 //! Settings and media news in a trace. Every field is named here, so that a new one cannot be forgotten.
 
 use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{CoordinatorConfig, Limits};
+use crate::api::{CoordinatorConfig, Limits, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -27,11 +28,17 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
             },
         codecs,
         dtmf,
+        dtmf_by_info,
+        info_packages,
+        messages,
+        redirects_max,
         ring_timeout,
         answer_timeout,
+        keep_messages,
         media_ports_ready,
         session_expires,
         min_se,
+        reliable,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -57,6 +64,19 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
     // Since version 2; what comes later is added at the end, so that older traces can be read.
     out.option(*session_expires, Packer::duration);
     out.duration(*min_se);
+    out.number(*redirects_max);
+    out.flag(*keep_messages);
+    out.flag(*dtmf_by_info);
+    out.flag(*messages);
+    out.number(info_packages.len());
+    for package in info_packages {
+        out.text(package);
+    }
+    out.byte(match reliable {
+        Reliable::Supported => 0,
+        Reliable::Never => 1,
+        Reliable::Required => 2,
+    });
 }
 
 pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
@@ -88,6 +108,21 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
     } else {
         (from.option(Unpacker::duration)?, from.duration()?)
     };
+    let more = !from.is_empty();
+    let (redirects_max, keep_messages) =
+        if more { (from.number()?, from.flag()?) } else { (defaults.redirects_max, defaults.keep_messages) };
+    let (dtmf_by_info, messages) =
+        if more { (from.flag()?, from.flag()?) } else { (defaults.dtmf_by_info, defaults.messages) };
+    let mut info_packages = Vec::new();
+    for _ in 0..if more { from.number()? } else { 0_usize } {
+        info_packages.push(String::from(from.text()?));
+    }
+    let reliable = match if from.is_empty() { 0 } else { from.byte()? } {
+        0 => Reliable::Supported,
+        1 => Reliable::Never,
+        2 => Reliable::Required,
+        _ => return Err(Impossible("no use of reliable responses")),
+    };
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -96,11 +131,17 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         limits,
         codecs,
         dtmf,
+        dtmf_by_info,
+        info_packages,
+        messages,
+        redirects_max,
         ring_timeout,
         answer_timeout,
+        keep_messages,
         media_ports_ready,
         session_expires,
         min_se,
+        reliable,
     })
 }
 

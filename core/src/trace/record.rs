@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::asked::Asked;
 use super::command::Command;
 use super::config::{read_config, read_media, write_config, write_media};
 use super::pack::{Impossible, Packer, Unpacked, Unpacker, crc32};
@@ -118,6 +119,8 @@ pub enum Record<'a> {
         headers: Cow<'a, [(&'a str, &'a str)]>,
         /// How long it may ring.
         ring_timeout: Option<Duration>,
+        /// Whether the other side makes the offer.
+        late_offer: bool,
     },
     /// `ring`
     Ring {
@@ -179,6 +182,13 @@ pub enum Record<'a> {
         /// When.
         now: Instant,
     },
+    /// A command that brings header fields or a body along.
+    Asked {
+        /// When.
+        now: Instant,
+        /// What was asked for.
+        asked: Asked<'a>,
+    },
     /// `set_table` took a table; only its checksum is kept, see [`replay_with_table`](super::replay_with_table).
     Table {
         /// The CRC-32 of the table as Markdown.
@@ -216,7 +226,7 @@ macro_rules! kinds {
 kinds! {
     START = 1, DATAGRAM = 2, TIMEOUT = 3, NAMES = 4, MEDIA = 5, PORT = 6, PORTS_EXHAUSTED = 7, SEND_FAILED = 8,
     UNREACHABLE = 9, INVITE = 10, RING = 11, ANSWER = 12, REJECT = 13, HANGUP = 14, SEND_DTMF = 15, SET_TAG = 16,
-    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
+    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, ASKED = 20, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
     ACTION_REJECT = 36, SENT = 48, PUT = 49, DRAINED = 50, FULL = 63,
 }
 
@@ -224,6 +234,10 @@ impl<'a> Record<'a> {
     /// A table, of which only the checksum is kept.
     pub(crate) fn table(table: &StateTable) -> Self {
         Self::Table { checksum: crc32(0, table.markdown().as_bytes()) }
+    }
+
+    pub(crate) const fn asked(now: Instant, asked: Asked<'a>) -> Self {
+        Self::Asked { now, asked }
     }
 
     pub(crate) const fn media(now: Instant, event: &'a MediaEvent) -> Self {
@@ -235,8 +249,8 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) const fn invite(now: Instant, params: &InviteParams<'a>) -> Self {
-        let InviteParams { target, tag, headers, ring_timeout } = *params;
-        Self::Invite { now, target, tag, headers: Cow::Borrowed(headers), ring_timeout }
+        let InviteParams { target, tag, headers, ring_timeout, late_offer } = *params;
+        Self::Invite { now, target, tag, headers: Cow::Borrowed(headers), ring_timeout, late_offer }
     }
 }
 
@@ -349,7 +363,7 @@ impl Record<'_> {
     /// Writes what the application asked for.
     fn write_command(&self, out: &mut Packer<'_>, redaction: Redaction) {
         match self {
-            Self::Invite { now, target, tag, headers, ring_timeout } => {
+            Self::Invite { now, target, tag, headers, ring_timeout, late_offer } => {
                 out.byte(INVITE);
                 out.moment(*now);
                 out.text(target);
@@ -360,6 +374,10 @@ impl Record<'_> {
                     out.text(&redaction.header(name, value));
                 }
                 out.option(*ring_timeout, Packer::duration);
+                // Since version 2, and only where it says something.
+                if *late_offer {
+                    out.flag(true);
+                }
             }
             Self::Ring { now, session } => on_session(out, RING, *now, *session),
             Self::Answer { now, session } => on_session(out, ANSWER, *now, *session),
@@ -384,6 +402,11 @@ impl Record<'_> {
             Self::Shutdown { now } => {
                 out.byte(SHUTDOWN);
                 out.moment(*now);
+            }
+            Self::Asked { now, asked } => {
+                out.byte(ASKED);
+                out.moment(*now);
+                asked.write(out, redaction);
             }
             Self::Table { checksum } => {
                 out.byte(TABLE);
@@ -453,8 +476,10 @@ impl<'a> Record<'a> {
                     headers.push((from.text()?, from.text()?));
                 }
                 let ring_timeout = from.option(Unpacker::duration)?;
-                Self::Invite { now, target, tag, headers: Cow::Owned(headers), ring_timeout }
+                let late_offer = !from.is_empty() && from.flag()?;
+                Self::Invite { now, target, tag, headers: Cow::Owned(headers), ring_timeout, late_offer }
             }
+            ASKED => Self::Asked { now: from.moment()?, asked: Asked::read(from)? },
             RING => Self::Ring { now: from.moment()?, session: from.key()? },
             ANSWER => Self::Answer { now: from.moment()?, session: from.key()? },
             REJECT => Self::Reject { now: from.moment()?, session: from.key()?, status: from.number()? },

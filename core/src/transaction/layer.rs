@@ -119,7 +119,7 @@ impl Transaction {
         self.reliable |= path.transport.is_reliable();
     }
 
-    fn transmit(&self, message: Option<&Bytes>, send: &mut dyn FnMut(Transmit)) -> bool {
+    pub(crate) fn transmit(&self, message: Option<&Bytes>, send: &mut dyn FnMut(Transmit)) -> bool {
         let (Some(path), Some(message)) = (self.path, message) else {
             return false;
         };
@@ -364,8 +364,14 @@ impl TransactionLayer {
     }
 
     /// The ACK or CANCEL of the INVITE that client transaction `tx` sent.
-    pub(crate) fn hop_request(&self, tx: TransactionId, method: &str, to: Option<&[u8]>) -> Option<Bytes> {
-        copy::hop_request(self.message(tx)?, method, to)
+    pub(crate) fn hop_request(
+        &self,
+        tx: TransactionId,
+        method: &str,
+        to: Option<&[u8]>,
+        lines: &[u8],
+    ) -> Option<Bytes> {
+        copy::hop_request(self.message(tx)?, method, to, lines)
     }
 
     /// Whether `input` has a row in the present state of `tx`.

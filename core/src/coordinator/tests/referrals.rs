@@ -87,9 +87,9 @@ impl World {
     /// The peer says nothing more: all that is left goes by itself.
     fn silence(&mut self) {
         let session = self.session.unwrap();
-        let _ = self.net.with(0, |core, now| core.hangup(now, session));
+        drop(self.net.with(0, |core, now| core.hangup(now, session)));
         for id in self.net.nodes[0].core.registry().ids() {
-            let _ = self.net.with(0, |core, now| core.hangup(now, id));
+            drop(self.net.with(0, |core, now| core.hangup(now, id)));
         }
         self.net.run_for(400 * SECOND);
         self.net.assert_all_gone();

@@ -39,7 +39,7 @@ fn address(net: &Net, node: usize) -> String {
 fn finish(mut net: Net) {
     for node in 0..net.nodes.len() {
         for id in net.nodes[node].core.registry().ids() {
-            let _ = net.with(node, |core, now| core.hangup(now, id));
+            drop(net.with(node, |core, now| core.hangup(now, id)));
         }
     }
     net.run_for(70 * SECOND);
@@ -204,8 +204,9 @@ fn refer_without_subscription() {
     let target = address(&net, CAROL);
     net.wire.clear();
     net.with(ALICE, |core, now| core.transfer_unreported(now, alice, &target)).unwrap();
-    // The consent comes before the BYE does.
-    net.run_for(Duration::from_millis(11));
+    // The BYE comes before the consent does.
+    net.run_for(SECOND);
+    assert_eq!(net.told(BOB).last().unwrap(), "ended RemoteHangup");
     let new = net.with(BOB, |core, now| core.accept_transfer(now, bob)).unwrap();
     net.run_for(SECOND);
     let carol = net.incoming(CAROL).unwrap();
@@ -214,6 +215,44 @@ fn refer_without_subscription() {
     assert!(!net.codes().contains(&"NOTIFY".into()), "{:?}", net.ladder());
     assert_eq!(last_told(&net, ALICE, 2), ["transfer done 202", "ended Transferred"]);
     assert_eq!(net.nodes[BOB].core.session_state(new), Some(State::Active));
+    let again = net.with(BOB, |core, now| core.accept_transfer(now, bob));
+    assert!(matches!(again, Err(CommandError::NoSuchCall)), "{again:?}");
+    finish(net);
+}
+
+/// A transferor that does not wait for the consent of the other side.
+#[test]
+fn consent_to_one_who_has_hung_up() {
+    for (wait, possible) in [(30, true), (90, false)] {
+        for (asker, other) in [(ALICE, BOB), (BOB, ALICE)] {
+            let mut net = three(10);
+            let calls = talk(&mut net, ALICE, BOB);
+            let (by, of) = if asker == ALICE { calls } else { (calls.1, calls.0) };
+            let target = address(&net, CAROL);
+            net.with(asker, |core, now| core.transfer(now, by, &target)).unwrap();
+            net.run_for(SECOND);
+            net.with(asker, |core, now| core.hangup(now, by)).unwrap();
+            net.run_for(wait * SECOND);
+            let new = net.with(other, |core, now| core.accept_transfer(now, of));
+            assert_eq!(new.is_ok(), possible, "{new:?}");
+            net.run_for(SECOND);
+            assert_eq!(net.incoming(CAROL).is_some(), possible);
+            assert!(
+                !net.told(other).contains(&"transfer started".into()),
+                "nothing is told of a call that ended"
+            );
+            finish(net);
+        }
+    }
+    let mut net = three(11);
+    let (alice, bob) = talk(&mut net, ALICE, BOB);
+    let target = address(&net, CAROL);
+    net.with(ALICE, |core, now| core.transfer(now, alice, &target)).unwrap();
+    net.run_for(SECOND);
+    net.with(ALICE, |core, now| core.hangup(now, alice)).unwrap();
+    net.run_for(SECOND);
+    net.with(BOB, |core, now| core.reject_transfer(now, bob, 603)).unwrap();
+    assert!(net.with(BOB, |core, now| core.accept_transfer(now, bob)).is_err());
     finish(net);
 }
 
