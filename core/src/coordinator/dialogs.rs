@@ -68,6 +68,12 @@ impl UnifiedCoordinator {
             }
             Method::Invite => self.receive_reinvite(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
+            // Whoever has been told of the end hears no more, though our BYE may still wait for an ACK.
+            Method::Info | Method::Message
+                if self.board.registry.session(session).is_some_and(|session| session.end_told) =>
+            {
+                self.board.respond_plain(request.transaction, 481);
+            }
             Method::Info => self.receive_info(request, session),
             Method::Message => self.receive_message(request, Some(session)),
             // `check` has let nothing else pass.

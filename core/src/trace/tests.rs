@@ -180,15 +180,15 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     assert!(stage.core.reject_with(stage.now, session, 486, headers).is_err());
     assert!(stage.core.redirect_with(stage.now, session, &["sip:a@b", "<tel:+1>"], headers).is_err());
     stage.core.hangup_with(stage.now, session, headers).unwrap();
-    stage.core.options(stage.now, "sip:bob@10.0.0.1").unwrap();
-    stage.core.message_with(stage.now, "sip:bob@h", "text/plain", b"Hi", headers).unwrap();
-    assert!(stage.core.info(stage.now, session, "text/plain", b"Hi").is_err());
     assert!(stage.core.hangup(stage.now, session).is_ok());
     let session = stage.core.invite(stage.now, InviteParams::new("sip:nobody@nowhere")).unwrap();
     stage.drain(usize::MAX);
     let (query, failure) = (stage.queries[1], NameFailure("no such host".into()));
     stage.core.handle_names(stage.now, query, Err(failure));
     assert_eq!(stage.core.session_state(session), None);
+    stage.core.options(stage.now, "sip:bob@10.0.0.1").unwrap();
+    stage.core.message_with(stage.now, "sip:bob@h", "text/plain", b"Hi", headers).unwrap();
+    assert!(stage.core.info(stage.now, session, "text/plain", b"Hi").is_err());
     stage.feed(invite(2, ""));
     stage.core.shutdown(stage.now);
     stage.pass(Duration::from_secs(40));

@@ -257,9 +257,9 @@ impl Net {
             Event::Ended { reason, status: Some(status), .. } => format!("ended {reason:?} {status}"),
             Event::Ended { reason, .. } => format!("ended {reason:?}"),
             Event::App { id, .. } => format!("app {id}"),
-            other => format!("{other:?}"),
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
+            other => format!("{other:?}"),
         };
         self.nodes[node].events.iter().map(name).collect()
     }
