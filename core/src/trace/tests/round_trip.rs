@@ -40,6 +40,9 @@ fn a_recorded_run_replays() {
         "[again 1]",
         "unreachable: 192.0.2.9:5060",
         "press 42*",
+        "hold",
+        "change Modification",
+        "Active > Offering (Modify)",
         "shutdown",
     ] {
         assert!(text.contains(part), "no {part} in\n{text}");
