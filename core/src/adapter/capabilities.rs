@@ -7,7 +7,9 @@ use crate::api::CoordinatorConfig;
 /// The methods that we understand, for Allow, but for those that the application has to want.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
     , UPDATE\
-    , INFO";
+    , INFO\
+    , SUBSCRIBE\
+    , NOTIFY";
 
 /// The value of Allow.
 pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {

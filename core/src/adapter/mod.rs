@@ -12,6 +12,7 @@ mod media;
 mod modify;
 mod redirect;
 mod request;
+mod subscription;
 mod switchboard;
 
 pub(crate) use capabilities::{SUPPORTED, allow, understands};
@@ -20,6 +21,7 @@ pub(crate) use errand::{Draft, Errand};
 pub(crate) use media::{MediaAdapter, local_media};
 pub(crate) use modify::min_se;
 pub(crate) use request::Content;
+pub(crate) use subscription::seconds_text;
 pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
 
 use alloc::vec::Vec;

@@ -140,6 +140,7 @@ impl UnifiedCoordinator {
             Method::Invite => self.receive_invite(request),
             Method::Options => self.receive_options(request),
             Method::Message => self.receive_message(request, None),
+            Method::Subscribe => self.receive_subscribe(request),
             // A BYE without To tag belongs to no dialog that could be.
             _ => {
                 self.board.counters.add(Counter::UnknownDialog);
