@@ -53,8 +53,8 @@ const DOORS: &[(&str, &[&str])] = &[
     // The plan is all that media is told.
     ("media", &["sdp", "plan"]),
     // The recorder sits in the coordinator; reading and replaying sit above it.
-    ("coordinator", &["trace", "Asked"]),
     ("coordinator", &["trace", "Command"]),
+    ("coordinator", &["trace", "Asked"]),
     ("coordinator", &["trace", "Decided"]),
     ("coordinator", &["trace", "Record"]),
     ("coordinator", &["trace", "Recorder"]),

@@ -7,7 +7,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::dialog::{contact, first_hop, quoted};
-use super::{Content, Owner, Parked, SUPPORTED, Switchboard, new_call_id};
+use super::{Content, Owner, Parked, Switchboard, new_call_id};
 use crate::api::{Event, Output};
 use crate::base::ids::SubscriptionId;
 use crate::base::time::Instant;
@@ -84,7 +84,7 @@ impl Switchboard {
         writer.header("Event", subscription.event.as_bytes());
         writer.number("Expires", u64::from(seconds));
         writer.header("Allow", &self.allow);
-        writer.header("Supported", SUPPORTED);
+        writer.header("Supported", self.supported);
         writer.header("User-Agent", self.config.user_agent.as_bytes());
         writer.raw(&draft.lines);
         let message = writer.finish();

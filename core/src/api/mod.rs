@@ -7,7 +7,7 @@ mod output;
 mod stats;
 mod subscription;
 
-pub use config::{CoordinatorConfig, InviteParams, Limits};
+pub use config::{CoordinatorConfig, InviteParams, Limits, Reliable};
 pub use end::EndReason;
 pub use modification::{Modification, OfferMethod};
 pub use output::{Event, NameFailure, Output, QueryId, ResolveTarget};

@@ -69,7 +69,13 @@ impl UnifiedCoordinator {
                 self.board.counters.add(Counter::UnknownDialog);
                 self.board.respond_plain(request.transaction, 481);
             }
+            // The application has been told of the end: nothing new comes after it.
+            Method::Info | Method::Message if known.is_some_and(|session| session.end_told) => {
+                self.board.counters.add(Counter::UnknownDialog);
+                self.board.respond_plain(request.transaction, 481);
+            }
             Method::Invite => self.receive_reinvite(request, session, dialog),
+            Method::Prack => self.receive_prack(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
             // Whoever has been told of the end hears no more, though our BYE may still wait for an ACK.
             Method::Info | Method::Message
@@ -123,6 +129,8 @@ impl UnifiedCoordinator {
             Purpose::Offer => self.offer_over(outcome),
             Purpose::Refresh => self.refresh_over(outcome),
             Purpose::Key => self.key_over(outcome),
+            // What becomes of a PRACK changes nothing: whoever still waits for one lets its response come again.
+            Purpose::Prack => {}
         }
     }
 

@@ -36,6 +36,7 @@ mod notify;
 mod recording;
 mod redirect;
 mod refresh;
+mod reliable;
 mod responses;
 mod subscribe;
 mod transitions;

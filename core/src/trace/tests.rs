@@ -188,7 +188,7 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     assert!(stage.core.hangup(stage.now, session).is_ok());
     let session = stage.core.invite(stage.now, InviteParams::new("sip:nobody@nowhere")).unwrap();
     stage.drain(usize::MAX);
-    let (query, failure) = (stage.queries[1], NameFailure("no such host".into()));
+    let (query, failure) = (*stage.queries.last().unwrap(), NameFailure("no such host".into()));
     stage.core.handle_names(stage.now, query, Err(failure));
     assert_eq!(stage.core.session_state(session), None);
     stage.core.options(stage.now, "sip:bob@10.0.0.1").unwrap();

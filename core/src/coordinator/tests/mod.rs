@@ -7,4 +7,5 @@ mod net;
 mod offers;
 mod peer;
 mod rows;
+mod subscriptions;
 mod walks;
