@@ -60,12 +60,12 @@ impl Walk {
     /// What the application does; a command that does not fit is refused, which is as good.
     fn command(&mut self) {
         let session = self.world.session.unwrap();
-        let (which, id) = (self.roll(9), self.any());
+        let (which, id) = (self.roll(11) % 10, self.any());
         let host = ["sip:bob@10.9.9.9", "sip:bob@bob.example"][self.roll(2)];
         let seconds = Duration::from_secs([0, 5, 60][self.roll(3)]);
         let mut made = (None, None);
         self.world.net.with(0, |core, now| match (which, id) {
-            (0, _) => made.0 = core.subscribe(now, host, "dialog", seconds).ok(),
+            (0 | 9, _) => made.0 = core.subscribe(now, host, "dialog", seconds).ok(),
             (1, _) => made.1 = core.message(now, host, "text/plain", b"x").ok(),
             (2, _) => made.1 = core.options(now, host).ok(),
             (3, _) => made.1 = core.request_within(now, session, Method::Info, &[], None).ok(),
@@ -101,7 +101,7 @@ impl Walk {
         };
         let which = self.roll(3);
         let text = if which == 0 && !subscribes.is_empty() {
-            let to = subscribes[self.roll(subscribes.len())].clone();
+            let to = subscribes[subscribes.len() - 1 - self.roll(subscribes.len().min(2))].clone();
             let (state, tag) = (STATES[self.roll(6)], ["far", "far", "other"][self.roll(3)]);
             format!(
                 "NOTIFY sip:a@10.0.0.1 SIP/2.0\r\nFrom: <sip:b@10.9.9.9>;tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\n\
@@ -140,23 +140,24 @@ impl Walk {
             .filter(|it| !it.starts_with(b"SIP/2.0") && !it.starts_with(b"ACK"))
             .collect();
         if !requests.is_empty() {
-            let (which, status) = (self.roll(requests.len()), STATUSES[self.roll(8)]);
+            let (back, status) = (1 + self.roll(requests.len().min(4)), STATUSES[self.roll(8)]);
+            let which = requests.len() - back;
             self.world.respond_to(&requests[which], status, "far", None);
         }
     }
 
     fn step(&mut self) {
-        match self.roll(12) {
-            0..=3 => self.command(),
-            4..=6 => self.request(),
-            7..=9 => self.respond(),
-            10 => self.world.net.run_for(Duration::from_millis(700)),
+        match self.roll(16) {
+            0..=4 => self.command(),
+            5..=8 => self.request(),
+            9..=12 => self.respond(),
+            13 | 14 => self.world.net.run_for(Duration::from_millis(700)),
             _ => {
                 let pause = Duration::from_millis(self.roll(40_000) as u64);
                 self.world.net.run_for(pause);
             }
         }
-        if self.roll(10) == 0 {
+        if self.roll(20) == 0 {
             self.world.net.hold_names = !self.world.net.hold_names;
         }
     }
@@ -209,7 +210,7 @@ fn random_subscriptions_leave_nothing() {
     let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..400 {
         let mut walk = Walk::new(seed);
-        for _ in 0..30 {
+        for _ in 0..40 {
             walk.step();
         }
         walk.end();
