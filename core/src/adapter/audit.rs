@@ -46,7 +46,18 @@ impl Switchboard {
                 ensure(armed == Some((id, timer)), MODULE, rule, || format!("{id} {timer:?}: {armed:?}"))?;
             }
         }
-        Ok(())
+        for (key, id) in self.subscription_timers.iter() {
+            let held = self.registry.subscription(id).and_then(|subscription| subscription.timer);
+            let rule = "a timer is of a live subscription";
+            ensure(held == Some(key), MODULE, rule, || format!("{id}"))?;
+        }
+        let untimed = self
+            .registry
+            .subscriptions()
+            .find(|(_, it)| it.timer.is_none() && it.phase != crate::subscription::Phase::Resolving);
+        ensure(untimed.is_none(), MODULE, "a subscription has a timer", || {
+            format!("{:?}", untimed.map(|(id, it)| (id, it.phase)))
+        })
     }
 
     fn audit_session(&self, id: SessionId, session: &Session) -> Result<(), Violation> {
@@ -115,7 +126,12 @@ impl Switchboard {
                     ensure(fits, MODULE, rule, || format!("{transaction} of {id}"))?;
                 }
                 // A BYE outlives the session that another end has taken away.
-                Owner::Bye(_) | Owner::Errand(_) | Owner::Request { .. } | Owner::Nobody => {}
+                Owner::Subscribe(_)
+                | Owner::Notify(_)
+                | Owner::Bye(_)
+                | Owner::Errand(_)
+                | Owner::Request { .. }
+                | Owner::Nobody => {}
             }
         }
         ensure(merged == self.merged.len(), MODULE, "merged INVITEs are live ones", || {
@@ -137,6 +153,7 @@ impl Switchboard {
             .flat_map(|(_, dialog)| &dialog.waiting)
             .filter_map(|it| it.transaction)
             .collect();
+        let asked: BTreeSet<TransactionId> = self.registry.asked().collect();
         for (tx, kind, state) in self.layer.endless() {
             let session = match self.owners.get(tx) {
                 Some(Owner::Invite(session) | Owner::Request { session, .. }) => Some(*session),
@@ -149,8 +166,11 @@ impl Switchboard {
                     .session(id)
                     .is_some_and(|it| it.timers.iter().any(Option::is_some) || it.state == State::Terminating)
             };
-            let ends =
-                if state == TxState::Idle { waiting.contains(&tx) } else { session.is_some_and(timed) };
+            let ends = if state == TxState::Idle {
+                waiting.contains(&tx)
+            } else {
+                session.is_some_and(timed) || asked.contains(&tx)
+            };
             let rule = "every transaction ends";
             ensure(ends, MODULE, rule, || format!("{tx} {kind:?} {state:?} of {session:?}"))?;
         }
@@ -164,7 +184,7 @@ impl Switchboard {
         for (_, parked) in self.parked.iter() {
             match parked {
                 Parked::Dialog(id) => *asked.entry(*id).or_default() += 1,
-                Parked::Errand(_) => {}
+                Parked::Errand(_) | Parked::Subscription(_) => {}
                 Parked::Invite(id) => *calling.entry(*id).or_default() += 1,
             }
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Errand;
 use crate::api::{CoordinatorConfig, Counter, Counters, Output, QueryId, ResolveTarget};
-use crate::base::ids::{DialogId, RequestId, SessionId};
+use crate::base::ids::{DialogId, RequestId, SessionId, SubscriptionId};
 use crate::base::index::{Digest, DigestKey, Index};
 use crate::base::rng::Rng;
 use crate::base::side::SideTable;
@@ -41,6 +41,10 @@ pub(crate) enum Owner {
     },
     /// A request that the application asked for.
     Errand(RequestId),
+    /// Our SUBSCRIBE.
+    Subscribe(SubscriptionId),
+    /// Our NOTIFY.
+    Notify(SubscriptionId),
     /// A request whose response changes nothing: CANCEL, or the BYE to a fork.
     Nobody,
     /// The peer's INVITE: the digest under which a merged copy would be found, and what became of it.
@@ -72,6 +76,8 @@ pub(crate) enum Parked {
     Dialog(DialogId),
     /// A request of the application.
     Errand(RequestId),
+    /// The first SUBSCRIBE of this subscription.
+    Subscription(SubscriptionId),
 }
 
 /// Requests that may wait for an address in one dialog: an ACK and a BYE, and some to spare.
@@ -103,6 +109,8 @@ pub(crate) struct Switchboard {
     pub(crate) layer: TransactionLayer,
     pub(crate) registry: SessionRegistry,
     pub(crate) timers: Timers<(SessionId, SessionTimer)>,
+    /// One timer for each subscription.
+    pub(crate) subscription_timers: Timers<SubscriptionId>,
     pub(crate) outbox: VecDeque<Output>,
     /// Inputs that actions gave rise to; they run after the transition that they come from.
     pub(crate) follow_ups: VecDeque<(SessionId, Input)>,
@@ -136,8 +144,9 @@ impl Switchboard {
             secret,
             digests,
             layer,
-            registry: SessionRegistry::new(limits.sessions_max, dialogs_max),
+            registry: SessionRegistry::new(limits.sessions_max, dialogs_max, limits.subscriptions_max),
             timers: Timers::new(limits.sessions_max.saturating_mul(SessionTimer::ALL.len())),
+            subscription_timers: Timers::new(limits.subscriptions_max),
             outbox: VecDeque::new(),
             follow_ups: VecDeque::new(),
             owners: SideTable::new(),

@@ -39,12 +39,14 @@ impl UnifiedCoordinator {
         let board = &mut self.board;
         let (agent, allow) = (board.agent.clone(), board.allow.clone());
         let (own, packages) = (contact(board, &request.path), board.config.info_packages.join(", "));
-        let headers: [(&str, &[u8]); 7] = [
+        let events = board.config.event_packages.join(", ");
+        let headers: [(&str, &[u8]); 8] = [
             ("Contact", &own),
             ("Allow", &allow),
             ("Supported", board.supported),
             ("Accept", SDP_TYPE.as_bytes()),
             ("Accept-Encoding", b"identity"),
+            ("Allow-Events", events.as_bytes()),
             ("Recv-Info", packages.as_bytes()),
             ("Server", agent.as_bytes()),
         ];

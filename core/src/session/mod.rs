@@ -14,7 +14,6 @@ mod transfer;
 mod tests;
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -258,7 +257,7 @@ pub struct Session {
     /// How many forks were acknowledged and hung up.
     pub(crate) forks_refused: u16,
     /// Keys that wait for the INFO before them to be answered.
-    pub(crate) keys: Option<Box<String>>,
+    pub(crate) keys: Option<Box<str>>,
     /// Header lines of the application for the CANCEL or the BYE that ends the session.
     pub(crate) parting: Option<Box<[u8]>>,
     /// Why the session will have ended, decided when it began to end.

@@ -44,8 +44,12 @@ pub(crate) fn peer() -> SocketAddr {
 impl World {
     fn new(silent: bool) -> Self {
         let mut net = Net::new(42);
-        let config =
-            CoordinatorConfig { ring_timeout: Duration::from_secs(60), ..CoordinatorConfig::default() };
+        let config = CoordinatorConfig {
+            ring_timeout: Duration::from_secs(60),
+            event_packages: vec!["dialog".into()],
+            messages: true,
+            ..CoordinatorConfig::default()
+        };
         let handler = move |_: &InviteDetails| {
             if silent { SignalingDecision::Defer(Deferral::default()) } else { SignalingDecision::Accept }
         };
@@ -247,6 +251,14 @@ impl World {
         } else {
             self.request_back(method, branch, 250, body);
         }
+    }
+
+    /// The peer wants its requests elsewhere from now on.
+    pub(crate) fn peer_moves_to(&mut self, contact: &str) {
+        let id = self.session.unwrap();
+        let registry = &mut self.net.nodes[0].core.board.registry;
+        let dialog = registry.session(id).unwrap().dialog.unwrap();
+        registry.dialog_mut(dialog).unwrap().move_target(contact);
     }
 
     /// Lets the session have a timer of 90 s that we refresh.
