@@ -38,7 +38,7 @@ impl UnifiedCoordinator {
     pub(super) fn answer_options(&mut self, request: &Request<'_>) {
         let board = &mut self.board;
         let (agent, allow) = (board.agent.clone(), board.allow.clone());
-        let (own, packages) = (contact(board, &request.path), board.config.info_packages.join(", "));
+        let (own, packages) = (contact(board, &request.path), board.packages.clone());
         let events = board.config.event_packages.join(", ");
         let headers: [(&str, &[u8]); 8] = [
             ("Contact", &own),
