@@ -8,9 +8,9 @@ use crate::api::{CoordinatorConfig, Reliable};
 const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
     , UPDATE\
     , INFO\
-    , SUBSCRIBE\
-    , NOTIFY\
-    , PRACK";
+    , PRACK\
+    , REFER, NOTIFY\
+    , SUBSCRIBE";
 
 /// The value of Allow.
 pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {
@@ -20,7 +20,8 @@ pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {
 
 /// The extensions that we understand, for Supported (RFC 3261 section 20.37).
 const SUPPORTED: &[u8] = b"100rel, 199\
-    , timer";
+    , timer\
+    , replaces, norefersub";
 
 /// The value of Supported. Reliable provisional responses come first, to be left out by whoever wants none.
 pub(crate) fn supported(reliable: Reliable) -> &'static [u8] {

@@ -15,6 +15,7 @@ mod reliable;
 mod request;
 mod subscription;
 mod switchboard;
+mod transfer;
 
 pub(crate) use capabilities::{allow, supported, understands};
 pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
@@ -25,6 +26,7 @@ pub(crate) use reliable::requires_reliably;
 pub(crate) use request::Content;
 pub(crate) use subscription::seconds_text;
 pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
+pub(crate) use transfer::OVER;
 
 use alloc::vec::Vec;
 use core::time::Duration;

@@ -6,6 +6,7 @@ mod modification;
 mod output;
 mod stats;
 mod subscription;
+mod transfer;
 
 pub use config::{CoordinatorConfig, InviteParams, Limits, Reliable};
 pub use end::EndReason;
@@ -13,6 +14,7 @@ pub use modification::{Modification, OfferMethod};
 pub use output::{Event, NameFailure, Output, QueryId, ResolveTarget};
 pub use stats::{Counter, Counters};
 pub use subscription::SubscriptionState;
+pub use transfer::TransferRequest;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,8 @@ mod calls;
 mod net;
 mod offers;
 mod peer;
+mod referrals;
 mod rows;
 mod subscriptions;
+mod transfers;
 mod walks;
