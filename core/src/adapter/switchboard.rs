@@ -98,6 +98,8 @@ pub(crate) struct Switchboard {
     pub(crate) config: CoordinatorConfig,
     /// The value of Server, to be held while the rest of the board is at work.
     pub(crate) agent: Arc<str>,
+    /// The value of Recv-Info: the Info-Packages that the application wants.
+    pub(crate) packages: Arc<str>,
     /// The value of Allow.
     pub(crate) allow: Arc<[u8]>,
     /// The value of Supported.
@@ -159,6 +161,7 @@ impl Switchboard {
             counters: Counters::default(),
             allow: super::allow(&config),
             supported: super::supported(config.reliable),
+            packages: config.info_packages.join(", ").into(),
             agent: Arc::from(config.user_agent.as_str()),
             config,
         };

@@ -3,6 +3,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use smallvec::SmallVec;
+
 use super::UnifiedCoordinator;
 use super::check::is_type;
 use super::ingress::{Refusal, Request};
@@ -38,21 +40,27 @@ impl UnifiedCoordinator {
     pub(super) fn answer_options(&mut self, request: &Request<'_>) {
         let board = &mut self.board;
         let (agent, allow) = (board.agent.clone(), board.allow.clone());
-        let (own, packages) = (contact(board, &request.path), board.config.info_packages.join(", "));
+        let (own, packages) = (contact(board, &request.path), board.packages.clone());
         let events = board.config.event_packages.join(", ");
-        let headers: [(&str, &[u8]); 8] = [
-            ("Contact", &own),
+        let mut headers: SmallVec<[(&str, &[u8]); 8]> = SmallVec::from_iter([
+            ("Contact", own.as_slice()),
             ("Allow", &allow),
             ("Supported", board.supported),
             ("Accept", SDP_TYPE.as_bytes()),
             ("Accept-Encoding", b"identity"),
-            ("Allow-Events", events.as_bytes()),
-            ("Recv-Info", packages.as_bytes()),
             ("Server", agent.as_bytes()),
-        ];
+        ]);
+        for (name, list) in [("Allow-Events", events.as_bytes()), ("Recv-Info", packages.as_bytes())] {
+            if !list.is_empty() {
+                headers.push((name, list));
+            }
+        }
+        // A stranger who does not ask for a description gets none: an answer shall not be much larger than its request.
         let mut accepts = request.frame.values(HeaderName::Accept).peekable();
-        let all = accepts.peek().is_none();
-        let sdp = all || accepts.any(|value| is_type(value, SDP_TYPE) || is_type(value, "*/*"));
+        let sdp = match accepts.peek() {
+            None => request.facts.to_tag.is_some(),
+            Some(_) => accepts.any(|value| is_type(value, SDP_TYPE)),
+        };
         let body: Option<Vec<u8>> = sdp.then(|| {
             let id = board.rng.next_u64() >> 2;
             let nowhere = MediaPort { key: 0, rtp: 0, rtcp: 0 };

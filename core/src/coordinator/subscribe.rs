@@ -179,7 +179,7 @@ impl UnifiedCoordinator {
     }
 
     /// NOTIFY to our tag.
-    pub(super) fn receive_notify(&mut self, request: &Request<'_>, id: SubscriptionId) {
+    pub(super) fn receive_news(&mut self, request: &Request<'_>, id: SubscriptionId) {
         let (state, left) = match self.check_notify(request, id) {
             Ok(read) => read,
             Err(refusal) => return self.refuse(request.transaction, refusal),
@@ -266,7 +266,7 @@ impl UnifiedCoordinator {
             dialog.refresh_target(request.frame);
         }
         match (request.method, ours) {
-            (crate::wire::Method::Notify, true) => self.receive_notify(request, id),
+            (crate::wire::Method::Notify, true) => self.receive_news(request, id),
             (crate::wire::Method::Subscribe, false) => self.receive_resubscribe(request, id),
             (crate::wire::Method::Options, _) => self.answer_options(request),
             _ => {

@@ -135,7 +135,7 @@ fn a_notify_for_nobody_gets_481() {
     desk.feed(
         call.again("NOTIFY").cseq(2).header("Event: presence").header("Subscription-State: active").text(),
     );
-    assert_eq!(desk.codes(), ["481"]);
+    assert_eq!(desk.codes(), ["489"]);
     desk.hangup(session);
     super::finish(&mut desk);
 }
