@@ -4,10 +4,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 
 use super::switchboard::WAITING_MAX;
-use super::{Owner, Parked, Switchboard};
+use super::{Owner, Parked, Purpose, Switchboard};
 use crate::base::ids::SessionId;
 use crate::base::violation::{Violation, ensure};
-use crate::session::{Session, SessionTimer, State};
+use crate::session::{Session, SessionTimer, State, TRANSFERS_MAX, TransferState};
 use crate::transaction::TransactionId;
 use crate::transaction::table::{Kind, State as TxState};
 
@@ -76,6 +76,7 @@ impl Switchboard {
         let lingers = state != State::Terminated || session.invite.is_some() || session.offering.is_some();
         ensure(lingers, MODULE, "a session that is over waits for an INVITE only", || format!("{id}"))?;
         self.audit_provisional(id, session)?;
+        self.audit_transfers(id, session)?;
         if let Some(invite) = session.invite {
             let named = match self.owners.get(invite) {
                 Some(Owner::Invite(owner)) => *owner == id,
@@ -103,6 +104,31 @@ impl Switchboard {
         let dialog = session.dialog.and_then(|id| self.registry.dialog(id));
         let forgot = dialog.is_none_or(|dialog| !dialog.confirmed || dialog.early.is_none());
         ensure(forgot, MODULE, "a dialog that lasts is not early", || format!("{id}"))
+    }
+
+    /// Call transfers: how many there are, and that each goes on or comes to an end.
+    fn audit_transfers(&self, id: SessionId, session: &Session) -> Result<(), Violation> {
+        let Some(transfers) = session.transfers.as_deref() else { return Ok(()) };
+        let armed = |timer: SessionTimer| session.timers.get(timer as usize).is_some_and(Option::is_some);
+        let waits = |state| transfers.theirs.iter().filter(|it| it.state == state).count();
+        let pending = waits(TransferState::Pending);
+        let few = pending <= 1 && transfers.theirs.len() <= TRANSFERS_MAX;
+        ensure(few, MODULE, "a peer asks for few transfers at a time", || format!("{id} {transfers:?}"))?;
+        let rule = "what waits for consent has a deadline";
+        ensure((pending == 1) == armed(SessionTimer::Consent), MODULE, rule, || format!("{id}"))?;
+        let ours = transfers.ours.as_ref();
+        let moves = ours.is_none_or(|ours| match ours.state {
+            TransferState::Watching => armed(SessionTimer::Transfer),
+            state => state == TransferState::Asking && ours.transaction.is_some_and(|it| self.works(it, id)),
+        });
+        ensure(moves, MODULE, "a transfer that we ask for comes to an end", || format!("{id} {ours:?}"))?;
+        let talks = !session.end_told || ours.is_none() && transfers.theirs.is_empty();
+        ensure(talks, MODULE, "nothing is transferred after the end", || format!("{id}"))
+    }
+
+    fn works(&self, transaction: TransactionId, id: SessionId) -> bool {
+        let owner = self.owners.get(transaction);
+        matches!(owner, Some(Owner::Request { session, purpose: Purpose::Refer }) if *session == id)
     }
 
     fn audit_owners(&self) -> Result<(), Violation> {

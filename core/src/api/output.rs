@@ -169,7 +169,7 @@ pub enum Event {
         /// The new call. What becomes of it comes as events of its own.
         new: SessionId,
     },
-    /// How a transfer that we asked for goes.
+    /// How a transfer that we asked for goes. If the call ends first, nothing more comes of it.
     TransferProgress {
         /// The session that asked.
         session: SessionId,

@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
 pub(crate) use redirects::Redirects;
-pub(crate) use referral::{Referral, Transfers, Which};
+pub(crate) use referral::{Referral, TRANSFERS_MAX, Transfers, Which};
 pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
 pub use state::{Input, Role, State};
 pub use table::{Action, Fallback, ROWS, Row, fallback};
