@@ -90,9 +90,9 @@ impl DialogAdapter<'_> {
             // It has answered the offer that we made.
             session.late_offer &= !sent.described || status >= 300;
         }
-        if !matches!(session.state, State::Ringing) {
-            session.provisional = None;
-        }
+        // While it rings the next number is needed, and an answer that has waited has yet to leave.
+        let of_use = |sent: &Provisional| session.state == State::Ringing || !sent.answer_headers.is_empty();
+        session.provisional = session.provisional.take().filter(|sent| of_use(sent));
         let tag = session.local_tag;
         let body = cause.description.take();
         let body = body.as_deref().map(|body| (SDP_TYPE, body));
