@@ -7,5 +7,7 @@ mod early;
 mod net;
 mod offers;
 mod peer;
+mod referrals;
 mod rows;
+mod transfers;
 mod walks;
