@@ -42,8 +42,8 @@ use crate::base::timers::TimerKey;
 use crate::wire::token::TOKEN_LEN;
 
 use crate::media::{MediaPort, MediaSessionId};
-use crate::sdp::CodecList;
 use crate::sdp::plan::{Direction, MediaPlan};
+use crate::sdp::{Answered, CodecList};
 use crate::signaling::InviteDetails;
 use crate::transaction::TransactionId;
 use crate::wire::path::Path;
@@ -126,8 +126,8 @@ pub(crate) struct SessionMedia {
     pub(crate) plan: Option<Arc<MediaPlan>>,
     /// What the exchange under way will bring; [`Action::ApplyPlan`] makes it hold.
     pub(crate) next_plan: Option<MediaPlan>,
-    /// Our answer to the offer of the INVITE, until it is sent.
-    pub(crate) answer: Option<Vec<u8>>,
+    /// Our answer to the offer of the INVITE, until it is sent where it cannot get lost.
+    pub(crate) answer: Option<Box<Answered>>,
 }
 
 /// Who keeps the other from being heard.
