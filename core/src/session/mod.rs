@@ -1,5 +1,6 @@
 //! Sessions: one call leg each, and the table-driven machine that moves them.
 
+mod action;
 #[cfg(any(test, feature = "sim"))]
 mod cells;
 mod machine;
@@ -20,6 +21,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+pub use action::Action;
 #[cfg(any(test, feature = "sim"))]
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
@@ -27,7 +29,7 @@ pub(crate) use redirects::Redirects;
 pub(crate) use referral::{Referral, TRANSFERS_MAX, Transfers, Which};
 pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
 pub use state::{Input, Role, State};
-pub use table::{Action, Fallback, ROWS, Row, fallback};
+pub use table::{Fallback, ROWS, Row, fallback};
 pub use transfer::{
     TRANSFER_ROWS, TransferAction, TransferInput, TransferRow, TransferState, transfer_page, transfer_row,
 };
@@ -39,8 +41,8 @@ use crate::base::timers::TimerKey;
 use crate::wire::token::TOKEN_LEN;
 
 use crate::media::{MediaPort, MediaSessionId};
-use crate::sdp::CodecList;
 use crate::sdp::plan::{Direction, MediaPlan};
+use crate::sdp::{Answered, CodecList};
 use crate::signaling::InviteDetails;
 use crate::transaction::TransactionId;
 use crate::wire::path::Path;
@@ -123,8 +125,8 @@ pub(crate) struct SessionMedia {
     pub(crate) plan: Option<Arc<MediaPlan>>,
     /// What the exchange under way will bring; [`Action::ApplyPlan`] makes it hold.
     pub(crate) next_plan: Option<MediaPlan>,
-    /// Our answer to the offer of the INVITE, until it is sent.
-    pub(crate) answer: Option<Vec<u8>>,
+    /// Our answer to the offer of the INVITE, until it is sent where it cannot get lost.
+    pub(crate) answer: Option<Box<Answered>>,
 }
 
 /// Who keeps the other from being heard.
