@@ -16,6 +16,7 @@ use crate::rt::{Call, R, SimplePeer, Timing};
 mod audio;
 mod calls;
 mod cancel;
+mod early;
 mod handler;
 mod hold;
 mod life;
