@@ -17,6 +17,7 @@ mod audio;
 mod calls;
 mod cancel;
 mod early;
+mod errands;
 mod handler;
 mod hold;
 mod life;
