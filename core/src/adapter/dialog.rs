@@ -56,9 +56,13 @@ impl DialogAdapter<'_> {
         let board = &mut *self.board;
         let path = board.registry.session(self.session)?.outgoing.as_ref()?.path?;
         let late = board.registry.session(self.session)?.outgoing.as_ref()?.late_offer;
+        let mut media = MediaAdapter { board, session: self.session };
         let offer = match late {
-            true => None,
-            false => Some(MediaAdapter { board, session: self.session }.offer(path)?),
+            true => {
+                media.hear_nobody(&path);
+                None
+            }
+            false => Some(media.offer(path)?),
         };
         let (transaction, branch) = board.layer.begin(board.now, Method::Invite)?;
         let contact = contact(board, &path);

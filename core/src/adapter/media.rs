@@ -174,6 +174,16 @@ impl MediaAdapter<'_> {
         declined?.ok().map(|(text, ())| text)
     }
 
+    /// Forgets whose audio an earlier attempt to call brought, if any did.
+    pub(crate) fn hear_nobody(&mut self, path: &Path) {
+        let plan = self.listening(path);
+        let session = self.board.registry.session_mut(self.session);
+        if let Some(media) = session.and_then(|session| session.media.as_mut()).filter(|media| media.open) {
+            media.next_plan = plan;
+            self.apply_plan();
+        }
+    }
+
     /// What holds while nobody's audio is known.
     pub(crate) fn listening(&self, path: &Path) -> Option<MediaPlan> {
         self.local(path).as_ref().map(early_plan)

@@ -31,10 +31,17 @@ impl DialogAdapter<'_> {
         cause: &Cause<'_>,
         body: Option<Vec<u8>>,
     ) {
-        if !self.is_sure(surely) {
+        // To a caller without an offer, the first reliable response is where ours must be (section 5).
+        let late = self.board.registry.session(self.session).is_some_and(|session| session.late_offer);
+        let offer_due = late && body.is_none();
+        if !self.is_sure(surely && !offer_due) {
             self.respond_invite(status, cause, body);
             return self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
         }
+        let body = match offer_due {
+            true => MediaAdapter { board: self.board, session: self.session }.description(),
+            false => body,
+        };
         let first = (self.board.rng.next_u32() >> 1).max(1);
         let timing = self.board.config.timing;
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
@@ -90,9 +97,9 @@ impl DialogAdapter<'_> {
             // It has answered the offer that we made.
             session.late_offer &= !sent.described || status >= 300;
         }
-        if !matches!(session.state, State::Ringing) {
-            session.provisional = None;
-        }
+        // While it rings the next number is needed, and an answer that has waited has yet to leave.
+        let of_use = |sent: &Provisional| session.state == State::Ringing || !sent.answer_headers.is_empty();
+        session.provisional = session.provisional.take().filter(|sent| of_use(sent));
         let tag = session.local_tag;
         let body = cause.description.take();
         let body = body.as_deref().map(|body| (SDP_TYPE, body));

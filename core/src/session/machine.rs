@@ -5,8 +5,9 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::action::Action;
 use super::state::{Input, State};
-use super::table::{Action, Fallback, ROWS, Row, fallback};
+use super::table::{Fallback, ROWS, Row, fallback};
 
 /// What a table says about one (state, input).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,5 +1,6 @@
 //! Sessions: one call leg each, and the table-driven machine that moves them.
 
+mod action;
 #[cfg(any(test, feature = "sim"))]
 mod cells;
 mod machine;
@@ -21,6 +22,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+pub use action::Action;
 #[cfg(any(test, feature = "sim"))]
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
@@ -28,7 +30,7 @@ pub(crate) use redirects::Redirects;
 pub(crate) use referral::{Referral, Transfers, Which};
 pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
 pub use state::{Input, Role, State};
-pub use table::{Action, Fallback, ROWS, Row, fallback};
+pub use table::{Fallback, ROWS, Row, fallback};
 pub use transfer::{
     TRANSFER_ROWS, TransferAction, TransferInput, TransferRow, TransferState, transfer_page, transfer_row,
 };

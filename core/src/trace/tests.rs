@@ -171,6 +171,7 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     let ring_timeout = Some(Duration::from_secs(20));
     let params =
         InviteParams { headers: &headers, tag: UserTag(5), ring_timeout, ..InviteParams::new("sip:bob@h") };
+    let params = InviteParams { late_offer: true, ..params };
     let session = stage.core.invite(stage.now, params).unwrap();
     stage.core.set_tag(session, UserTag(9)).unwrap();
     stage.drain(usize::MAX);
@@ -182,6 +183,8 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     stage.core.handle_send_failed(stage.now, &failed);
     stage.core.handle_unreachable(Instant::from_millis(1), Stage::path());
     assert!(stage.core.ring(stage.now, session).is_err());
+    assert!(stage.core.progress(stage.now, session, true).is_err());
+    assert!(stage.core.progress(stage.now, session, false).is_err());
     assert!(stage.core.answer(stage.now, session).is_err());
     assert!(stage.core.reject(stage.now, session, 486).is_err());
     let headers: &[(&str, &str)] = &[("Reason", "SIP;cause=200"), ("Authorization", SECRET)];

@@ -321,3 +321,16 @@ fn whoever_requires_them_refuses_those_who_know_none() {
     desk.feed(invite.text());
     assert!(desk.only().message.has("RSeq"));
 }
+
+#[test]
+fn what_the_200_was_given_to_say_it_says_when_it_leaves() {
+    let (mut desk, session, invite) = called("Supported: 100rel", SDP);
+    progress(&mut desk, session, true).unwrap();
+    let early = desk.only().message;
+    desk.core.answer_with(desk.now, session, &[("X-Desk", "7")]).unwrap();
+    desk.feed(prack(&invite, &early, 2).text());
+    let news = desk.news();
+    assert!(!news[0].message.has("X-Desk"), "the PRACK has nothing to do with it");
+    assert_eq!(news[1].message.header("X-Desk"), "7");
+    confirm_and_leave(&mut desk, &invite);
+}

@@ -167,3 +167,47 @@ fn progress_is_for_calls_that_wait_for_an_answer() {
     confirm_and_leave(&mut desk, &invite);
     assert_eq!(progress(&mut desk, session, true), Err(CommandError::NoSuchCall));
 }
+
+#[test]
+fn the_first_reliable_response_has_the_offer_even_if_it_only_rings() {
+    let (mut desk, session, invite) = called("Require: 100rel", "");
+    desk.ring(session);
+    let ringing = desk.only().message;
+    assert!(ringing.code() == "180" && ringing.body().contains("m=audio 20000"), "{ringing:?}");
+    desk.answer(session);
+    assert_eq!(desk.codes(), [""; 0]);
+    desk.feed(prack(&invite, &ringing, 2).sdp(SDP).text());
+    let news = desk.news();
+    assert_eq!(news.iter().map(|sent| sent.message.code()).collect::<Vec<_>>(), ["200", "200"]);
+    assert_eq!((heard(&desk), news[1].message.body()), (40_000, ""));
+    confirm_and_leave(&mut desk, &invite);
+
+    // Where nothing is required it rings plainly.
+    let (mut desk, session, _) = called("Supported: 100rel", "");
+    progress(&mut desk, session, false).unwrap();
+    let ringing = desk.only().message;
+    assert!(!ringing.has("RSeq") && ringing.body().is_empty());
+    progress(&mut desk, session, true).unwrap();
+    assert!(desk.only().message.has("RSeq"));
+}
+
+#[test]
+fn nobody_is_heard_any_more_when_the_call_goes_elsewhere() {
+    for late in [false, true] {
+        let (mut desk, session, invite) = calling(Reliable::Supported, late);
+        desk.feed(reliably(&invite, 183, "far", "1", SDP));
+        assert_eq!(heard(&desk), 40_000);
+        let prack = desk.only().message;
+        desk.feed(respond(&prack, 200, "", "", ""));
+        desk.feed(respond(&invite, 302, "far", "Contact: <sip:near@192.0.2.9:5070>\r\n", ""));
+        let invite = desk.last("INVITE").message;
+        assert_eq!((invite.uri(), heard(&desk)), ("sip:near@192.0.2.9:5070", 0));
+        // Numbers begin anew with the early dialogs.
+        desk.news();
+        desk.feed(reliably(&invite, 183, "far", "1", SDP_OTHER_PORT));
+        assert_eq!(desk.only().message.header("RAck"), "1 2 INVITE");
+        assert_eq!(heard(&desk), 40_002);
+        desk.feed(plainly(&invite, 200, "far", ""));
+        leave(&mut desk, session);
+    }
+}

@@ -130,14 +130,14 @@ fn apply(world: &mut World, input: Input) {
         // Reaching the state has done it.
         Input::MakeCall | Input::Admitted | Input::AdmittedSilently => {}
         Input::Ring => world.net.with(0, |core, now| core.ring(now, id)).unwrap(),
-        Input::Progress => world.command(|core, now, id| core.progress(now, id, false)),
-        Input::ProgressAudio => world.command(|core, now, id| core.progress(now, id, true)),
-        Input::RxPrack => world.prack("z9hG4bKprack", None),
-        Input::RxBadPrack => world.prack("z9hG4bKprack", Some(NO_CODEC)),
-        Input::ProgressRepeat => world.net.run_for(Duration::from_millis(500)),
-        Input::RxBadEarlyOffer => world.respond_reliably(183, "two", "1", Some(NO_CODEC)),
-        Input::RxForkOver => world.respond(199, "two", None),
-        Input::RxEarlyMediaOver => world.respond(199, "one", None),
+        Input::Progress
+        | Input::ProgressAudio
+        | Input::ProgressRepeat
+        | Input::RxPrack
+        | Input::RxBadPrack
+        | Input::RxBadEarlyOffer
+        | Input::RxForkOver
+        | Input::RxEarlyMediaOver => apply_early(world, input),
         Input::AnswerLater | Input::Answer => world.net.with(0, |core, now| core.answer(now, id)).unwrap(),
         Input::Reject => world.net.with(0, |core, now| core.reject(now, id, 486)).unwrap(),
         Input::Hangup => world.hangup(),
@@ -184,28 +184,18 @@ fn apply(world: &mut World, input: Input) {
             world.respond_to(&bye, 200, "peer", None);
         }
         Input::Modify => world.command(|core, now, id| core.hold(now, id)),
-        Input::RxTooBrief if world.state() == Some(State::Offering) => {
-            world.ask_for_refresh();
-            world.respond_to_last(422, None);
-        }
-        Input::RxTooBrief => {
-            world.ask_for_refresh();
-            world.respond(422, "one", None);
-        }
-        Input::RxUpdate => world.peer_says("UPDATE", "z9hG4bKup", None),
-        Input::RxOfferAnswer => world.respond_to_last(200, Some(SDP)),
-        Input::RxOfferBadAnswer => world.respond_to_last(200, None),
-        Input::RxOfferGlare => world.respond_to_last(491, None),
-        Input::RxOfferRefused => world.respond_to_last(488, None),
-        Input::RxGone if world.state() == Some(State::Offering) => world.respond_to_last(481, None),
-        Input::RxGone | Input::RefreshByUpdate | Input::RefreshByInvite | Input::Expired => {
-            world.refresh_by(input);
-        }
-        Input::OfferTimeout => {
-            world.respond_to_last(100, None);
-            world.net.run_for(Duration::from_secs(180));
-        }
-        Input::OfferAgain => world.net.run_for(Duration::from_secs(4)),
+        Input::RxTooBrief
+        | Input::RxUpdate
+        | Input::RxOfferAnswer
+        | Input::RxOfferBadAnswer
+        | Input::RxOfferGlare
+        | Input::RxOfferRefused
+        | Input::RxGone
+        | Input::RefreshByUpdate
+        | Input::RefreshByInvite
+        | Input::Expired
+        | Input::OfferTimeout
+        | Input::OfferAgain => apply_offer(world, input),
         Input::RxOfferCrossing | Input::RxOfferTooEarly => unreachable!("no row has them"),
         Input::RxReinvite => world.request("INVITE", "z9hG4bKre2", 200, Some(SDP)),
         Input::AnswerRepeat if world.state() == Some(State::Ringing) => {
@@ -230,9 +220,51 @@ fn apply(world: &mut World, input: Input) {
         | Input::InviteGone
         | Input::AckTimeout
         | Input::PrackTimeout
-        | Input::CancelTimeout => {
-            world.net.run_for(Duration::from_secs(33));
+        | Input::CancelTimeout => world.net.run_for(Duration::from_secs(33)),
+    }
+}
+
+/// What provisional responses bring about, ours and the peer's.
+fn apply_early(world: &mut World, input: Input) {
+    match input {
+        Input::Progress => world.command(|core, now, id| core.progress(now, id, false)),
+        Input::ProgressAudio => world.command(|core, now, id| core.progress(now, id, true)),
+        Input::RxPrack => world.prack("z9hG4bKprack", None),
+        Input::RxBadPrack => world.prack("z9hG4bKprack", Some(NO_CODEC)),
+        Input::ProgressRepeat => world.net.run_for(Duration::from_millis(500)),
+        Input::RxBadEarlyOffer => world.respond_reliably(183, "two", "1", Some(NO_CODEC)),
+        Input::RxForkOver => world.respond(199, "two", None),
+        Input::RxEarlyMediaOver => world.respond(199, "one", None),
+        _ => unreachable!("{input:?} is none"),
+    }
+}
+
+/// What becomes of offers and refreshes within the call.
+fn apply_offer(world: &mut World, input: Input) {
+    match input {
+        Input::RxTooBrief if world.state() == Some(State::Offering) => {
+            world.ask_for_refresh();
+            world.respond_to_last(422, None);
         }
+        Input::RxTooBrief => {
+            world.ask_for_refresh();
+            world.respond(422, "one", None);
+        }
+        Input::RxUpdate => world.peer_says("UPDATE", "z9hG4bKup", None),
+        Input::RxOfferAnswer => world.respond_to_last(200, Some(SDP)),
+        Input::RxOfferBadAnswer => world.respond_to_last(200, None),
+        Input::RxOfferGlare => world.respond_to_last(491, None),
+        Input::RxOfferRefused => world.respond_to_last(488, None),
+        Input::RxGone if world.state() == Some(State::Offering) => world.respond_to_last(481, None),
+        Input::RxGone | Input::RefreshByUpdate | Input::RefreshByInvite | Input::Expired => {
+            world.refresh_by(input);
+        }
+        Input::OfferTimeout => {
+            world.respond_to_last(100, None);
+            world.net.run_for(Duration::from_secs(180));
+        }
+        Input::OfferAgain => world.net.run_for(Duration::from_secs(4)),
+        _ => unreachable!("{input:?} is none"),
     }
 }
 

@@ -40,6 +40,7 @@ fn a_recorded_run_replays() {
         "[again 1]",
         "unreachable: 192.0.2.9:5060",
         "press 42*",
+        "send early media",
         "hold",
         "transfer to tel:+49",
         "transfer to sip:c@h, unreported",

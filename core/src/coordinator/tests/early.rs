@@ -1,0 +1,128 @@
+//! Early media between two of ours over links that lose, repeat and reorder.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::net::{Faults, Net};
+use crate::api::{CoordinatorConfig, InviteParams, Reliable};
+use crate::base::ids::SessionId;
+use crate::session::State;
+use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
+
+fn node(net: &mut Net, user: &str, reliable: Reliable) {
+    let config = CoordinatorConfig { user: user.into(), reliable, ..CoordinatorConfig::default() };
+    let handler = |_: &InviteDetails| SignalingDecision::Defer(Deferral::default());
+    net.add_with(config, Box::new(handler));
+}
+
+/// A call from the first node to the second, who has not been asked yet.
+fn ringing(seed: u64, reliable: [Reliable; 2], late_offer: bool) -> (Net, SessionId, Option<SessionId>) {
+    let mut net = Net::new(seed);
+    node(&mut net, "alice", reliable[0]);
+    node(&mut net, "bob", reliable[1]);
+    net.faults = Faults { loss: 20, duplicate: 10, reorder: 20 };
+    let target = format!("sip:bob@{}", net.nodes[1].address);
+    let params = InviteParams { late_offer, ..InviteParams::new(&target) };
+    let alice = net.with(0, |core, now| core.invite(now, params)).unwrap();
+    net.run_for(Duration::from_secs(4));
+    let bob = net.incoming(1);
+    (net, alice, bob)
+}
+
+fn over(mut net: Net) -> Vec<String> {
+    net.faults = Faults::default();
+    for node in 0..2 {
+        net.with(node, |core, now| core.shutdown(now));
+    }
+    net.run_for(Duration::from_secs(140));
+    net.assert_all_gone();
+    net.told(0)
+}
+
+#[test]
+fn early_media_arrives_whatever_gets_lost() {
+    for seed in 0..300 {
+        let late_offer = seed % 3 == 0;
+        let (mut net, alice, bob) = ringing(seed, [Reliable::Supported; 2], late_offer);
+        let Some(bob) = bob else { continue };
+        net.with(1, |core, now| core.progress(now, bob, true)).unwrap();
+        net.run_for(Duration::from_secs(15));
+        let heard = net.told(0).contains(&"progress 183".into());
+        let alive = net.nodes[1].core.session_state(bob).is_some();
+        assert!(heard && alive, "seed {seed}: {:#?}", net.ladder());
+        let plan = net.nodes[0].core.registry().session(alice).unwrap().plan().unwrap();
+        assert!(plan.remote_rtp.is_some(), "seed {seed}");
+        net.with(1, |core, now| core.answer(now, bob)).unwrap();
+        net.run_for(Duration::from_secs(25));
+        for (node, id) in [(0, alice), (1, bob)] {
+            let core = &net.nodes[node].core;
+            assert_eq!(core.session_state(id), Some(State::Active), "seed {seed}: {:#?}", net.ladder());
+            assert!(core.registry().session(id).unwrap().plan().unwrap().direction.sends());
+        }
+        let told = over(net);
+        assert_eq!(told.iter().filter(|event| *event == "progress 183").count(), 1, "seed {seed}: {told:?}");
+    }
+}
+
+#[test]
+fn whatever_the_two_sides_want_of_reliability_nothing_is_left() {
+    let wishes = [Reliable::Never, Reliable::Supported, Reliable::Required];
+    for (seed, (ours, theirs)) in
+        (1000..).zip(wishes.into_iter().flat_map(|it| wishes.map(|other| (it, other))))
+    {
+        for round in 0..20 {
+            let (mut net, alice, bob) = ringing(seed + 100 * round, [ours, theirs], round % 4 == 0);
+            let refused = matches!(
+                (ours, theirs),
+                (Reliable::Never, Reliable::Required) | (Reliable::Required, Reliable::Never)
+            );
+            assert!(!refused || bob.is_none(), "421 or 420");
+            if let Some(bob) = bob {
+                drop(net.with(1, |core, now| core.progress(now, bob, round % 2 == 0)));
+                drop(net.with(1, |core, now| core.progress(now, bob, true)));
+                // The answer, the caller's giving up or both meet the 183 and its PRACK.
+                net.run_for(Duration::from_millis(round * 37));
+                if round % 3 != 1 {
+                    drop(net.with(1, |core, now| core.answer(now, bob)));
+                }
+                net.run_for(Duration::from_millis(round * 11));
+                if round % 3 != 0 {
+                    net.with(0, |core, now| drop(core.hangup(now, alice)));
+                }
+                net.run_for(Duration::from_secs(40));
+            }
+            let told = over(net);
+            let pracks = told.iter().filter(|event| event.starts_with("ended")).count();
+            assert_eq!(pracks, 1, "{ours:?} {theirs:?} {round}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_up_keeps_nothing_of_how_it_came_up() {
+    let mut net = Net::new(5);
+    node(&mut net, "alice", Reliable::Required);
+    node(&mut net, "bob", Reliable::Required);
+    let alice = net.call(0, 1);
+    net.run_for(Duration::from_secs(1));
+    let bob = net.incoming(1).unwrap();
+    for audio in [false, true] {
+        net.with(1, |core, now| core.progress(now, bob, audio)).unwrap();
+    }
+    net.with(1, |core, now| core.answer(now, bob)).unwrap();
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(
+        net.codes().iter().filter(|code| *code == "PRACK").count(),
+        1,
+        "an answer needs no 183: {:#?}",
+        net.ladder()
+    );
+    for (node, id) in [(0, alice), (1, bob)] {
+        let registry = net.nodes[node].core.registry();
+        let session = registry.session(id).unwrap();
+        assert_eq!(session.state(), State::Active);
+        assert!(session.provisional.is_none());
+        assert!(registry.dialog(session.dialog.unwrap()).unwrap().early.is_none());
+    }
+}
