@@ -27,8 +27,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import cases_baresip  # noqa: F401 (a module registers its cases)
 import cases_judges  # noqa: F401
 import cases_load  # noqa: F401
+import cases_pjsua2  # noqa: F401
 import cases_sipp  # noqa: F401
 import cases_wire  # noqa: F401
+from peer_pjsua2 import pjsua2_python
 from sound import numpy_python
 from suite import CASES, Report
 from tools import ROOT
@@ -38,6 +40,8 @@ def missing(need):
     """Why a case that needs this cannot run here; nothing when it can."""
     if need == "numpy":
         return None if numpy_python() else "numpy is not installed"
+    if need == "pjsua2":
+        return None if pjsua2_python() else "pjsua2 is not installed"
     return None if shutil.which(need) else f"{need} is not installed"
 
 

@@ -1,5 +1,6 @@
 """WAV files: made ready for a peer, and what came of them compared."""
 import json
+import math
 import pathlib
 import struct
 import subprocess
@@ -49,3 +50,84 @@ def compare(sent, received, segsnr=20.0, **bounds):
     want(got.returncode == 0, f"{name}: {' '.join((got.stderr or got.stdout).split())[-240:]}")
     figures = json.loads(got.stdout)
     return f"{figures['segsnr_db']:.1f} dB ({figures['slips']} slips, {figures['dropouts']} dropouts)"
+
+
+# ---------------------------------------------------------------- tones: who is heard, and when
+
+RATE, STEP_MS = 8000, 100
+LOUD = 1000  # Of 32768: a tenth of the tones that are played here.
+
+
+def tone_file(path, hz, seconds=2):
+    """A WAV with a tone at a third of full scale; whole seconds hold whole periods, so that it can be played round."""
+    samples = [round(10000 * math.sin(2 * math.pi * hz * n / RATE)) for n in range(RATE * seconds)]
+    with wave.open(str(path), "wb") as f:
+        f.setparams((1, 2, RATE, 0, "NONE", ""))
+        f.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    return path
+
+
+def amplitude(samples, hz):
+    """How much of one frequency is in the samples (Goertzel)."""
+    turn, a, b = 2 * math.cos(2 * math.pi * hz / RATE), 0.0, 0.0
+    for sample in samples:
+        a, b = sample + turn * a - b, a
+    return 2 * math.sqrt(max(0.0, a * a + b * b - turn * a * b)) / max(1, len(samples))
+
+
+def loud_steps(samples, hz):
+    """For each whole tenth of a second whether the tone is in it."""
+    step = RATE * STEP_MS // 1000
+    return [amplitude(samples[at:at + step], hz) > LOUD for at in range(0, len(samples) - step + 1, step)]
+
+
+def read_samples(path):
+    """The samples of a mono WAV of 16 bits at 8 kHz."""
+    with wave.open(str(path)) as f:
+        want(f.getframerate() == RATE and f.getsampwidth() == 2, f"{path}: not 16 bits at {RATE} Hz")
+        raw, channels = f.readframes(f.getnframes()), f.getnchannels()
+    return struct.unpack(f"<{len(raw) // 2}h", raw[:len(raw) // 2 * 2])[::channels]
+
+
+class Heard:
+    """A recording that keeps time: which tone was in it when."""
+
+    def __init__(self, path, began):
+        self.name, self.samples, self.began = pathlib.Path(path).name, read_samples(path), began
+
+    def share(self, hz, since, until):
+        """The part of a stretch of time (of day) in which the tone was there, 0 to 1."""
+        first, last = (max(0, round((at - self.began) * RATE)) for at in (since, until))
+        steps = loud_steps(self.samples[first:last], hz)
+        want(len(steps) >= 5, f"{self.name} has only {len(steps)} steps of {until - since:.1f} s")
+        return sum(steps) / len(steps)
+
+    def has(self, hz, since, until, what):
+        share = self.share(hz, since, until)
+        want(share > 0.9, f"{self.name}: {hz} Hz in {share:.0%} of the time {what}, all of it wanted")
+
+    def lacks(self, hz, since, until, what):
+        share = self.share(hz, since, until)
+        want(share == 0, f"{self.name}: {hz} Hz in {share:.0%} of the time {what}, none of it wanted")
+
+    def ends_with(self, hz, seconds):
+        """The tone is there for so long at the end, but for the last moments, in which somebody hangs up."""
+        end = self.began + len(self.samples) / RATE - 0.3
+        self.has(hz, end - seconds, end, "at its end")
+
+
+class HeardInTurn:
+    """A recording that may not keep time while nothing arrives: which tone was in it in what order, and for how long."""
+
+    def __init__(self, path):
+        self.name, self.samples = pathlib.Path(path).name, read_samples(path)
+
+    def runs(self, hz):
+        """Stretches with and without the tone: seconds, in turn, beginning with the tone; tenths are smoothed away."""
+        found = []
+        for loud in loud_steps(self.samples, hz):
+            if found and found[-1][0] == loud:
+                found[-1][1] += STEP_MS / 1000
+            else:
+                found.append([loud, STEP_MS / 1000])
+        return [(loud, round(seconds, 1)) for loud, seconds in found if seconds > 0.25]

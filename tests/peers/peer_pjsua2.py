@@ -1,0 +1,92 @@
+"""PJSIP, told what to do through pjsua2_agent.py."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+import time
+
+from sound import tone_file
+from tools import HERE, Process, free_port, free_ports, until, want
+
+
+def pjsua2_python():
+    """The Python that has pjsua2: PEERS_PYTHON, or this one; nothing when neither has it."""
+    for python in (os.environ.get("PEERS_PYTHON"), sys.executable):
+        if python and not subprocess.run([python, "-c", "import pjsua2"], capture_output=True).returncode:
+            return python
+    return None
+
+
+class Pjsua2(Process):
+    """A PJSIP agent whose calls all play one tone and are recorded."""
+
+    def __init__(self, out, name, hz, *more):
+        out.mkdir(parents=True, exist_ok=True)
+        self.port, self.uri = free_port(), ""
+        self.uri = f"sip:{name}@127.0.0.1:{self.port}"
+        self.log, self.folder, self.events, self.lock = out / f"{name}.log", out, [], threading.Lock()
+        words = [pjsua2_python(), HERE / "pjsua2_agent.py", "--port", self.port, "--rtp-port", free_ports(16), "--user", name]
+        words += ["--play", tone_file(out / f"{name}-says.wav", hz), "--record", out / f"{name}-heard.wav", "--log", self.log]
+        super().__init__(out, name, [*words, *more], cwd=out, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+        threading.Thread(target=self._read, daemon=True).start()
+        try:
+            self.expect("ready", 10)
+        except BaseException:
+            self.kill()
+            raise
+
+    def _read(self):
+        with open(self.stdout_path, "w") as log:
+            for line in self.popen.stdout:
+                log.write(line.decode(errors="replace"))
+                log.flush()
+                with self.lock:
+                    self.events.append(json.loads(line))
+
+    def say(self, command):
+        self.popen.stdin.write(f"{command}\n".encode())
+        self.popen.stdin.flush()
+
+    def seen(self, kind, **fields):
+        with self.lock:
+            found = [e for e in self.events if e["event"] == kind]
+        return [e for e in found if all(e.get(key) == value for key, value in fields.items())]
+
+    def expect(self, kind, seconds, nth=1, **fields):
+        """The nth event of a kind (the first), waited for."""
+        def look():
+            want(self.running() or self.seen(kind, **fields), f"{self.name} ended: {self.last_words()}")
+            return self.seen(kind, **fields)[nth - 1:]
+        what = " ".join([kind, *(f"{key}={value}" for key, value in fields.items())])
+        return until(look, seconds, lambda: f"{self.name}: no `{what}` in {seconds:g} s{self._errors()}")[0]
+
+    def _errors(self):
+        errors = self.seen("error")
+        return f"; it said {errors[-1].get('command', '')!r} failed: {' '.join(errors[-1]['what'].split())[:160]}" if errors else ""
+
+    def up(self, seconds=6, nth=1):
+        """Waits until its nth call is up."""
+        return self.expect("state", seconds, nth, state="CONFIRMED")
+
+    def heard(self, number=1):
+        """The recording of a call, and when it began."""
+        began = self.expect("recording", 1, number=number)
+        return pathlib.Path(began["file"]), began["t"]
+
+    def quit(self):
+        """Ends it, and so completes its recordings."""
+        if self.running():
+            self.popen.stdin.close()
+        self.wait(8)
+
+    def messages(self):
+        """Every SIP message in its log: `RX` or `TX`, and the text."""
+        text = self.log.read_text(errors="replace").replace("\r", "")
+        return re.findall(r"(RX|TX) \d+ bytes [^\n]*:\n(.*?)\n--end msg--", text, re.S)
+
+    def count(self, way, pattern):
+        """How many messages that it sent (`TX`) or got (`RX`) match."""
+        return sum(found == way and bool(re.search(pattern, text, re.M)) for found, text in self.messages())
