@@ -1,14 +1,13 @@
 """PJSIP, told what to do through pjsua2_agent.py."""
 import json
 import os
-import pathlib
 import re
 import subprocess
 import sys
 import threading
 import time
 
-from sound import tone_file
+from sound import Heard, tone_file
 from tools import HERE, Process, free_port, free_ports, until, want
 
 
@@ -71,10 +70,14 @@ class Pjsua2(Process):
         """Waits until its nth call is up."""
         return self.expect("state", seconds, nth, state="CONFIRMED")
 
+    def ended(self, seconds=4):
+        """Waits until its first call is over."""
+        return self.expect("state", seconds, state="DISCONNECTED")
+
     def heard(self, number=1):
-        """The recording of a call, and when it began."""
+        """The recording of one of its calls (complete once it has quit)."""
         began = self.expect("recording", 1, number=number)
-        return pathlib.Path(began["file"]), began["t"]
+        return Heard(began["file"], began["t"])
 
     def quit(self):
         """Ends it, and so completes its recordings."""

@@ -1,10 +1,11 @@
-"""Our phone with --json, and what it reported."""
+"""Our phone with --json, and what it reported: `at` seconds after its start, `t` the time of day."""
 import json
 import signal
 import subprocess
 import threading
 import time
 
+from sound import Heard
 from tools import Process, free_port, udp_is_bound, until, want
 
 
@@ -31,7 +32,7 @@ class Phone(Process):
                 except ValueError:
                     event = {"event": "not JSON", "text": text}
                 if isinstance(event, dict):
-                    event["at"] = at
+                    event["at"], event["t"] = at, time.time()
                     with self.lock:
                         self.events.append(event)
 
@@ -55,6 +56,11 @@ class Phone(Process):
 
     def ended(self, seconds=5):
         return self.expect("ended", seconds)
+
+    def heard(self, number=1, began=None):
+        """What --record heard.wav wrote of one of its calls; that began with the answer unless we know better."""
+        file = self.out / ("heard.wav" if number == 1 else f"heard-{number}.wav")
+        return Heard(file, began or self.expect("answered", 1, call=number)["t"])
 
     def exits(self, status, seconds):
         """Waits for its end and judges the exit status."""

@@ -26,6 +26,7 @@ p.add_argument("--play", type=pathlib.Path)
 p.add_argument("--record", type=pathlib.Path)
 p.add_argument("--answer", type=int, default=0, help="how to answer a call, 0: ring and wait for `answer`")
 p.add_argument("--ring-ms", type=int, default=0, help="ring for so long before --answer")
+p.add_argument("--ring-with", type=int, default=180, help="183: with SDP")
 p.add_argument("--rel", type=int, default=0, help="100rel: 0 no, 1 required, 2 supported")
 p.add_argument("--timer", type=int, default=0, help="session timer: 0 no, 1 supported, 2 required, 3 always")
 p.add_argument("--se", type=int, default=1800, help="Session-Expires in seconds")
@@ -155,7 +156,7 @@ class Account(pj.Account):
         call = calls.add(Call(self, prm.callId))
         tell("incoming", id=prm.callId, remote=call.getInfo().remoteUri)
         if not a.answer or a.ring_ms:
-            call.answer(op(180))
+            call.answer(op(a.ring_with))
         if a.answer:
             calls.soon(a.ring_ms / 1000, lambda: call.answer(op(a.answer)))
 

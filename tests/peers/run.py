@@ -29,6 +29,7 @@ import cases_judges  # noqa: F401
 import cases_load  # noqa: F401
 import cases_pjsua2  # noqa: F401
 import cases_sipp  # noqa: F401
+import cases_transfer  # noqa: F401
 import cases_wire  # noqa: F401
 from peer_pjsua2 import pjsua2_python
 from sound import numpy_python

@@ -114,20 +114,3 @@ class Heard:
         """The tone is there for so long at the end, but for the last moments, in which somebody hangs up."""
         end = self.began + len(self.samples) / RATE - 0.3
         self.has(hz, end - seconds, end, "at its end")
-
-
-class HeardInTurn:
-    """A recording that may not keep time while nothing arrives: which tone was in it in what order, and for how long."""
-
-    def __init__(self, path):
-        self.name, self.samples = pathlib.Path(path).name, read_samples(path)
-
-    def runs(self, hz):
-        """Stretches with and without the tone: seconds, in turn, beginning with the tone; tenths are smoothed away."""
-        found = []
-        for loud in loud_steps(self.samples, hz):
-            if found and found[-1][0] == loud:
-                found[-1][1] += STEP_MS / 1000
-            else:
-                found.append([loud, STEP_MS / 1000])
-        return [(loud, round(seconds, 1)) for loud, seconds in found if seconds > 0.25]
