@@ -24,14 +24,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import cases_baresip  # noqa: F401 (a module registers its cases)
+import cases_agents  # noqa: F401 (a module registers its cases)
+import cases_baresip  # noqa: F401
 import cases_judges  # noqa: F401
 import cases_load  # noqa: F401
-import cases_pjsua2  # noqa: F401
 import cases_sipp  # noqa: F401
 import cases_transfer  # noqa: F401
 import cases_wire  # noqa: F401
-from peer_pjsua2 import pjsua2_python
+from agent import python_with
 from sound import numpy_python
 from suite import CASES, Report
 from tools import ROOT
@@ -41,8 +41,8 @@ def missing(need):
     """Why a case that needs this cannot run here; nothing when it can."""
     if need == "numpy":
         return None if numpy_python() else "numpy is not installed"
-    if need == "pjsua2":
-        return None if pjsua2_python() else "pjsua2 is not installed"
+    if need in ("pjsua2", "baresip-python"):
+        return None if python_with(need.removesuffix("-python")) else f"{need} is not installed"
     return None if shutil.which(need) else f"{need} is not installed"
 
 

@@ -1,38 +1,40 @@
-"""PJSIP, told what to do through pjsua2_agent.py."""
+"""A peer that a program of ours makes of a SIP library: commands on its standard input, events as JSON on its output."""
 import json
 import os
 import re
 import subprocess
 import sys
 import threading
-import time
 
 from sound import Heard, tone_file
 from tools import HERE, Process, free_port, free_ports, until, want
 
 
-def pjsua2_python():
-    """The Python that has pjsua2: PEERS_PYTHON, or this one; nothing when neither has it."""
+def python_with(module):
+    """The Python that has a module: PEERS_PYTHON, or this one; nothing when neither has it."""
     for python in (os.environ.get("PEERS_PYTHON"), sys.executable):
-        if python and not subprocess.run([python, "-c", "import pjsua2"], capture_output=True).returncode:
+        if python and not subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode:
             return python
     return None
 
 
-class Pjsua2(Process):
-    """A PJSIP agent whose calls all play one tone and are recorded."""
+class Agent(Process):
+    """An agent whose calls all play one tone and are recorded."""
+
+    module = program = None
+    message = None  # What its log has for a message: the way it went, `RX` or `TX`, and its text.
 
     def __init__(self, out, name, hz, *more):
         out.mkdir(parents=True, exist_ok=True)
-        self.port, self.uri = free_port(), ""
+        self.port = free_port()
         self.uri = f"sip:{name}@127.0.0.1:{self.port}"
-        self.log, self.folder, self.events, self.lock = out / f"{name}.log", out, [], threading.Lock()
-        words = [pjsua2_python(), HERE / "pjsua2_agent.py", "--port", self.port, "--rtp-port", free_ports(16), "--user", name]
-        words += ["--play", tone_file(out / f"{name}-says.wav", hz), "--record", out / f"{name}-heard.wav", "--log", self.log]
-        super().__init__(out, name, [*words, *more], cwd=out, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+        self.log, self.events, self.lock = out / f"{name}.log", [], threading.Lock()
+        words = [python_with(self.module), HERE / self.program, "--port", self.port, "--rtp-port", free_ports(16)]
+        words += ["--user", name, "--play", tone_file(out / f"{name}-says.wav", hz), "--record", out / f"{name}-heard.wav"]
+        super().__init__(out, name, [*words, "--log", self.log, *more], cwd=out, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
         threading.Thread(target=self._read, daemon=True).start()
         try:
-            self.expect("ready", 10)
+            self.expect("ready", 15)
         except BaseException:
             self.kill()
             raise
@@ -74,22 +76,36 @@ class Pjsua2(Process):
         """Waits until its first call is over."""
         return self.expect("state", seconds, state="DISCONNECTED")
 
-    def heard(self, number=1):
-        """The recording of one of its calls (complete once it has quit)."""
-        began = self.expect("recording", 1, number=number)
-        return Heard(began["file"], began["t"])
-
     def quit(self):
         """Ends it, and so completes its recordings."""
         if self.running():
             self.popen.stdin.close()
         self.wait(8)
 
+    def heard(self, number=1):
+        """The recording of one of its calls (complete once it has quit)."""
+        began = self.expect("recording", 1, number=number)
+        return Heard(began["file"], began["t"])
+
     def messages(self):
         """Every SIP message in its log: `RX` or `TX`, and the text."""
         text = self.log.read_text(errors="replace").replace("\r", "")
-        return re.findall(r"(RX|TX) \d+ bytes [^\n]*:\n(.*?)\n--end msg--", text, re.S)
+        return re.findall(self.message, text, re.S)
 
     def count(self, way, pattern):
         """How many messages that it sent (`TX`) or got (`RX`) match."""
         return sum(found == way and bool(re.search(pattern, text, re.M)) for found, text in self.messages())
+
+
+class Pjsua2(Agent):
+    """PJSIP."""
+
+    module, program = "pjsua2", "pjsua2_agent.py"
+    message = r"(RX|TX) \d+ bytes [^\n]*:\n(.*?)\n--end msg--"
+
+
+class Baresip4(Agent):
+    """baresip 4, which has what Debian's baresip 1.0 lacks: Replaces."""
+
+    module, program = "baresip", "baresip_agent.py"
+    message = r"(?m)^\d+\.\d+ (RX|TX) [^\n]*\n(.*?)(?=^\d{10}\.\d{3} |\Z)"

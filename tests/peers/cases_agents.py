@@ -1,11 +1,11 @@
-"""Calls with PJSIP: hold and early media, each heard; 100rel and session timers, read in its log.
+"""Calls with PJSIP and baresip 4: hold and early media, each heard; 100rel and session timers, read in their logs.
 
 Everybody has a tone of their own, so that a recording says who was heard when. All figures are of the time of day.
 """
 import time
 
-from peer_pjsua2 import Pjsua2
-from suite import case
+from agent import Baresip4, Pjsua2
+from suite import add, case
 from tools import until, want
 
 OURS, THEIRS = 440, 600
@@ -23,110 +23,112 @@ def held(there, ours, start, hold, resume, end):
     return f"each heard the other for {hold - start:.1f} s, nothing for {resume - hold:.1f} s, the other for {end - resume:.1f} s"
 
 
-@case("pjsua2", "pjsua2")
-def pj_is_held(k):
-    """the phone calls PJSIP, told: --hold-after --resume-after; both recordings are mute meanwhile"""
+def is_held(k, Peer):
+    """the phone calls the peer, told: --hold-after --resume-after; both recordings are mute meanwhile"""
     told = ["--hold-after", "2000", "--resume-after", "4500", "--duration", "7000"]
-    with Pjsua2(k.out, "pj", THEIRS, "--answer", "200") as pj, k.call(pj.uri, *SOUND, *told) as phone:
-        start = pj.up()["t"]
-        hold = pj.expect("media", 5, status="remote-hold")["t"]
-        resume = pj.expect("media", 5, nth=2, status="active")["t"]
+    with Peer(k.out, "peer", THEIRS, "--answer", "200") as peer, k.call(peer.uri, *SOUND, *told) as phone:
+        start = peer.up()["t"]
+        hold = peer.expect("media", 5, status="remote-hold")["t"]
+        resume = peer.expect("media", 5, nth=2, status="active")["t"]
         phone.exits(0, 12)
-        end = pj.ended()["t"]
+        end = peer.ended()["t"]
         want(phone.seen("hold") and phone.seen("resumed"), "no `hold` or no `resumed` event")
-        pj.quit()
-        return held(pj.heard(), phone.heard(), start, hold, resume, end)
+        peer.quit()
+        return held(peer.heard(), phone.heard(), start, hold, resume, end)
 
 
-@case("pjsua2", "pjsua2")
-def pj_holds(k):
-    """PJSIP calls the phone, holds and resumes; both recordings are mute meanwhile"""
+def holds(k, Peer):
+    """the peer calls the phone, holds and resumes; both recordings are mute meanwhile"""
     phone, port = k.listen("--answer", "--calls", "1", *SOUND)
-    with phone, Pjsua2(k.out, "pj", THEIRS) as pj:
-        pj.say(f"call sip:phone@127.0.0.1:{port}")
-        start = pj.up()["t"]
+    with phone, Peer(k.out, "peer", THEIRS) as peer:
+        peer.say(f"call sip:phone@127.0.0.1:{port}")
+        start = peer.up()["t"]
         time.sleep(2)
-        pj.say("hold")
-        hold = pj.expect("media", 3, status="local-hold")["t"]
+        peer.say("hold")
+        hold = peer.expect("media", 3, status="local-hold")["t"]
         phone.expect("held", 3)
         time.sleep(2.5)
-        pj.say("unhold")
-        resume = pj.expect("media", 3, nth=2, status="active")["t"]
+        peer.say("unhold")
+        resume = peer.expect("media", 3, nth=2, status="active")["t"]
         time.sleep(2.5)
-        pj.say("hangup")
+        peer.say("hangup")
         phone.exits(0, 8)
-        end = pj.ended()["t"]
-        pj.quit()
-        return held(pj.heard(), phone.heard(), start, hold, resume, end)
+        end = peer.ended()["t"]
+        peer.quit()
+        return held(peer.heard(), phone.heard(), start, hold, resume, end)
 
 
 # ---------------------------------------------------------------- early media
 
-@case("pjsua2", "pjsua2")
-def pj_early_media(k):
-    """PJSIP answers the phone with 183 and SDP, and with 200 two seconds later; the phone hears it from the 183 on"""
-    with Pjsua2(k.out, "pj", THEIRS, "--answer", "200", "--ring-ms", "2000", "--ring-with", "183") as pj:
-        with k.call(pj.uri, *SOUND, "--duration", "1500") as phone:
+def early_media(k, Peer):
+    """the peer answers the phone with 183 and SDP, and with 200 two seconds later; the phone hears it from the 183 on"""
+    with Peer(k.out, "peer", THEIRS, "--answer", "200", "--ring-ms", "2000", "--ring-with", "183") as peer:
+        with k.call(peer.uri, *SOUND, "--duration", "1500") as phone:
             early = phone.expect("early-media", 5)["t"]
             up = phone.expect("answered", 5)["t"]
             phone.exits(0, 10)
-            pj.quit()
+            peer.quit()
             phone.heard(began=early).has(THEIRS, early + 0.3, up + 1, "from the 183 on")
             return f"heard for {up - early:.1f} s before the answer"
 
 
-@case("pjsua2", "pjsua2")
-def pj_hears_early_media(k):
-    """the phone answers PJSIP with 183 and SDP, told: --early-media --answer-after; PJSIP hears it from the 183 on"""
+def hears_early_media(k, Peer):
+    """the phone answers the peer with 183 and SDP, told: --early-media --answer-after; the peer hears it from the 183 on"""
     phone, port = k.listen("--early-media", "--answer-after", "2000", "--calls", "1", *SOUND)
-    with phone, Pjsua2(k.out, "pj", THEIRS) as pj:
-        pj.say(f"call sip:phone@127.0.0.1:{port}")
-        early = pj.expect("state", 5, state="EARLY", code=183)["t"]
-        up = pj.up()["t"]
+    with phone, Peer(k.out, "peer", THEIRS) as peer:
+        peer.say(f"call sip:phone@127.0.0.1:{port}")
+        early = peer.expect("state", 5, state="EARLY", code=183)["t"]
+        up = peer.up()["t"]
         time.sleep(1.5)
-        pj.say("hangup")
+        peer.say("hangup")
         phone.exits(0, 8)
-        pj.quit()
+        peer.quit()
         want(up - early > 1.5, f"the answer came {up - early:.1f} s after the 183, 2 wanted")
-        pj.heard().has(OURS, early + 0.5, up + 1, "from the 183 on")
+        peer.heard().has(OURS, early + 0.5, up + 1, "from the 183 on")
         return f"heard for {up - early:.1f} s before the answer"
 
 
 # ---------------------------------------------------------------- reliable provisional responses
 
-def pracked(pj, way):
+def pracked(peer, way):
     """One reliable 18x went the given way, and its PRACK and the answer to that the other way and back."""
     back = "RX" if way == "TX" else "TX"
-    reliable, pracks = pj.count(way, r"\ASIP/2.0 18\d [^\0]*^RSeq: *\d+"), pj.count(back, r"\APRACK ")
-    want(reliable, "no reliable 18x in PJSIP's log")
-    want(pracks >= reliable, f"{reliable} reliable 18x and {pracks} PRACK in PJSIP's log")
-    want(pj.count(way, r"\ASIP/2.0 200 [^\0]*^CSeq: *\d+ PRACK"), "no 200 to PRACK in PJSIP's log")
+    reliable, pracks = peer.count(way, r"\ASIP/2.0 18\d [^\0]*^RSeq: *\d+"), peer.count(back, r"\APRACK ")
+    want(reliable, "no reliable 18x in the peer's log")
+    want(pracks >= reliable, f"{reliable} reliable 18x and {pracks} PRACK in the peer's log")
+    want(peer.count(way, r"\ASIP/2.0 200 [^\0]*^CSeq: *\d+ PRACK"), "no 200 to PRACK in the peer's log")
     return f"{reliable} reliable 18x, {pracks} PRACK"
 
 
-@case("pjsua2", "pjsua2")
-def pj_requires_100rel(k):
-    """PJSIP calls and requires 100rel; the phone's 180 is reliable, told: --answer-after"""
+def requires_100rel(k, Peer):
+    """the peer calls and requires 100rel; the phone's 180 is reliable, told: --answer-after"""
     phone, port = k.listen("--answer-after", "800", "--calls", "1", *SOUND)
-    with phone, Pjsua2(k.out, "pj", THEIRS, "--rel", "1") as pj:
-        pj.say(f"call sip:phone@127.0.0.1:{port}")
-        pj.up()
+    with phone, Peer(k.out, "peer", THEIRS, "--rel", "1") as peer:
+        peer.say(f"call sip:phone@127.0.0.1:{port}")
+        peer.up()
         time.sleep(1)
-        pj.say("hangup")
+        peer.say("hangup")
         phone.exits(0, 8)
-        pj.quit()
-        return pracked(pj, "RX")
+        peer.quit()
+        return pracked(peer, "RX")
 
 
-@case("pjsua2", "pjsua2")
-def pj_must_100rel(k):
-    """the phone calls PJSIP, told: --reliable required; PJSIP's 180 is reliable and gets its PRACK"""
-    with Pjsua2(k.out, "pj", THEIRS, "--rel", "2", "--answer", "200", "--ring-ms", "800") as pj:
-        with k.call(pj.uri, *SOUND, "--reliable", "required", "--duration", "1000") as phone:
+def must_100rel(k, Peer):
+    """the phone calls the peer, told: --reliable required; the peer's 180 is reliable and gets its PRACK"""
+    with Peer(k.out, "peer", THEIRS, "--rel", "2", "--answer", "200", "--ring-ms", "800") as peer:
+        with k.call(peer.uri, *SOUND, "--reliable", "required", "--duration", "1000") as phone:
             phone.exits(0, 10)
-            pj.quit()
-            want(pj.count("RX", r"\AINVITE [^\0]*^Require: [^\n]*100rel"), "the INVITE does not require 100rel")
-            return pracked(pj, "TX")
+            peer.quit()
+            want(peer.count("RX", r"\AINVITE [^\0]*^Require: [^\n]*100rel"), "the INVITE does not require 100rel")
+            return pracked(peer, "TX")
+
+
+for Peer, prefix, need, group in ((Pjsua2, "pj", "pjsua2", "pjsua2"), (Baresip4, "baresip4", "baresip-python", "baresip")):
+    for flow in (is_held, holds, early_media, hears_early_media, requires_100rel, must_100rel):
+        def run(k, flow=flow, Peer=Peer):
+            return flow(k, Peer)
+        run.__doc__ = flow.__doc__.replace("the peer", Peer.__doc__.partition(",")[0].rstrip("."), 1)
+        add(f"{prefix}_{flow.__name__}", run, [need], group)
 
 
 # ---------------------------------------------------------------- session timers
