@@ -12,7 +12,6 @@ use crate::transaction::TransactionId;
 use crate::transaction::table::{Kind, State as TxState};
 
 const MODULE: &str = "coordinator";
-const TIMERS: [SessionTimer; 3] = [SessionTimer::Patience, SessionTimer::AnswerRepeat, SessionTimer::GiveUp];
 
 impl Switchboard {
     /// Checks each part, then what they say of each other. Linear in all that lives.
@@ -40,7 +39,7 @@ impl Switchboard {
             ensure(held == Some(key), MODULE, rule, || format!("{id} {timer:?}"))?;
         }
         for (id, session) in self.registry.sessions() {
-            for (timer, key) in TIMERS.into_iter().zip(session.timers) {
+            for (timer, key) in SessionTimer::ALL.into_iter().zip(session.timers) {
                 let Some(key) = key else { continue };
                 let armed = self.timers.get(key).map(|(_, payload)| payload);
                 let rule = "a session's timer is armed";
@@ -52,7 +51,10 @@ impl Switchboard {
 
     fn audit_session(&self, id: SessionId, session: &Session) -> Result<(), Violation> {
         let state = session.state;
-        let talks = matches!(state, State::Answered | State::Active | State::Reanswered);
+        let talks = matches!(
+            state,
+            State::Answered | State::Active | State::Reanswered | State::Offering | State::OfferWait
+        );
         let whole = !talks || session.dialog.is_some() && session.media.is_some();
         ensure(whole, MODULE, "a call that is up has a dialog and media", || format!("{id} {state:?}"))?;
         let over = matches!(state, State::HangupPending | State::Terminating | State::Terminated);
@@ -60,8 +62,8 @@ impl Switchboard {
         ensure(silent, MODULE, "a call has media until it is over", || format!("{id} {state:?}"))?;
         let told = over == session.end_told;
         ensure(told, MODULE, "the end is told when it comes", || format!("{id} {state:?}"))?;
-        let lingers = state != State::Terminated || session.invite.is_some();
-        ensure(lingers, MODULE, "a session that is over waits for its INVITE only", || format!("{id}"))?;
+        let lingers = state != State::Terminated || session.invite.is_some() || session.offering.is_some();
+        ensure(lingers, MODULE, "a session that is over waits for an INVITE only", || format!("{id}"))?;
         if let Some(invite) = session.invite {
             let named = match self.owners.get(invite) {
                 Some(Owner::Invite(owner)) => *owner == id,
@@ -94,7 +96,7 @@ impl Switchboard {
                     ensure(fits, MODULE, rule, || format!("{transaction} of {id}"))?;
                 }
                 // A BYE outlives the session that another end has taken away.
-                Owner::Bye(_) | Owner::Nobody => {}
+                Owner::Bye(_) | Owner::Request { .. } | Owner::Nobody => {}
             }
         }
         ensure(merged == self.merged.len(), MODULE, "merged INVITEs are live ones", || {
@@ -118,12 +120,16 @@ impl Switchboard {
             .collect();
         for (tx, kind, state) in self.layer.endless() {
             let session = match self.owners.get(tx) {
-                Some(Owner::Invite(id)) => Some(*id),
+                Some(Owner::Invite(session) | Owner::Request { session, .. }) => Some(*session),
                 Some(Owner::Incoming { session, .. }) => *session,
                 _ => None,
             };
-            let timed =
-                |id| self.registry.session(id).is_some_and(|it| it.timers.iter().any(Option::is_some));
+            // While we hang up, the end of the BYE is the end of the session.
+            let timed = |id| {
+                self.registry
+                    .session(id)
+                    .is_some_and(|it| it.timers.iter().any(Option::is_some) || it.state == State::Terminating)
+            };
             let ends =
                 if state == TxState::Idle { waiting.contains(&tx) } else { session.is_some_and(timed) };
             let rule = "every transaction ends";

@@ -8,7 +8,9 @@ use core::time::Duration;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
+use super::modify::{min_se, session_expires, session_expires_reply};
+use super::request::Content;
+use super::{ALLOW, Cause, MediaAdapter, Owner, Parked, SUPPORTED, Switchboard};
 use crate::api::{Counter, ResolveTarget};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{Dialog, write_cseq, write_via};
@@ -21,13 +23,6 @@ use crate::wire::path::Path;
 use crate::wire::text::{Sink as _, split_once};
 use crate::wire::uri::{Host, Uri};
 use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
-
-/// The methods that we understand, for Allow.
-pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS";
-
-/// The number of an INVITE that begins a call. Any below 2³¹ would do (section 8.1.1.5); peers that count on one count
-/// on this.
-const FIRST_CSEQ: u32 = 1;
 
 /// How often 180 is repeated (RFC 3261 section 13.3.1.1).
 const RINGING_INTERVAL: Duration = Duration::from_secs(60);
@@ -74,14 +69,17 @@ impl DialogAdapter<'_> {
     }
 
     fn try_send_invite(&mut self) -> Option<()> {
+        self.forget_attempt();
         let board = &mut *self.board;
         let path = board.registry.session(self.session)?.outgoing.as_ref()?.path?;
         let offer = MediaAdapter { board, session: self.session }.offer(path)?;
         let (transaction, branch) = board.layer.begin(board.now, Method::Invite)?;
         let contact = contact(board, &path);
         let session = board.registry.session_mut(self.session)?;
-        let cseq = FIRST_CSEQ;
-        session.sent_cseq = cseq;
+        // The first is 1: any below 2³¹ would do (section 8.1.1.5), but peers that count on one count on this. An
+        // INVITE that is tried again has the next number.
+        session.sent_cseq = session.sent_cseq.saturating_add(1);
+        let cseq = session.sent_cseq;
         session.invite = Some(transaction);
         let out = session.outgoing.as_ref()?;
         let mut writer = Writer::request("INVITE", &out.target);
@@ -94,12 +92,33 @@ impl DialogAdapter<'_> {
         write_cseq(&mut writer, cseq, "INVITE");
         writer.header("Contact", &contact);
         writer.header("Allow", ALLOW);
+        writer.header("Supported", SUPPORTED);
+        if let Some(refresh) = session.refresh {
+            writer.header("Session-Expires", &session_expires(&refresh));
+            writer.header("Min-SE", &min_se(&refresh));
+        }
         writer.header("User-Agent", board.config.user_agent.as_bytes());
         writer.raw(&out.headers);
         let message = writer.finish_with(SDP_TYPE, &offer);
         board.owners.insert(transaction, Owner::Invite(self.session));
         board.launch(path, Some(transaction), message);
         Some(())
+    }
+
+    /// The INVITE that was refused is no more of the session, nor are the early dialogs that came of it: the next one
+    /// takes its place.
+    fn forget_attempt(&mut self) {
+        let board = &mut *self.board;
+        let Some(session) = board.registry.session_mut(self.session) else { return };
+        if let Some(refused) = session.invite.take() {
+            board.owners.insert(refused, Owner::Nobody);
+        }
+        let early: SmallVec<[DialogId; 4]> =
+            board.registry.dialogs_of(self.session).iter().copied().collect();
+        for dialog in early {
+            board.drop_waiting(dialog);
+            board.registry.remove_dialog(dialog);
+        }
     }
 
     /// Acknowledges the 2xx at hand within its dialog and remembers the ACK (section 13.2.2.4).
@@ -171,23 +190,7 @@ impl DialogAdapter<'_> {
     }
 
     fn bye(&mut self, id: DialogId, owner: Owner) -> bool {
-        let board = &mut *self.board;
-        let Some((transaction, branch)) = board.layer.begin(board.now, Method::Bye) else { return false };
-        let Some(dialog) = board.registry.dialog_mut(id).filter(|dialog| !dialog.left) else {
-            board.layer.abandon(transaction);
-            return false;
-        };
-        let cseq = dialog.next_sequence();
-        let mut writer = dialog.request("BYE", cseq, branch.as_bytes());
-        writer.header("User-Agent", board.config.user_agent.as_bytes());
-        let message = writer.finish();
-        board.owners.insert(transaction, owner);
-        if board.dispatch(id, Some(transaction), message) {
-            return true;
-        }
-        board.owners.remove(transaction);
-        board.layer.abandon(transaction);
-        false
+        self.request(id, Method::Bye, owner, Content::default()).is_some()
     }
 
     /// Gives up an INVITE that never got a final response.
@@ -224,6 +227,7 @@ impl DialogAdapter<'_> {
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         session.reinvite = Some(transaction);
         session.invite_cseq = facts.cseq;
+        session.refresh = cause.refresh;
         if let Some(media) = &mut session.media {
             media.next_plan = cause.plan.take();
         }
@@ -271,6 +275,13 @@ impl DialogAdapter<'_> {
         }
     }
 
+    /// 491 to the offer at hand: it crosses one of ours (section 14.2; RFC 3311 section 5.2).
+    pub(crate) fn refuse_crossing(&mut self, cause: &Cause<'_>) {
+        if let Some(transaction) = cause.transaction {
+            self.board.respond_plain(transaction, 491);
+        }
+    }
+
     /// 481 to the request at hand.
     pub(crate) fn reply_gone(&mut self, cause: &Cause<'_>) {
         if let Some(transaction) = cause.transaction {
@@ -287,7 +298,7 @@ impl DialogAdapter<'_> {
     }
 
     /// A response that belongs to the session: it carries the session's tag and, where a dialog comes of it, Contact.
-    fn respond_session(
+    pub(crate) fn respond_session(
         &mut self,
         transaction: crate::transaction::TransactionId,
         status: u16,
@@ -300,13 +311,23 @@ impl DialogAdapter<'_> {
         let in_dialog = status < 300;
         let contact = path.map(|path| contact(self.board, &path)).unwrap_or_default();
         let agent = self.board.agent.clone();
-        let headers: [(&str, &[u8]); 3] =
-            [("Contact", &contact), ("Allow", ALLOW), ("Server", agent.as_bytes())];
-        let extra = match status {
-            200..=299 => headers.as_slice(),
-            101..=199 => headers.get(..1).unwrap_or_default(),
-            _ => &[],
-        };
+        let refresh = session.refresh.filter(|_| (200..=299).contains(&status));
+        let timer = refresh.map(|refresh| session_expires_reply(&refresh));
+        let mut headers: SmallVec<[(&str, &[u8]); 6]> = SmallVec::new();
+        if in_dialog {
+            headers.push(("Contact", &contact));
+        }
+        if (200..=299).contains(&status) {
+            headers.extend([("Allow", ALLOW), ("Supported", SUPPORTED), ("Server", agent.as_bytes())]);
+        }
+        if let (Some(timer), Some(refresh)) = (&timer, refresh) {
+            headers.push(("Session-Expires", timer));
+            // Who does not know session timers must not be asked to (RFC 4028 section 9).
+            if refresh.peer_knows {
+                headers.push(("Require", b"timer"));
+            }
+        }
+        let extra = headers.as_slice();
         let reason = if phrase.is_empty() { reason_phrase(status) } else { phrase };
         let body = body.as_deref().map(|body| (SDP_TYPE, body));
         let reply = Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra, body };
@@ -320,8 +341,10 @@ impl DialogAdapter<'_> {
             return Some(id);
         }
         let session = self.board.registry.session(self.session)?;
-        let call_id = session.outgoing.as_ref().map_or(facts.call_id, |out| &out.call_id);
-        if session.role != Role::Uac || facts.from_tag != Some(&session.local_tag) || facts.call_id != call_id
+        let call_id = self.board.call_id(session);
+        if session.role != Role::Uac
+            || facts.from_tag != Some(&session.local_tag)
+            || call_id.is_some_and(|call_id| call_id != facts.call_id)
         {
             return None;
         }

@@ -1,17 +1,18 @@
 //! Actions into media plans and commands.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::Switchboard;
-use crate::api::Output;
+use crate::api::{OfferMethod, Output};
 use crate::base::ids::SessionId;
 use crate::media::{MediaCommand, MediaPort};
 use crate::sdp::plan::{Codec, Direction, MediaPlan};
-use crate::sdp::{self, AnswerError, LocalMedia};
-use crate::session::SessionMedia;
+use crate::sdp::{self, AnswerError, Answered, CodecList, LocalMedia};
+use crate::session::{Holds, SessionMedia};
 use crate::wire::path::Path;
 use crate::wire::text::Sink as _;
 
@@ -38,6 +39,18 @@ impl MediaAdapter<'_> {
                 changed: false,
                 sdp_id,
                 sdp_version: sdp_id,
+                described: None,
+                lines: None,
+                wanted: Direction::SendRecv,
+                agreed: Direction::SendRecv,
+                described_direction: Direction::SendRecv,
+                codecs: None,
+                agreed_codecs: None,
+                by: OfferMethod::Reinvite,
+                wish: 0,
+                made: 0,
+                said: 0,
+                holds: Holds::default(),
                 plan: None,
                 next_plan: None,
                 answer: None,
@@ -51,7 +64,79 @@ impl MediaAdapter<'_> {
     /// What we put into a session description now.
     pub(crate) fn local(&self, path: &Path) -> Option<LocalMedia> {
         let media = self.board.registry.session(self.session)?.media.as_ref()?;
-        Some(local_media(self.board, path, media.port, media.sdp_id, media.sdp_version))
+        let mut local = local_media(self.board, path, media.port, media.sdp_id, media.sdp_version);
+        local.direction = media.wanted;
+        if let Some(codecs) = &media.codecs {
+            local.codecs = CodecList::clone(codecs);
+        }
+        Some(local)
+    }
+
+    /// Writes a description of ours. It has the version of the last one if it says the same, else the next (RFC 3264
+    /// section 8), and holds what the application wants now.
+    pub(crate) fn describe<T>(
+        &mut self,
+        path: &Path,
+        mut write: impl FnMut(&LocalMedia) -> Result<(Vec<u8>, T), AnswerError>,
+    ) -> Option<Result<(Vec<u8>, T), AnswerError>> {
+        let mut local = self.local(path)?;
+        let mut written = match write(&local) {
+            Ok(written) => written,
+            Err(error) => return Some(Err(error)),
+        };
+        let said = self.board.digests.digest(&[without_origin(&written.0)]);
+        let media = self.board.registry.session_mut(self.session)?.media.as_mut()?;
+        if media.described.is_some_and(|last| last != said) {
+            media.sdp_version = media.sdp_version.wrapping_add(1);
+            local.version = media.sdp_version;
+            written = match write(&local) {
+                Ok(written) => written,
+                Err(error) => return Some(Err(error)),
+            };
+        }
+        media.described = Some(said);
+        media.made = media.wish;
+        media.described_direction = media.wanted;
+        media.lines = lines_of(&written.0);
+        Some(Ok(written))
+    }
+
+    /// Our offer within the call: all that we can do, in the place of the stream that runs.
+    pub(crate) fn reoffer(&mut self, path: &Path) -> Option<Vec<u8>> {
+        let lines = self.board.registry.session_mut(self.session)?.media.as_mut()?.lines.take();
+        let offer = self.describe(path, |local| match &lines {
+            Some(lines) => Ok((sdp::offer_again(local, lines)?, ())),
+            None => Ok((sdp::offer(local), ())),
+        });
+        offer?.ok().map(|(offer, ())| offer)
+    }
+
+    /// Our answer to an offer of the peer within the call.
+    pub(crate) fn answer_offer(
+        &mut self,
+        path: &Path,
+        offer: &[u8],
+    ) -> Option<Result<Answered, AnswerError>> {
+        let written =
+            self.describe(path, |local| sdp::answer(offer, local).map(|Answered { sdp, plan }| (sdp, plan)));
+        Some(written?.map(|(sdp, plan)| Answered { sdp, plan }))
+    }
+
+    /// Reads the answer to the offer that we made within the call.
+    pub(crate) fn read_reanswer(&self, path: &Path, body: &[u8]) -> Option<Result<MediaPlan, AnswerError>> {
+        let offer = &self.board.registry.session(self.session)?.offering.as_ref()?.offer;
+        Some(sdp::accept_answer_to(offer, body, &self.local(path)?))
+    }
+
+    /// Takes note that the peer knows what our last description said.
+    fn settle(&mut self) {
+        let session = self.board.registry.session_mut(self.session);
+        let Some(media) = session.and_then(|session| session.media.as_mut()) else { return };
+        media.said = media.made;
+        media.agreed = media.described_direction;
+        if media.is_settled() && media.agreed_codecs != media.codecs {
+            media.agreed_codecs = media.codecs.clone();
+        }
     }
 
     /// Our offer for the INVITE. From now on media may come (RFC 3264 section 5.1), so the stream opens.
@@ -61,7 +146,7 @@ impl MediaAdapter<'_> {
         let media = self.board.registry.session_mut(self.session)?.media.as_mut()?;
         media.next_plan = Some(early);
         self.apply_plan();
-        Some(sdp::offer(&local))
+        self.describe(&path, |local| Ok((sdp::offer(local), ())))?.ok().map(|(offer, ())| offer)
     }
 
     /// The session description for the 200: the answer that was prepared when the INVITE came, or an offer.
@@ -74,7 +159,7 @@ impl MediaAdapter<'_> {
         let path = self.board.registry.dialog(dialog)?.path;
         let local = self.local(&path)?;
         self.board.registry.session_mut(self.session)?.media.as_mut()?.next_plan = Some(early_plan(&local));
-        Some(sdp::offer(&local))
+        self.describe(&path, |local| Ok((sdp::offer(local), ())))?.ok().map(|(offer, ())| offer)
     }
 
     /// Reads the answer to our offer.
@@ -89,6 +174,7 @@ impl MediaAdapter<'_> {
 
     /// Makes the plan that was agreed on hold: opens the stream, or changes it.
     pub(crate) fn apply_plan(&mut self) {
+        self.settle();
         let Some(media) =
             self.board.registry.session_mut(self.session).and_then(|session| session.media.as_mut())
         else {
@@ -106,6 +192,17 @@ impl MediaAdapter<'_> {
             MediaCommand::Open { media: media.id, port: media.port, plan }
         };
         self.board.outbox.push_back(Output::Media(command));
+    }
+
+    /// Takes note of the answer that was made before there was a session.
+    pub(crate) fn adopt_answer(&mut self, answered: Answered) {
+        let said = self.board.digests.digest(&[without_origin(&answered.sdp)]);
+        let session = self.board.registry.session_mut(self.session);
+        let Some(media) = session.and_then(|session| session.media.as_mut()) else { return };
+        media.described = Some(said);
+        media.lines = lines_of(&answered.sdp);
+        media.answer = Some(answered.sdp);
+        media.next_plan = Some(answered.plan);
     }
 
     /// Closes the stream and gives its port back: to the runtime if it was open, else to our own store.
@@ -141,6 +238,18 @@ pub(crate) fn local_media(
         version,
         cname: cname(board, path.local),
     }
+}
+
+/// A description that must be remembered because it has more than one media line.
+fn lines_of(text: &[u8]) -> Option<Box<[u8]>> {
+    let several = text.windows(3).filter(|window| *window == b"\nm=").nth(1).is_some();
+    several.then(|| Box::from(text))
+}
+
+/// A description without its first two lines, v= and o=.
+fn without_origin(text: &[u8]) -> &[u8] {
+    let mut ends = text.iter().enumerate().filter(|&(_, &octet)| octet == b'\n').map(|(place, _)| place);
+    ends.nth(1).and_then(|end| text.get(end..)).unwrap_or(text)
 }
 
 /// The canonical name of our end (RFC 3550 section 6.5.1).

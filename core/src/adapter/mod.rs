@@ -5,19 +5,26 @@
 
 #[cfg(any(test, feature = "sim"))]
 mod audit;
+mod capabilities;
 mod dialog;
 mod media;
+mod modify;
+mod request;
 mod switchboard;
 
-pub(crate) use dialog::{ALLOW, DialogAdapter, new_call_id};
+pub(crate) use capabilities::{ALLOW, SUPPORTED, understands};
+pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
 pub(crate) use media::{MediaAdapter, local_media};
-pub(crate) use switchboard::{Owner, Parked, Switchboard};
+pub(crate) use modify::min_se;
+pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::api::EndReason;
 use crate::base::ids::DialogId;
 use crate::sdp::plan::MediaPlan;
+use crate::session::Refresh;
 use crate::transaction::TransactionId;
 use crate::wire::frame::{Facts, Frame};
 
@@ -40,4 +47,8 @@ pub(crate) struct Cause<'a> {
     pub(crate) description: Option<Vec<u8>>,
     /// What the exchange of session descriptions came to.
     pub(crate) plan: Option<MediaPlan>,
+    /// What the message at hand says about refreshing the session.
+    pub(crate) refresh: Option<Refresh>,
+    /// How long the peer wants us to wait.
+    pub(crate) pause: Option<Duration>,
 }

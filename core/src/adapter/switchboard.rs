@@ -17,7 +17,7 @@ use crate::base::timers::Timers;
 use crate::dialog::Waiting;
 use crate::media::MediaPort;
 use crate::registry::{Quota, SessionRegistry};
-use crate::session::{Input, SessionTimer};
+use crate::session::{Input, Session, SessionTimer};
 use crate::transaction::{Reply, TransactionId, TransactionLayer};
 use crate::wire::path::{Path, Transmit};
 use crate::wire::reason_phrase;
@@ -31,10 +31,26 @@ pub(crate) enum Owner {
     Invite(SessionId),
     /// Our BYE; its end is the end of the session.
     Bye(SessionId),
+    /// A request of ours within a dialog of this session.
+    Request {
+        /// The session.
+        session: SessionId,
+        /// What it is for.
+        purpose: Purpose,
+    },
     /// A request whose response changes nothing: CANCEL, or the BYE to a fork.
     Nobody,
     /// The peer's INVITE: the digest under which a merged copy would be found, and what became of it.
     Incoming { merged: Digest, session: Option<SessionId> },
+}
+
+/// What a request of ours within a dialog is for. Its response goes to the code of that purpose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// A re-INVITE or an UPDATE with an offer of ours.
+    Offer,
+    /// An UPDATE that refreshes the session (RFC 4028).
+    Refresh,
 }
 
 /// Who waits for the address of a next hop.
@@ -45,8 +61,8 @@ pub(crate) enum Parked {
     Dialog(DialogId),
 }
 
-/// Requests that may wait for an address in one dialog: an ACK and a BYE, and one of each to spare.
-pub(super) const WAITING_MAX: usize = 4;
+/// Requests that may wait for an address in one dialog: an ACK and a BYE, and some to spare.
+pub(super) const WAITING_MAX: usize = 8;
 
 /// Where the next hop of a request is.
 pub(crate) enum Hop {
@@ -102,7 +118,7 @@ impl Switchboard {
             digests,
             layer,
             registry: SessionRegistry::new(limits.sessions_max, dialogs_max),
-            timers: Timers::new(limits.sessions_max.saturating_mul(3)),
+            timers: Timers::new(limits.sessions_max.saturating_mul(SessionTimer::ALL.len())),
             outbox: VecDeque::new(),
             follow_ups: VecDeque::new(),
             owners: SideTable::new(),
@@ -172,6 +188,14 @@ impl Switchboard {
         let key = crate::base::slab::RawKey::from_parts(self.rng.next_u32(), self.rng.next_u32() | 1);
         let nonce = self.rng.next_u64();
         key.map_or([b'a'; TOKEN_LEN], |key| Token { key, nonce }.encode())
+    }
+
+    /// The Call-ID of a session: that of our INVITE, or of the dialog that came of it.
+    pub(crate) fn call_id<'a>(&'a self, session: &'a Session) -> Option<&'a [u8]> {
+        match &session.outgoing {
+            Some(out) => Some(&out.call_id),
+            None => Some(self.registry.dialog(session.dialog?)?.call_id()),
+        }
     }
 
     /// Where requests of `dialog` go next.

@@ -35,6 +35,10 @@ pub struct CoordinatorConfig {
     pub answer_timeout: Duration,
     /// How many bound media ports should lie ready for the next calls.
     pub media_ports_ready: usize,
+    /// How long a call may go on without a refresh (RFC 4028). `None` asks for none, but does as the peer wishes.
+    pub session_expires: Option<Duration>,
+    /// The shortest such time that is accepted; below 90 s it counts as that.
+    pub min_se: Duration,
 }
 
 impl Default for CoordinatorConfig {
@@ -50,6 +54,8 @@ impl Default for CoordinatorConfig {
             ring_timeout: Duration::from_secs(180),
             answer_timeout: Duration::from_secs(180),
             media_ports_ready: 4,
+            session_expires: None,
+            min_se: Duration::from_secs(90),
         }
     }
 }

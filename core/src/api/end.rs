@@ -28,6 +28,10 @@ pub enum EndReason {
     NoCommonMedia,
     /// Nobody decided about an incoming call in time.
     Undecided,
+    /// Nobody refreshed the session in time (RFC 4028): the other side must be gone.
+    SessionExpired,
+    /// The other side no longer knows the call.
+    RemoteGone,
     /// The stack had to give this call up; the log says why.
     Internal,
 }
@@ -48,6 +52,8 @@ impl EndReason {
             Self::NameFailure => "the host could not be found",
             Self::NoCommonMedia => "no media that both sides can do",
             Self::Undecided => "nobody decided about the call in time",
+            Self::SessionExpired => "the other side has gone without a word",
+            Self::RemoteGone => "the other side no longer knows the call",
             Self::Internal => "internal error",
         }
     }

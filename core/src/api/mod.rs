@@ -2,11 +2,13 @@
 
 mod config;
 mod end;
+mod modification;
 mod output;
 mod stats;
 
 pub use config::{CoordinatorConfig, InviteParams, Limits};
 pub use end::EndReason;
+pub use modification::{Modification, OfferMethod};
 pub use output::{Event, NameFailure, Output, QueryId, ResolveTarget};
 pub use stats::{Counter, Counters};
 

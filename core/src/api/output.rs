@@ -111,6 +111,28 @@ pub enum Event {
         /// What holds from now on.
         plan: Arc<MediaPlan>,
     },
+    /// One side began or ceased to hold the call (RFC 3264 section 8.4).
+    HoldChanged {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// Whether we hold it, and the other side knows.
+        local: bool,
+        /// Whether the other side holds it.
+        remote: bool,
+    },
+    /// The other side refused a change that we asked for: all is as it was before.
+    ModifyFailed {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// Its status.
+        status: u16,
+        /// The reason phrase.
+        phrase: String,
+    },
     /// The session is over. Comes once for every session, and nothing comes after it.
     Ended {
         /// The session.
@@ -133,4 +155,21 @@ pub enum Event {
         /// The number that the table gives.
         id: u32,
     },
+}
+
+impl Event {
+    /// The session that the news is of.
+    pub const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Incoming { session, .. }
+            | Self::Progress { session, .. }
+            | Self::Answered { session, .. }
+            | Self::Confirmed { session, .. }
+            | Self::MediaChanged { session, .. }
+            | Self::HoldChanged { session, .. }
+            | Self::ModifyFailed { session, .. }
+            | Self::Ended { session, .. }
+            | Self::App { session, .. } => Some(*session),
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::api::{Counter, InviteParams, Output};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
 use crate::media::{DtmfDigits, MediaCommand};
-use crate::session::{Input, Outgoing, Role, Session};
+use crate::session::{Input, Outgoing, Refresh, Role, Session};
 use crate::signaling::CommandError;
 use crate::wire::uri::{Uri, UriError};
 use crate::wire::{HeaderName, check_text, check_token};
@@ -46,8 +46,11 @@ impl UnifiedCoordinator {
             path: None,
             ring_timeout: params.ring_timeout.unwrap_or(board.config.ring_timeout),
         };
+        let refresh = board.config.session_expires;
+        let min_se = u32::try_from(board.config.min_se.as_secs()).unwrap_or(u32::MAX);
         if let Some(session) = board.registry.session_mut(id) {
             session.outgoing = Some(Box::new(outgoing));
+            session.refresh = refresh.map(|interval| Refresh::wanted(interval, min_se));
         }
         let sdp_id = board.rng.next_u64() >> 2;
         if !(MediaAdapter { board, session: id }).lease(sdp_id) {

@@ -59,6 +59,7 @@ impl UnifiedCoordinator {
                 self.feed(id, Input::InviteTimeout, cause);
             }
             Some(Owner::Bye(id)) => self.feed(id, Input::RxByeDone, Cause::default()),
+            Some(owner @ Owner::Request { .. }) => self.request_failed(owner, transaction, status),
             _ => {}
         }
     }
@@ -86,6 +87,10 @@ impl UnifiedCoordinator {
             *slot = None;
         }
         let (input, status) = match timer {
+            SessionTimer::Refresh => return self.refresh_due(id),
+            SessionTimer::Expiry => return self.refresh_missed(id),
+            SessionTimer::Offer if session.state == State::OfferWait => (Input::OfferAgain, None),
+            SessionTimer::Offer => (Input::OfferTimeout, Some(408)),
             SessionTimer::Patience if session.role == Role::Uac => (Input::RingTimeout, None),
             SessionTimer::Patience => (Input::Deadline, Some(session.overdue)),
             SessionTimer::AnswerRepeat => (Input::AnswerRepeat, None),

@@ -12,7 +12,7 @@ use crate::base::ids::{SessionId, UserTag};
 use crate::base::index::Digest;
 use crate::dialog::Dialog;
 use crate::sdp::{self, Answered};
-use crate::session::{Input, Role, Session, SessionTimer};
+use crate::session::{Input, Refresh, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
 use crate::wire::HeaderName;
 use crate::wire::text::parse_number;
@@ -25,6 +25,8 @@ struct Prepared<'a> {
     answered: Option<Answered>,
     sdp_id: u64,
     source: Digest,
+    /// What follows from its Session-Expires.
+    refresh: Option<Refresh>,
 }
 
 impl UnifiedCoordinator {
@@ -75,6 +77,7 @@ impl UnifiedCoordinator {
 
     /// Looks whether we could take the call at all.
     fn prepare<'a>(&mut self, request: &Request<'a>) -> Result<Prepared<'a>, Refusal<'static>> {
+        let refresh = self.read_refresh(request.frame)?;
         let board = &mut self.board;
         let target = Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
         let source = match request.path.remote.ip() {
@@ -100,7 +103,7 @@ impl UnifiedCoordinator {
             let answered = sdp::answer(request.frame.body(), &local);
             Some(answered.map_err(|error| self.unusable_offer(&error))?)
         };
-        Ok(Prepared { target, answered, sdp_id, source })
+        Ok(Prepared { target, answered, sdp_id, source, refresh })
     }
 
     /// Makes the session, maps it, tells the application, and hands it to the state machine: in this order.
@@ -141,7 +144,7 @@ impl UnifiedCoordinator {
         prepared: Prepared<'_>,
         details: &Arc<InviteDetails>,
     ) -> Option<SessionId> {
-        let Prepared { target, answered, sdp_id, source } = prepared;
+        let Prepared { target, answered, sdp_id, source, refresh } = prepared;
         let board = &mut self.board;
         let nonce = board.secret.next_u64();
         let id = board.registry.create(nonce, |tag| Session::new(Role::Uas, tag, UserTag::default()))?;
@@ -167,9 +170,9 @@ impl UnifiedCoordinator {
         session.late_offer = answered.is_none();
         session.details = Some(details.clone());
         session.source = charged.then_some(source);
-        if let (Some(media), Some(answered)) = (&mut session.media, answered) {
-            media.answer = Some(answered.sdp);
-            media.next_plan = Some(answered.plan);
+        session.refresh = refresh;
+        if let Some(answered) = answered {
+            MediaAdapter { board, session: id }.adopt_answer(answered);
         }
         Some(id)
     }

@@ -3,11 +3,10 @@
 use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
-use crate::adapter::{ALLOW, Cause, MediaAdapter, Owner};
+use crate::adapter::{ALLOW, Cause, MediaAdapter, Owner, SUPPORTED};
 use crate::api::Counter;
-use crate::base::ids::{DialogId, SessionId};
+use crate::base::ids::SessionId;
 use crate::base::time::Instant;
-use crate::dialog::Sequence;
 use crate::sdp;
 use crate::session::{Input, State};
 use crate::transaction::{Received, TransactionId};
@@ -15,7 +14,6 @@ use crate::wire::frame::{Facts, Fault, Frame, FrameError, StartLine};
 use crate::wire::method::Method;
 use crate::wire::path::{Path, Transmit};
 use crate::wire::reply::ReplyHead;
-use crate::wire::uri::{Uri, UriError};
 use crate::wire::{HeaderName, SDP_TYPE, reason_phrase};
 
 /// A request that has a server transaction, with all that was read of it.
@@ -40,7 +38,7 @@ impl Refusal<'_> {
         Self { status, headers: Vec::new(), reason: reason_phrase(status) }
     }
 
-    fn with(status: u16, name: &'static str, value: Vec<u8>) -> Self {
+    pub(super) fn with(status: u16, name: &'static str, value: Vec<u8>) -> Self {
         let mut refusal = Self::plain(status);
         refusal.headers.push((name, value));
         refusal
@@ -133,97 +131,6 @@ impl UnifiedCoordinator {
         self.board.send(Transmit { path, payload });
     }
 
-    /// A request within a dialog (section 12.2.2).
-    fn receive_in_dialog(&mut self, request: &Request<'_>, local_tag: &[u8]) {
-        let facts = request.facts;
-        let found = self.board.registry.find_dialog(local_tag, facts.from_tag, facts.call_id);
-        let Some((dialog, session)) =
-            found.and_then(|id| Some((id, self.board.registry.session_of_dialog(id)?)))
-        else {
-            self.board.counters.add(Counter::UnknownDialog);
-            return self.board.respond_plain(request.transaction, 481);
-        };
-        let sequence =
-            self.board.registry.dialog_mut(dialog).map(|dialog| dialog.receive_sequence(facts.cseq));
-        if sequence == Some(Sequence::OutOfOrder) {
-            self.board.counters.add(Counter::LowSequence);
-            return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
-        }
-        if let Err(refusal) = self.check(request) {
-            return self.refuse(request.transaction, refusal);
-        }
-        if request.method == Method::Bye
-            && let Some(dialog) = self.board.registry.dialog_mut(dialog)
-        {
-            dialog.left = true;
-        }
-        let known = self.board.registry.session(session);
-        // A fork that answered and was refused has a dialog of its own, and no say in the call that was kept.
-        let refused = known.and_then(|session| session.dialog).is_some_and(|kept| kept != dialog);
-        let over =
-            known.is_some_and(|session| matches!(session.state, State::Terminating | State::Terminated));
-        match request.method {
-            Method::Bye if refused => self.board.respond_plain(request.transaction, 200),
-            Method::Invite | Method::Options if refused || over => {
-                self.board.counters.add(Counter::UnknownDialog);
-                self.board.respond_plain(request.transaction, 481);
-            }
-            Method::Bye => {
-                let cause = Cause {
-                    message: Some((request.frame, facts)),
-                    transaction: Some(request.transaction),
-                    dialog: Some(dialog),
-                    ..Cause::default()
-                };
-                self.feed(session, Input::RxBye, cause);
-            }
-            Method::Invite => self.receive_reinvite(request, session, dialog),
-            // `check` has let nothing else pass.
-            _ => self.answer_options(request.transaction),
-        }
-    }
-
-    /// An INVITE within a dialog: the peer changes the media, or only looks whether we are there (section 14.2).
-    fn receive_reinvite(&mut self, request: &Request<'_>, session: SessionId, dialog: DialogId) {
-        let media = MediaAdapter { board: &mut self.board, session };
-        let path = media.board.registry.dialog(dialog).map(|dialog| dialog.path);
-        let mut cause = Cause {
-            message: Some((request.frame, request.facts)),
-            transaction: Some(request.transaction),
-            dialog: Some(dialog),
-            ..Cause::default()
-        };
-        let Some(mut local) = path.and_then(|path| media.local(&path)) else {
-            return self.feed(session, Input::RxReinvite, cause);
-        };
-        local.version = local.version.wrapping_add(1);
-        let late = request.frame.body().is_empty();
-        if late {
-            cause.description = Some(sdp::offer(&local));
-        } else {
-            match sdp::answer(request.frame.body(), &local) {
-                Ok(answered) => {
-                    cause.description = Some(answered.sdp);
-                    cause.plan = Some(answered.plan);
-                }
-                Err(error) => {
-                    let refusal = self.unusable_offer(&error);
-                    return self.refuse(request.transaction, refusal);
-                }
-            }
-        }
-        let version = local.version;
-        self.feed(session, Input::RxReinvite, cause);
-        if let Some(session) = self.board.registry.session_mut(session)
-            && session.reinvite == Some(request.transaction)
-        {
-            session.late_offer = late;
-            if let Some(media) = &mut session.media {
-                media.sdp_version = version;
-            }
-        }
-    }
-
     /// A request outside any dialog (section 8.2).
     fn receive_out_of_dialog(&mut self, request: &Request<'_>) {
         if let Err(refusal) = self.check(request) {
@@ -238,15 +145,6 @@ impl UnifiedCoordinator {
                 self.board.respond_plain(request.transaction, 481);
             }
         }
-    }
-
-    /// Method, scheme, extensions and body, in the order of section 8.2.
-    fn check(&mut self, request: &Request<'_>) -> Result<(), Refusal<'static>> {
-        let outcome = check_request(request);
-        if outcome.is_err() {
-            self.board.counters.add(Counter::Unsupported);
-        }
-        outcome
     }
 
     pub(super) fn refuse(&mut self, transaction: TransactionId, refusal: Refusal<'_>) {
@@ -269,10 +167,11 @@ impl UnifiedCoordinator {
     }
 
     /// What we can do (section 11.2).
-    fn answer_options(&mut self, transaction: TransactionId) {
+    pub(super) fn answer_options(&mut self, transaction: TransactionId) {
         let agent = self.board.agent.clone();
-        let headers: [(&str, &[u8]); 4] = [
+        let headers: [(&str, &[u8]); 5] = [
             ("Allow", ALLOW),
+            ("Supported", SUPPORTED),
             ("Accept", SDP_TYPE.as_bytes()),
             ("Accept-Encoding", b"identity"),
             ("Server", agent.as_bytes()),
@@ -355,60 +254,4 @@ impl UnifiedCoordinator {
         session.invite_cseq == facts.cseq
             && dialog.is_some_and(|dialog| dialog.matches(facts.call_id, facts.from_tag))
     }
-}
-
-fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
-    let frame = request.frame;
-    match request.method {
-        Method::Invite | Method::Bye | Method::Options => {}
-        Method::Extension => return Err(Refusal::with(501, "Allow", ALLOW.to_vec())),
-        _ => return Err(Refusal::with(405, "Allow", ALLOW.to_vec())),
-    }
-    match Uri::parse(request.uri) {
-        // `sips` asks for TLS on every hop (section 26.2.2), which UDP is not.
-        Ok(uri) if uri.is_sips() => return Err(Refusal::plain(416)),
-        Ok(_) => {}
-        Err(UriError::Malformed)
-            if Uri::scheme_of(request.uri).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip")) =>
-        {
-            return Err(Refusal { reason: "Malformed Request-URI", ..Refusal::plain(400) });
-        }
-        Err(_) => return Err(Refusal::plain(416)),
-    }
-    // Section 8.2.2.3: we know no extension, so every one that is required is one too many.
-    let required: Vec<&[u8]> = frame.values(HeaderName::Require).collect();
-    if !required.is_empty() {
-        return Err(Refusal::with(420, "Unsupported", required.join(&b", "[..])));
-    }
-    if request.method == Method::Invite { check_body(frame) } else { Ok(()) }
-}
-
-/// Section 8.2.3, and 406 for a caller who would not understand our answer.
-fn check_body(frame: &Frame<'_>) -> Result<(), Refusal<'static>> {
-    if !frame.body().is_empty() {
-        if let Some(encoding) = frame.first(HeaderName::ContentEncoding)
-            && !encoding.eq_ignore_ascii_case(b"identity")
-        {
-            return Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()));
-        }
-        if !frame.first(HeaderName::ContentType).is_some_and(|value| is_type(value, SDP_TYPE)) {
-            return Err(Refusal::with(415, "Accept", SDP_TYPE.as_bytes().to_vec()));
-        }
-    }
-    let mut accepts = frame.values(HeaderName::Accept).peekable();
-    let takes_sdp = |value| [SDP_TYPE, "application/*", "*/*"].into_iter().any(|kind| is_type(value, kind));
-    if accepts.peek().is_some() && !accepts.any(takes_sdp) {
-        return Err(Refusal::plain(406));
-    }
-    Ok(())
-}
-
-/// Whether a value of Content-Type or Accept names this type, in any case and with any white space, whatever its
-/// parameters.
-fn is_type(value: &[u8], kind: &str) -> bool {
-    if value == kind.as_bytes() {
-        return true;
-    }
-    let text = value.iter().take_while(|&&octet| octet != b';').filter(|octet| !octet.is_ascii_whitespace());
-    text.map(u8::to_ascii_lowercase).eq(kind.bytes())
 }

@@ -10,19 +10,26 @@ macro_rules! note {
     ($coordinator:expr, $record:expr) => {
         #[cfg(feature = "trace")]
         if let Some(recorder) = &mut $coordinator.recorder {
-            use crate::trace::Record;
+            #[allow(unused_imports, reason = "not every note has all of them")]
+            use crate::trace::{Command, Record};
+            #[allow(unused_imports, reason = "not every note borrows")]
+            use alloc::borrow::Cow;
             recorder.note(&$record);
         }
     };
 }
 
+mod check;
 mod commands;
+mod dialogs;
 mod expiry;
 mod factory;
 mod ingress;
+mod modify;
 mod names;
 #[cfg(feature = "trace")]
 mod recording;
+mod refresh;
 mod responses;
 mod transitions;
 

@@ -50,8 +50,10 @@ impl UnifiedCoordinator {
     /// A request that will never be sent.
     fn give_up(&mut self, transaction: TransactionId) {
         self.board.layer.abandon(transaction);
-        if let Some(Owner::Bye(session)) = self.board.owners.remove(transaction) {
-            self.feed(session, Input::RxByeDone, Cause::default());
+        match self.board.owners.remove(transaction) {
+            Some(Owner::Bye(session)) => self.feed(session, Input::RxByeDone, Cause::default()),
+            Some(owner) => self.request_failed(owner, transaction, 503),
+            None => {}
         }
     }
 }

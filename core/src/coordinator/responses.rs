@@ -31,6 +31,9 @@ impl UnifiedCoordinator {
                 self.board.layer.forget_message(event.tx);
                 self.feed(session, Input::RxByeDone, Cause::default());
             }
+            Some(Owner::Request { session, purpose }) => {
+                self.receive_dialog_response(session, purpose, event, frame, &facts);
+            }
             _ => {}
         }
     }
@@ -40,9 +43,8 @@ impl UnifiedCoordinator {
     fn is_ours(&self, client: TransactionId, facts: &Facts<'_>) -> bool {
         let Some(Owner::Invite(id)) = self.board.owners.get(client) else { return true };
         let Some(session) = self.board.registry.session(*id) else { return true };
-        let call_id = session.outgoing.as_ref().map_or(facts.call_id, |out| &out.call_id);
         facts.from_tag == Some(&session.local_tag)
-            && facts.call_id == call_id
+            && self.board.call_id(session).is_none_or(|call_id| call_id == facts.call_id)
             && facts.cseq == session.sent_cseq
     }
 
@@ -70,6 +72,9 @@ impl UnifiedCoordinator {
                 Some(input) => input,
                 None => return self.board.counters.add(Counter::Ignored),
             },
+            ClientEventKind::Failure if event.status == 422 && self.lengthen_refresh(session, frame) => {
+                Input::RxTooBrief
+            }
             ClientEventKind::Failure => Input::RxFailure,
         };
         if event.kind == ClientEventKind::Success {
@@ -128,6 +133,7 @@ impl UnifiedCoordinator {
         for other in early {
             self.board.registry.remove_dialog(other);
         }
+        self.agree_refresh(id, frame);
         let confirmed = self.board.registry.dialog_mut(dialog)?;
         confirmed.confirm(frame, routes_max);
         if let Some(plan) = confirmed.early_answer.take().filter(|_| frame.body().is_empty()) {

@@ -78,6 +78,7 @@ impl UnifiedCoordinator {
             Fallback::Ignore => self.board.counters.add(Counter::Ignored),
             Fallback::Gone => dialog.reply_gone(cause),
             Fallback::NotNow => dialog.refuse_for_now(cause),
+            Fallback::Crossing => dialog.refuse_crossing(cause),
         }
         Ok(())
     }
@@ -103,6 +104,20 @@ impl UnifiedCoordinator {
             Action::SendTerminated => dialog.send_reject(487, ""),
             Action::ConfirmBye => dialog.confirm_bye(cause),
             Action::RefuseReinvite => dialog.refuse_for_now(cause),
+            Action::SendOffer => dialog.send_offer(),
+            Action::AckOffer => dialog.ack_offer(cause),
+            Action::WithdrawOffer => dialog.withdraw_offer(),
+            Action::AbandonOffer => dialog.abandon_offer(),
+            Action::SendUpdateAnswer => dialog.send_update_answer(cause),
+            Action::SendRefresh => dialog.send_refresh(),
+            Action::ArmOfferAgain => dialog.arm_offer_again(cause),
+            Action::ArmRefresh => dialog.arm_refresh(),
+            Action::Settle => {
+                let media = board.registry.session(id).and_then(|session| session.media.as_ref());
+                if media.is_some_and(|media| !media.is_settled()) {
+                    board.follow_ups.push_back((id, Input::Modify));
+                }
+            }
             Action::ReplyGone => dialog.reply_gone(cause),
             Action::ApplyPlan => {
                 if let (Some(plan), Some(session)) = (cause.plan.take(), board.registry.session_mut(id))
@@ -128,8 +143,13 @@ impl UnifiedCoordinator {
                 board.arm(id, SessionTimer::GiveUp, timing.give_up());
             }
             Action::ArmCancelTimeout => board.arm(id, SessionTimer::GiveUp, timing.give_up()),
+            Action::DisarmAnswer => {
+                board.disarm(id, SessionTimer::AnswerRepeat);
+                board.disarm(id, SessionTimer::GiveUp);
+            }
+            Action::DisarmOffer => board.disarm(id, SessionTimer::Offer),
             Action::DisarmAll => {
-                for timer in [SessionTimer::Patience, SessionTimer::AnswerRepeat, SessionTimer::GiveUp] {
+                for timer in SessionTimer::ALL {
                     board.disarm(id, timer);
                 }
             }
@@ -137,6 +157,7 @@ impl UnifiedCoordinator {
             | Action::TellAnswered
             | Action::TellConfirmed
             | Action::TellMediaChanged
+            | Action::TellRefused
             | Action::TellEnded
             | Action::App(_) => self.tell(id, action, cause),
             Action::Release => self.release(id),
@@ -167,9 +188,15 @@ impl UnifiedCoordinator {
             Action::TellMediaChanged => {
                 match plan.filter(|_| session.media.as_ref().is_some_and(|media| media.changed)) {
                     Some(plan) => Event::MediaChanged { session: id, tag, plan },
-                    None => return,
+                    None => return self.tell_hold(id),
                 }
             }
+            Action::TellRefused => Event::ModifyFailed {
+                session: id,
+                tag,
+                status: cause.status.unwrap_or(503),
+                phrase: phrase(),
+            },
             Action::TellEnded if session.end_told => return,
             Action::TellEnded => {
                 session.end_told = true;
@@ -180,6 +207,26 @@ impl UnifiedCoordinator {
             _ => return,
         };
         self.board.outbox.push_back(Output::Event(event));
+        self.tell_hold(id);
+    }
+
+    /// Tells the application who holds the call, if that has changed.
+    fn tell_hold(&mut self, id: SessionId) {
+        let Some(session) = self.board.registry.session_mut(id) else { return };
+        let up =
+            matches!(session.state, State::Active | State::Reanswered | State::Offering | State::OfferWait);
+        let Some(media) = session.media.as_mut().filter(|_| up) else { return };
+        let holds = media.holds_now();
+        if media.holds != holds {
+            media.holds = holds;
+            let event = Event::HoldChanged {
+                session: id,
+                tag: session.tag,
+                local: holds.local,
+                remote: holds.remote,
+            };
+            self.board.outbox.push_back(Output::Event(event));
+        }
     }
 
     /// Forgets the session, unless the far end may still repeat a 2xx: then only what answers it is kept, until
@@ -196,7 +243,12 @@ impl UnifiedCoordinator {
             session.outgoing = None;
             return;
         }
-        for timer in [SessionTimer::Patience, SessionTimer::AnswerRepeat, SessionTimer::GiveUp] {
+        // So does a re-INVITE of ours, whose final response we must acknowledge.
+        if session.offering.as_ref().is_some_and(|offering| offering.invite) {
+            let give_up = self.board.config.timing.give_up();
+            return self.board.arm(id, SessionTimer::Offer, give_up);
+        }
+        for timer in SessionTimer::ALL {
             self.board.disarm(id, timer);
         }
         let dialogs: smallvec::SmallVec<[_; 2]> =
@@ -228,6 +280,10 @@ fn end_reason(state: State, input: Input) -> Option<EndReason> {
         Input::RxBye => EndReason::RemoteHangup,
         Input::InviteTimeout => EndReason::Timeout,
         Input::AckTimeout => EndReason::AckTimeout,
+        Input::RxGone => EndReason::RemoteGone,
+        Input::OfferTimeout => EndReason::Timeout,
+        Input::Expired => EndReason::SessionExpired,
+        Input::RxOfferBadAnswer => EndReason::NoCommonMedia,
         Input::InviteGone => EndReason::Timeout,
         _ => return None,
     })
@@ -240,6 +296,7 @@ fn command_name(input: Input) -> &'static str {
         Input::Answer => "answer",
         Input::Reject => "reject",
         Input::Hangup => "hang up",
+        Input::Modify => "change the media of",
         other => other.as_str(),
     }
 }

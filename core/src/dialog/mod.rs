@@ -47,6 +47,8 @@ pub struct Dialog {
     pub(crate) waiting: Vec<Waiting>,
     /// Whether the peer has hung up: an ACK may still be due, but no request of ours.
     pub(crate) left: bool,
+    /// Whether the peer's Allow names UPDATE.
+    pub(crate) update_allowed: bool,
     /// Whether a 2xx has made it last.
     pub(crate) confirmed: bool,
     /// The ACK to the 2xx, to be sent again when the 2xx comes again.
@@ -102,6 +104,7 @@ impl Dialog {
             hop_known: false,
             waiting: Vec::new(),
             left: false,
+            update_allowed: allows_update(frame),
             confirmed: false,
             ack: None,
             early_answer: None,
@@ -131,6 +134,7 @@ impl Dialog {
             hop_known: false,
             waiting: Vec::new(),
             left: false,
+            update_allowed: allows_update(frame),
             confirmed: false,
             ack: None,
             early_answer: None,
@@ -164,6 +168,7 @@ impl Dialog {
     /// The route set of an early dialog is made anew from the 2xx (section 13.2.2.4).
     pub(crate) fn confirm(&mut self, frame: &Frame<'_>, routes_max: usize) {
         self.confirmed = true;
+        self.update_allowed |= allows_update(frame);
         self.refresh_target(frame);
         if let Some(routes) = Routes::from_record_route(frame, true, routes_max) {
             self.routes = routes;
@@ -224,6 +229,11 @@ pub(crate) fn write_via(writer: &mut Writer, path: &Path, branch: &[u8]) {
 pub(crate) fn write_cseq(writer: &mut Writer, cseq: u32, method: &str) {
     let number = Decimal::new(u64::from(cseq));
     writer.header_parts("CSeq", &[number.as_bytes(), b" ", method.as_bytes()]);
+}
+
+/// Whether Allow names UPDATE (RFC 3311 section 4).
+fn allows_update(frame: &Frame<'_>) -> bool {
+    frame.values(HeaderName::Allow).any(|method| method == b"UPDATE")
 }
 
 /// The URI of the first Contact, if it is one that requests can be sent to.

@@ -281,7 +281,10 @@ impl Signalling {
             Event::Ended { tag, reason, status, phrase, .. } => {
                 self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
             }
-            Event::Confirmed { .. } | Event::App { .. } => {}
+            Event::Confirmed { .. }
+            | Event::HoldChanged { .. }
+            | Event::ModifyFailed { .. }
+            | Event::App { .. } => {}
         }
     }
 

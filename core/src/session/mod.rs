@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "sim"))]
 mod cells;
 mod machine;
+mod refresh;
 mod state;
 mod table;
 
@@ -19,23 +20,26 @@ use smallvec::SmallVec;
 #[cfg(any(test, feature = "sim"))]
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
+pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
 pub use state::{Input, Role, State};
 pub use table::{Action, Fallback, ROWS, Row, fallback};
 
-use crate::api::EndReason;
+use crate::api::{EndReason, OfferMethod};
 use crate::base::ids::{DialogId, UserTag};
 use crate::base::index::Digest;
 use crate::base::timers::TimerKey;
 use crate::wire::token::TOKEN_LEN;
 
 use crate::media::{MediaPort, MediaSessionId};
-use crate::sdp::plan::MediaPlan;
+use crate::sdp::CodecList;
+use crate::sdp::plan::{Direction, MediaPlan};
 use crate::signaling::InviteDetails;
 use crate::transaction::TransactionId;
 use crate::wire::path::Path;
 
 /// The timers of a session, one slot each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub(crate) enum SessionTimer {
     /// Outgoing: nobody answers. Incoming: nobody decides.
     Patience,
@@ -43,6 +47,17 @@ pub(crate) enum SessionTimer {
     AnswerRepeat,
     /// 64·T1 after the 200 without ACK, or after the CANCEL without a final response.
     GiveUp,
+    /// Our offer within the call: no final response, or time to make it again after glare.
+    Offer,
+    /// Time to refresh the session (RFC 4028).
+    Refresh,
+    /// Nobody has refreshed the session.
+    Expiry,
+}
+
+impl SessionTimer {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Patience, Self::AnswerRepeat, Self::GiveUp, Self::Offer, Self::Refresh, Self::Expiry];
 }
 
 /// Where the media of a session stands.
@@ -56,14 +71,72 @@ pub(crate) struct SessionMedia {
     pub(crate) sdp_id: u64,
     /// Version of our o= line, one more for every changed description.
     pub(crate) sdp_version: u64,
+    /// What our last description said, but for its version.
+    pub(crate) described: Option<Digest>,
+    /// Our last description, if it has more than one media line: a later one must have them all (RFC 3264 section 8).
+    pub(crate) lines: Option<Box<[u8]>>,
     /// Whether the last exchange brought anything new.
     pub(crate) changed: bool,
+    /// Which way the application lets audio flow.
+    pub(crate) wanted: Direction,
+    /// The same as the peer knows it.
+    pub(crate) agreed: Direction,
+    /// What our last description said of it.
+    pub(crate) described_direction: Direction,
+    /// The codecs that the application wants, if not those of the settings, ...
+    pub(crate) codecs: Option<Box<CodecList>>,
+    /// ... and those that it wanted when the peer last agreed.
+    pub(crate) agreed_codecs: Option<Box<CodecList>>,
+    /// How the application wants the peer to be asked.
+    pub(crate) by: OfferMethod,
+    /// Counts what the application wanted, ...
+    pub(crate) wish: u8,
+    /// ... how much of it is in the description that was made last, ...
+    pub(crate) made: u8,
+    /// ... and how much the peer knows of it.
+    pub(crate) said: u8,
+    /// Whether we hold and whether the peer does, as last told to the application.
+    pub(crate) holds: Holds,
     /// What holds now.
     pub(crate) plan: Option<Arc<MediaPlan>>,
     /// What the exchange under way will bring; [`Action::ApplyPlan`] makes it hold.
     pub(crate) next_plan: Option<MediaPlan>,
     /// Our answer to the offer of the INVITE, until it is sent.
     pub(crate) answer: Option<Vec<u8>>,
+}
+
+/// Who keeps the other from being heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Holds {
+    pub(crate) local: bool,
+    pub(crate) remote: bool,
+}
+
+impl SessionMedia {
+    /// Whether each side holds the call (RFC 3264 section 8.4), by what was agreed: the peer does when we
+    /// want to send and may not.
+    pub(crate) fn holds_now(&self) -> Holds {
+        let flows = self.plan.as_ref().map_or(Direction::SendRecv, |plan| plan.direction);
+        Holds { local: !self.agreed.receives(), remote: self.agreed.sends() && !flows.sends() }
+    }
+
+    /// Whether the peer knows all that the application wants.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.said == self.wish
+    }
+}
+
+/// An offer of ours within the call that has no answer yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Offering {
+    /// The re-INVITE or UPDATE that carries it.
+    pub(crate) transaction: TransactionId,
+    /// Whether it is an INVITE, whose 2xx wants an ACK.
+    pub(crate) invite: bool,
+    /// What we offered.
+    pub(crate) offer: Vec<u8>,
+    /// How much of what the application wanted is in it.
+    pub(crate) made: u8,
 }
 
 /// What only an outgoing call has until it is answered.
@@ -94,6 +167,14 @@ pub struct Session {
     pub(crate) invite: Option<TransactionId>,
     /// The server transaction of a re-INVITE whose 200 waits for its ACK.
     pub(crate) reinvite: Option<TransactionId>,
+    /// Our offer within the call, while it waits for its answer.
+    pub(crate) offering: Option<Box<Offering>>,
+    /// How often the present offer was made.
+    pub(crate) offer_tries: u8,
+    /// What was agreed about refreshing the session (RFC 4028), or what our INVITE asks for.
+    pub(crate) refresh: Option<Refresh>,
+    /// How often a 422 made us ask for a longer interval.
+    pub(crate) too_brief: u8,
     /// CSeq of the INVITE that we sent.
     pub(crate) sent_cseq: u32,
     /// CSeq of the INVITE (or re-INVITE) that was answered last; its ACK carries the same.
@@ -106,7 +187,7 @@ pub struct Session {
     pub(crate) details: Option<Arc<InviteDetails>>,
     /// Source that is charged for this half-open call.
     pub(crate) source: Option<Digest>,
-    pub(crate) timers: [Option<TimerKey>; 3],
+    pub(crate) timers: [Option<TimerKey>; SessionTimer::ALL.len()],
     /// Status that refuses an incoming call which nobody decides about in time.
     pub(crate) overdue: u16,
     /// How often the 200 has been repeated.
@@ -130,6 +211,10 @@ impl Session {
             dialogs: SmallVec::new(),
             invite: None,
             reinvite: None,
+            offering: None,
+            offer_tries: 0,
+            refresh: None,
+            too_brief: 0,
             sent_cseq: 0,
             invite_cseq: 0,
             media: None,
@@ -137,7 +222,7 @@ impl Session {
             outgoing: None,
             details: None,
             source: None,
-            timers: [None; 3],
+            timers: [None; SessionTimer::ALL.len()],
             overdue: 480,
             repeats: 0,
             forks_refused: 0,

@@ -61,6 +61,10 @@ named! {
         Active = "active",
         /// The call is up, a re-INVITE of the peer is answered, its ACK is awaited.
         Reanswered = "active, changing media",
+        /// The call is up, our own offer waits for its answer.
+        Offering = "active, asking for a change of media",
+        /// The call is up, our offer crossed one of the peer's and will be made again.
+        OfferWait = "active, about to ask again for a change of media",
         /// BYE is sent, its response is awaited.
         Terminating = "being hung up",
         /// Over.
@@ -81,6 +85,8 @@ named! {
         Reject = "Reject",
         /// Command: end the call, whatever that takes.
         Hangup = "Hangup",
+        /// Command, or what is left of one: the peer is to learn what the application wants of the media.
+        Modify = "Modify",
         /// The interceptor admitted a new INVITE.
         Admitted = "Admitted",
         /// The interceptor admitted a new INVITE and wants no 180 yet.
@@ -103,6 +109,8 @@ named! {
         RxOtherAnswer = "RxOtherAnswer",
         /// The first 2xx, but its session description cannot be used.
         RxBadAnswer = "RxBadAnswer",
+        /// 422 that asks for a longer session interval, which it shall have (RFC 4028 section 7.4).
+        RxTooBrief = "RxTooBrief",
         /// 300 to 699.
         RxFailure = "RxFailure",
         /// ACK to our 2xx, with nothing more to learn from it.
@@ -119,6 +127,32 @@ named! {
         RxByeDone = "RxByeDone",
         /// An INVITE within the dialog, with an offer we can answer or none.
         RxReinvite = "RxReinvite",
+        /// An UPDATE with an offer that may be made now and that we can answer, or with none (RFC 3311).
+        RxUpdate = "RxUpdate",
+        /// An offer in a re-INVITE or UPDATE while one of ours is unanswered.
+        RxOfferCrossing = "RxOfferCrossing",
+        /// An offer in an UPDATE while we owe an answer.
+        RxOfferTooEarly = "RxOfferTooEarly",
+        /// 2xx to our re-INVITE or UPDATE, with a usable answer.
+        RxOfferAnswer = "RxOfferAnswer",
+        /// 2xx to our re-INVITE or UPDATE whose answer is missing or cannot be used.
+        RxOfferBadAnswer = "RxOfferBadAnswer",
+        /// Our offer crossed one of the peer's: it may be made again later.
+        RxOfferGlare = "RxOfferGlare",
+        /// Our offer is refused; the call goes on as before.
+        RxOfferRefused = "RxOfferRefused",
+        /// The peer no longer knows the call, or says nothing any more.
+        RxGone = "RxGone",
+        /// No final response to our re-INVITE in time.
+        OfferTimeout = "OfferTimeout",
+        /// Time to make our offer again.
+        OfferAgain = "OfferAgain",
+        /// Time to refresh the session by UPDATE (RFC 4028).
+        RefreshByUpdate = "RefreshByUpdate",
+        /// Time to refresh the session, of a peer that knows no UPDATE.
+        RefreshByInvite = "RefreshByInvite",
+        /// Nobody has refreshed the session in time.
+        Expired = "Expired",
         /// Timer B, or the network refused the INVITE.
         InviteTimeout = "InviteTimeout",
         /// The INVITE transaction is gone: no 2xx can come any more.

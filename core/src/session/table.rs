@@ -41,6 +41,20 @@ pub enum Action {
     ConfirmBye,
     /// 500 with Retry-After to a re-INVITE that comes before the last one is acknowledged (section 14.2).
     RefuseReinvite,
+    /// Send a re-INVITE or UPDATE with what we want of the media.
+    SendOffer,
+    /// Acknowledge the 2xx to our offer if it went in a re-INVITE.
+    AckOffer,
+    /// Take back what the application wanted: the media stay as they are.
+    WithdrawOffer,
+    /// Stop caring for a re-INVITE that never got a final response.
+    AbandonOffer,
+    /// 200 to an UPDATE, with our answer if it brought an offer.
+    SendUpdateAnswer,
+    /// Send an UPDATE that refreshes the session (RFC 4028 section 7.4).
+    SendRefresh,
+    /// If the application wanted something meanwhile that the peer does not know yet, see to it next.
+    Settle,
     /// 481 to a request for a dialog that is being taken down.
     ReplyGone,
     /// Give the media stream its plan: the first opens it, a later one changes it.
@@ -55,6 +69,14 @@ pub enum Action {
     ArmAnswerTimers,
     /// Wait 64·T1 for the final response to a cancelled INVITE (section 9.1).
     ArmCancelTimeout,
+    /// Wait before our offer is made again: 2.1 to 4 s if we own the Call-ID, else up to 2 s (section 14.1).
+    ArmOfferAgain,
+    /// Start the timers of the session's refresh, or stop them if none was agreed.
+    ArmRefresh,
+    /// Stop waiting for an ACK.
+    DisarmAnswer,
+    /// Stop the timer of our offer.
+    DisarmOffer,
     /// Stop every timer of the session.
     DisarmAll,
     /// Tell the application that the far end is working on it.
@@ -63,8 +85,10 @@ pub enum Action {
     TellAnswered,
     /// Tell the application that the ACK came.
     TellConfirmed,
-    /// Tell the application that the media changed.
+    /// Tell the application that the media changed, and who holds the call if that changed.
     TellMediaChanged,
+    /// Tell the application that the peer refused its change.
+    TellRefused,
     /// Tell the application that the call is over, and why.
     TellEnded,
     /// Forget the session once nothing on the wire can still ask for it.
@@ -97,6 +121,8 @@ pub enum Fallback {
     Gone,
     /// The request gets 500 with Retry-After: not now.
     NotNow,
+    /// The request gets 491: its offer crosses one of ours.
+    Crossing,
 }
 
 const fn row(state: State, input: Input, actions: &'static [Action], next: State) -> Row {
@@ -112,13 +138,21 @@ pub const ROWS: &[Row] = {
         // An outgoing call.
         row(S::Idle, I::MakeCall, &[ArmRingTimeout, Resolve], S::Resolving),
         row(S::Resolving, I::NamesFound, &[SendInvite], S::Calling),
+        row(S::Resolving, I::Modify, &[], S::Resolving),
         row(S::Resolving, I::NamesFailed, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Resolving, I::RingTimeout, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Resolving, I::Hangup, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Calling, I::RxTrying, &[], S::Proceeding),
         row(S::Calling, I::RxRinging, &[TellProgress], S::Ringback),
         row(S::Calling, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
-        row(S::Calling, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
+        row(
+            S::Calling,
+            I::RxAnswer,
+            &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
+            S::Active,
+        ),
+        row(S::Calling, I::RxTooBrief, &[SendInvite], S::Calling),
+        row(S::Calling, I::Modify, &[], S::Calling),
         row(
             S::Calling,
             I::RxBadAnswer,
@@ -133,7 +167,14 @@ pub const ROWS: &[Row] = {
         row(S::Proceeding, I::RxTrying, &[], S::Proceeding),
         row(S::Proceeding, I::RxRinging, &[TellProgress], S::Ringback),
         row(S::Proceeding, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
-        row(S::Proceeding, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
+        row(
+            S::Proceeding,
+            I::RxAnswer,
+            &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
+            S::Active,
+        ),
+        row(S::Proceeding, I::RxTooBrief, &[SendInvite], S::Calling),
+        row(S::Proceeding, I::Modify, &[], S::Proceeding),
         row(
             S::Proceeding,
             I::RxBadAnswer,
@@ -144,10 +185,18 @@ pub const ROWS: &[Row] = {
         row(S::Proceeding, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Proceeding, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::Proceeding, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::Ringback, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::Ringback),
         row(S::Ringback, I::RxTrying, &[], S::Ringback),
         row(S::Ringback, I::RxRinging, &[TellProgress], S::Ringback),
         row(S::Ringback, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
-        row(S::Ringback, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
+        row(
+            S::Ringback,
+            I::RxAnswer,
+            &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
+            S::Active,
+        ),
+        row(S::Ringback, I::RxTooBrief, &[SendInvite], S::Calling),
+        row(S::Ringback, I::Modify, &[], S::Ringback),
         row(
             S::Ringback,
             I::RxBadAnswer,
@@ -158,10 +207,18 @@ pub const ROWS: &[Row] = {
         row(S::Ringback, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Ringback, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::Ringback, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::EarlyMedia, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::EarlyMedia),
         row(S::EarlyMedia, I::RxTrying, &[], S::EarlyMedia),
         row(S::EarlyMedia, I::RxRinging, &[TellProgress], S::EarlyMedia),
         row(S::EarlyMedia, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
-        row(S::EarlyMedia, I::RxAnswer, &[DisarmAll, SendAck, ApplyPlan, TellAnswered], S::Active),
+        row(
+            S::EarlyMedia,
+            I::RxAnswer,
+            &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
+            S::Active,
+        ),
+        row(S::EarlyMedia, I::RxTooBrief, &[SendInvite], S::Calling),
+        row(S::EarlyMedia, I::Modify, &[], S::EarlyMedia),
         row(
             S::EarlyMedia,
             I::RxBadAnswer,
@@ -216,7 +273,7 @@ pub const ROWS: &[Row] = {
         row(
             S::Incoming,
             I::Answer,
-            &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, TellAnswered],
+            &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered],
             S::Answered,
         ),
         row(S::Incoming, I::Reject, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
@@ -229,12 +286,15 @@ pub const ROWS: &[Row] = {
             S::Terminated,
         ),
         row(S::Incoming, I::Deadline, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
+        row(S::Incoming, I::Modify, &[], S::Incoming),
+        row(S::Ringing, I::Modify, &[], S::Ringing),
+        row(S::Ringing, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::Ringing),
         row(S::Ringing, I::Ring, &[], S::Ringing),
         row(S::Ringing, I::AnswerRepeat, &[SendRinging], S::Ringing),
         row(
             S::Ringing,
             I::Answer,
-            &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, TellAnswered],
+            &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered],
             S::Answered,
         ),
         row(S::Ringing, I::Reject, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
@@ -248,12 +308,24 @@ pub const ROWS: &[Row] = {
         ),
         row(S::Ringing, I::Deadline, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
         row(S::Answered, I::AnswerRepeat, &[RepeatAnswer], S::Answered),
-        row(S::Answered, I::RxAck, &[DisarmAll, TellConfirmed], S::Active),
-        row(S::Answered, I::RxAckAnswer, &[DisarmAll, ApplyPlan, TellConfirmed, TellMediaChanged], S::Active),
+        row(S::Answered, I::RxAck, &[DisarmAnswer, TellConfirmed, Settle], S::Active),
+        row(
+            S::Answered,
+            I::RxAckAnswer,
+            &[DisarmAnswer, ApplyPlan, TellConfirmed, TellMediaChanged, Settle],
+            S::Active,
+        ),
         row(S::Answered, I::RxBadAck, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Answered, I::AckTimeout, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Answered, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Answered, I::RxReinvite, &[RefuseReinvite], S::Answered),
+        row(
+            S::Answered,
+            I::RxUpdate,
+            &[SendUpdateAnswer, ApplyPlan, ArmRefresh, TellMediaChanged],
+            S::Answered,
+        ),
+        row(S::Answered, I::Modify, &[], S::Answered),
         // The 200 crossed their CANCEL: the call stands, the caller will hang it up (section 9.2).
         row(S::Answered, I::RxCancel, &[], S::Answered),
         // The callee must not send BYE before the ACK has come or will not come (section 15).
@@ -275,20 +347,86 @@ pub const ROWS: &[Row] = {
         row(
             S::Active,
             I::RxReinvite,
-            &[SendReanswer, ApplyPlan, ArmAnswerTimers, TellMediaChanged],
+            &[SendReanswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellMediaChanged],
             S::Reanswered,
         ),
+        row(S::Active, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, ArmRefresh, TellMediaChanged], S::Active),
+        row(S::Active, I::Modify, &[SendOffer], S::Offering),
+        row(S::Active, I::RefreshByUpdate, &[SendRefresh], S::Active),
+        row(S::Active, I::RefreshByInvite, &[SendOffer], S::Offering),
+        row(S::Active, I::RxGone, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Active, I::Expired, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
         // A re-INVITE was answered and its ACK is awaited.
         row(S::Reanswered, I::AnswerRepeat, &[RepeatAnswer], S::Reanswered),
-        row(S::Reanswered, I::RxAck, &[DisarmAll], S::Active),
-        row(S::Reanswered, I::RxAckAnswer, &[DisarmAll, ApplyPlan, TellMediaChanged], S::Active),
+        row(S::Reanswered, I::RxAck, &[DisarmAnswer, Settle], S::Active),
+        row(S::Reanswered, I::RxAckAnswer, &[DisarmAnswer, ApplyPlan, TellMediaChanged, Settle], S::Active),
         row(S::Reanswered, I::RxBadAck, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Reanswered, I::AckTimeout, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Reanswered, I::RxReinvite, &[RefuseReinvite], S::Reanswered),
+        row(
+            S::Reanswered,
+            I::RxUpdate,
+            &[SendUpdateAnswer, ApplyPlan, ArmRefresh, TellMediaChanged],
+            S::Reanswered,
+        ),
         row(S::Reanswered, I::RxAnswerAgain, &[ResendAck], S::Reanswered),
         row(S::Reanswered, I::RxOtherAnswer, &[RefuseFork], S::Reanswered),
+        row(S::Reanswered, I::Modify, &[], S::Reanswered),
         row(S::Reanswered, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Reanswered, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Reanswered, I::RxGone, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        // Our offer waits for its answer.
+        row(
+            S::Offering,
+            I::RxOfferAnswer,
+            &[AckOffer, DisarmOffer, ApplyPlan, ArmRefresh, TellMediaChanged, Settle],
+            S::Active,
+        ),
+        row(
+            S::Offering,
+            I::RxOfferBadAnswer,
+            &[AckOffer, DisarmAll, SendBye, CloseMedia, TellEnded],
+            S::Terminating,
+        ),
+        row(S::Offering, I::RxOfferRefused, &[DisarmOffer, WithdrawOffer, TellRefused, Settle], S::Active),
+        row(S::Offering, I::RxOfferGlare, &[ArmOfferAgain], S::OfferWait),
+        row(S::Offering, I::RxTooBrief, &[SendOffer], S::Offering),
+        row(S::Offering, I::RxGone, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(
+            S::Offering,
+            I::OfferTimeout,
+            &[DisarmAll, AbandonOffer, SendBye, CloseMedia, TellEnded],
+            S::Terminating,
+        ),
+        row(S::Offering, I::RxUpdate, &[SendUpdateAnswer, ArmRefresh], S::Offering),
+        row(S::Offering, I::RxAck, &[], S::Offering),
+        row(S::Offering, I::RxAnswerAgain, &[ResendAck], S::Offering),
+        row(S::Offering, I::RxOtherAnswer, &[RefuseFork], S::Offering),
+        row(S::Offering, I::Modify, &[], S::Offering),
+        row(S::Offering, I::Expired, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Offering, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Offering, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        // Glare: whoever's time is up first asks again.
+        row(S::OfferWait, I::OfferAgain, &[SendOffer], S::Offering),
+        row(
+            S::OfferWait,
+            I::RxReinvite,
+            &[DisarmOffer, SendReanswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellMediaChanged],
+            S::Reanswered,
+        ),
+        row(
+            S::OfferWait,
+            I::RxUpdate,
+            &[SendUpdateAnswer, ApplyPlan, ArmRefresh, TellMediaChanged],
+            S::OfferWait,
+        ),
+        row(S::OfferWait, I::RxAck, &[], S::OfferWait),
+        row(S::OfferWait, I::RxAnswerAgain, &[ResendAck], S::OfferWait),
+        row(S::OfferWait, I::RxOtherAnswer, &[RefuseFork], S::OfferWait),
+        row(S::OfferWait, I::Modify, &[], S::OfferWait),
+        row(S::OfferWait, I::RxGone, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::OfferWait, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::OfferWait, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         // Our BYE is on its way.
         row(S::Terminating, I::RxByeDone, &[DisarmAll, Release], S::Terminated),
         // The BYE still waits for an address.
@@ -298,10 +436,16 @@ pub const ROWS: &[Row] = {
         row(S::Terminating, I::RxAnswerAgain, &[ResendAck], S::Terminating),
         row(S::Terminating, I::RxOtherAnswer, &[RefuseFork], S::Terminating),
         row(S::Terminating, I::Hangup, &[], S::Terminating),
-        // Over; kept only while the far end may still repeat a 2xx that we must acknowledge (RFC 6026).
+        // The answer to a re-INVITE of ours crossed our BYE; it wants its ACK all the same.
+        row(S::Terminating, I::RxOfferAnswer, &[AckOffer], S::Terminating),
+        row(S::Terminating, I::RxOfferRefused, &[WithdrawOffer], S::Terminating),
+        // Over; kept only while the far end may still answer or repeat what we must acknowledge (RFC 6026).
         row(S::Terminated, I::RxAnswerAgain, &[ResendAck], S::Terminated),
         row(S::Terminated, I::RxOtherAnswer, &[RefuseFork], S::Terminated),
         row(S::Terminated, I::InviteGone, &[Release], S::Terminated),
+        row(S::Terminated, I::RxOfferAnswer, &[AckOffer, Release], S::Terminated),
+        row(S::Terminated, I::RxOfferRefused, &[WithdrawOffer, Release], S::Terminated),
+        row(S::Terminated, I::OfferTimeout, &[AbandonOffer, Release], S::Terminated),
         row(S::Terminated, I::Hangup, &[], S::Terminated),
     ]
 };
@@ -310,9 +454,10 @@ pub const ROWS: &[Row] = {
 pub const fn fallback(input: Input) -> Fallback {
     use Input as I;
     match input {
-        I::MakeCall | I::Ring | I::Answer | I::Reject | I::Hangup => Fallback::Refuse,
+        I::MakeCall | I::Ring | I::Answer | I::Reject | I::Hangup | I::Modify => Fallback::Refuse,
         I::RxBye => Fallback::Gone,
-        I::RxReinvite => Fallback::NotNow,
+        I::RxReinvite | I::RxUpdate | I::RxOfferTooEarly => Fallback::NotNow,
+        I::RxOfferCrossing => Fallback::Crossing,
         I::Admitted
         | I::AdmittedSilently
         | I::NamesFound
@@ -336,6 +481,17 @@ pub const fn fallback(input: Input) -> Fallback {
         | I::Deadline
         | I::AnswerRepeat
         | I::AckTimeout
-        | I::CancelTimeout => Fallback::Ignore,
+        | I::CancelTimeout
+        | I::RxTooBrief
+        | I::RxOfferAnswer
+        | I::RxOfferBadAnswer
+        | I::RxOfferGlare
+        | I::RxOfferRefused
+        | I::RxGone
+        | I::OfferTimeout
+        | I::OfferAgain
+        | I::RefreshByUpdate
+        | I::RefreshByInvite
+        | I::Expired => Fallback::Ignore,
     }
 }

@@ -30,6 +30,8 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         ring_timeout,
         answer_timeout,
         media_ports_ready,
+        session_expires,
+        min_se,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -52,6 +54,9 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
     }
     out.text(&codecs.to_string());
     out.flag(*dtmf);
+    // Since version 2; what comes later is added at the end, so that older traces can be read.
+    out.option(*session_expires, Packer::duration);
+    out.duration(*min_se);
 }
 
 pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
@@ -77,6 +82,12 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
     let media_ports_ready = from.number()?;
     let codecs = CodecList::from_str(from.text()?).map_err(|_| Impossible("an unknown list of codecs"))?;
     let dtmf = from.flag()?;
+    let defaults = CoordinatorConfig::default();
+    let (session_expires, min_se) = if from.is_empty() {
+        (defaults.session_expires, defaults.min_se)
+    } else {
+        (from.option(Unpacker::duration)?, from.duration()?)
+    };
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -88,6 +99,8 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         ring_timeout,
         answer_timeout,
         media_ports_ready,
+        session_expires,
+        min_se,
     })
 }
 

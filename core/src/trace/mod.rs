@@ -44,6 +44,7 @@
 //! Outputs other than messages are kept as text. That is enough to compare them and to read what was expected, and
 //! it means that a trace can be compared only by a build that tells the same things in the same words.
 
+mod command;
 mod config;
 mod pack;
 mod read;
@@ -54,6 +55,7 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
+pub use command::Command;
 pub use read::{Place, Records, Trace, TraceError, TraceFault};
 pub use record::{Decided, Record};
 pub use recorder::{Recorder, RecordingState, RecordingStats, Sink, SinkError};
@@ -63,7 +65,7 @@ pub use replay::{Divergence, Replay, ReplayError, replay, replay_with_table};
 /// How every trace begins.
 const MAGIC: [u8; 8] = *b"\x89OFFHOOK";
 /// The version that this build writes, and the newest that it reads.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// The octets before the first record.
 const HEADER_LEN: usize = MAGIC.len() + 1;
 /// Octets of a checksum.

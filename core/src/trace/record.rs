@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::command::Command;
 use super::config::{read_config, read_media, write_config, write_media};
 use super::pack::{Impossible, Packer, Unpacked, Unpacker, crc32};
 use super::redact::Redaction;
@@ -132,6 +133,15 @@ pub enum Record<'a> {
         /// The session.
         session: SessionId,
     },
+    /// Any other command for a session that is there.
+    Command {
+        /// When.
+        now: Instant,
+        /// The session.
+        session: SessionId,
+        /// Which.
+        command: Command<'a>,
+    },
     /// `reject`
     Reject {
         /// When.
@@ -206,7 +216,7 @@ macro_rules! kinds {
 kinds! {
     START = 1, DATAGRAM = 2, TIMEOUT = 3, NAMES = 4, MEDIA = 5, PORT = 6, PORTS_EXHAUSTED = 7, SEND_FAILED = 8,
     UNREACHABLE = 9, INVITE = 10, RING = 11, ANSWER = 12, REJECT = 13, HANGUP = 14, SEND_DTMF = 15, SET_TAG = 16,
-    SHUTDOWN = 17, TABLE = 18, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
+    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
     ACTION_REJECT = 36, SENT = 48, PUT = 49, DRAINED = 50, FULL = 63,
 }
 
@@ -358,6 +368,10 @@ impl Record<'_> {
                 out.number(*status);
             }
             Self::Hangup { now, session } => on_session(out, HANGUP, *now, *session),
+            Self::Command { now, session, command } => {
+                on_session(out, COMMAND, *now, *session);
+                command.write(out);
+            }
             Self::SendDtmf { now, session, digits } => {
                 on_session(out, SEND_DTMF, *now, *session);
                 out.text(&redaction.digits(digits));
@@ -444,6 +458,10 @@ impl<'a> Record<'a> {
             RING => Self::Ring { now: from.moment()?, session: from.key()? },
             ANSWER => Self::Answer { now: from.moment()?, session: from.key()? },
             REJECT => Self::Reject { now: from.moment()?, session: from.key()?, status: from.number()? },
+            COMMAND => {
+                let (now, session) = (from.moment()?, from.key()?);
+                Self::Command { now, session, command: Command::read(from)? }
+            }
             HANGUP => Self::Hangup { now: from.moment()?, session: from.key()? },
             SEND_DTMF => Self::SendDtmf { now: from.moment()?, session: from.key()?, digits: from.text()? },
             SET_TAG => Self::SetTag { session: from.key()?, tag: UserTag(from.number()?) },

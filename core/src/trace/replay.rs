@@ -224,6 +224,7 @@ impl Player<'_> {
             Record::Answer { now, session } => core.answer(*now, *session),
             Record::Reject { now, session, status } => core.reject(*now, *session, *status),
             Record::Hangup { now, session } => core.hangup(*now, *session),
+            Record::Command { now, session, command } => command.run(core, *now, *session),
             Record::SendDtmf { now, session, digits } => core.send_dtmf(*now, *session, digits),
             Record::SetTag { session, tag } => core.set_tag(*session, *tag),
             _ => Ok(()),
@@ -308,6 +309,9 @@ impl Player<'_> {
                 self.at(*now, format!("{session}: reject with {status}"))
             }
             Record::Hangup { now, session } => self.at(*now, format!("{session}: hang up")),
+            Record::Command { now, session, command } => {
+                self.at(*now, format!("{session}: {}", command.words()))
+            }
             Record::SendDtmf { now, session, digits } => self.at(*now, format!("{session}: press {digits}")),
             Record::Shutdown { now } => self.at(*now, "shutdown".into()),
             _ => return,

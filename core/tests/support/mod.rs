@@ -22,6 +22,9 @@ use offhook_core::wire::Path;
 pub(crate) use message::Message;
 pub(crate) use peer::{Request, SDP, SDP_NO_CODEC, SDP_OTHER_PORT, respond};
 
+/// The methods that we understand.
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE";
+
 /// T1 of RFC 3261, 64 times: what a transaction waits at most.
 pub(crate) const GIVE_UP: Duration = Duration::from_secs(32);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -276,6 +279,8 @@ impl Desk {
             Event::MediaChanged { .. } => "media changed".into(),
             Event::Ended { reason, status: Some(status), .. } => format!("ended {reason:?} {status}"),
             Event::Ended { reason, .. } => format!("ended {reason:?}"),
+            Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
+            Event::ModifyFailed { status, .. } => format!("refused {status}"),
             other => format!("{other:?}"),
         };
         self.events.iter().map(name).collect()

@@ -88,7 +88,7 @@ fn sessions_are_whole() {
     fires("the end is told when it comes", active(), |core, id| {
         core.board.registry.session_mut(id).unwrap().end_told = true;
     });
-    fires("a session that is over waits for its INVITE only", active(), |core, id| {
+    fires("a session that is over waits for an INVITE only", active(), |core, id| {
         let session = core.board.registry.session_mut(id).unwrap();
         (session.state, session.end_told, session.invite) = (State::Terminated, true, None);
         let media = session.media.take().unwrap();
@@ -103,7 +103,7 @@ fn sessions_are_whole() {
 #[test]
 fn timers_are_of_the_living() {
     fires("a timer is of a live session", World::calling(), |core, id| {
-        core.board.registry.session_mut(id).unwrap().timers = [None; 3];
+        core.board.registry.session_mut(id).unwrap().timers = [None; 6];
     });
     fires("a session's timer is armed", World::calling(), |core, id| {
         let key = core.board.registry.session(id).unwrap().timers[SessionTimer::Patience as usize].unwrap();

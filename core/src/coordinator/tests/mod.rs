@@ -4,6 +4,7 @@ mod attacks;
 mod audit;
 mod calls;
 mod net;
+mod offers;
 mod peer;
 mod rows;
 mod walks;

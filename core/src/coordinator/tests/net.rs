@@ -256,6 +256,8 @@ impl Net {
             Event::Ended { reason, status: Some(status), .. } => format!("ended {reason:?} {status}"),
             Event::Ended { reason, .. } => format!("ended {reason:?}"),
             Event::App { id, .. } => format!("app {id}"),
+            Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
+            Event::ModifyFailed { status, .. } => format!("refused {status}"),
         };
         self.nodes[node].events.iter().map(name).collect()
     }

@@ -6,11 +6,16 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::net::Net;
+use crate::adapter::DialogAdapter;
 use crate::api::CoordinatorConfig;
 use crate::base::ids::SessionId;
-use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
+use crate::base::time::Instant;
+use crate::coordinator::UnifiedCoordinator;
+use crate::session::{Input, Refresh, Refresher, State};
+use crate::signaling::{CommandError, Deferral, InviteDetails, SignalingDecision};
 use crate::wire::frame::Frame;
 use crate::wire::limits::WireLimits;
+use crate::wire::path::Transmit;
 use crate::wire::reply::ReplyHead;
 use crate::wire::{HeaderName, NameAddr};
 
@@ -70,7 +75,7 @@ impl World {
         world
     }
 
-    pub(crate) fn state(&self) -> Option<crate::session::State> {
+    pub(crate) fn state(&self) -> Option<State> {
         self.net.nodes[0].core.session_state(self.session?)
     }
 
@@ -126,7 +131,9 @@ impl World {
 
     /// Answers any request of ours.
     pub(crate) fn respond_to(&mut self, request: &Bytes, status: u16, tag: &str, body: Option<&str>) {
-        self.respond_with(request, status, tag, &[("Contact", b"<sip:bob@10.9.9.9:5060>")], body);
+        let headers: [(&str, &[u8]); 2] = [("Contact", b"<sip:bob@10.9.9.9:5060>"), ("Min-SE", b"200")];
+        let count = if status == 422 { 2 } else { 1 };
+        self.respond_with(request, status, tag, &headers[..count], body);
     }
 
     fn respond_with(
@@ -147,6 +154,70 @@ impl World {
         if let Some(facts) = facts.from_tag {
             self.our_tag = String::from_utf8(facts.to_vec()).unwrap();
         }
+    }
+
+    /// Gives a command for the call.
+    pub(crate) fn command(
+        &mut self,
+        command: impl FnOnce(&mut UnifiedCoordinator, Instant, SessionId) -> Result<(), CommandError>,
+    ) {
+        let session = self.session.unwrap();
+        self.net.with(0, |core, now| command(core, now, session)).unwrap();
+    }
+
+    /// Answers our last INVITE or UPDATE.
+    pub(crate) fn respond_to_last(&mut self, status: u16, body: Option<&str>) {
+        let of = |transmit: &Transmit| {
+            transmit.payload.starts_with(b"INVITE ") || transmit.payload.starts_with(b"UPDATE ")
+        };
+        let last = self.net.elsewhere.iter().rev().find(|transmit| of(transmit)).unwrap().payload.clone();
+        let tag = self.our_tag.clone();
+        self.respond_to(&last, status, "one", body);
+        self.our_tag = tag;
+    }
+
+    /// A request of the peer within the call, whoever made it.
+    pub(crate) fn peer_says(&mut self, method: &str, branch: &str, body: Option<&str>) {
+        if self.invite.is_empty() {
+            self.learn_tag();
+            self.request(method, branch, 250, body);
+        } else {
+            self.request_back(method, branch, 250, body);
+        }
+    }
+
+    /// Lets the session have a timer of 90 s that we refresh.
+    pub(crate) fn ask_for_refresh(&mut self) {
+        let id = self.session.unwrap();
+        let board = &mut self.net.nodes[0].core.board;
+        board.registry.session_mut(id).unwrap().refresh = Some(Refresh::wanted(Duration::from_secs(90), 90));
+    }
+
+    /// Brings about what a session timer brings about.
+    pub(crate) fn refresh_by(&mut self, input: Input) {
+        self.ask_for_refresh();
+        let id = self.session.unwrap();
+        let now = self.net.now;
+        let board = &mut self.net.nodes[0].core.board;
+        board.now = now;
+        let session = board.registry.session_mut(id).unwrap();
+        let dialog = session.dialog.unwrap();
+        if input == Input::Expired {
+            session.refresh.as_mut().unwrap().refresher = Refresher::Peer;
+        }
+        board.registry.dialog_mut(dialog).unwrap().update_allowed = input != Input::RefreshByInvite;
+        let mut adapter = DialogAdapter { board, session: id };
+        if input == Input::RxGone {
+            adapter.send_refresh();
+            self.net.with(0, |_, _| ());
+            return self.respond_to_last(481, None);
+        }
+        adapter.arm_refresh();
+        if self.state() == Some(State::Offering) {
+            // Else Timer B would be first.
+            self.respond_to_last(100, None);
+        }
+        self.net.run_for(Duration::from_secs(if input == Input::Expired { 60 } else { 45 }));
     }
 
     /// A request of the peer that makes a call: Call-ID `call`, tag `peer`.

@@ -18,6 +18,11 @@ fn is_late(input: Input) -> bool {
     matches!(input, Input::RxAckAnswer | Input::RxBadAck)
 }
 
+/// What comes of an offer of ours.
+fn is_offer(input: Input) -> bool {
+    matches!(input, Input::RxOfferAnswer | Input::RxOfferRefused | Input::OfferTimeout)
+}
+
 fn reach(state: State, input: Input) -> World {
     let caller = as_caller(input);
     let offer = if is_late(input) && state != State::Reanswered { None } else { Some(SDP) };
@@ -61,7 +66,15 @@ fn reach(state: State, input: Input) -> World {
             let offer = if is_late(input) { None } else { Some(SDP) };
             world.request("INVITE", "z9hG4bKre", 101, offer);
         }),
+        State::Offering => {
+            with(reach(State::Active, input), |world| world.command(|core, now, id| core.hold(now, id)))
+        }
+        State::OfferWait => with(reach(State::Offering, input), |world| world.respond_to_last(491, None)),
+        State::Terminating if is_offer(input) => with(reach(State::Offering, input), World::hangup),
         State::Terminating => with(reach(State::Active, input), World::hangup),
+        State::Terminated if is_offer(input) => with(reach(State::Offering, input), |world| {
+            world.peer_says("BYE", "z9hG4bKbye", None);
+        }),
         // Only a caller's session lingers.
         State::Terminated => with(reach(State::Active, Input::RxAnswerAgain), |world| {
             world.request_back("BYE", "z9hG4bKbye", 1, None);
@@ -116,6 +129,30 @@ fn apply(world: &mut World, input: Input) {
             let bye = world.last("BYE");
             world.respond_to(&bye, 200, "peer", None);
         }
+        Input::Modify => world.command(|core, now, id| core.hold(now, id)),
+        Input::RxTooBrief if world.state() == Some(State::Offering) => {
+            world.ask_for_refresh();
+            world.respond_to_last(422, None);
+        }
+        Input::RxTooBrief => {
+            world.ask_for_refresh();
+            world.respond(422, "one", None);
+        }
+        Input::RxUpdate => world.peer_says("UPDATE", "z9hG4bKup", None),
+        Input::RxOfferAnswer => world.respond_to_last(200, Some(SDP)),
+        Input::RxOfferBadAnswer => world.respond_to_last(200, None),
+        Input::RxOfferGlare => world.respond_to_last(491, None),
+        Input::RxOfferRefused => world.respond_to_last(488, None),
+        Input::RxGone if world.state() == Some(State::Offering) => world.respond_to_last(481, None),
+        Input::RxGone | Input::RefreshByUpdate | Input::RefreshByInvite | Input::Expired => {
+            world.refresh_by(input);
+        }
+        Input::OfferTimeout => {
+            world.respond_to_last(100, None);
+            world.net.run_for(Duration::from_secs(180));
+        }
+        Input::OfferAgain => world.net.run_for(Duration::from_secs(4)),
+        Input::RxOfferCrossing | Input::RxOfferTooEarly => unreachable!("no row has them"),
         Input::RxReinvite => world.request("INVITE", "z9hG4bKre2", 200, Some(SDP)),
         Input::AnswerRepeat if world.state() == Some(State::Ringing) => {
             world.net.run_for(Duration::from_secs(60))

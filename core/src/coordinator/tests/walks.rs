@@ -167,20 +167,13 @@ impl Walk {
         }
         let mut ended = BTreeSet::new();
         for event in &node.events {
-            let (session, end) = match event {
-                Event::Ended { session, .. } => (session, true),
-                Event::Incoming { session, .. }
-                | Event::Progress { session, .. }
-                | Event::Answered { session, .. }
-                | Event::Confirmed { session, .. }
-                | Event::MediaChanged { session, .. }
-                | Event::App { session, .. } => (session, false),
-            };
-            if ended.contains(session) {
+            let Some(session) = event.session() else { continue };
+            let end = matches!(event, Event::Ended { .. });
+            if ended.contains(&session) {
                 return Err("an event after the last one".into());
             }
             if end {
-                ended.insert(*session);
+                ended.insert(session);
             }
         }
         if !ended.contains(&self.id) {

@@ -17,14 +17,10 @@ impl Story {
     /// What an application is told, and what its user does about it.
     pub(super) fn hear(&mut self, number: usize, event: Event) {
         let goals = self.goals.clone();
-        let (session, call) = match &event {
-            Event::Incoming { session, details, .. } => (*session, self.admitted(number, *session, details)),
-            Event::Progress { session, .. }
-            | Event::Answered { session, .. }
-            | Event::Confirmed { session, .. }
-            | Event::MediaChanged { session, .. }
-            | Event::Ended { session, .. }
-            | Event::App { session, .. } => (*session, self.call_of(number, *session)),
+        let Some(session) = event.session() else { return };
+        let call = match &event {
+            Event::Incoming { details, .. } => self.admitted(number, session, details),
+            _ => self.call_of(number, session),
         };
         let note = match &event {
             Event::Incoming { .. } => String::from("is called"),
@@ -34,6 +30,7 @@ impl Story {
             Event::MediaChanged { .. } => String::from("media changed"),
             Event::Ended { reason, .. } => format!("ended: {reason}"),
             Event::App { id, .. } => format!("app {id}"),
+            other => format!("{other:?}"),
         };
         self.report.digest.add(note.as_bytes());
         self.note(number, format!("{session}: {note}"));
@@ -73,7 +70,7 @@ impl Story {
                     *at = Some(self.now);
                 }
             }
-            Event::MediaChanged { .. } | Event::App { .. } => {}
+            _ => {}
         }
     }
 

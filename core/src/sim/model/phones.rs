@@ -373,7 +373,7 @@ impl Phones {
             Event::Answered { session, .. } => (session, Told::Answered),
             Event::Confirmed { session, .. } => (session, Told::Confirmed),
             Event::Ended { session, reason, status, .. } => (session, Told::Ended(reason, status)),
-            other @ (Event::MediaChanged { .. } | Event::App { .. }) => {
+            other => {
                 return Err(format!("nobody did anything that could lead to {other:?}"));
             }
         };

@@ -26,13 +26,7 @@ impl Told {
 
     /// Takes in an event. The error is what is wrong with it at this moment.
     pub(super) fn hear(&mut self, event: &Event, own: &mut Option<SessionId>) -> Result<(), String> {
-        let (Event::Incoming { session, .. }
-        | Event::Progress { session, .. }
-        | Event::Answered { session, .. }
-        | Event::Confirmed { session, .. }
-        | Event::MediaChanged { session, .. }
-        | Event::Ended { session, .. }
-        | Event::App { session, .. }) = event;
+        let Some(session) = &event.session() else { return Ok(()) };
         let wrong = |why: &str| Err(format!("the user is told {event:?}, {why}"));
         if self.ended.is_some() {
             return wrong("but the call had ended");
@@ -73,7 +67,7 @@ impl Told {
                 Ok(())
             }
             Event::Progress { .. } => Ok(()),
-            Event::MediaChanged { .. } | Event::App { .. } => wrong("but nothing led to it"),
+            _ => wrong("but nothing led to it"),
         }
     }
 }

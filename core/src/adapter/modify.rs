@@ -1,0 +1,198 @@
+//! Actions that change the media of a call that is up, and those that refresh it.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::request::Content;
+use super::{ALLOW, Cause, DialogAdapter, MediaAdapter, Owner, Purpose, SUPPORTED, contact};
+use crate::api::{Counter, OfferMethod};
+use crate::base::ids::DialogId;
+use crate::session::{Input, Offering, Refresh, Refresher, Role, SessionTimer};
+use crate::transaction::ClientEventKind;
+use crate::wire::SDP_TYPE;
+use crate::wire::method::Method;
+use crate::wire::text::Decimal;
+
+/// How long a re-INVITE may go without a final response once a provisional one has come. No person is asked about it
+/// in most devices, but in some one is.
+const OFFER_PATIENCE: Duration = Duration::from_secs(180);
+
+/// The value of Session-Expires or Min-SE.
+type Value = SmallVec<[u8; 32]>;
+
+impl DialogAdapter<'_> {
+    /// Sends our offer in a re-INVITE (section 14.1), or in an UPDATE (RFC 3311 section 5.1) if that is wanted and the
+    /// peer allows it.
+    pub(crate) fn send_offer(&mut self) {
+        if self.try_send_offer().is_none() {
+            self.board.counters.add(Counter::Internal);
+            self.board.follow_ups.push_back((self.session, Input::RxOfferRefused));
+        }
+    }
+
+    fn try_send_offer(&mut self) -> Option<()> {
+        let session = self.board.registry.session(self.session)?;
+        let (id, refresh) = (session.dialog?, session.refresh);
+        let by = session.media.as_ref()?.by;
+        let dialog = self.board.registry.dialog(id)?;
+        let invite = by == OfferMethod::Reinvite || !dialog.update_allowed;
+        let path = dialog.path;
+        let offer = MediaAdapter { board: self.board, session: self.session }.reoffer(&path)?;
+        let contact = contact(self.board, &path);
+        let timer = refresh.map(|refresh| [session_expires(&refresh), min_se(&refresh)]);
+        let mut headers: SmallVec<[(&str, &[u8]); 5]> = SmallVec::new();
+        headers.extend([("Contact", contact.as_slice()), ("Allow", ALLOW), ("Supported", SUPPORTED)]);
+        if let Some([session_expires, min_se]) = &timer {
+            headers.extend([("Session-Expires", session_expires.as_slice()), ("Min-SE", min_se.as_slice())]);
+        }
+        let method = if invite { Method::Invite } else { Method::Update };
+        let owner = Owner::Request { session: self.session, purpose: Purpose::Offer };
+        let content = Content { headers: &headers, body: Some((SDP_TYPE, &offer)), ..Content::default() };
+        let transaction = self.request(id, method, owner, content)?;
+        let media = self.board.registry.session(self.session)?.media.as_ref()?;
+        let offering = Offering { transaction, invite, offer, made: media.made };
+        self.board.registry.session_mut(self.session)?.offering = Some(Box::new(offering));
+        self.board.arm(self.session, SessionTimer::Offer, OFFER_PATIENCE);
+        Some(())
+    }
+
+    /// Acknowledges the 2xx to our offer, if it was an INVITE that carried it.
+    pub(crate) fn ack_offer(&mut self, cause: &Cause<'_>) {
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        if session.offering.take().is_some_and(|offering| offering.invite) {
+            self.send_ack(cause);
+        }
+    }
+
+    /// Gives up our offer, and the wish behind it unless there is a newer one.
+    pub(crate) fn withdraw_offer(&mut self) {
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        let Some(offering) = session.offering.take() else { return };
+        if let Some(media) = &mut session.media
+            && media.wish == offering.made
+        {
+            media.wanted = media.agreed;
+            media.codecs = media.agreed_codecs.clone();
+            media.said = media.wish;
+        }
+    }
+
+    /// Gives up our re-INVITE: nothing on the wire matters any more.
+    pub(crate) fn abandon_offer(&mut self) {
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        if let Some(offering) = session.offering.take() {
+            self.board.owners.remove(offering.transaction);
+            self.board.layer.abandon(offering.transaction);
+        }
+    }
+
+    /// How long to wait until an offer is made again that crossed one of the peer's (section 14.1).
+    pub(crate) fn glare_pause(&mut self) -> Duration {
+        let owner = self.board.registry.session(self.session).is_some_and(|it| it.role == Role::Uac);
+        let random = u64::from(self.board.rng.next_u32());
+        let centiseconds = if owner { 210 + random % 191 } else { random % 201 };
+        Duration::from_millis(centiseconds * 10)
+    }
+
+    /// Starts the wait for the next try of our offer.
+    pub(crate) fn arm_offer_again(&mut self, cause: &Cause<'_>) {
+        let pause = cause.pause.unwrap_or_else(|| self.glare_pause());
+        if let Some(session) = self.board.registry.session_mut(self.session) {
+            session.offering = None;
+        }
+        self.board.arm(self.session, SessionTimer::Offer, pause);
+    }
+
+    /// 200 to an UPDATE (RFC 3311 section 5.2), with our answer if it brought an offer.
+    pub(crate) fn send_update_answer(&mut self, cause: &mut Cause<'_>) {
+        let (Some(transaction), Some(id)) = (cause.transaction, cause.dialog) else { return };
+        let (refresh, body) = (cause.refresh, cause.description.take());
+        if let Some((frame, _)) = cause.message
+            && let Some(dialog) = self.board.registry.dialog_mut(id)
+        {
+            dialog.refresh_target(frame);
+        }
+        if let Some(session) = self.board.registry.session_mut(self.session) {
+            session.refresh = refresh;
+        }
+        self.respond_session(transaction, 200, "", body);
+    }
+
+    /// Refreshes the session by an UPDATE without offer (RFC 4028 section 7.4).
+    pub(crate) fn send_refresh(&mut self) {
+        if self.try_send_refresh().is_none() {
+            self.board.counters.add(Counter::Internal);
+        }
+    }
+
+    fn try_send_refresh(&mut self) -> Option<()> {
+        let session = self.board.registry.session(self.session)?;
+        let (id, refresh) = (session.dialog?, session.refresh?);
+        let contact = contact(self.board, &self.board.registry.dialog(id)?.path);
+        let (session_expires, min_se) = (session_expires(&refresh), min_se(&refresh));
+        let headers = [
+            ("Contact", contact.as_slice()),
+            ("Supported", SUPPORTED),
+            ("Session-Expires", session_expires.as_slice()),
+            ("Min-SE", min_se.as_slice()),
+        ];
+        let owner = Owner::Request { session: self.session, purpose: Purpose::Refresh };
+        let content = Content { headers: &headers, ..Content::default() };
+        self.request(id, Method::Update, owner, content).map(|_| ())
+    }
+
+    /// Starts the timers of what was agreed about refreshing.
+    pub(crate) fn arm_refresh(&mut self) {
+        let refresh = self.board.registry.session(self.session).and_then(|session| session.refresh);
+        self.board.disarm(self.session, SessionTimer::Refresh);
+        self.board.disarm(self.session, SessionTimer::Expiry);
+        let Some(refresh) = refresh else { return };
+        if let Some(after) = refresh.refresh_after() {
+            self.board.arm(self.session, SessionTimer::Refresh, after);
+        }
+        self.board.arm(self.session, SessionTimer::Expiry, refresh.expires_after());
+    }
+
+    /// A 2xx that came again, or to an offer that is no more: its ACK, made anew.
+    pub(crate) fn ack_again(&mut self, id: DialogId, cseq: u32, kind: ClientEventKind) {
+        if kind != ClientEventKind::Success {
+            return;
+        }
+        let branch = self.board.layer.stateless_branch();
+        let Some(dialog) = self.board.registry.dialog(id) else { return };
+        let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
+        self.board.dispatch(id, None, message);
+    }
+}
+
+/// Session-Expires as we send it in a request: the UAC of that request are we.
+pub(crate) fn session_expires(refresh: &Refresh) -> Value {
+    let side: &[u8] = match refresh.refresher {
+        Refresher::Us => b";refresher=uac",
+        Refresher::Peer => b";refresher=uas",
+    };
+    value(refresh.interval, side)
+}
+
+/// Session-Expires as we send it in a 2xx: the UAC of the request is the peer.
+pub(crate) fn session_expires_reply(refresh: &Refresh) -> Value {
+    let side: &[u8] = match refresh.refresher {
+        Refresher::Us => b";refresher=uas",
+        Refresher::Peer => b";refresher=uac",
+    };
+    value(refresh.interval, side)
+}
+
+/// Min-SE.
+pub(crate) fn min_se(refresh: &Refresh) -> Value {
+    value(refresh.min_se, b"")
+}
+
+fn value(seconds: u32, rest: &[u8]) -> Value {
+    let mut text = Value::new();
+    text.extend_from_slice(Decimal::new(u64::from(seconds)).as_bytes());
+    text.extend_from_slice(rest);
+    text
+}

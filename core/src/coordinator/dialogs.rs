@@ -1,0 +1,119 @@
+//! Requests within a dialog (RFC 3261 section 12.2.2), and the responses to ours.
+
+use super::UnifiedCoordinator;
+use super::ingress::Request;
+use crate::adapter::{Cause, Owner, Purpose};
+use crate::api::Counter;
+use crate::base::ids::{DialogId, SessionId};
+use crate::dialog::Sequence;
+use crate::session::{Input, State};
+use crate::transaction::{ClientEvent, ClientEventKind, TransactionId};
+use crate::wire::frame::{Facts, Frame};
+use crate::wire::method::Method;
+
+/// How a request of ours within a dialog ended.
+pub(super) struct Outcome<'a> {
+    /// The session that asked.
+    pub(super) session: SessionId,
+    /// Its transaction.
+    pub(super) transaction: TransactionId,
+    /// The final status; 408 or 503 where none came (section 8.1.3.1).
+    pub(super) status: u16,
+    /// The final response, if one came.
+    pub(super) response: Option<(&'a Frame<'a>, &'a Facts<'a>)>,
+}
+
+impl Outcome<'_> {
+    /// Whether this outcome ends the dialog (section 12.2.1.2).
+    pub(super) fn ends_dialog(&self) -> bool {
+        matches!(self.status, 408 | 481)
+    }
+}
+
+impl UnifiedCoordinator {
+    pub(super) fn receive_in_dialog(&mut self, request: &Request<'_>, local_tag: &[u8]) {
+        let facts = request.facts;
+        let found = self.board.registry.find_dialog(local_tag, facts.from_tag, facts.call_id);
+        let Some((dialog, session)) =
+            found.and_then(|id| Some((id, self.board.registry.session_of_dialog(id)?)))
+        else {
+            self.board.counters.add(Counter::UnknownDialog);
+            return self.board.respond_plain(request.transaction, 481);
+        };
+        let sequence =
+            self.board.registry.dialog_mut(dialog).map(|dialog| dialog.receive_sequence(facts.cseq));
+        if sequence == Some(Sequence::OutOfOrder) {
+            self.board.counters.add(Counter::LowSequence);
+            return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
+        }
+        if let Err(refusal) = self.check(request) {
+            return self.refuse(request.transaction, refusal);
+        }
+        if request.method == Method::Bye
+            && let Some(dialog) = self.board.registry.dialog_mut(dialog)
+        {
+            dialog.left = true;
+        }
+        let known = self.board.registry.session(session);
+        // A fork that answered and was refused has a dialog of its own, and no say in the call that was kept.
+        let refused = known.and_then(|session| session.dialog).is_some_and(|kept| kept != dialog);
+        let over =
+            known.is_some_and(|session| matches!(session.state, State::Terminating | State::Terminated));
+        match request.method {
+            Method::Bye if refused => self.board.respond_plain(request.transaction, 200),
+            Method::Bye => self.feed(session, Input::RxBye, self.cause_of(request, dialog)),
+            _ if refused || over => {
+                self.board.counters.add(Counter::UnknownDialog);
+                self.board.respond_plain(request.transaction, 481);
+            }
+            Method::Invite => self.receive_reinvite(request, session, dialog),
+            Method::Update => self.receive_update(request, session, dialog),
+            // `check` has let nothing else pass.
+            _ => self.answer_options(request.transaction),
+        }
+    }
+
+    /// What a request brings about.
+    #[expect(clippy::unused_self, reason = "it reads like the other steps")]
+    pub(super) fn cause_of<'a>(&self, request: &Request<'a>, dialog: DialogId) -> Cause<'a> {
+        Cause {
+            message: Some((request.frame, request.facts)),
+            transaction: Some(request.transaction),
+            dialog: Some(dialog),
+            ..Cause::default()
+        }
+    }
+
+    /// A response to a request of ours within a dialog. The last one, by which its owner learns the outcome, is handed on.
+    pub(super) fn receive_dialog_response(
+        &mut self,
+        session: SessionId,
+        purpose: Purpose,
+        event: ClientEvent,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) {
+        if event.kind == ClientEventKind::Provisional {
+            return;
+        }
+        self.board.layer.forget_message(event.tx);
+        let outcome =
+            Outcome { session, transaction: event.tx, status: event.status, response: Some((frame, facts)) };
+        self.request_over(purpose, &outcome);
+    }
+
+    /// A request of ours within a dialog has its final response, or will never get one.
+    pub(super) fn request_over(&mut self, purpose: Purpose, outcome: &Outcome<'_>) {
+        match purpose {
+            Purpose::Offer => self.offer_over(outcome),
+            Purpose::Refresh => self.refresh_over(outcome),
+        }
+    }
+
+    /// A request of ours within a dialog that got no response.
+    pub(super) fn request_failed(&mut self, owner: Owner, transaction: TransactionId, status: u16) {
+        if let Owner::Request { session, purpose } = owner {
+            self.request_over(purpose, &Outcome { session, transaction, status, response: None });
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Offers within a call: re-INVITE (RFC 3261 section 14) and UPDATE (RFC 3311), the peer's and ours.
+//!
+//! The application says what it wants of the media, at any time; [`SessionMedia`](crate::session) remembers. Whenever
+//! no other exchange is under way, what the peer does not know yet is offered. So holding and resuming never fail because
+//! the moment is bad, and of several wishes the last one wins.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::time::Duration;
+
+use super::UnifiedCoordinator;
+use super::dialogs::Outcome;
+use super::ingress::{Refusal, Request};
+use crate::adapter::{Cause, DialogAdapter, MediaAdapter};
+use crate::api::Modification;
+use crate::base::ids::{DialogId, SessionId};
+use crate::base::time::Instant;
+use crate::sdp::plan::Direction;
+use crate::session::{Cell, Input, Role, Session, State};
+use crate::signaling::CommandError;
+use crate::transaction::ClientEventKind;
+use crate::wire::frame::StartLine;
+use crate::wire::text::parse_number;
+use crate::wire::{HeaderName, reason_phrase};
+
+/// How often an offer is made again before its failure is told.
+const TRIES_MAX: u8 = 10;
+
+impl UnifiedCoordinator {
+    /// Holds the call: the peer is asked to send no audio, and gets only what we send (RFC 3264 section 8.4).
+    ///
+    /// The outcome comes as [`Event::HoldChanged`](crate::api::Event::HoldChanged) or
+    /// [`Event::ModifyFailed`](crate::api::Event::ModifyFailed). A call that is not up yet is held when it is.
+    pub fn hold(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
+        note!(self, Record::Command { now, session, command: Command::Hold });
+        self.advance(now);
+        self.change(session, Modification::direction(Direction::SendOnly))
+    }
+
+    /// Resumes a call that was held.
+    pub fn resume(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
+        note!(self, Record::Command { now, session, command: Command::Resume });
+        self.advance(now);
+        self.change(session, Modification::direction(Direction::SendRecv))
+    }
+
+    /// Changes the media of a call.
+    pub fn modify(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        change: Modification,
+    ) -> Result<(), CommandError> {
+        note!(self, Record::Command { now, session, command: Command::Modify(Cow::Borrowed(&change)) });
+        self.advance(now);
+        self.change(session, change)
+    }
+
+    fn change(&mut self, id: SessionId, change: Modification) -> Result<(), CommandError> {
+        let Some(session) = self.board.registry.session_mut(id) else { return Err(CommandError::NoSuchCall) };
+        let possible = matches!(self.machine.cell(session.state, Input::Modify), Cell::Row { .. });
+        if let Some(media) = session.media.as_mut().filter(|_| possible) {
+            let Modification { direction, codecs, by } = change;
+            media.wanted = direction.unwrap_or(media.wanted);
+            if let Some(codecs) = codecs {
+                media.codecs = Some(Box::new(codecs));
+            }
+            media.by = by;
+            media.wish = media.wish.wrapping_add(1);
+            session.offer_tries = 0;
+        }
+        self.step(id, Input::Modify, Cause::default())
+    }
+
+    /// An INVITE within a dialog: the peer changes the media, or only looks whether we are there (section 14.2).
+    pub(super) fn receive_reinvite(&mut self, request: &Request<'_>, id: SessionId, dialog: DialogId) {
+        let mut cause = self.cause_of(request, dialog);
+        let known = self.board.registry.session(id);
+        if known.is_some_and(|session| session.offering.is_some()) {
+            return self.feed(id, Input::RxOfferCrossing, cause);
+        }
+        // What would be refused anyway must not count as described by us.
+        let open = known.is_some_and(|session| matches!(session.state, State::Active | State::OfferWait));
+        let path = self.board.registry.dialog(dialog).map(|dialog| dialog.path);
+        let (true, Some(path)) = (open, path) else { return self.feed(id, Input::RxReinvite, cause) };
+        cause.refresh = match self.read_refresh(request.frame) {
+            Ok(refresh) => refresh,
+            Err(refusal) => return self.refuse(request.transaction, refusal),
+        };
+        let late = request.frame.body().is_empty();
+        let mut media = MediaAdapter { board: &mut self.board, session: id };
+        if late {
+            cause.description = media.reoffer(&path);
+        } else if let Err(refusal) = self.answer_into(id, request, dialog, &mut cause) {
+            return self.refuse(request.transaction, refusal);
+        }
+        self.feed(id, Input::RxReinvite, cause);
+        if let Some(session) = self.board.registry.session_mut(id)
+            && session.reinvite == Some(request.transaction)
+        {
+            session.late_offer = late;
+        }
+    }
+
+    /// An UPDATE: it refreshes the target and the session, and may bring an offer (RFC 3311 section 5.2).
+    pub(super) fn receive_update(&mut self, request: &Request<'_>, id: SessionId, dialog: DialogId) {
+        let mut cause = self.cause_of(request, dialog);
+        cause.refresh = match self.read_refresh(request.frame) {
+            Ok(refresh) => refresh,
+            Err(refusal) => return self.refuse(request.transaction, refusal),
+        };
+        if !request.frame.body().is_empty() {
+            let conflict = self.board.registry.session(id).and_then(|it| self.offer_conflict(it, dialog));
+            if let Some(conflict) = conflict {
+                return self.feed(id, conflict, cause);
+            }
+            if let Err(refusal) = self.answer_into(id, request, dialog, &mut cause) {
+                return self.refuse(request.transaction, refusal);
+            }
+        }
+        self.feed(id, Input::RxUpdate, cause);
+    }
+
+    /// Whether an offer of the peer comes while another exchange is unfinished.
+    fn offer_conflict(&self, session: &Session, dialog: DialogId) -> Option<Input> {
+        let early = !self.board.registry.dialog(dialog).is_some_and(|dialog| dialog.confirmed);
+        let answered = || self.board.registry.dialog(dialog).is_some_and(|it| it.early_answer.is_some());
+        match session.role {
+            _ if session.offering.is_some() => Some(Input::RxOfferCrossing),
+            Role::Uac if early && !answered() => Some(Input::RxOfferCrossing),
+            Role::Uas if early => Some(Input::RxOfferTooEarly),
+            // Our offer in a 200 waits for its answer in the ACK.
+            _ if session.late_offer => Some(Input::RxOfferCrossing),
+            _ => None,
+        }
+    }
+
+    /// Answers the offer of a request.
+    fn answer_into(
+        &mut self,
+        id: SessionId,
+        request: &Request<'_>,
+        dialog: DialogId,
+        cause: &mut Cause<'_>,
+    ) -> Result<(), Refusal<'static>> {
+        let path = self.board.registry.dialog(dialog).map(|dialog| dialog.path);
+        let mut media = MediaAdapter { board: &mut self.board, session: id };
+        match path.and_then(|path| media.answer_offer(&path, request.frame.body())) {
+            Some(Ok(answered)) => {
+                cause.description = Some(answered.sdp);
+                cause.plan = Some(answered.plan);
+                Ok(())
+            }
+            Some(Err(error)) => Err(self.unusable_offer(&error)),
+            None => Err(Refusal::plain(488)),
+        }
+    }
+
+    /// Our re-INVITE or UPDATE has its outcome.
+    pub(super) fn offer_over(&mut self, outcome: &Outcome<'_>) {
+        let id = outcome.session;
+        let Some(session) = self.board.registry.session(id) else { return };
+        let Some(dialog) = session.dialog else { return };
+        let over = matches!(session.state, State::Terminating | State::Terminated);
+        if session.offering.as_ref().is_none_or(|it| it.transaction != outcome.transaction) {
+            // A repeated 2xx lost its ACK.
+            if let (200..=299, Some((_, facts))) = (outcome.status, outcome.response)
+                && facts.cseq_method == crate::wire::method::Method::Invite
+            {
+                let mut adapter = DialogAdapter { board: &mut self.board, session: id };
+                adapter.ack_again(dialog, facts.cseq, ClientEventKind::Success);
+            }
+            return;
+        }
+        let phrase = match outcome.response.map(|(frame, _)| frame.start()) {
+            Some(StartLine::Response { reason, .. }) => String::from_utf8_lossy(reason).into_owned(),
+            _ => String::from(reason_phrase(outcome.status)),
+        };
+        let mut cause = Cause {
+            message: outcome.response,
+            dialog: Some(dialog),
+            status: Some(outcome.status),
+            phrase: &phrase,
+            ..Cause::default()
+        };
+        let success = (200..=299).contains(&outcome.status);
+        let input = match (outcome.status, outcome.response) {
+            _ if over && success => Input::RxOfferAnswer,
+            _ if over => Input::RxOfferRefused,
+            (200..=299, Some((frame, _))) => {
+                if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
+                    dialog.refresh_target(frame);
+                }
+                self.agree_refresh(id, frame);
+                self.read_offer_answer(id, dialog, &mut cause)
+            }
+            (422, Some((frame, _))) if self.lengthen_refresh(id, frame) => Input::RxTooBrief,
+            _ if outcome.ends_dialog() => Input::RxGone,
+            (491, _) if self.may_try_again(id) => Input::RxOfferGlare,
+            (500, Some((frame, _))) if frame.first(HeaderName::RetryAfter).is_some() => {
+                // The peer is busy with an offer of its own (section 14.2).
+                let seconds = frame.first(HeaderName::RetryAfter).and_then(parse_number);
+                cause.pause = seconds.filter(|&seconds| seconds <= 10).map(Duration::from_secs);
+                match cause.pause {
+                    Some(_) if self.may_try_again(id) => Input::RxOfferGlare,
+                    _ => Input::RxOfferRefused,
+                }
+            }
+            _ => Input::RxOfferRefused,
+        };
+        self.feed(id, input, cause);
+    }
+
+    fn read_offer_answer(&mut self, id: SessionId, dialog: DialogId, cause: &mut Cause<'_>) -> Input {
+        let body = cause.message.map(|(frame, _)| frame.body()).unwrap_or_default();
+        let path = self.board.registry.dialog(dialog).map(|dialog| dialog.path);
+        let media = MediaAdapter { board: &mut self.board, session: id };
+        match path.and_then(|path| media.read_reanswer(&path, body)) {
+            Some(Ok(plan)) => {
+                cause.plan = Some(plan);
+                Input::RxOfferAnswer
+            }
+            _ => Input::RxOfferBadAnswer,
+        }
+    }
+
+    fn may_try_again(&mut self, id: SessionId) -> bool {
+        let Some(session) = self.board.registry.session_mut(id) else { return false };
+        session.offer_tries = session.offer_tries.saturating_add(1);
+        session.offer_tries <= TRIES_MAX
+    }
+}

@@ -1,0 +1,92 @@
+//! What an application can ask of a call that is there, in a trace.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use core::str::FromStr as _;
+
+use super::pack::{Impossible, Packer, Unpacked, Unpacker};
+use crate::api::{Modification, OfferMethod};
+use crate::base::ids::SessionId;
+use crate::base::time::Instant;
+use crate::coordinator::UnifiedCoordinator;
+use crate::sdp::CodecList;
+use crate::sdp::plan::Direction;
+use crate::signaling::CommandError;
+
+/// A command for one session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Command<'a> {
+    /// `hold`
+    Hold,
+    /// `resume`
+    Resume,
+    /// `modify`
+    Modify(Cow<'a, Modification>),
+}
+
+const HOLD: u8 = 0;
+const RESUME: u8 = 1;
+const MODIFY: u8 = 2;
+
+const DIRECTIONS: [Direction; 4] =
+    [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
+
+impl<'a> Command<'a> {
+    pub(super) fn write(&self, out: &mut Packer<'_>) {
+        match self {
+            Self::Hold => out.byte(HOLD),
+            Self::Resume => out.byte(RESUME),
+            Self::Modify(change) => {
+                let Modification { direction, codecs, by } = change.as_ref();
+                out.byte(MODIFY);
+                let place = direction.and_then(|it| DIRECTIONS.iter().position(|&other| other == it));
+                out.option(place, Packer::number);
+                out.option(codecs.as_ref(), |out, codecs| out.text(&codecs.to_string()));
+                out.flag(*by == OfferMethod::Update);
+            }
+        }
+    }
+
+    pub(super) fn read(from: &mut Unpacker<'a>) -> Unpacked<Self> {
+        Ok(match from.byte()? {
+            HOLD => Self::Hold,
+            RESUME => Self::Resume,
+            MODIFY => {
+                let place: Option<usize> = from.option(Unpacker::number)?;
+                let known = |place| DIRECTIONS.get(place).copied().ok_or(Impossible("no direction"));
+                let direction = place.map(known).transpose()?;
+                let read =
+                    |text| CodecList::from_str(text).map_err(|_| Impossible("an unknown list of codecs"));
+                let codecs = from.option(Unpacker::text)?.map(read).transpose()?;
+                let by = if from.flag()? { OfferMethod::Update } else { OfferMethod::Reinvite };
+                Self::Modify(Cow::Owned(Modification { direction, codecs, by }))
+            }
+            _ => return Err(Impossible("no kind of command")),
+        })
+    }
+
+    /// Gives the command again.
+    pub(super) fn run(
+        &self,
+        core: &mut UnifiedCoordinator,
+        now: Instant,
+        session: SessionId,
+    ) -> Result<(), CommandError> {
+        match self {
+            Self::Hold => core.hold(now, session),
+            Self::Resume => core.resume(now, session),
+            Self::Modify(change) => core.modify(now, session, change.as_ref().clone()),
+        }
+    }
+
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Hold => "hold".into(),
+            Self::Resume => "resume".into(),
+            Self::Modify(change) => format!("change {change:?}"),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Session timers (RFC 4028), in both roles, and the peers who misuse them.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::time::Duration;
+
+use offhook_core::base::ids::SessionId;
+use offhook_core::coordinator::CoordinatorConfig;
+use support::{Desk, Message, Request, SDP, SECOND, respond};
+
+const TARGET: &str = "sip:peer@192.0.2.9";
+const CONTACT: &str = "Contact: <sip:peer@192.0.2.9:5060>\r\n";
+
+fn invite() -> Request {
+    Request::new("INVITE").sdp(SDP)
+}
+
+/// A call of the peer's that asks for a session timer, answered and acknowledged; our 200.
+fn taken(lines: &[&str]) -> (Desk, SessionId, Message) {
+    let mut desk = Desk::new();
+    let mut request = invite();
+    for line in lines {
+        request = request.header(line);
+    }
+    desk.feed(request.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let ok = desk.last("200").message;
+    desk.feed(invite().again("ACK").callee_tag(&ok.callee_tag()).branch("ack").text());
+    desk.news();
+    (desk, session, ok)
+}
+
+/// A call of ours that asks for a session timer of `seconds`; the INVITE.
+fn calling(seconds: u64) -> (Desk, Message) {
+    let mut config = CoordinatorConfig::default();
+    config.session_expires = Some(Duration::from_secs(seconds));
+    let mut desk = Desk::with(config);
+    desk.call(TARGET);
+    let invite = desk.only().message;
+    (desk, invite)
+}
+
+/// The same, answered with these lines.
+fn made(seconds: u64, lines: &str) -> (Desk, Message) {
+    let (mut desk, invite) = calling(seconds);
+    desk.feed(respond(&invite, 200, "far", &format!("{CONTACT}{lines}"), SDP));
+    assert_eq!(desk.codes(), ["ACK"]);
+    (desk, invite)
+}
+
+fn back(invite: &Message, method: &str) -> Request {
+    Request::new(method).call_id(invite.header("Call-ID")).caller_tag("far").callee_tag(&invite.caller_tag())
+}
+
+#[test]
+fn without_a_wish_there_is_no_timer() {
+    let (mut desk, _, ok) = taken(&["Supported: timer"]);
+    assert!(!ok.has("Session-Expires") && !ok.has("Require"), "{}", ok.first_line());
+    desk.run_for(Duration::from_secs(86_400));
+    assert_eq!(desk.codes(), [""; 0]);
+}
+
+#[test]
+fn the_caller_wishes_and_the_callee_refreshes() {
+    let (mut desk, _, ok) =
+        taken(&["Supported: timer", "Session-Expires: 90;refresher=uas", "Allow: INVITE, UPDATE"]);
+    assert_eq!(ok.header("Session-Expires"), "90;refresher=uas");
+    assert_eq!(ok.header("Require"), "timer");
+    for _ in 0..3 {
+        desk.run_for(44 * SECOND);
+        assert_eq!(desk.codes(), [""; 0]);
+        desk.run_for(SECOND);
+        let update = desk.only().message;
+        assert_eq!(update.code(), "UPDATE");
+        assert_eq!(
+            update.header("Session-Expires"),
+            "90;refresher=uac",
+            "the roles are those of this request"
+        );
+        assert_eq!(update.body(), "", "a refresh changes no media");
+        desk.feed(respond(&update, 200, "", &format!("{CONTACT}Session-Expires: 90;refresher=uac\r\n"), ""));
+    }
+}
+
+#[test]
+fn a_peer_without_update_is_refreshed_by_a_reinvite_that_changes_nothing() {
+    let (mut desk, _, ok) = taken(&["Supported: timer", "Session-Expires: 90;refresher=uas"]);
+    desk.run_for(45 * SECOND);
+    let refresh = desk.only().message;
+    assert_eq!(refresh.code(), "INVITE");
+    let origin = |message: &Message| {
+        message.body().lines().find(|line| line.starts_with("o=")).map(String::from).unwrap()
+    };
+    let version = |line: String| line.split(' ').nth(2).unwrap().parse::<u64>().unwrap();
+    assert!(refresh.body().contains("a=sendrecv"), "{}", refresh.body());
+    let (first, second) = (version(origin(&ok)), version(origin(&refresh)));
+    desk.feed(respond(&refresh, 200, "", &format!("{CONTACT}Session-Expires: 90;refresher=uac\r\n"), SDP));
+    assert_eq!(desk.codes(), ["ACK"]);
+    desk.run_for(45 * SECOND);
+    let third = version(origin(&desk.only().message));
+    assert_eq!(second, third, "the same description has the same version, {first} was an answer");
+}
+
+#[test]
+fn who_wishes_to_refresh_is_let() {
+    let (mut desk, _, ok) = taken(&["Supported: timer", "Session-Expires: 120;refresher=uac"]);
+    assert_eq!(ok.header("Session-Expires"), "120;refresher=uac");
+    assert_eq!(ok.header("Require"), "timer");
+    desk.run_for(87 * SECOND);
+    assert_eq!(desk.codes(), [""; 0]);
+    let update = Request::new("UPDATE")
+        .cseq(2)
+        .callee_tag(&ok.callee_tag())
+        .branch("up")
+        .header("Supported: timer")
+        .header("Session-Expires: 120;refresher=uac");
+    desk.feed(update.text());
+    let confirmed = desk.only().message;
+    assert_eq!(
+        (confirmed.code().as_str(), confirmed.header("Session-Expires")),
+        ("200", "120;refresher=uac")
+    );
+    desk.run_for(87 * SECOND);
+    assert_eq!(desk.codes(), [""; 0], "the time counts from the refresh");
+    desk.run_for(SECOND);
+    assert_eq!(desk.codes(), ["BYE"], "and 32 s before its end the peer is given up");
+    assert_eq!(desk.told().last().unwrap(), "ended SessionExpired 408");
+}
+
+#[test]
+fn a_caller_who_knows_no_timers_is_refreshed_by_us_and_required_nothing() {
+    let (mut desk, _, ok) = taken(&["Session-Expires: 90"]);
+    assert_eq!(ok.header("Session-Expires"), "90;refresher=uas", "a proxy asked for it");
+    assert!(!ok.has("Require"));
+    desk.run_for(45 * SECOND);
+    assert_eq!(desk.codes(), ["INVITE"]);
+}
+
+#[test]
+fn too_brief_gets_422_with_min_se() {
+    for (line, status) in [
+        ("Session-Expires: 1", "422"),
+        ("Session-Expires: 89;refresher=uac", "422"),
+        ("Session-Expires: soon", "400"),
+        ("Session-Expires: ", "400"),
+    ] {
+        let mut desk = Desk::new();
+        desk.feed(invite().header("Supported: timer").header(line).text());
+        let refusal = desk.only().message;
+        assert_eq!(refusal.code(), status, "{line}");
+        assert_eq!(refusal.has("Min-SE"), status == "422");
+        if status == "422" {
+            assert_eq!(refusal.header("Min-SE"), "90");
+        }
+    }
+    let (mut desk, _, ok) = taken(&["Supported: timer", "Session-Expires: 4294967296"]);
+    assert_eq!(ok.header("Session-Expires"), "4294967295;refresher=uac", "as good as for ever");
+    // Within the call it is the same, and the call lives.
+    let brief = invite().cseq(2).callee_tag(&ok.callee_tag()).branch("re").header("Supported: timer");
+    desk.feed(brief.header("Session-Expires: 1").text());
+    assert_eq!(desk.codes(), ["422"]);
+    assert_eq!(desk.told(), ["incoming", "answered", "confirmed"]);
+}
+
+#[test]
+fn our_wish_is_in_the_invite_and_the_answer_decides() {
+    let (mut desk, invite) = made(1800, "Session-Expires: 1800;refresher=uac\r\nAllow: UPDATE\r\n");
+    assert_eq!(invite.header("Session-Expires"), "1800;refresher=uac");
+    assert_eq!((invite.header("Min-SE"), invite.header("Supported")), ("90", "timer"));
+    desk.run_for(900 * SECOND);
+    assert_eq!(desk.codes(), ["UPDATE"]);
+
+    let (mut desk, _) = made(1800, "Session-Expires: 1800;refresher=uas\r\nRequire: timer\r\n");
+    desk.run_for(1767 * SECOND);
+    assert_eq!(desk.codes(), [""; 0], "the peer wants to refresh");
+    desk.run_for(SECOND);
+    assert_eq!(desk.codes(), ["BYE"]);
+
+    let (mut desk, _) = made(1800, "");
+    desk.run_for(Duration::from_secs(86_400));
+    assert_eq!(desk.codes(), [""; 0], "a peer without session timers is not expected to refresh");
+}
+
+#[test]
+fn a_422_is_obeyed_and_remembered() {
+    let (mut desk, invite) = calling(100);
+    assert_eq!(invite.header("Session-Expires"), "100;refresher=uac");
+    desk.feed(respond(&invite, 422, "far", "Min-SE: 300\r\n", ""));
+    let sent = desk.news();
+    assert_eq!(sent.iter().map(|it| it.message.code()).collect::<Vec<_>>(), ["ACK", "INVITE"]);
+    let again = &sent.last().unwrap().message;
+    assert_eq!((again.header("Session-Expires"), again.header("Min-SE")), ("300;refresher=uac", "300"));
+    assert_eq!(again.header("Call-ID"), invite.header("Call-ID"), "section 7.4: the same call");
+    assert_eq!((again.cseq(), again.caller_tag()), (invite.cseq() + 1, invite.caller_tag()));
+    assert_ne!(again.branch(), invite.branch());
+    // One that asks for nothing more, or for more and more, is believed at some point.
+    desk.feed(respond(again, 422, "far", "Min-SE: 300\r\n", ""));
+    assert_eq!(desk.told().last().unwrap(), "ended Rejected 422");
+
+    let (mut desk, mut last) = calling(100);
+    for more in [200, 300, 400, 500, 600] {
+        desk.feed(respond(&last, 422, "far", &format!("Min-SE: {more}\r\n"), ""));
+        let sent = desk.news();
+        let Some(again) = sent.into_iter().find(|it| it.message.code() == "INVITE") else { break };
+        last = again.message;
+    }
+    assert_eq!(desk.told().last().unwrap(), "ended Rejected 422");
+    desk.assert_all_gone();
+}
+
+#[test]
+fn a_422_without_min_se_is_a_refusal() {
+    for lines in ["", "Min-SE: many\r\n", "Min-SE: 50\r\n"] {
+        let (mut desk, invite) = calling(100);
+        desk.feed(respond(&invite, 422, "far", lines, ""));
+        assert_eq!(desk.codes(), ["ACK"]);
+        assert_eq!(desk.told().last().unwrap(), "ended Rejected 422", "{lines:?}");
+    }
+}
+
+#[test]
+fn the_roles_may_change_with_each_refresh() {
+    let (mut desk, invite) = made(90, "Session-Expires: 90;refresher=uac\r\nAllow: UPDATE\r\n");
+    desk.run_for(45 * SECOND);
+    let update = desk.only().message;
+    desk.feed(respond(&update, 200, "", &format!("{CONTACT}Session-Expires: 90;refresher=uas\r\n"), ""));
+    desk.run_for(55 * SECOND);
+    assert_eq!(desk.codes(), [""; 0], "from now on the peer refreshes");
+    let theirs = back(&invite, "UPDATE").branch("up1").header("Supported: timer");
+    desk.feed(theirs.header("Session-Expires: 90;refresher=uas").text());
+    assert_eq!(desk.only().message.header("Session-Expires"), "90;refresher=uas");
+    desk.run_for(45 * SECOND);
+    assert_eq!(desk.codes(), ["UPDATE"], "and now we do again");
+}
+
+#[test]
+fn a_refresh_that_fails() {
+    let begin = || {
+        let (mut desk, _) = made(90, "Session-Expires: 90;refresher=uac\r\nAllow: UPDATE\r\n");
+        desk.run_for(45 * SECOND);
+        let update = desk.only().message;
+        (desk, update)
+    };
+    for status in [481, 408] {
+        let (mut desk, update) = begin();
+        desk.feed(respond(&update, status, "", "", ""));
+        assert_eq!(desk.codes(), ["BYE"], "{status}: the peer has forgotten the call");
+        assert!(desk.told().last().unwrap().starts_with("ended RemoteGone"));
+    }
+    let (mut desk, update) = begin();
+    desk.feed(respond(&update, 491, "", "", ""));
+    desk.run_for(4 * SECOND);
+    assert_eq!(desk.codes().first().unwrap(), "UPDATE", "glare: once more");
+
+    let (mut desk, update) = begin();
+    desk.feed(respond(&update, 405, "", "Allow: INVITE\r\n", ""));
+    desk.run_for(SECOND);
+    assert_eq!(desk.codes().first().unwrap(), "INVITE", "no UPDATE, then");
+
+    let (mut desk, update) = begin();
+    desk.feed(respond(&update, 503, "", "", ""));
+    desk.run_for(14 * SECOND);
+    assert_eq!(desk.codes(), [""; 0], "the session goes on until it expires");
+    desk.run_for(SECOND);
+    assert_eq!(desk.codes(), ["BYE"]);
+    assert_eq!(desk.told().last().unwrap(), "ended SessionExpired 408");
+
+    let (mut desk, _) = begin();
+    desk.run_for(20 * SECOND);
+    assert!(desk.codes().contains(&"BYE".into()), "silence");
+    desk.assert_all_gone();
+}
