@@ -52,6 +52,10 @@ class Line:
         self.calls, self.call, self.id = calls, call, len(calls.lines)
         self.recorded, self.began, self.played, self.number = bytearray(), None, 0, 0
         calls.lines.append(self)
+        # The call may be up before we are told that it was made: the binding has missed what came until then.
+        for missed in calls.early.pop(call.handle, []):
+            call._on_stack_event(missed)
+            self.event(missed)
         call.on(self.event)
         asyncio.get_running_loop().create_task(self.sound())
 
@@ -109,7 +113,12 @@ class Calls:
     """The calls there were and are, and what can be said of them."""
 
     def __init__(self, ua):
-        self.ua, self.lines, self.recordings, self.picked = ua, [], 0, None
+        self.ua, self.lines, self.recordings, self.picked, self.early = ua, [], 0, None, {}
+
+    def keep(self, event):
+        """Keeps what is said of a call of which nobody knows yet."""
+        if event.call and event.call not in [line.call.handle for line in self.lines]:
+            self.early.setdefault(event.call, []).append(event)
 
     def current(self):
         alive = [line for line in self.lines if line.call.state is not baresip.CallState.CLOSED]
@@ -166,6 +175,7 @@ async def main():
     account += f";answermode={'early' if a.ring_with == 183 else 'manual'};100rel={('no', 'required', 'yes')[a.rel]}"
     ua = await baresip.UserAgent.create(runtime, account, transfer_policy="auto")
     calls = Calls(ua)
+    runtime.subscribe(calls.keep)
     ua.on_incoming(calls.incoming)
     ua.on_transfer_call(lambda call: Line(calls, call))
     reader = asyncio.StreamReader()

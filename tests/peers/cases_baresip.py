@@ -23,7 +23,7 @@ def called_by_baresip(k, *told):
 
 def calling_baresip(k, *told):
     """the phone calls baresip; both play speech, both recordings are compared"""
-    with Baresip(k.out / "baresip", "bob", SPEECH_B, auto_answer=True) as peer:
+    with Baresip(k.out / "baresip", "bob", SPEECH_B, answer="auto") as peer:
         played = ["--play", SPEECH_A, "--record", k.out / "heard.wav", "--duration", "7500"]
         with k.call(peer.uri, *played, *told) as phone:
             phone.exits(0, 20)
@@ -59,7 +59,7 @@ def dtmf_from_baresip(k):
 @case("baresip", "baresip")
 def dtmf_to_baresip(k):
     """the phone presses 12# with --dtmf; baresip reports each digit once"""
-    with Baresip(k.out / "baresip", "bob", SPEECH_B, auto_answer=True) as peer:
+    with Baresip(k.out / "baresip", "bob", SPEECH_B, answer="auto") as peer:
         with k.call(peer.uri, "--dtmf", "12#", "--duration", "3000") as phone:
             phone.exits(0, 15)
             want(peer.digits() == "12#", f"baresip reported {peer.digits()!r}, '12#' wanted")

@@ -39,7 +39,7 @@ def judge_load(k):
 def judge_baresip(k):
     """baresip calls baresip under tshark: audio both ways, digits, the ladder, RTP and RTCP"""
     with Capture(k.out) as capture:
-        with Baresip(k.out / "bob", "bob", SPEECH_B, auto_answer=True) as bob, Baresip(k.out / "alice", "alice", SPEECH_A) as alice:
+        with Baresip(k.out / "bob", "bob", SPEECH_B, answer="auto") as bob, Baresip(k.out / "alice", "alice", SPEECH_A) as alice:
             alice.say("dial", bob.uri)
             alice.expect("CALL_ESTABLISHED", 5)
             time.sleep(6.5)

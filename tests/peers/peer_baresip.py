@@ -1,8 +1,10 @@
 """baresip without a head, steered through its control port."""
 import json
 import pathlib
+import re
 import socket
 import threading
+import time
 
 from sound import padded
 from tools import HERE, Process, free_ports, until, want
@@ -11,7 +13,7 @@ from tools import HERE, Process, free_ports, until, want
 class Baresip(Process):
     """A headless baresip with its control port."""
 
-    def __init__(self, out, name, source, auto_answer=False):
+    def __init__(self, out, name, source, answer="manual"):
         out.mkdir(parents=True, exist_ok=True)
         self.port = free_ports(4)
         self.control_port, rtp = self.port + 2, free_ports(20)
@@ -21,8 +23,7 @@ class Baresip(Process):
             old.unlink()
         padded(source, out / "source.wav", 60)
         modules = next((p for p in sorted(pathlib.Path("/usr/lib").glob("*/baresip/modules"))), "/usr/lib/baresip/modules")
-        mode = "auto" if auto_answer else "manual"
-        (out / "accounts").write_text(f"<sip:{name}@127.0.0.1:{self.port};transport=udp>;answermode={mode};"
+        (out / "accounts").write_text(f"<sip:{name}@127.0.0.1:{self.port};transport=udp>;answermode={answer};"
                                       "audio_codecs=PCMU/8000/1;regint=0;ptime=20\n")
         (out / "contacts").write_text("")
         text = (HERE / "baresip/config.in").read_text()
@@ -63,15 +64,16 @@ class Baresip(Process):
                 if len(rest) <= int(size):
                     break
                 with self.lock:
-                    self.events.append(json.loads(rest[:int(size)]))
+                    self.events.append({**json.loads(rest[:int(size)]), "t": time.time()})
                 buffer = rest[int(size) + 1:]
 
     def seen(self, kind):
         with self.lock:
             return [e for e in self.events if e.get("event") and e.get("type") == kind]
 
-    def expect(self, kind, seconds):
-        return until(lambda: self.seen(kind), seconds, f"baresip: no {kind} in {seconds:g} s")[0]
+    def expect(self, kind, seconds, nth=1):
+        """The nth event of a kind (the first), waited for."""
+        return until(lambda: self.seen(kind)[nth - 1:], seconds, f"{self.name}: no {kind} in {seconds:g} s")[0]
 
     def say(self, command, *params):
         message = json.dumps({"command": command, "params": " ".join(params), "token": "1"})
@@ -80,8 +82,14 @@ class Baresip(Process):
     def digits(self):
         return "".join(e.get("param", "") for e in self.seen("CALL_DTMF_START"))
 
+    def received(self):
+        """How many RTP packets it got in each of its calls, once they are over."""
+        log = self.stdout_path.read_text(errors="replace")
+        return [int(count) for count in re.findall(r"^packets: +\d+ +(\d+)", log, re.M)]
+
     def heard(self):
-        """What it decoded, as a WAV file (complete once the call is over)."""
+        """What it decoded in its last call, as a WAV file (complete once the call is over); it does not keep time, and
+        ends with the first re-INVITE."""
         files = sorted((self.out / "rec").glob("*-dec.wav"))
         want(files, "baresip recorded nothing")
         return files[-1]

@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import cases_agents  # noqa: F401 (a module registers its cases)
 import cases_baresip  # noqa: F401
+import cases_baresip_session  # noqa: F401
 import cases_judges  # noqa: F401
 import cases_load  # noqa: F401
 import cases_sipp  # noqa: F401

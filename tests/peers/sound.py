@@ -89,6 +89,11 @@ def read_samples(path):
     return struct.unpack(f"<{len(raw) // 2}h", raw[:len(raw) // 2 * 2])[::channels]
 
 
+def seconds_of(path, hz):
+    """For how long a tone is in a recording."""
+    return sum(loud_steps(read_samples(path), hz)) * STEP_MS / 1000
+
+
 class Heard:
     """A recording that keeps time: which tone was in it when."""
 
