@@ -1,4 +1,5 @@
 """A peer that a program of ours makes of a SIP library: commands on its standard input, events as JSON on its output."""
+import datetime
 import json
 import os
 import re
@@ -22,7 +23,7 @@ class Agent(Process):
     """An agent whose calls all play one tone and are recorded."""
 
     module = program = None
-    message = None  # What its log has for a message: the way it went, `RX` or `TX`, and its text.
+    message = None  # What its log has for a message: when, the way it went, `RX` or `TX`, and its text.
 
     def __init__(self, out, name, hz, *more):
         out.mkdir(parents=True, exist_ok=True)
@@ -88,24 +89,36 @@ class Agent(Process):
         return Heard(began["file"], began["t"])
 
     def messages(self):
-        """Every SIP message in its log: `RX` or `TX`, and the text."""
+        """Every SIP message in its log: the time of day, `RX` or `TX`, and the text."""
         text = self.log.read_text(errors="replace").replace("\r", "")
-        return re.findall(self.message, text, re.S)
+        return [(self.moment(at), way, message) for at, way, message in re.findall(self.message, text, re.S)]
+
+    def moment(self, at):
+        return float(at)
+
+    def times(self, way, pattern):
+        """When it sent (`TX`) or got (`RX`) messages that match."""
+        return [at for at, found, text in self.messages() if found == way and re.search(pattern, text, re.M)]
 
     def count(self, way, pattern):
-        """How many messages that it sent (`TX`) or got (`RX`) match."""
-        return sum(found == way and bool(re.search(pattern, text, re.M)) for found, text in self.messages())
+        return len(self.times(way, pattern))
 
 
 class Pjsua2(Agent):
     """PJSIP."""
 
     module, program = "pjsua2", "pjsua2_agent.py"
-    message = r"(RX|TX) \d+ bytes [^\n]*:\n(.*?)\n--end msg--"
+    message = r"(?m)^([\d:.]+) [^\n]*(RX|TX) \d+ bytes [^\n]*:\n(.*?)\n--end msg--"
+
+    def moment(self, at):
+        """Its log has no date: it is the one that makes the moment the last before now."""
+        now = datetime.datetime.now()
+        moment = datetime.datetime.combine(now.date(), datetime.time.fromisoformat(at))
+        return (moment if moment <= now else moment - datetime.timedelta(days=1)).timestamp()
 
 
 class Baresip4(Agent):
     """baresip 4, which has what Debian's baresip 1.0 lacks: Replaces."""
 
     module, program = "baresip", "baresip_agent.py"
-    message = r"(?m)^\d+\.\d+ (RX|TX) [^\n]*\n(.*?)(?=^\d{10}\.\d{3} |\Z)"
+    message = r"(?m)^(\d+\.\d+) (RX|TX) [^\n]*\n(.*?)(?=^\d{10}\.\d{3} |\Z)"
