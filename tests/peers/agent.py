@@ -15,7 +15,7 @@ def python_with(module):
     """The Python that has a module: PEERS_PYTHON, or this one; nothing when neither has it."""
     for python in (os.environ.get("PEERS_PYTHON"), sys.executable):
         if python and not subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode:
-            return python
+            return os.path.abspath(python)
     return None
 
 

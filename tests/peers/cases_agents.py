@@ -123,7 +123,7 @@ def must_100rel(k, Peer):
             return pracked(peer, "TX")
 
 
-for Peer, prefix, need, group in ((Pjsua2, "pj", "pjsua2", "pjsua2"), (Baresip4, "baresip4", "baresip-python", "baresip")):
+for Peer, prefix, need, group in ((Pjsua2, "pj", "pjsua2-python", "pjsua2"), (Baresip4, "baresip4", "baresip-python", "baresip")):
     for flow in (is_held, holds, early_media, hears_early_media, requires_100rel, must_100rel):
         def run(k, flow=flow, Peer=Peer):
             return flow(k, Peer)
@@ -152,7 +152,7 @@ def judge_refreshes(start, ours, theirs, answered):
     return f"refreshed after {' and '.join(f'{at:.0f}' for at in after)} s, up after 95 s"
 
 
-@case("pjsua2", "pjsua2", slow=True)
+@case("pjsua2", "pjsua2-python", slow=True)
 def pj_called_with_timer(k):
     """the phone calls PJSIP, told: --session-expires 90; the phone refreshes, and after 95 s the call is up"""
     with Pjsua2(k.out, "pj", THEIRS, "--answer", "200", "--timer", "1") as pj:
@@ -163,7 +163,7 @@ def pj_called_with_timer(k):
             return judge()
 
 
-@case("pjsua2", "pjsua2", slow=True)
+@case("pjsua2", "pjsua2-python", slow=True)
 def pj_calls_with_timer(k):
     """PJSIP calls the phone with Session-Expires 90 and refreshes; after 95 s the call is up"""
     phone, port = k.listen("--answer", "--calls", "1", *SOUND)

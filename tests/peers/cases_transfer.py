@@ -106,7 +106,7 @@ def judge_transfer(k, Peer, attended):
 
 
 ROLES = {"transfer_by_us": phone_transfers, "transfer_of_us": phone_is_transferred, "transfer_to_us": phone_is_target}
-for Peer, prefix, need, group in ((Pjsua2, "pj", "pjsua2", "pjsua2"), (Baresip4, "baresip4", "baresip-python", "baresip")):
+for Peer, prefix, need, group in ((Pjsua2, "pj", "pjsua2-python", "pjsua2"), (Baresip4, "baresip4", "baresip-python", "baresip")):
     for name, role in [*((f"{prefix}_{name}", role) for name, role in ROLES.items()), (f"judge_{prefix}_transfer", judge_transfer)]:
         for attended in (False, True):
             def run(k, role=role, Peer=Peer, attended=attended):
