@@ -52,6 +52,7 @@ const DOORS: &[(&str, &[&str])] = &[
     // The plan is all that media is told.
     ("media", &["sdp", "plan"]),
     // The recorder sits in the coordinator; reading and replaying sit above it.
+    ("coordinator", &["trace", "Command"]),
     ("coordinator", &["trace", "Decided"]),
     ("coordinator", &["trace", "Record"]),
     ("coordinator", &["trace", "Recorder"]),

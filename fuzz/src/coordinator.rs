@@ -10,9 +10,11 @@ use bytes::Bytes;
 use offhook_core::base::ids::{SessionId, UserTag};
 use offhook_core::base::time::Instant;
 use offhook_core::coordinator::{
-    CoordinatorConfig, Event, InviteParams, NameFailure, Output, QueryId, UnifiedCoordinator,
+    CommandError, CoordinatorConfig, Event, InviteParams, Modification, NameFailure, Output, QueryId,
+    UnifiedCoordinator,
 };
 use offhook_core::media::{MediaCommand, MediaEvent, MediaPort, MediaSessionId};
+use offhook_core::sdp::plan::Direction;
 use offhook_core::session::Cells;
 use offhook_core::signaling::{Deferral, InviteDetails, SignalingDecision};
 use offhook_core::trace::{Recorder, Trace, replay};
@@ -192,25 +194,19 @@ impl World {
     }
 
     fn hear(&mut self, event: &Event) {
-        let (session, is_new, is_end) = match event {
-            Event::Incoming { session, .. } => (session, true, false),
-            Event::Ended { session, .. } => (session, false, true),
-            Event::Progress { session, .. }
-            | Event::Answered { session, .. }
-            | Event::Confirmed { session, .. }
-            | Event::MediaChanged { session, .. } => (session, false, false),
-            other => panic!("what is {other:?}?"),
-        };
-        assert!(!self.ended.contains(session), "after the end: {event:?}");
-        let known = self.sessions.contains(session);
+        let Some(session) = event.session() else { return };
+        let is_new = matches!(event, Event::Incoming { .. });
+        let is_end = matches!(event, Event::Ended { .. });
+        assert!(!self.ended.contains(&session), "after the end: {event:?}");
+        let known = self.sessions.contains(&session);
         if is_new {
             assert!(!known, "told twice: {event:?}");
-            self.sessions.push(*session);
+            self.sessions.push(session);
         } else {
             assert!(known, "of a call nobody knows: {event:?}");
         }
         if is_end {
-            self.ended.insert(*session);
+            self.ended.insert(session);
         }
     }
 
@@ -327,7 +323,8 @@ impl World {
         let Some(&id) = octets.recent(&self.sessions) else { return };
         let (now, core) = (self.now, &mut self.core);
         let outcome = match (choice & 31, choice >> 5) {
-            (22, _) => core.answer(now, id),
+            (22, 0..=4) => core.answer(now, id),
+            (22, _) => change(core, now, id, octets.byte()),
             (23, 0..=4) => core.ring(now, id),
             (23, _) => core.set_tag(id, UserTag(choice.into())),
             (24, 0..=3) => core.reject(now, id, [486, 302, 200, 401][usize::from(choice >> 5)]),
@@ -426,6 +423,23 @@ fn check_sent(message: &[u8]) {
     );
     if frame.is_request() {
         assert_eq!(frame.facts().err(), None, "{text}");
+    }
+}
+
+/// What can be asked of a call that is there.
+fn change(
+    core: &mut UnifiedCoordinator,
+    now: Instant,
+    id: SessionId,
+    choice: u8,
+) -> Result<(), CommandError> {
+    let codecs = |text: &str| Modification::codecs(text.parse().unwrap_or_default());
+    match choice & 7 {
+        0..=2 => core.hold(now, id),
+        3 | 4 => core.resume(now, id),
+        5 => core.modify(now, id, codecs("pcma")),
+        6 => core.modify(now, id, codecs("pcma,pcmu").by_update()),
+        _ => core.modify(now, id, Modification::direction(Direction::Inactive)),
     }
 }
 

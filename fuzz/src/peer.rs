@@ -38,7 +38,7 @@ const STATUSES: [&str; 16] = [
     "603 Decline",
 ];
 /// Further header fields, with their line breaks.
-const EXTRAS: [&str; 24] = [
+const EXTRAS: [&str; 32] = [
     "",
     "",
     "",
@@ -62,6 +62,14 @@ const EXTRAS: [&str; 24] = [
     "Replaces: a;from-tag=b;to-tag=c\r\n",
     "Retry-After: 5\r\nReason: Q.850;cause=16\r\n",
     "Expires: 1\r\nTimestamp: 54.2\r\n",
+    "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n",
+    "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\n",
+    "Session-Expires: 1\r\nSupported: timer\r\n",
+    "Session-Expires: 4294967296;refresher=uas\r\nMin-SE: 100\r\n",
+    "Min-SE: 200\r\n",
+    "Allow: INVITE, ACK, BYE, UPDATE, PRACK\r\n",
+    "RSeq: 2\r\nRequire: 100rel\r\n",
+    "RAck: 1 5 INVITE\r\n",
     "Warning: 399 x \"<img src=x>\"\r\n",
 ];
 

@@ -17,6 +17,7 @@ mod audio;
 mod calls;
 mod cancel;
 mod handler;
+mod hold;
 mod life;
 mod look;
 mod parts;

@@ -50,6 +50,7 @@ impl MediaAdapter<'_> {
                 wish: 0,
                 made: 0,
                 said: 0,
+                told: 0,
                 holds: Holds::default(),
                 plan: None,
                 next_plan: None,
@@ -242,13 +243,14 @@ pub(crate) fn local_media(
 
 /// A description that must be remembered because it has more than one media line.
 fn lines_of(text: &[u8]) -> Option<Box<[u8]>> {
-    let several = text.windows(3).filter(|window| *window == b"\nm=").nth(1).is_some();
+    let begins_media = |&end: &usize| text.get(end + 1..).is_some_and(|rest| rest.starts_with(b"m="));
+    let several = memchr::memchr_iter(b'\n', text).filter(begins_media).nth(1).is_some();
     several.then(|| Box::from(text))
 }
 
 /// A description without its first two lines, v= and o=.
 fn without_origin(text: &[u8]) -> &[u8] {
-    let mut ends = text.iter().enumerate().filter(|&(_, &octet)| octet == b'\n').map(|(place, _)| place);
+    let mut ends = memchr::memchr_iter(b'\n', text);
     ends.nth(1).and_then(|end| text.get(end..)).unwrap_or(text)
 }
 

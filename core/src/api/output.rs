@@ -111,7 +111,8 @@ pub enum Event {
         /// What holds from now on.
         plan: Arc<MediaPlan>,
     },
-    /// One side began or ceased to hold the call (RFC 3264 section 8.4).
+    /// One side began or ceased to hold the call (RFC 3264 section 8.4), or a change that we asked for is done: each
+    /// wish is answered by this or by `ModifyFailed`, several in a row by one of them.
     HoldChanged {
         /// The session.
         session: SessionId,

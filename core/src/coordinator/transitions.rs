@@ -172,6 +172,9 @@ impl UnifiedCoordinator {
             (phrase, _) => printable(phrase),
         };
         let plan = session.media.as_ref().and_then(|media| media.plan.clone());
+        if let (Action::TellRefused, Some(media)) = (action, &mut session.media) {
+            media.told = media.said;
+        }
         let event = match action {
             Action::TellProgress => {
                 let early_media = session.state == State::EarlyMedia;
@@ -210,15 +213,16 @@ impl UnifiedCoordinator {
         self.tell_hold(id);
     }
 
-    /// Tells the application who holds the call, if that has changed.
+    /// Tells the application who holds the call, if that has changed or if it has asked for a change.
     fn tell_hold(&mut self, id: SessionId) {
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let up =
             matches!(session.state, State::Active | State::Reanswered | State::Offering | State::OfferWait);
         let Some(media) = session.media.as_mut().filter(|_| up) else { return };
         let holds = media.holds_now();
-        if media.holds != holds {
+        if media.holds != holds || media.told != media.said {
             media.holds = holds;
+            media.told = media.said;
             let event = Event::HoldChanged {
                 session: id,
                 tag: session.tag,

@@ -217,6 +217,12 @@ impl MediaShard {
         accepted.ok_or(NoSuchMedia(media))
     }
 
+    /// Whether the audio that is queued leaves as silence, at its own pace.
+    pub fn mute(&mut self, media: MediaSessionId, yes: bool) -> Result<(), NoSuchMedia> {
+        self.find(media)?;
+        self.with(media.slot, |stream, _| stream.mute(yes)).ok_or(NoSuchMedia(media))
+    }
+
     /// How many samples [`handle_audio`](Self::handle_audio) would take now.
     pub fn audio_room(&self, media: MediaSessionId) -> Result<usize, NoSuchMedia> {
         self.find(media).map(Stream::audio_room)

@@ -154,6 +154,11 @@ impl Stream {
         accepted
     }
 
+    /// From now on sends silence in the place of what is queued, or what is queued again.
+    pub(crate) const fn mute(&mut self, yes: bool) {
+        self.sender.muted = yes;
+    }
+
     /// How many samples there is room for.
     pub(crate) fn audio_room(&self) -> usize {
         self.sender.room()

@@ -15,9 +15,9 @@ use super::shared::Leg;
 
 /// A call that is up. Dropping it hangs up; put it into an [`Arc`] to share it.
 pub struct Call {
-    leg: Leg,
+    pub(super) leg: Leg,
     session: SessionId,
-    media: MediaSessionId,
+    pub(super) media: MediaSessionId,
     remote_uri: String,
 }
 

@@ -11,6 +11,8 @@ use crate::signaling::InviteDetails;
 
 use super::dialing::Progress;
 use super::error::CallEnd;
+use super::holding::Changes;
+use super::news::News;
 use super::wakers::Wakers;
 
 /// Names what the handles know of one session; the session's tag carries it.
@@ -56,6 +58,8 @@ pub(crate) struct Entry {
     pub(crate) plan: Option<Arc<MediaPlan>>,
     pub(crate) end: Option<CallEnd>,
     pub(crate) progress: VecDeque<Progress>,
+    pub(crate) changes: Changes,
+    pub(crate) news: News,
     pub(crate) wakers: Wakers,
 }
 
@@ -70,6 +74,8 @@ impl Entry {
             plan: None,
             end: None,
             progress: VecDeque::new(),
+            changes: Changes::default(),
+            news: News::default(),
             wakers: Wakers::default(),
         }
     }

@@ -83,6 +83,16 @@ pub enum PeerError {
         /// Its reason phrase.
         phrase: String,
     },
+    /// The other side refused something within the call, which goes on as before.
+    #[error("the other side refused {what}: {status} {phrase}")]
+    Refused {
+        /// What it refused.
+        what: &'static str,
+        /// The SIP status.
+        status: u16,
+        /// Its reason phrase.
+        phrase: String,
+    },
     /// It rang, but nobody answered in time.
     #[error("nobody answered in time")]
     NoAnswer,
@@ -151,7 +161,7 @@ impl PeerError {
     /// The SIP status, where there is one.
     pub const fn status(&self) -> Option<u16> {
         match self {
-            Self::Rejected { status, .. } => Some(*status),
+            Self::Rejected { status, .. } | Self::Refused { status, .. } => Some(*status),
             Self::NoResponse { status } | Self::NoCommonMedia { status } => *status,
             Self::Ended(end) => end.status,
             _ => None,

@@ -56,6 +56,8 @@ struct Stream {
     /// The last timestamp as the shard gave it, and as we count on.
     clock: Option<(u32, u64)>,
     dtmf: VecDeque<Dtmf>,
+    /// The same keys, for the stream of events.
+    keys: VecDeque<Dtmf>,
     /// Runs of key presses that were asked for, and that were sent to the end.
     dtmf_asked: u64,
     dtmf_done: u64,
@@ -78,10 +80,12 @@ impl Stream {
     }
 
     fn push_dtmf(&mut self, dtmf: Dtmf) {
-        if self.dtmf.len() >= DTMF_MAX {
-            self.dtmf.pop_front();
+        for queue in [&mut self.dtmf, &mut self.keys] {
+            if queue.len() >= DTMF_MAX {
+                queue.pop_front();
+            }
+            queue.push_back(dtmf);
         }
-        self.dtmf.push_back(dtmf);
     }
 
     fn close(&mut self, report: MediaReport) {
@@ -158,6 +162,11 @@ impl Media {
                 }
                 Letter::Command(command) => self.command(shared, now, command, due),
                 Letter::Attach(media) => self.streams.entry(media).or_default().attached = true,
+                Letter::Mute(media, yes) => {
+                    if let Err(error) = self.shard.mute(media, yes) {
+                        tracing::debug!(%error, "cannot mute");
+                    }
+                }
                 Letter::Ended(media) => {
                     if let Some(stream) = self.streams.get_mut(&media) {
                         stream.over = true;
@@ -362,6 +371,16 @@ impl Media {
         }
         stream.others.register(cx);
         Poll::Pending
+    }
+
+    /// The next key for the stream of events, if there is one.
+    pub(crate) fn next_key(&mut self, cx: &Context<'_>, media: MediaSessionId) -> Option<Dtmf> {
+        let stream = self.streams.get_mut(&media)?;
+        let key = stream.keys.pop_front();
+        if key.is_none() {
+            stream.others.register(cx);
+        }
+        key
     }
 
     /// Takes a number for a run of key presses that is about to be asked for.

@@ -24,12 +24,15 @@ mod dialing;
 mod driver;
 mod entry;
 mod error;
+mod events;
 mod frame;
 mod handler;
+mod holding;
 mod incoming;
 mod machine;
 mod media;
 mod media_driver;
+mod news;
 mod ports;
 mod runtime;
 mod shared;
@@ -49,6 +52,7 @@ pub use error::{CallEnd, PeerError};
 pub use frame::{AudioFrame, Dtmf};
 pub use handler::{CustomAction, SignalingDecision, SignalingHandler};
 pub use incoming::IncomingCall;
+pub use news::CallEvent;
 pub use runtime::{Received, RecvBatch, Runtime, Socket, Task, Timer};
 pub use simple::{PeerBuilder, SimplePeer};
 pub use view::{Events, NetworkCounters, PeerCounters, RegistryView};
@@ -56,11 +60,13 @@ pub use view::{Events, NetworkCounters, PeerCounters, RegistryView};
 /// Every name of the async face that is the same on every runtime. Each runtime crate hands these out as its own.
 pub mod prelude {
     pub use super::{
-        AudioFrame, Call, CallEnd, Config, CustomAction, Dialing, Dtmf, Events, IncomingCall,
+        AudioFrame, Call, CallEnd, CallEvent, Config, CustomAction, Dialing, Dtmf, Events, IncomingCall,
         NetworkCounters, PeerCounters, PeerError, Progress, RegistryView, SignalingDecision,
         SignalingHandler,
     };
-    pub use crate::api::{CoordinatorConfig, Counter, Counters, EndReason, Event, Limits};
+    pub use crate::api::{
+        CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod,
+    };
     pub use crate::base::ids::{DialogId, SessionId};
     pub use crate::base::time::Instant;
     pub use crate::media::{MediaReport, MediaSessionId};

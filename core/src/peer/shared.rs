@@ -51,6 +51,8 @@ pub(crate) enum Letter {
     Command(MediaCommand),
     /// A handle will use this stream.
     Attach(MediaSessionId),
+    /// Whether what is sent on this stream is to be silence.
+    Mute(MediaSessionId, bool),
     /// The session is over; there may be audio left to read.
     Ended(MediaSessionId),
     /// No handle uses this stream any more.

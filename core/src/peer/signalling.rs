@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
-use crate::api::{EndReason, Event, Output};
-use crate::base::ids::{SessionId, UserTag};
+use crate::api::{EndReason, Output};
+use crate::base::ids::SessionId;
 use crate::base::slab::Slab;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
@@ -18,10 +18,8 @@ use crate::signaling::InviteDetails;
 use crate::wire::path::{Path, Transmit};
 
 use super::config::Policy;
-use super::dialing::Progress;
 use super::entry::{Entry, EntryId};
 use super::error::CallEnd;
-use super::handler::decide;
 use super::ports::PortPool;
 use super::shared::{Letter, Shared};
 use super::view::{EventQueue, NetworkCounters};
@@ -70,14 +68,14 @@ pub(crate) struct Rest {
 pub(crate) struct Signalling {
     pub(crate) core: UnifiedCoordinator,
     pub(crate) entries: Slab<EntryId, Entry>,
-    incoming: VecDeque<EntryId>,
-    incoming_wakers: Wakers,
+    pub(super) incoming: VecDeque<EntryId>,
+    pub(super) incoming_wakers: Wakers,
     pub(crate) stage: Stage,
     pub(crate) stage_wakers: Wakers,
-    subscribers: Vec<Weak<Mutex<EventQueue>>>,
+    pub(super) subscribers: Vec<Weak<Mutex<EventQueue>>>,
     pub(crate) counters: NetworkCounters,
     ports: PortPool,
-    policy: Policy,
+    pub(super) policy: Policy,
     /// Messages to send, in order.
     outgoing: VecDeque<Transmit>,
     /// Whether the system has no room for the first of them. Then nothing more is asked of the coordinator.
@@ -91,7 +89,7 @@ pub(crate) struct Signalling {
     /// Sessions that may still have something to say when everything is being hung up.
     leaving: Vec<SessionId>,
     /// The driver while it sleeps, and until when it does.
-    driver: Option<Waker>,
+    pub(super) driver: Option<Waker>,
     armed: Option<Instant>,
 }
 
@@ -253,186 +251,6 @@ impl Signalling {
                 self.bind_after = now + BIND_PAUSE;
                 None
             }
-        }
-    }
-
-    fn event(&mut self, shared: &Arc<Shared>, now: Instant, event: Event, due: &mut Due) {
-        self.publish(&event);
-        match event {
-            Event::Incoming { session, details, .. } => self.incoming(shared, now, session, details, due),
-            Event::Progress { tag, status, phrase, early_media, .. } => {
-                self.change(tag, due, |entry| {
-                    entry.push_progress(Progress { status, phrase, early_media });
-                });
-            }
-            Event::Answered { tag, media, plan, .. } => {
-                let held = self.change(tag, due, |entry| {
-                    entry.media = Some(media);
-                    entry.plan = plan;
-                    entry.undecided = None;
-                });
-                if held.is_some() {
-                    shared.post(Letter::Attach(media));
-                }
-            }
-            Event::MediaChanged { tag, plan, .. } => {
-                self.change(tag, due, |entry| entry.plan = Some(plan));
-            }
-            Event::Ended { tag, reason, status, phrase, .. } => {
-                self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
-            }
-            Event::Confirmed { .. }
-            | Event::HoldChanged { .. }
-            | Event::ModifyFailed { .. }
-            | Event::App { .. } => {}
-        }
-    }
-
-    fn ended(&mut self, shared: &Shared, tag: UserTag, end: CallEnd, due: &mut Due) {
-        let Some(id) = EntryId::from_tag(tag) else { return };
-        let Some(entry) = self.entries.get_mut(id) else { return };
-        entry.end = Some(end);
-        entry.wakers.take_into(due);
-        if let Some(media) = entry.media {
-            shared.post(Letter::Ended(media));
-        }
-        if !entry.held {
-            self.forget(shared, id);
-        }
-        if self.stage != Stage::Running {
-            due.push(self.driver.take());
-        }
-    }
-
-    /// Takes the entry of a session that has ended and that nobody holds.
-    fn forget(&mut self, shared: &Shared, id: EntryId) {
-        if let Some(media) = self.entries.remove(id).and_then(|entry| entry.media) {
-            shared.post(Letter::Detach(media));
-        }
-        // Calls that ended before anybody asked for them leave a stale id in the queue.
-        if self.incoming.len() > self.entries.len().saturating_mul(2).saturating_add(64) {
-            let entries = &self.entries;
-            self.incoming.retain(|id| entries.get(*id).is_some());
-        }
-    }
-
-    fn change(&mut self, tag: UserTag, due: &mut Due, change: impl FnOnce(&mut Entry)) -> Option<()> {
-        let entry = self.entries.get_mut(EntryId::from_tag(tag)?)?;
-        change(entry);
-        entry.wakers.take_into(due);
-        Some(())
-    }
-
-    fn incoming(
-        &mut self,
-        shared: &Arc<Shared>,
-        now: Instant,
-        session: SessionId,
-        details: Arc<InviteDetails>,
-        due: &mut Due,
-    ) {
-        let Some(id) = self.entries.insert(Entry::incoming(session, Arc::clone(&details))) else {
-            self.refuse(now, session, 503);
-            return;
-        };
-        if let Err(error) = self.core.set_tag(session, id.tag()) {
-            // The session is gone already; nothing will ever come for this entry.
-            tracing::debug!(%session, %error, "incoming call vanished");
-            self.entries.remove(id);
-            return;
-        }
-        match &self.policy {
-            Policy::Ask(handler) => {
-                if let Some(entry) = self.entries.get_mut(id) {
-                    entry.held = true;
-                }
-                decide(shared, handler, Waiting { id, session, details });
-            }
-            Policy::Answer => {
-                if let Err(error) = self.core.answer(now, session) {
-                    tracing::debug!(%session, %error, "cannot answer");
-                    self.refuse(now, session, 503);
-                }
-                self.offer(id, due);
-            }
-            Policy::HandOut => self.offer(id, due),
-        }
-    }
-
-    /// Lets `get_incoming_call` hand this call out.
-    pub(crate) fn offer(&mut self, id: EntryId, due: &mut Due) {
-        self.incoming.push_back(id);
-        self.incoming_wakers.take_into(due);
-    }
-
-    /// The next incoming call that is not over, from now on held by the caller's handle.
-    pub(crate) fn poll_incoming(&mut self, cx: &Context<'_>) -> Poll<Option<Waiting>> {
-        while let Some(id) = self.incoming.pop_front() {
-            let Some(entry) = self.entries.get_mut(id) else { continue };
-            let (Some(session), Some(details)) = (entry.session, entry.details.clone()) else { continue };
-            entry.held = true;
-            return Poll::Ready(Some(Waiting { id, session, details }));
-        }
-        if self.stage != Stage::Running {
-            return Poll::Ready(None);
-        }
-        self.incoming_wakers.register(cx);
-        Poll::Pending
-    }
-
-    fn refuse(&mut self, now: Instant, session: SessionId, status: u16) {
-        if let Err(error) = self.core.reject(now, session, status) {
-            tracing::debug!(%session, %error, "cannot refuse");
-        }
-    }
-
-    /// The handle of `id` is gone: what it held is hung up or refused.
-    pub(crate) fn let_go(&mut self, shared: &Shared, now: Instant, id: EntryId) {
-        let Some(entry) = self.entries.get_mut(id) else { return };
-        entry.held = false;
-        let undecided = entry.undecided.take();
-        // A panic of whoever had the call to decide about is an error of ours, not a choice.
-        let undecided = if std::thread::panicking() { undecided.map(|_| 500) } else { undecided };
-        match (&entry.end, entry.session, undecided) {
-            (Some(_), _, _) | (None, None, _) => self.forget(shared, id),
-            (None, Some(session), Some(status)) => self.refuse(now, session, status),
-            (None, Some(session), None) => {
-                if let Err(error) = self.core.hangup(now, session) {
-                    tracing::debug!(%session, %error, "cannot hang up");
-                }
-            }
-        }
-    }
-
-    /// Nobody decided about a deferred call in the time its handler gave it.
-    pub(crate) fn time_is_up(&mut self, now: Instant, id: EntryId) {
-        let Some(entry) = self.entries.get_mut(id) else { return };
-        if entry.undecided.take().is_some()
-            && let Some(session) = entry.session
-        {
-            self.refuse(now, session, 480);
-        }
-    }
-
-    fn publish(&mut self, event: &Event) {
-        if self.subscribers.is_empty() {
-            return;
-        }
-        self.subscribers.retain(|subscriber| match subscriber.upgrade() {
-            Some(queue) => {
-                queue.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
-                true
-            }
-            None => false,
-        });
-    }
-
-    /// From now on every event goes to `queue` too, as long as somebody has it.
-    pub(crate) fn subscribe(&mut self, queue: &Arc<Mutex<EventQueue>>) {
-        if self.stage == Stage::Closed {
-            queue.lock().unwrap_or_else(PoisonError::into_inner).close();
-        } else {
-            self.subscribers.push(Arc::downgrade(queue));
         }
     }
 

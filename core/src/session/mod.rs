@@ -93,8 +93,10 @@ pub(crate) struct SessionMedia {
     pub(crate) wish: u8,
     /// ... how much of it is in the description that was made last, ...
     pub(crate) made: u8,
-    /// ... and how much the peer knows of it.
+    /// ... how much the peer knows of it, ...
     pub(crate) said: u8,
+    /// ... and of that, how much the application has been told.
+    pub(crate) told: u8,
     /// Whether we hold and whether the peer does, as last told to the application.
     pub(crate) holds: Holds,
     /// What holds now.

@@ -150,6 +150,11 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     stage.feed(request("ACK", 1, &tag, "", ""));
     let session = stage.sessions[0];
     stage.core.send_dtmf(stage.now, session, "42*").unwrap();
+    stage.core.hold(stage.now, session).unwrap();
+    stage.core.resume(stage.now, session).unwrap();
+    let change = crate::api::Modification::codecs("pcma".parse().unwrap()).by_update();
+    stage.core.modify(stage.now, session, change).unwrap();
+    stage.drain(usize::MAX);
     let media = MediaSessionId { shard: 0, generation: 1, slot: 0 };
     let event = MediaEvent::Dtmf { media, digit: '9', duration_ms: 100 };
     stage.core.handle_media(stage.now, event);

@@ -33,6 +33,8 @@ pub(crate) struct Sender {
     /// Of the next packet.
     timestamp: u32,
     marker: bool,
+    /// Whether what is queued leaves as silence.
+    pub(crate) muted: bool,
     queue: VecDeque<i16>,
     queue_max: usize,
     /// Samples of time that have passed and make no whole packet yet.
@@ -60,6 +62,7 @@ impl Sender {
             sequence: rng.next_u32() as u16,
             timestamp: rng.next_u32(),
             marker: true,
+            muted: false,
             queue: VecDeque::new(),
             queue_max,
             credit: 0,
@@ -215,10 +218,14 @@ impl Sender {
         let marker = core::mem::take(&mut self.marker);
         let header = self.header(route.plan.send_payload_type, self.timestamp, marker);
         let audio = self.queue.len().min(samples);
-        let queue = &mut self.queue;
+        let (queue, muted) = (&mut self.queue, self.muted);
+        if muted {
+            stats.muted_audio_frames += audio.div_ceil(FRAME_SAMPLES) as u64;
+        }
         let sent = outbox.push(route.port_key, Which::Rtp, route.remote, |out| {
             header.write(out);
-            let padded = queue.iter().copied().take(audio).chain(core::iter::repeat(0)).take(samples);
+            let heard = if muted { 0 } else { audio };
+            let padded = queue.iter().copied().take(heard).chain(core::iter::repeat(0)).take(samples);
             encode(route.plan.codec, padded, out);
         });
         self.queue.drain(..audio);

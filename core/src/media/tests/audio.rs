@@ -162,3 +162,22 @@ fn hold_sends_nothing_and_resume_goes_on() {
     assert!(position(&pair.peers[1].heard, &through(Codec::Pcmu, &audio)).is_some());
     assert_eq!(pair.report(1).lost, 0);
 }
+
+#[test]
+fn muted_audio_leaves_as_silence_at_its_own_pace() {
+    let mut pair = Pair::perfect();
+    pair.peers[0].shard.mute(MEDIA, true).unwrap();
+    pair.peers[0].to_send = speech(5, 8000);
+    pair.run(Duration::from_millis(500));
+    assert!((1..8000).contains(&pair.peers[0].to_send.len()), "it is neither refused nor swallowed at once");
+    pair.run(Duration::from_millis(1_000));
+    assert!(pair.peers[0].to_send.is_empty());
+    assert!(pair.report(0).sent_packets >= 70, "the stream goes on");
+    assert!(pair.report(0).muted_audio_frames >= 49);
+    assert!(pair.peers[1].heard.iter().all(|sample| sample.abs() < 10));
+    pair.peers[0].shard.mute(MEDIA, false).unwrap();
+    let audio = speech(7, 8000);
+    pair.peers[0].to_send = audio.clone();
+    pair.run(Duration::from_secs(2));
+    assert!(position(&pair.peers[1].heard, &through(Codec::Pcmu, &audio)).is_some());
+}

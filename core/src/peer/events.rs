@@ -1,0 +1,232 @@
+//! What the coordinator tells of its sessions, brought to the handles that wait for it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use crate::api::Event;
+use crate::base::ids::{SessionId, UserTag};
+use crate::base::time::Instant;
+use crate::signaling::InviteDetails;
+
+use super::config::Policy;
+use super::dialing::Progress;
+use super::entry::{Entry, EntryId};
+use super::error::CallEnd;
+use super::handler::decide;
+use super::news::Note;
+use super::shared::{Letter, Shared};
+use super::signalling::{Signalling, Stage, Waiting};
+use super::view::EventQueue;
+use super::wakers::Due;
+
+impl Signalling {
+    pub(super) fn event(&mut self, shared: &Arc<Shared>, now: Instant, event: Event, due: &mut Due) {
+        self.publish(&event);
+        match event {
+            Event::Incoming { session, details, .. } => self.incoming(shared, now, session, details, due),
+            Event::Progress { tag, status, phrase, early_media, .. } => {
+                self.change(tag, due, |entry| {
+                    entry.push_progress(Progress { status, phrase, early_media });
+                });
+            }
+            Event::Answered { tag, media, plan, .. } => {
+                let held = self.change(tag, due, |entry| {
+                    entry.media = Some(media);
+                    entry.plan = plan;
+                    entry.undecided = None;
+                });
+                if held.is_some() {
+                    shared.post(Letter::Attach(media));
+                }
+            }
+            Event::MediaChanged { tag, plan, .. } => {
+                self.change(tag, due, |entry| {
+                    entry.plan = Some(Arc::clone(&plan));
+                    entry.news.push(Note::MediaChanged(plan));
+                });
+            }
+            Event::HoldChanged { session, tag, local, remote } => {
+                self.change(tag, due, |entry| {
+                    entry.changes.local = local;
+                    if std::mem::replace(&mut entry.changes.remote, remote) != remote {
+                        entry.news.push(Note::Held(remote));
+                    }
+                });
+                self.media_decided(shared, session, tag, None);
+            }
+            Event::ModifyFailed { session, tag, status, phrase } => {
+                self.media_decided(shared, session, tag, Some((status, phrase)));
+                self.change(tag, due, |_| ());
+            }
+            Event::Ended { tag, reason, status, phrase, .. } => {
+                self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
+            }
+            Event::Confirmed { .. } | Event::App { .. } => {}
+        }
+    }
+
+    /// A change of the media was agreed to or refused. If it was the last one that was asked for, all wait no longer.
+    fn media_decided(
+        &mut self,
+        shared: &Shared,
+        session: SessionId,
+        tag: UserTag,
+        refused: Option<(u16, String)>,
+    ) {
+        let media = self.core.registry().session(session).and_then(|session| session.media.as_ref());
+        let Some(entry) = EntryId::from_tag(tag).and_then(|id| self.entries.get_mut(id)) else { return };
+        if media.is_some_and(|media| media.is_settled())
+            && let Some(letter) = entry.decide_changes(refused)
+        {
+            shared.post(letter);
+        }
+    }
+
+    fn ended(&mut self, shared: &Shared, tag: UserTag, end: CallEnd, due: &mut Due) {
+        let Some(id) = EntryId::from_tag(tag) else { return };
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.end = Some(end);
+        entry.wakers.take_into(due);
+        if let Some(media) = entry.media {
+            shared.post(Letter::Ended(media));
+        }
+        if !entry.held {
+            self.forget(shared, id);
+        }
+        if self.stage != Stage::Running {
+            due.push(self.driver.take());
+        }
+    }
+
+    /// Takes the entry of a session that has ended and that nobody holds.
+    fn forget(&mut self, shared: &Shared, id: EntryId) {
+        if let Some(media) = self.entries.remove(id).and_then(|entry| entry.media) {
+            shared.post(Letter::Detach(media));
+        }
+        // Calls that ended before anybody asked for them leave a stale id in the queue.
+        if self.incoming.len() > self.entries.len().saturating_mul(2).saturating_add(64) {
+            let entries = &self.entries;
+            self.incoming.retain(|id| entries.get(*id).is_some());
+        }
+    }
+
+    fn change(&mut self, tag: UserTag, due: &mut Due, change: impl FnOnce(&mut Entry)) -> Option<()> {
+        let entry = self.entries.get_mut(EntryId::from_tag(tag)?)?;
+        change(entry);
+        entry.wakers.take_into(due);
+        Some(())
+    }
+
+    fn incoming(
+        &mut self,
+        shared: &Arc<Shared>,
+        now: Instant,
+        session: SessionId,
+        details: Arc<InviteDetails>,
+        due: &mut Due,
+    ) {
+        let Some(id) = self.entries.insert(Entry::incoming(session, Arc::clone(&details))) else {
+            self.refuse(now, session, 503);
+            return;
+        };
+        if let Err(error) = self.core.set_tag(session, id.tag()) {
+            // The session is gone already; nothing will ever come for this entry.
+            tracing::debug!(%session, %error, "incoming call vanished");
+            self.entries.remove(id);
+            return;
+        }
+        match &self.policy {
+            Policy::Ask(handler) => {
+                if let Some(entry) = self.entries.get_mut(id) {
+                    entry.held = true;
+                }
+                decide(shared, handler, Waiting { id, session, details });
+            }
+            Policy::Answer => {
+                if let Err(error) = self.core.answer(now, session) {
+                    tracing::debug!(%session, %error, "cannot answer");
+                    self.refuse(now, session, 503);
+                }
+                self.offer(id, due);
+            }
+            Policy::HandOut => self.offer(id, due),
+        }
+    }
+
+    /// Lets `get_incoming_call` hand this call out.
+    pub(crate) fn offer(&mut self, id: EntryId, due: &mut Due) {
+        self.incoming.push_back(id);
+        self.incoming_wakers.take_into(due);
+    }
+
+    /// The next incoming call that is not over, from now on held by the caller's handle.
+    pub(crate) fn poll_incoming(&mut self, cx: &Context<'_>) -> Poll<Option<Waiting>> {
+        while let Some(id) = self.incoming.pop_front() {
+            let Some(entry) = self.entries.get_mut(id) else { continue };
+            let (Some(session), Some(details)) = (entry.session, entry.details.clone()) else { continue };
+            entry.held = true;
+            return Poll::Ready(Some(Waiting { id, session, details }));
+        }
+        if self.stage != Stage::Running {
+            return Poll::Ready(None);
+        }
+        self.incoming_wakers.register(cx);
+        Poll::Pending
+    }
+
+    fn refuse(&mut self, now: Instant, session: SessionId, status: u16) {
+        if let Err(error) = self.core.reject(now, session, status) {
+            tracing::debug!(%session, %error, "cannot refuse");
+        }
+    }
+
+    /// The handle of `id` is gone: what it held is hung up or refused.
+    pub(crate) fn let_go(&mut self, shared: &Shared, now: Instant, id: EntryId) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.held = false;
+        let undecided = entry.undecided.take();
+        // A panic of whoever had the call to decide about is an error of ours, not a choice.
+        let undecided = if std::thread::panicking() { undecided.map(|_| 500) } else { undecided };
+        match (&entry.end, entry.session, undecided) {
+            (Some(_), _, _) | (None, None, _) => self.forget(shared, id),
+            (None, Some(session), Some(status)) => self.refuse(now, session, status),
+            (None, Some(session), None) => {
+                if let Err(error) = self.core.hangup(now, session) {
+                    tracing::debug!(%session, %error, "cannot hang up");
+                }
+            }
+        }
+    }
+
+    /// Nobody decided about a deferred call in the time its handler gave it.
+    pub(crate) fn time_is_up(&mut self, now: Instant, id: EntryId) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        if entry.undecided.take().is_some()
+            && let Some(session) = entry.session
+        {
+            self.refuse(now, session, 480);
+        }
+    }
+
+    fn publish(&mut self, event: &Event) {
+        if self.subscribers.is_empty() {
+            return;
+        }
+        self.subscribers.retain(|subscriber| match subscriber.upgrade() {
+            Some(queue) => {
+                queue.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// From now on every event goes to `queue` too, as long as somebody has it.
+    pub(crate) fn subscribe(&mut self, queue: &Arc<Mutex<EventQueue>>) {
+        if self.stage == Stage::Closed {
+            queue.lock().unwrap_or_else(PoisonError::into_inner).close();
+        } else {
+            self.subscribers.push(Arc::downgrade(queue));
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Hold, resume and other changes of the media of a call that is up.
+
+use crate::api::{EndReason, Modification};
+use crate::sdp::plan::Direction;
+
+use super::call::Call;
+use super::entry::Entry;
+use super::error::{CallEnd, PeerError};
+use super::shared::Letter;
+
+/// What was asked of the other side about the media of a call, and what came of it.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// Wishes so far, ...
+    asked: u64,
+    /// ... and how many of them are decided.
+    decided: u64,
+    /// The refusal of the last ones that were decided.
+    refused: Option<(u16, String)>,
+    /// Whether we hold the call, and whether the other side does.
+    pub(crate) local: bool,
+    pub(crate) remote: bool,
+    /// Whether what we say is kept from the other side.
+    muted: bool,
+}
+
+impl Changes {
+    /// Everything that we asked for is decided: agreed to, or refused.
+    fn decide(&mut self, refused: Option<(u16, String)>) {
+        if self.decided < self.asked {
+            self.decided = self.asked;
+            self.refused = refused;
+        }
+    }
+
+    /// The outcome of wish number `wish`, once it is known.
+    fn outcome(&self, wish: u64) -> Option<Result<(), (u16, String)>> {
+        (self.decided >= wish).then(|| self.refused.clone().map_or(Ok(()), Err))
+    }
+}
+
+impl Entry {
+    /// Brings the muting of the stream up to date; what the media side is to be told.
+    fn mute(&mut self, yes: bool) -> Option<Letter> {
+        let changed = std::mem::replace(&mut self.changes.muted, yes) != yes;
+        self.media.filter(|_| changed).map(|media| Letter::Mute(media, yes))
+    }
+
+    /// Everything that we asked for is decided; what the media side is to be told.
+    pub(crate) fn decide_changes(&mut self, refused: Option<(u16, String)>) -> Option<Letter> {
+        self.changes.decide(refused);
+        if self.changes.local { None } else { self.mute(false) }
+    }
+}
+
+impl Call {
+    /// Holds the call: from now on the other side hears silence, and is asked to send nothing. Ready when it has agreed,
+    /// or refused: then all is as before.
+    ///
+    /// [`send_audio`](Self::send_audio) goes on taking audio at its own pace, and drops it;
+    /// [`recv_audio`](Self::recv_audio) waits, as nothing comes. Both go on by themselves after
+    /// [`resume`](Self::resume). To play something to whoever is held, ask for
+    /// `modify(Modification::direction(Direction::SendOnly))` instead.
+    ///
+    /// It may be called at any time, together with everything else: the last wish wins, and those before it are ready
+    /// with it. Dropping the future does not undo it.
+    pub async fn hold(&self) -> Result<(), PeerError> {
+        self.change(Some(true), Modification::direction(Direction::SendOnly)).await
+    }
+
+    /// Takes the other side back, like [`hold`](Self::hold).
+    pub async fn resume(&self) -> Result<(), PeerError> {
+        self.change(Some(false), Modification::direction(Direction::SendRecv)).await
+    }
+
+    /// Changes which way audio flows, or the codecs. Ready when the other side has agreed, or refused.
+    pub async fn modify(&self, change: Modification) -> Result<(), PeerError> {
+        self.change(None, change).await
+    }
+
+    /// Whether we hold the call, and the other side knows.
+    pub fn is_held(&self) -> bool {
+        self.leg.entry(|entry| entry.changes.local).unwrap_or(false)
+    }
+
+    /// Whether the other side holds us.
+    pub fn is_held_by_peer(&self) -> bool {
+        self.leg.entry(|entry| entry.changes.remote).unwrap_or(false)
+    }
+
+    /// Asks for a change, unless `hold` says all that is wanted and is so already.
+    async fn change(&self, hold: Option<bool>, change: Modification) -> Result<(), PeerError> {
+        let (shared, id) = (self.leg.shared(), self.leg.id);
+        let asked = shared.signalling(|side, now, _| {
+            let Some(entry) = side.entries.get_mut(id) else {
+                return Err(PeerError::Ended(CallEnd::bare(EndReason::Internal)));
+            };
+            if let Some(end) = &entry.end {
+                return Err(PeerError::Ended(end.clone()));
+            }
+            let changes = &entry.changes;
+            let so_already = changes.asked == changes.decided && hold == Some(changes.local);
+            if !so_already {
+                match hold {
+                    Some(true) => side.core.hold(now, self.id()),
+                    Some(false) => side.core.resume(now, self.id()),
+                    None => side.core.modify(now, self.id(), change),
+                }?;
+                entry.changes.asked += 1;
+            }
+            if hold == Some(true)
+                && let Some(letter) = entry.mute(true)
+            {
+                shared.post(letter);
+            }
+            Ok(entry.changes.asked)
+        });
+        let wish = match asked {
+            Ok(wish) => wish,
+            Err(error) => return Err(self.end().map_or(error, PeerError::Ended)),
+        };
+        let outcome = shared.watch(id, |entry| {
+            let decided = entry.changes.outcome(wish).map(|outcome| {
+                outcome.map_err(|(status, phrase)| PeerError::Refused {
+                    what: "the change of the media",
+                    status,
+                    phrase,
+                })
+            });
+            decided.or_else(|| entry.end.clone().map(|end| Err(PeerError::Ended(end))))
+        });
+        outcome.await.unwrap_or_else(|| Err(PeerError::Ended(CallEnd::bare(EndReason::Internal))))
+    }
+}
