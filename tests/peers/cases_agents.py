@@ -58,6 +58,25 @@ def holds(k, Peer):
         return held(peer.heard(), phone.heard(), start, hold, resume, end)
 
 
+def both_hold(k, Peer):
+    """the phone calls the peer, told: --hold-after --resume-after; the peer holds as well, and is the last to resume"""
+    told = ["--hold-after", "1500", "--resume-after", "4500", "--duration", "9000"]
+    with Peer(k.out, "peer", THEIRS, "--answer", "200") as peer, k.call(peer.uri, *SOUND, *told) as phone:
+        start = peer.up()["t"]
+        hold = peer.expect("media", 5, status="remote-hold")["t"]
+        time.sleep(1)
+        peer.say("hold")
+        phone.expect("held", 3)
+        phone.expect("resumed", 5)
+        time.sleep(1.5)
+        peer.say("unhold")
+        resume = time.time()
+        phone.exits(0, 12)
+        end = peer.ended()["t"]
+        peer.quit()
+        return held(peer.heard(), phone.heard(), start, hold, resume, end)
+
+
 # ---------------------------------------------------------------- early media
 
 def early_media(k, Peer):
@@ -70,6 +89,18 @@ def early_media(k, Peer):
             peer.quit()
             phone.heard(began=early).has(THEIRS, early + 0.3, up + 1, "from the 183 on")
             return f"heard for {up - early:.1f} s before the answer"
+
+
+def reliable_early_media(k, Peer):
+    """the peer answers the phone with a reliable 183 and SDP, told: --reliable supported; the 200 has no SDP to say"""
+    with Peer(k.out, "peer", THEIRS, "--answer", "200", "--ring-ms", "2000", "--ring-with", "183", "--rel", "2") as peer:
+        with k.call(peer.uri, *SOUND, "--reliable", "supported", "--duration", "1500") as phone:
+            early = phone.expect("early-media", 5)["t"]
+            up = phone.expect("answered", 5)["t"]
+            phone.exits(0, 10)
+            peer.quit()
+            phone.heard(began=early).has(THEIRS, early + 0.3, up + 1, "from the 183 on")
+            return f"{pracked(peer, 'TX')}; heard for {up - early:.1f} s before the answer"
 
 
 def hears_early_media(k, Peer):
@@ -124,11 +155,28 @@ def must_100rel(k, Peer):
 
 
 for Peer, prefix, need, group in ((Pjsua2, "pj", "pjsua2-python", "pjsua2"), (Baresip4, "baresip4", "baresip-python", "baresip")):
-    for flow in (is_held, holds, early_media, hears_early_media, requires_100rel, must_100rel):
+    for flow in (is_held, holds, both_hold, early_media, reliable_early_media, hears_early_media, requires_100rel,
+                 must_100rel):
         def run(k, flow=flow, Peer=Peer):
             return flow(k, Peer)
         run.__doc__ = flow.__doc__.replace("the peer", Peer.__doc__.partition(",")[0].rstrip("."), 1)
         add(f"{prefix}_{flow.__name__}", run, [need], group)
+
+
+@case("pjsua2", "pjsua2-python")
+def pj_dtmf_by_info(k):
+    """PJSIP presses 12# by INFO; the phone reports each digit once"""
+    phone, port = k.listen("--answer", "--calls", "1")
+    with phone, Pjsua2(k.out, "pj", THEIRS) as pj:
+        pj.say(f"call sip:phone@127.0.0.1:{port}")
+        pj.up()
+        pj.say("info 12#")
+        time.sleep(2)
+        pj.say("hangup")
+        phone.exits(0, 8)
+        digits = "".join(event["digit"] for event in phone.seen("dtmf"))
+        want(digits == "12#", f"the phone reported {digits!r}, '12#' wanted")
+        return digits
 
 
 # ---------------------------------------------------------------- session timers

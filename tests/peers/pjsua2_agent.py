@@ -3,7 +3,7 @@
 Commands come on standard input, one a line; what happens goes to standard output, one JSON object a line, with the time
 of day in `t`. It ends at `quit` or at the end of its input. UDP on 127.0.0.1, PCMU at 8 kHz, no sound card.
 
-call URI | answer CODE | hangup | hold | unhold | update | transfer URI | transfer-to N (attended, to the call N) | pick N
+call URI | answer CODE | hangup | hold | unhold | info DIGITS (by INFO) | transfer URI | transfer-to N (attended, to the call N) | pick N
 
 They act on the call that `pick` chose, or on the newest. Each call plays --play over and over, and is recorded in
 --record with -N before the suffix, where N is the call's number from 1. Recordings keep time: what does not arrive is silence.
@@ -180,6 +180,12 @@ def unhold():
     calls.current().reinvite(prm)
 
 
+def info(digits):
+    prm = pj.CallSendDtmfParam()
+    prm.digits, prm.method, prm.duration = digits, pj.PJSUA_DTMF_METHOD_SIP_INFO, 160
+    calls.current().sendDtmf(prm)
+
+
 def dial(uri):
     call = Call(account)
     call.makeCall(uri, op())
@@ -192,7 +198,7 @@ COMMANDS = {
     "hangup": lambda _: calls.current().hangup(op()),
     "hold": lambda _: calls.current().setHold(op()),
     "unhold": lambda _: unhold(),
-    "update": lambda _: calls.current().update(op()),
+    "info": lambda digits: info(digits),
     "transfer": lambda uri: calls.current().xfer(uri, op()),
     "transfer-to": lambda other: calls.current().xferReplaces(calls.by_id[int(other)], op()),
     "pick": lambda call: setattr(calls, "picked", int(call)),
