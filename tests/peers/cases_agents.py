@@ -16,10 +16,10 @@ SOUND = ["--tone", OURS, "--record", "heard.wav"]
 
 def held(there, ours, start, hold, resume, end):
     """Each heard the other before the hold and after it, and nothing during it."""
-    for heard, hz in ((there, OURS), (ours, THEIRS)):
-        heard.has(hz, start + 0.5, hold - 0.1, "before the hold")
-        heard.lacks(hz, hold + 0.5, resume - 0.1, "during the hold")
-        heard.has(hz, resume + 0.5, end - 0.3, "after the hold")
+    there.has(OURS, start + 0.5, hold - 0.1, "before the hold")
+    there.lacks(OURS, hold + 0.5, resume - 0.1, "during the hold")
+    there.has(OURS, resume + 0.5, end - 0.3, "after the hold")
+    ours.has_for(THEIRS, hold - start + end - resume)
     return f"each heard the other for {hold - start:.1f} s, nothing for {resume - hold:.1f} s, the other for {end - resume:.1f} s"
 
 
@@ -46,7 +46,7 @@ def holds(k, Peer):
         time.sleep(2)
         peer.say("hold")
         hold = peer.expect("media", 3, status="local-hold")["t"]
-        phone.expect("held", 3)
+        phone.expect("held", 3, held=True)
         time.sleep(2.5)
         peer.say("unhold")
         resume = peer.expect("media", 3, nth=2, status="active")["t"]
@@ -66,7 +66,7 @@ def both_hold(k, Peer):
         hold = peer.expect("media", 5, status="remote-hold")["t"]
         time.sleep(1)
         peer.say("hold")
-        phone.expect("held", 3)
+        phone.expect("held", 3, held=True)
         phone.expect("resumed", 5)
         time.sleep(1.5)
         peer.say("unhold")

@@ -1,7 +1,6 @@
 """baresip without a head, steered through its control port."""
 import json
 import pathlib
-import re
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ class Baresip(Process):
         out.mkdir(parents=True, exist_ok=True)
         self.port = free_ports(4)
         self.control_port, rtp = self.port + 2, free_ports(20)
+        self.rtp_ports = range(rtp, rtp + 20)  # It takes any even one of them.
         recorded = out / "rec"
         recorded.mkdir(exist_ok=True)
         for old in recorded.iterdir():
@@ -81,11 +81,6 @@ class Baresip(Process):
 
     def digits(self):
         return "".join(e.get("param", "") for e in self.seen("CALL_DTMF_START"))
-
-    def received(self):
-        """How many RTP packets it got in each of its calls, once they are over."""
-        log = self.stdout_path.read_text(errors="replace")
-        return [int(count) for count in re.findall(r"^packets: +\d+ +(\d+)", log, re.M)]
 
     def heard(self):
         """What it decoded in its last call, as a WAV file (complete once the call is over); it does not keep time, and

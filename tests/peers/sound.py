@@ -32,6 +32,15 @@ def mu_law(source, target):
     target.write_bytes(out)
 
 
+def _from_mu_law(octet):
+    octet = ~octet & 0xFF
+    size = (((octet & 15) << 3) + 132 << (octet >> 4 & 7)) - 132
+    return -size if octet & 0x80 else size
+
+
+MU_LAW = [_from_mu_law(octet) for octet in range(256)]
+
+
 def numpy_python():
     """A Python that has numpy: ours, or the distribution's (python3-numpy belongs to that one)."""
     for python in (sys.executable, "/usr/bin/python3"):
@@ -97,8 +106,8 @@ def seconds_of(path, hz):
 class Heard:
     """A recording that keeps time: which tone was in it when."""
 
-    def __init__(self, path, began):
-        self.name, self.samples, self.began = pathlib.Path(path).name, read_samples(path), began
+    def __init__(self, path, began, samples=None):
+        self.name, self.samples, self.began = pathlib.Path(path).name, samples or read_samples(path), began
 
     def share(self, hz, since, until):
         """The part of a stretch of time (of day) in which the tone was there, 0 to 1."""
@@ -119,3 +128,8 @@ class Heard:
         """The tone is there for so long at the end, but for the last moments, in which somebody hangs up."""
         end = self.began + len(self.samples) / RATE - 0.3
         self.has(hz, end - seconds, end, "at its end")
+
+    def has_for(self, hz, seconds):
+        """The tone is there for so long in all: a recording that pauses with the call has no silence to show."""
+        found = sum(loud_steps(self.samples, hz)) * STEP_MS / 1000
+        want(abs(found - seconds) < 0.6, f"{self.name}: {hz} Hz for {found:.1f} s in all, {seconds:.1f} wanted")

@@ -3,17 +3,18 @@ import signal
 import subprocess
 import time
 
+from sound import MU_LAW, RATE, Heard
 from tools import Process, until, want
 
 
 class Capture(Process):
     """tshark on the loopback interface."""
 
-    def __init__(self, out):
+    def __init__(self, out, only="udp"):
         self.file = out / "capture.pcapng"
         out.mkdir(parents=True, exist_ok=True)
         self.file.unlink(missing_ok=True)
-        super().__init__(out, "tshark", ["tshark", "-q", "-i", "lo", "-f", "udp", "-w", self.file])
+        super().__init__(out, "tshark", ["tshark", "-q", "-i", "lo", "-f", only, "-w", self.file])
         until(lambda: self.file.exists() and self.file.stat().st_size or not self.running(), 15, "tshark does not start")
         want(self.running(), f"tshark ended: {self.last_words()}")
         time.sleep(0.5)
@@ -75,3 +76,17 @@ def judge_capture(capture):
     bad = capture.fields("(sip || rtp || rtcp || sdp) && (_ws.malformed || _ws.expert.severity >= 6291456)", "frame.number")
     want(not bad, f"{len(bad)} malformed packets, the first is frame {bad[0][0] if bad else ''}")
     return f"{' '.join(steps)}; RTP {text}; {len(reports)} RTCP"
+
+
+def heard_on_the_wire(capture, ports):
+    """The sound that was sent to one of the ports in G.711 mu-law, each packet at the time at which it came."""
+    rows = capture.fields(f"udp.dstport in {{{ports[0]}..{ports[-1]}}}", "frame.time_epoch", "udp.payload")
+    packets = [(float(at), bytes.fromhex(octets)) for at, octets in rows]
+    packets = [(at, octets[12:]) for at, octets in packets if len(octets) > 12 and octets[1] & 0x7F == 0]
+    want(packets, f"no RTP to the ports from {ports[0]}")
+    began = packets[0][0]
+    samples = [0] * (round((packets[-1][0] - began) * RATE) + RATE)
+    for at, octets in packets:
+        first = round((at - began) * RATE)
+        samples[first:first + len(octets)] = [MU_LAW[octet] for octet in octets]
+    return Heard(capture.file, began, samples)
