@@ -53,6 +53,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("media", &["sdp", "plan"]),
     // The recorder sits in the coordinator; reading and replaying sit above it.
     ("coordinator", &["trace", "Command"]),
+    ("coordinator", &["trace", "Asked"]),
     ("coordinator", &["trace", "Decided"]),
     ("coordinator", &["trace", "Record"]),
     ("coordinator", &["trace", "Recorder"]),

@@ -96,7 +96,7 @@ impl Switchboard {
                     ensure(fits, MODULE, rule, || format!("{transaction} of {id}"))?;
                 }
                 // A BYE outlives the session that another end has taken away.
-                Owner::Bye(_) | Owner::Request { .. } | Owner::Nobody => {}
+                Owner::Bye(_) | Owner::Errand(_) | Owner::Request { .. } | Owner::Nobody => {}
             }
         }
         ensure(merged == self.merged.len(), MODULE, "merged INVITEs are live ones", || {
@@ -145,6 +145,7 @@ impl Switchboard {
         for (_, parked) in self.parked.iter() {
             match parked {
                 Parked::Dialog(id) => *asked.entry(*id).or_default() += 1,
+                Parked::Errand(_) => {}
                 Parked::Invite(id) => *calling.entry(*id).or_default() += 1,
             }
         }

@@ -1,8 +1,19 @@
 //! What we can do, as Allow and Supported say it and as Require is judged by.
 
-/// The methods that we understand, for Allow.
+use alloc::sync::Arc;
+
+use crate::api::CoordinatorConfig;
+
+/// The methods that we understand, for Allow, but for those that the application has to want.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
-    , UPDATE";
+    , UPDATE\
+    , INFO";
+
+/// The value of Allow.
+pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {
+    let more: &[u8] = if config.messages { b", MESSAGE" } else { b"" };
+    [ALLOW, more].concat().into()
+}
 
 /// The extensions that we understand, for Supported (RFC 3261 section 20.37).
 pub(crate) const SUPPORTED: &[u8] = b"timer";

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::modify::{min_se, session_expires, session_expires_reply};
 use super::request::Content;
-use super::{ALLOW, Cause, MediaAdapter, Owner, Parked, SUPPORTED, Switchboard};
+use super::{Cause, MediaAdapter, Owner, Parked, SUPPORTED, Switchboard};
 use crate::api::{Counter, ResolveTarget};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{Dialog, write_cseq, write_via};
@@ -37,22 +37,8 @@ impl DialogAdapter<'_> {
     /// Asks for the address of the first hop: the application's first Route, else the target (section 8.1.2).
     pub(crate) fn resolve(&mut self) {
         let session = self.session;
-        let target =
-            self.board.registry.session(session).and_then(|session| session.outgoing.as_ref()).and_then(
-                |out| {
-                    let hop = match first_route(&out.headers) {
-                        Some(route) => NameAddr::parse(route)?.uri,
-                        None => &out.target,
-                    };
-                    let uri = Uri::parse(hop).ok()?;
-                    let host = match uri.host {
-                        Host::V4(ip) => format!("{ip}"),
-                        Host::V6(ip) => format!("{ip}"),
-                        Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
-                    };
-                    Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
-                },
-            );
+        let out = self.board.registry.session(session).and_then(|session| session.outgoing.as_ref());
+        let target = out.and_then(|out| first_hop(&out.headers, &out.target));
         let asked = target.is_some_and(|target| self.board.park(target, Parked::Invite(session)));
         if !asked {
             self.board.follow_ups.push_back((session, Input::NamesFailed));
@@ -87,11 +73,12 @@ impl DialogAdapter<'_> {
         writer.header("Max-Forwards", b"70");
         let display = board.config.display_name.as_deref().map(quoted).unwrap_or_default();
         writer.header_parts("From", &[&display, &contact, b";tag=", &session.local_tag]);
-        writer.header_parts("To", &[b"<", &out.target, b">"]);
+        let called = out.redirects.as_ref().map_or(&out.target[..], |redirects| redirects.called());
+        writer.header_parts("To", &[b"<", called, b">"]);
         writer.header("Call-ID", &out.call_id);
         write_cseq(&mut writer, cseq, "INVITE");
         writer.header("Contact", &contact);
-        writer.header("Allow", ALLOW);
+        writer.header("Allow", &board.allow);
         writer.header("Supported", SUPPORTED);
         if let Some(refresh) = session.refresh {
             writer.header("Session-Expires", &session_expires(&refresh));
@@ -165,7 +152,8 @@ impl DialogAdapter<'_> {
         else {
             return;
         };
-        let cancel = self.board.with_layer(|layer, now, send| layer.send_cancel(now, invite, send));
+        let parting = self.parting();
+        let cancel = self.board.with_layer(|layer, now, send| layer.send_cancel(now, invite, &parting, send));
         if let Some(cancel) = cancel {
             self.board.owners.insert(cancel, Owner::Nobody);
         }
@@ -189,8 +177,16 @@ impl DialogAdapter<'_> {
         }
     }
 
+    /// Header lines of the application for the CANCEL or the BYE.
+    fn parting(&self) -> Vec<u8> {
+        let session = self.board.registry.session(self.session);
+        session.and_then(|session| session.parting.as_deref()).map_or_else(Vec::new, <[u8]>::to_vec)
+    }
+
     fn bye(&mut self, id: DialogId, owner: Owner) -> bool {
-        self.request(id, Method::Bye, owner, Content::default()).is_some()
+        let parting = self.parting();
+        let content = Content { lines: &parting, ..Content::default() };
+        self.request(id, Method::Bye, owner, content).is_some()
     }
 
     /// Gives up an INVITE that never got a final response.
@@ -204,15 +200,15 @@ impl DialogAdapter<'_> {
 
     /// 180 Ringing, again every minute while it rings: proxies give up after three minutes of silence (section
     /// 13.3.1.1).
-    pub(crate) fn send_ringing(&mut self) {
-        self.respond_invite(180, "", None);
+    pub(crate) fn send_ringing(&mut self, cause: &Cause<'_>) {
+        self.respond_invite(180, cause, None);
         self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
     }
 
     /// 200 to the INVITE, with our answer or our late offer (section 13.3.1.4).
-    pub(crate) fn send_answer(&mut self) {
+    pub(crate) fn send_answer(&mut self, cause: &Cause<'_>) {
         let body = MediaAdapter { board: self.board, session: self.session }.description();
-        self.respond_invite(200, "", body);
+        self.respond_invite(200, cause, body);
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         session.details = None;
         let dialog = session.dialog;
@@ -234,7 +230,8 @@ impl DialogAdapter<'_> {
         if let Some(dialog) = session.dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
             dialog.refresh_target(frame);
         }
-        self.respond_session(transaction, 200, "", cause.description.take());
+        let description = cause.description.take();
+        self.respond_session(transaction, 200, cause, description);
     }
 
     /// The 200 again; the next repeat comes after twice the time, at most T2 (section 13.3.1.4).
@@ -251,8 +248,8 @@ impl DialogAdapter<'_> {
     }
 
     /// A final refusal of the INVITE.
-    pub(crate) fn send_reject(&mut self, status: u16, phrase: &str) {
-        self.respond_invite(status, phrase, None);
+    pub(crate) fn send_reject(&mut self, status: u16, cause: &Cause<'_>) {
+        self.respond_invite(status, cause, None);
     }
 
     /// 200 to the BYE at hand.
@@ -289,12 +286,12 @@ impl DialogAdapter<'_> {
         }
     }
 
-    fn respond_invite(&mut self, status: u16, phrase: &str, body: Option<Vec<u8>>) {
+    fn respond_invite(&mut self, status: u16, cause: &Cause<'_>, body: Option<Vec<u8>>) {
         let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite)
         else {
             return;
         };
-        self.respond_session(invite, status, phrase, body);
+        self.respond_session(invite, status, cause, body);
     }
 
     /// A response that belongs to the session: it carries the session's tag and, where a dialog comes of it, Contact.
@@ -302,7 +299,7 @@ impl DialogAdapter<'_> {
         &mut self,
         transaction: crate::transaction::TransactionId,
         status: u16,
-        phrase: &str,
+        cause: &Cause<'_>,
         body: Option<Vec<u8>>,
     ) {
         let Some(session) = self.board.registry.session(self.session) else { return };
@@ -313,24 +310,31 @@ impl DialogAdapter<'_> {
         let agent = self.board.agent.clone();
         let refresh = session.refresh.filter(|_| (200..=299).contains(&status));
         let timer = refresh.map(|refresh| session_expires_reply(&refresh));
-        let mut headers: SmallVec<[(&str, &[u8]); 6]> = SmallVec::new();
+        let allow = self.board.allow.clone();
+        let mut extra: SmallVec<[(&str, &[u8]); 8]> = SmallVec::new();
         if in_dialog {
-            headers.push(("Contact", &contact));
+            extra.push(("Contact", &contact));
         }
         if (200..=299).contains(&status) {
-            headers.extend([("Allow", ALLOW), ("Supported", SUPPORTED), ("Server", agent.as_bytes())]);
+            extra.extend([("Allow", &allow[..]), ("Supported", SUPPORTED), ("Server", agent.as_bytes())]);
         }
         if let (Some(timer), Some(refresh)) = (&timer, refresh) {
-            headers.push(("Session-Expires", timer));
+            extra.push(("Session-Expires", timer));
             // Who does not know session timers must not be asked to (RFC 4028 section 9).
             if refresh.peer_knows {
-                headers.push(("Require", b"timer"));
+                extra.push(("Require", b"timer"));
             }
         }
-        let extra = headers.as_slice();
+        if (300..=399).contains(&status) && !cause.contacts.is_empty() {
+            extra.push(("Contact", cause.contacts));
+        }
+        extra.extend(cause.headers.iter().map(|(name, value)| (name, value.as_bytes())));
+        // What was received is no phrase for what is sent.
+        let phrase = if cause.message.is_some() { "" } else { cause.phrase };
         let reason = if phrase.is_empty() { reason_phrase(status) } else { phrase };
         let body = body.as_deref().map(|body| (SDP_TYPE, body));
-        let reply = Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra, body };
+        let reply =
+            Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra: &extra, body };
         self.board.respond(transaction, reply);
     }
 
@@ -378,6 +382,21 @@ pub(crate) fn contact(board: &Switchboard, path: &Path) -> SmallVec<[u8; 96]> {
     text
 }
 
+/// Where a request outside any dialog goes first: the application's first Route, else the target (section 8.1.2).
+pub(super) fn first_hop(lines: &[u8], target: &[u8]) -> Option<ResolveTarget> {
+    let hop = match first_route(lines) {
+        Some(route) => NameAddr::parse(route)?.uri,
+        None => target,
+    };
+    let uri = Uri::parse(hop).ok()?;
+    let host = match uri.host {
+        Host::V4(ip) => format!("{ip}"),
+        Host::V6(ip) => format!("{ip}"),
+        Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
+    };
+    Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
+}
+
 /// The first Route value among header lines of the application.
 fn first_route(lines: &[u8]) -> Option<&[u8]> {
     let mut fields = lines.split(|&byte| byte == b'\n').filter_map(|line| split_once(line, b':'));
@@ -386,7 +405,7 @@ fn first_route(lines: &[u8]) -> Option<&[u8]> {
 }
 
 /// A display name as a quoted-string and the space after it (section 25.1).
-fn quoted(name: &str) -> Vec<u8> {
+pub(super) fn quoted(name: &str) -> Vec<u8> {
     let mut text = Vec::with_capacity(name.len() + 3);
     text.push(b'"');
     for byte in name.bytes() {

@@ -7,15 +7,19 @@
 mod audit;
 mod capabilities;
 mod dialog;
+mod errand;
 mod media;
 mod modify;
+mod redirect;
 mod request;
 mod switchboard;
 
-pub(crate) use capabilities::{ALLOW, SUPPORTED, understands};
+pub(crate) use capabilities::{SUPPORTED, allow, understands};
 pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
+pub(crate) use errand::{Draft, Errand};
 pub(crate) use media::{MediaAdapter, local_media};
 pub(crate) use modify::min_se;
+pub(crate) use request::Content;
 pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
 
 use alloc::vec::Vec;
@@ -26,13 +30,17 @@ use crate::base::ids::DialogId;
 use crate::sdp::plan::MediaPlan;
 use crate::session::Refresh;
 use crate::transaction::TransactionId;
+use crate::wire::HeaderList;
 use crate::wire::frame::{Facts, Frame};
+use crate::wire::path::Path;
 
 /// What brought a transition about, for the actions that need to know.
 #[derive(Default)]
 pub(crate) struct Cause<'a> {
     /// The message at hand.
     pub(crate) message: Option<(&'a Frame<'a>, &'a Facts<'a>)>,
+    /// The way that it came.
+    pub(crate) path: Option<Path>,
     /// The server transaction of the request at hand.
     pub(crate) transaction: Option<TransactionId>,
     /// The dialog of the message at hand.
@@ -41,6 +49,10 @@ pub(crate) struct Cause<'a> {
     pub(crate) status: Option<u16>,
     /// Reason phrase, or words about a failure.
     pub(crate) phrase: &'a str,
+    /// Header fields of the application for what is sent.
+    pub(crate) headers: HeaderList<'a>,
+    /// Where the caller is sent: the value of Contact in a 3xx.
+    pub(crate) contacts: &'a [u8],
     /// Why the session ends, if it does; the session may have decided that before.
     pub(crate) end: Option<EndReason>,
     /// The session description that answers a re-INVITE.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::request::Content;
-use super::{ALLOW, Cause, DialogAdapter, MediaAdapter, Owner, Purpose, SUPPORTED, contact};
+use super::{Cause, DialogAdapter, MediaAdapter, Owner, Purpose, SUPPORTED, contact};
 use crate::api::{Counter, OfferMethod};
 use crate::base::ids::DialogId;
 use crate::session::{Input, Offering, Refresh, Refresher, Role, SessionTimer};
@@ -42,8 +42,9 @@ impl DialogAdapter<'_> {
         let offer = MediaAdapter { board: self.board, session: self.session }.reoffer(&path)?;
         let contact = contact(self.board, &path);
         let timer = refresh.map(|refresh| [session_expires(&refresh), min_se(&refresh)]);
+        let allow = self.board.allow.clone();
         let mut headers: SmallVec<[(&str, &[u8]); 5]> = SmallVec::new();
-        headers.extend([("Contact", contact.as_slice()), ("Allow", ALLOW), ("Supported", SUPPORTED)]);
+        headers.extend([("Contact", contact.as_slice()), ("Allow", &allow), ("Supported", SUPPORTED)]);
         if let Some([session_expires, min_se]) = &timer {
             headers.extend([("Session-Expires", session_expires.as_slice()), ("Min-SE", min_se.as_slice())]);
         }
@@ -117,7 +118,7 @@ impl DialogAdapter<'_> {
         if let Some(session) = self.board.registry.session_mut(self.session) {
             session.refresh = refresh;
         }
-        self.respond_session(transaction, 200, "", body);
+        self.respond_session(transaction, 200, cause, body);
     }
 
     /// Refreshes the session by an UPDATE without offer (RFC 4028 section 7.4).

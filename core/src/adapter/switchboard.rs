@@ -6,8 +6,9 @@ use alloc::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Errand;
 use crate::api::{CoordinatorConfig, Counter, Counters, Output, QueryId, ResolveTarget};
-use crate::base::ids::{DialogId, SessionId};
+use crate::base::ids::{DialogId, RequestId, SessionId};
 use crate::base::index::{Digest, DigestKey, Index};
 use crate::base::rng::Rng;
 use crate::base::side::SideTable;
@@ -38,6 +39,8 @@ pub(crate) enum Owner {
         /// What it is for.
         purpose: Purpose,
     },
+    /// A request that the application asked for.
+    Errand(RequestId),
     /// A request whose response changes nothing: CANCEL, or the BYE to a fork.
     Nobody,
     /// The peer's INVITE: the digest under which a merged copy would be found, and what became of it.
@@ -51,6 +54,8 @@ pub(crate) enum Purpose {
     Offer,
     /// An UPDATE that refreshes the session (RFC 4028).
     Refresh,
+    /// An INFO that tells of a pressed key.
+    Key,
 }
 
 /// Who waits for the address of a next hop.
@@ -59,6 +64,8 @@ pub(crate) enum Parked {
     Invite(SessionId),
     /// What waits in this dialog.
     Dialog(DialogId),
+    /// A request of the application.
+    Errand(RequestId),
 }
 
 /// Requests that may wait for an address in one dialog: an ACK and a BYE, and some to spare.
@@ -79,6 +86,8 @@ pub(crate) struct Switchboard {
     pub(crate) config: CoordinatorConfig,
     /// The value of Server, to be held while the rest of the board is at work.
     pub(crate) agent: Arc<str>,
+    /// The value of Allow.
+    pub(crate) allow: Arc<[u8]>,
     pub(crate) now: Instant,
     pub(crate) rng: Rng,
     pub(crate) secret: Rng,
@@ -93,6 +102,8 @@ pub(crate) struct Switchboard {
     /// INVITEs under way, by what a merged copy has in common with them (RFC 3261 section 8.2.2.2).
     pub(crate) merged: Index<TransactionId>,
     pub(crate) parked: Slab<QueryId, Parked>,
+    /// Requests of the application that have no outcome yet.
+    pub(crate) errands: Slab<RequestId, Errand>,
     /// Bound media ports that no session has yet.
     pub(crate) ports: VecDeque<MediaPort>,
     /// How many ports the runtime has been asked for and has not brought.
@@ -124,10 +135,12 @@ impl Switchboard {
             owners: SideTable::new(),
             merged: Index::new(),
             parked: Slab::new(limits.sessions_max),
+            errands: Slab::new(limits.sessions_max),
             ports: VecDeque::new(),
             ports_asked: 0,
             quota: Quota::new(limits.half_open_per_source_max),
             counters: Counters::default(),
+            allow: super::allow(&config),
             agent: Arc::from(config.user_agent.as_str()),
             config,
         };
@@ -257,7 +270,9 @@ impl Switchboard {
     pub(crate) fn drop_waiting(&mut self, id: DialogId) {
         let Some(dialog) = self.registry.dialog_mut(id) else { return };
         for transaction in core::mem::take(&mut dialog.waiting).into_iter().filter_map(|it| it.transaction) {
-            self.owners.remove(transaction);
+            if let Some(Owner::Errand(id)) = self.owners.remove(transaction) {
+                self.errand_done(id, 481, reason_phrase(481).into(), None);
+            }
             self.layer.abandon(transaction);
         }
     }

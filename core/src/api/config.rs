@@ -1,15 +1,16 @@
 //! What a coordinator may be told before it starts.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::ids::UserTag;
 use crate::sdp::CodecList;
 use crate::signaling::CommandError;
 use crate::transaction::Timing;
-use crate::wire::check_text;
 use crate::wire::limits::WireLimits;
 use crate::wire::uri::Uri;
+use crate::wire::{check_text, check_token};
 
 /// Settings of a [`UnifiedCoordinator`](crate::coordinator::UnifiedCoordinator).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,10 +30,23 @@ pub struct CoordinatorConfig {
     pub codecs: CodecList,
     /// Whether telephone-event (RFC 4733) is offered and taken.
     pub dtmf: bool,
+    /// Whether keys that the application presses go by INFO (`application/dtmf-relay`) to a peer that takes no
+    /// telephone-events.
+    pub dtmf_by_info: bool,
+    /// Info-Packages (RFC 6086) that the application wants to get; INFO with any other is refused with 469.
+    pub info_packages: Vec<String>,
+    /// Whether the application wants messages (RFC 3428); if not, they are refused with 405.
+    pub messages: bool,
+    /// How many times an outgoing call may be sent elsewhere (3xx) before it is given up; 0 follows none.
+    pub redirects_max: u8,
     /// How long an outgoing call may go unanswered before it is cancelled.
     pub ring_timeout: Duration,
     /// How long an incoming call may go undecided before it is refused with 480.
     pub answer_timeout: Duration,
+    /// Whether [`Progress`](crate::api::Event::Progress), [`Answered`](crate::api::Event::Answered) and every
+    /// [`Ended`](crate::api::Event::Ended) bring the message that they tell of, for its header fields. A copy of each costs memory for as long as
+    /// the application holds the event, so it is off; refusals and reasons for hanging up come in any case.
+    pub keep_messages: bool,
     /// How many bound media ports should lie ready for the next calls.
     pub media_ports_ready: usize,
     /// How long a call may go on without a refresh (RFC 4028). `None` asks for none, but does as the peer wishes.
@@ -51,8 +65,13 @@ impl Default for CoordinatorConfig {
             limits: Limits::default(),
             codecs: CodecList::default(),
             dtmf: true,
+            dtmf_by_info: true,
+            info_packages: Vec::new(),
+            messages: false,
+            redirects_max: 5,
             ring_timeout: Duration::from_secs(180),
             answer_timeout: Duration::from_secs(180),
+            keep_messages: false,
             media_ports_ready: 4,
             session_expires: None,
             min_se: Duration::from_secs(90),
@@ -79,6 +98,9 @@ impl CoordinatorConfig {
         }
         check_text(self.display_name.as_deref().unwrap_or_default())
             .map_err(|error| bad("display name", &error))?;
+        for package in &self.info_packages {
+            check_token(package).map_err(|error| bad("info package", &error))?;
+        }
         check_text(&self.user_agent).map_err(|error| bad("user agent", &error))
     }
 }

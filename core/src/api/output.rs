@@ -3,12 +3,14 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use crate::base::ids::{SessionId, UserTag};
+use bytes::Bytes;
+
+use crate::base::ids::{RequestId, SessionId, UserTag};
 use crate::base::slab::key;
 use crate::base::time::Instant;
 use crate::media::{MediaCommand, MediaSessionId};
 use crate::sdp::plan::MediaPlan;
-use crate::signaling::InviteDetails;
+use crate::signaling::{InviteDetails, MessageDetails};
 use crate::wire::path::{Transmit, Transport};
 
 use super::EndReason;
@@ -83,6 +85,17 @@ pub enum Event {
         phrase: String,
         /// Whether audio may come before the answer.
         early_media: bool,
+        /// The response, if the settings want messages kept.
+        message: Option<Arc<MessageDetails>>,
+    },
+    /// Our call goes on to another place, because it was sent there (3xx) or the place before it failed.
+    Redirected {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// The URI that is called now.
+        target: String,
     },
     /// The call is up. Caller: the 200 came. Callee: our 200 is on its way.
     Answered {
@@ -94,6 +107,8 @@ pub enum Event {
         media: MediaSessionId,
         /// What was agreed; `None` while a late offer waits for its answer.
         plan: Option<Arc<MediaPlan>>,
+        /// Caller: the 200, if the settings want messages kept.
+        message: Option<Arc<MessageDetails>>,
     },
     /// The caller's ACK came: both sides know that the call is up.
     Confirmed {
@@ -146,6 +161,51 @@ pub enum Event {
         status: Option<u16>,
         /// Its reason phrase, or what else is known in words.
         phrase: String,
+        /// What the far end sent to end it: always a refusal of our call, and a BYE or CANCEL that says why (Reason);
+        /// any other if the settings want messages kept.
+        message: Option<Arc<MessageDetails>>,
+    },
+    /// A request that the application asked for has its outcome.
+    RequestDone {
+        /// The request.
+        request: RequestId,
+        /// The final status; 408 or 503 where no response came (RFC 3261 section 8.1.3.1).
+        status: u16,
+        /// Its reason phrase, or what else is known in words.
+        phrase: String,
+        /// The response, if one came.
+        message: Option<Arc<MessageDetails>>,
+    },
+    /// Somebody sent a message (RFC 3428). It has been answered with 200.
+    Message {
+        /// The call that it came in, if any.
+        session: Option<SessionId>,
+        /// The request: who sent it, its type and body.
+        message: Arc<MessageDetails>,
+    },
+    /// The peer pressed a key and said so by INFO. Keys that come as telephone-events are told by the media.
+    Dtmf {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// The key: a digit, `*`, `#` or a letter from A to D.
+        digit: char,
+        /// How long it was pressed.
+        duration_ms: u32,
+    },
+    /// The peer sent an INFO (RFC 6086). It has been answered with 200.
+    Info {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// The Info-Package, if it names one.
+        package: Option<String>,
+        /// The type of the body; empty if there is none.
+        content_type: String,
+        /// The body.
+        body: Bytes,
     },
     /// An [`Action::App`](crate::session::Action::App) of an extended state table.
     App {
@@ -164,13 +224,18 @@ impl Event {
         match self {
             Self::Incoming { session, .. }
             | Self::Progress { session, .. }
+            | Self::Redirected { session, .. }
             | Self::Answered { session, .. }
             | Self::Confirmed { session, .. }
             | Self::MediaChanged { session, .. }
             | Self::HoldChanged { session, .. }
             | Self::ModifyFailed { session, .. }
             | Self::Ended { session, .. }
+            | Self::Dtmf { session, .. }
+            | Self::Info { session, .. }
             | Self::App { session, .. } => Some(*session),
+            Self::Message { session, .. } => *session,
+            Self::RequestDone { .. } => None,
         }
     }
 }

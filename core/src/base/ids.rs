@@ -12,6 +12,11 @@ key! {
     DialogId, "dialog"
 }
 
+key! {
+    /// A request that the application asked for, from the command to its outcome.
+    RequestId, "request"
+}
+
 /// The application's own name for a session; every event of the session carries it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct UserTag(pub u64);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
 use super::ingress::{Refusal, Request};
-use crate::adapter::{ALLOW, understands};
+use crate::adapter::understands;
 use crate::api::Counter;
 use crate::wire::frame::Frame;
 use crate::wire::method::Method;
@@ -14,7 +14,7 @@ use crate::wire::{HeaderName, SDP_TYPE};
 impl UnifiedCoordinator {
     /// Method, scheme, extensions and body, in the order of section 8.2.
     pub(super) fn check(&mut self, request: &Request<'_>) -> Result<(), Refusal<'static>> {
-        let outcome = check_request(request);
+        let outcome = check_request(request, &self.board.allow);
         if outcome.is_err() {
             self.board.counters.add(Counter::Unsupported);
         }
@@ -22,11 +22,11 @@ impl UnifiedCoordinator {
     }
 }
 
-fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
+fn check_request(request: &Request<'_>, allow: &[u8]) -> Result<(), Refusal<'static>> {
     let frame = request.frame;
     match request.method {
-        Method::Extension => return Err(Refusal::with(501, "Allow", ALLOW.to_vec())),
-        method if !is_allowed(method) => return Err(Refusal::with(405, "Allow", ALLOW.to_vec())),
+        Method::Extension => return Err(Refusal::with(501, "Allow", allow.to_vec())),
+        method if !is_allowed(method, allow) => return Err(Refusal::with(405, "Allow", allow.to_vec())),
         _ => {}
     }
     match Uri::parse(request.uri) {
@@ -53,8 +53,8 @@ fn check_request(request: &Request<'_>) -> Result<(), Refusal<'static>> {
 }
 
 /// Whether Allow names this method.
-fn is_allowed(method: Method) -> bool {
-    ALLOW.split(|&octet| octet == b',').any(|ours| ours.trim_ascii() == method.as_str().as_bytes())
+fn is_allowed(method: Method, allow: &[u8]) -> bool {
+    allow.split(|&octet| octet == b',').any(|ours| ours.trim_ascii() == method.as_str().as_bytes())
 }
 
 /// Section 8.2.3, and 406 for a caller who would not understand our answer.

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
-use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -15,7 +14,7 @@ use crate::media::{DtmfDigits, MediaCommand};
 use crate::session::{Input, Outgoing, Refresh, Role, Session};
 use crate::signaling::CommandError;
 use crate::wire::uri::{Uri, UriError};
-use crate::wire::{HeaderName, check_text, check_token};
+use crate::wire::{BadHeader, HeaderList, check_text};
 
 impl UnifiedCoordinator {
     /// Places a call. The outcome comes as events of the session.
@@ -26,7 +25,7 @@ impl UnifiedCoordinator {
             return Err(CommandError::ShuttingDown);
         }
         let target = check_target(params.target)?;
-        let headers = check_headers(params.headers)?;
+        let headers = check_headers(params.headers)?.lines();
         let board = &mut self.board;
         let full = CommandError::Full { limit: board.config.limits.sessions_max };
         if board.registry.is_full() {
@@ -44,6 +43,7 @@ impl UnifiedCoordinator {
             headers,
             call_id: new_call_id(board),
             path: None,
+            redirects: None,
             ring_timeout: params.ring_timeout.unwrap_or(board.config.ring_timeout),
         };
         let refresh = board.config.session_expires;
@@ -66,24 +66,29 @@ impl UnifiedCoordinator {
     pub fn ring(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
         note!(self, Record::Ring { now, session });
         self.advance(now);
-        self.step(session, Input::Ring, Cause::default())
+        self.ring_now(session, HeaderList::EMPTY)
     }
 
     /// Takes an incoming call.
     pub fn answer(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
         note!(self, Record::Answer { now, session });
         self.advance(now);
-        self.step(session, Input::Answer, Cause::default())
+        self.answer_now(session, HeaderList::EMPTY)
     }
 
     /// Refuses an incoming call with a status from 300 to 699.
     pub fn reject(&mut self, now: Instant, session: SessionId, status: u16) -> Result<(), CommandError> {
         note!(self, Record::Reject { now, session, status });
         self.advance(now);
-        self.reject_now(session, status)
+        self.reject_now(session, status, HeaderList::EMPTY)
     }
 
-    pub(super) fn reject_now(&mut self, session: SessionId, status: u16) -> Result<(), CommandError> {
+    pub(super) fn reject_now(
+        &mut self,
+        session: SessionId,
+        status: u16,
+        headers: HeaderList<'_>,
+    ) -> Result<(), CommandError> {
         if matches!(status, 401 | 407) {
             let why = "a challenge needs credentials to ask for, and there are none to check them against"
                 .to_string();
@@ -95,7 +100,7 @@ impl UnifiedCoordinator {
             );
             return Err(CommandError::BadArgument { what: "status", why });
         }
-        self.step(session, Input::Reject, Cause { status: Some(status), ..Cause::default() })
+        self.step(session, Input::Reject, Cause { status: Some(status), headers, ..Cause::default() })
     }
 
     /// Ends the call, whatever that takes: CANCEL, BYE, a refusal, or BYE once the ACK has come. Ending a call twice
@@ -103,10 +108,11 @@ impl UnifiedCoordinator {
     pub fn hangup(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
         note!(self, Record::Hangup { now, session });
         self.advance(now);
-        self.step(session, Input::Hangup, Cause::default())
+        self.hangup_now(session, HeaderList::EMPTY)
     }
 
-    /// Sends digits as telephone-events (RFC 4733) in the call's audio stream.
+    /// Sends digits as telephone-events (RFC 4733) in the call's audio stream, or by INFO to a peer that takes none, if the
+    /// settings allow that.
     pub fn send_dtmf(&mut self, now: Instant, session: SessionId, digits: &str) -> Result<(), CommandError> {
         note!(self, Record::SendDtmf { now, session, digits });
         self.advance(now);
@@ -119,6 +125,9 @@ impl UnifiedCoordinator {
             return Err(CommandError::WrongState { command: "send digits in", state });
         };
         if media.plan.as_ref().is_none_or(|plan| plan.send_dtmf.is_none()) {
+            if self.board.config.dtmf_by_info {
+                return self.send_keys(session, &digits);
+            }
             let why = "the other side takes no telephone-events".to_string();
             return Err(CommandError::BadArgument { what: "digits", why });
         }
@@ -147,11 +156,11 @@ impl UnifiedCoordinator {
     }
 }
 
-fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandError {
+pub(super) fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandError {
     CommandError::BadArgument { what, why: why.to_string() }
 }
 
-fn check_target(target: &str) -> Result<Bytes, CommandError> {
+pub(super) fn check_target(target: &str) -> Result<Bytes, CommandError> {
     check_text(target).map_err(|error| bad("target", error))?;
     match Uri::parse(target.as_bytes()) {
         Ok(uri) if uri.is_sip() && uri.headers.is_none() => Ok(Bytes::copy_from_slice(target.as_bytes())),
@@ -163,34 +172,10 @@ fn check_target(target: &str) -> Result<Bytes, CommandError> {
     }
 }
 
-/// Writes the application's headers as lines. What the stack writes itself may not come twice.
-fn check_headers(headers: &[(&str, &str)]) -> Result<Bytes, CommandError> {
-    let mut lines = Vec::new();
-    for &(name, value) in headers {
-        check_token(name).map_err(|error| bad("header name", error))?;
-        check_text(value).map_err(|error| bad("header value", error))?;
-        let own = matches!(
-            HeaderName::from_text(name.as_bytes()),
-            HeaderName::Via
-                | HeaderName::From
-                | HeaderName::To
-                | HeaderName::CallId
-                | HeaderName::CSeq
-                | HeaderName::MaxForwards
-                | HeaderName::Contact
-                | HeaderName::RecordRoute
-                | HeaderName::ContentType
-                | HeaderName::ContentLength
-                | HeaderName::Allow
-                | HeaderName::UserAgent
-                | HeaderName::Require
-        );
-        if own {
-            return Err(bad("header name", alloc::format!("{name} is written by the stack itself")));
-        }
-        for part in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            lines.extend_from_slice(part);
-        }
-    }
-    Ok(Bytes::from(lines))
+/// The application's headers; what the stack writes itself may not come twice.
+pub(super) fn check_headers<'a>(headers: &'a [(&'a str, &'a str)]) -> Result<HeaderList<'a>, CommandError> {
+    HeaderList::new(headers).map_err(|error| {
+        let value = matches!(error, BadHeader::Value { .. });
+        bad(if value { "header value" } else { "header name" }, error)
+    })
 }

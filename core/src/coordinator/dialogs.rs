@@ -66,10 +66,17 @@ impl UnifiedCoordinator {
                 self.board.counters.add(Counter::UnknownDialog);
                 self.board.respond_plain(request.transaction, 481);
             }
+            // The application has been told of the end: nothing new comes after it.
+            Method::Info | Method::Message if known.is_some_and(|session| session.end_told) => {
+                self.board.counters.add(Counter::UnknownDialog);
+                self.board.respond_plain(request.transaction, 481);
+            }
             Method::Invite => self.receive_reinvite(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
+            Method::Info => self.receive_info(request, session),
+            Method::Message => self.receive_message(request, Some(session)),
             // `check` has let nothing else pass.
-            _ => self.answer_options(request.transaction),
+            _ => self.answer_options(request),
         }
     }
 
@@ -78,6 +85,7 @@ impl UnifiedCoordinator {
     pub(super) fn cause_of<'a>(&self, request: &Request<'a>, dialog: DialogId) -> Cause<'a> {
         Cause {
             message: Some((request.frame, request.facts)),
+            path: Some(request.path),
             transaction: Some(request.transaction),
             dialog: Some(dialog),
             ..Cause::default()
@@ -107,6 +115,7 @@ impl UnifiedCoordinator {
         match purpose {
             Purpose::Offer => self.offer_over(outcome),
             Purpose::Refresh => self.refresh_over(outcome),
+            Purpose::Key => self.key_over(outcome),
         }
     }
 

@@ -51,14 +51,18 @@ impl UnifiedCoordinator {
     fn transaction_failed(&mut self, transaction: TransactionId, status: u16, reason: EndReason) {
         match self.board.owners.remove(transaction) {
             Some(Owner::Invite(id)) => {
+                let input = self.next_or(id, Input::InviteTimeout);
                 let Some(session) = self.board.registry.session_mut(id) else { return };
                 session.invite = None;
-                session.end.get_or_insert(reason);
+                if input == Input::InviteTimeout {
+                    session.end.get_or_insert(reason);
+                }
                 let phrase = if reason == EndReason::NetworkError { "nobody listens there" } else { "" };
                 let cause = Cause { status: Some(status), phrase, ..Cause::default() };
-                self.feed(id, Input::InviteTimeout, cause);
+                self.feed(id, input, cause);
             }
             Some(Owner::Bye(id)) => self.feed(id, Input::RxByeDone, Cause::default()),
+            Some(Owner::Errand(id)) => self.errand_over(id, status, "", None),
             Some(owner @ Owner::Request { .. }) => self.request_failed(owner, transaction, status),
             _ => {}
         }

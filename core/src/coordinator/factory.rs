@@ -14,8 +14,8 @@ use crate::dialog::Dialog;
 use crate::sdp::{self, Answered};
 use crate::session::{Input, Refresh, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
-use crate::wire::HeaderName;
 use crate::wire::text::parse_number;
+use crate::wire::{HeaderList, HeaderName};
 
 /// What an INVITE was found to be worth before anybody was asked.
 struct Prepared<'a> {
@@ -196,14 +196,14 @@ impl SessionCommands for Admitted<'_> {
     }
     fn ring(&mut self) -> Result<(), CommandError> {
         note!(self.coordinator, Record::ActionRing);
-        self.coordinator.step(self.session, Input::Ring, Cause::default())
+        self.coordinator.ring_now(self.session, HeaderList::EMPTY)
     }
     fn answer(&mut self) -> Result<(), CommandError> {
         note!(self.coordinator, Record::ActionAnswer);
-        self.coordinator.step(self.session, Input::Answer, Cause::default())
+        self.coordinator.answer_now(self.session, HeaderList::EMPTY)
     }
     fn reject(&mut self, status: u16) -> Result<(), CommandError> {
         note!(self.coordinator, Record::ActionReject(status));
-        self.coordinator.reject_now(self.session, status)
+        self.coordinator.reject_now(self.session, status, HeaderList::EMPTY)
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
-use crate::adapter::{ALLOW, Cause, MediaAdapter, Owner, SUPPORTED};
+use crate::adapter::{Cause, MediaAdapter, Owner};
 use crate::api::Counter;
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
@@ -14,7 +14,7 @@ use crate::wire::frame::{Facts, Fault, Frame, FrameError, StartLine};
 use crate::wire::method::Method;
 use crate::wire::path::{Path, Transmit};
 use crate::wire::reply::ReplyHead;
-use crate::wire::{HeaderName, SDP_TYPE, reason_phrase};
+use crate::wire::{HeaderName, reason_phrase};
 
 /// A request that has a server transaction, with all that was read of it.
 pub(super) struct Request<'a> {
@@ -91,7 +91,7 @@ impl UnifiedCoordinator {
         match received {
             Received::Absorbed => self.board.counters.add(Counter::Absorbed),
             Received::Ack => self.receive_ack(frame, &facts),
-            Received::Cancel { cancel, invite } => self.receive_cancel(cancel, invite, &facts),
+            Received::Cancel { cancel, invite } => self.receive_cancel(cancel, invite, path, frame, &facts),
             Received::Full => {
                 self.board.counters.add(Counter::Overload);
                 self.respond_stateless(path, frame, Some(&facts), 503, reason_phrase(503));
@@ -138,7 +138,8 @@ impl UnifiedCoordinator {
         }
         match request.method {
             Method::Invite => self.receive_invite(request),
-            Method::Options => self.answer_options(request.transaction),
+            Method::Options => self.receive_options(request),
+            Method::Message => self.receive_message(request, None),
             // A BYE without To tag belongs to no dialog that could be.
             _ => {
                 self.board.counters.add(Counter::UnknownDialog);
@@ -164,19 +165,6 @@ impl UnifiedCoordinator {
             }
             None => Refusal::plain(status),
         }
-    }
-
-    /// What we can do (section 11.2).
-    pub(super) fn answer_options(&mut self, transaction: TransactionId) {
-        let agent = self.board.agent.clone();
-        let headers: [(&str, &[u8]); 5] = [
-            ("Allow", ALLOW),
-            ("Supported", SUPPORTED),
-            ("Accept", SDP_TYPE.as_bytes()),
-            ("Accept-Encoding", b"identity"),
-            ("Server", agent.as_bytes()),
-        ];
-        self.board.respond_with(transaction, 200, reason_phrase(200), &headers);
     }
 
     /// The ACK of a 2xx: it has no transaction, its dialog knows it (section 13.3.1.4).
@@ -219,7 +207,14 @@ impl UnifiedCoordinator {
     }
 
     /// CANCEL (section 9.2): answered itself, and the INVITE with 487 if it is still undecided.
-    fn receive_cancel(&mut self, cancel: TransactionId, invite: Option<TransactionId>, facts: &Facts<'_>) {
+    fn receive_cancel(
+        &mut self,
+        cancel: TransactionId,
+        invite: Option<TransactionId>,
+        path: Path,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) {
         let session = match invite.and_then(|invite| self.board.owners.get(invite)) {
             Some(Owner::Incoming { session, .. }) => *session,
             _ => None,
@@ -240,7 +235,13 @@ impl UnifiedCoordinator {
         };
         self.board.respond(cancel, reply);
         if let Some(session) = session {
-            self.feed(session, Input::RxCancel, Cause { status: Some(487), ..Cause::default() });
+            let cause = Cause {
+                status: Some(487),
+                message: Some((frame, facts)),
+                path: Some(path),
+                ..Cause::default()
+            };
+            self.feed(session, Input::RxCancel, cause);
         }
     }
 }

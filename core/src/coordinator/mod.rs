@@ -11,7 +11,7 @@ macro_rules! note {
         #[cfg(feature = "trace")]
         if let Some(recorder) = &mut $coordinator.recorder {
             #[allow(unused_imports, reason = "not every note has all of them")]
-            use crate::trace::{Command, Record};
+            use crate::trace::{Asked, Command, Record};
             #[allow(unused_imports, reason = "not every note borrows")]
             use alloc::borrow::Cow;
             recorder.note(&$record);
@@ -22,13 +22,18 @@ macro_rules! note {
 mod check;
 mod commands;
 mod dialogs;
+mod errands;
 mod expiry;
 mod factory;
+mod headers;
+mod info;
 mod ingress;
+mod message;
 mod modify;
 mod names;
 #[cfg(feature = "trace")]
 mod recording;
+mod redirect;
 mod refresh;
 mod responses;
 mod transitions;
@@ -208,7 +213,10 @@ impl UnifiedCoordinator {
 
     /// Whether there is nothing left to do: no session, no transaction, no output.
     pub fn is_idle(&self) -> bool {
-        self.board.registry.is_empty() && self.board.layer.is_empty() && self.board.outbox.is_empty()
+        self.board.registry.is_empty()
+            && self.board.layer.is_empty()
+            && self.board.errands.is_empty()
+            && self.board.outbox.is_empty()
     }
 
     /// Looks whether everything that must hold between two inputs does: names and what they name, timers and

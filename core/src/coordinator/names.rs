@@ -24,7 +24,8 @@ impl UnifiedCoordinator {
                 self.feed(id, Input::NamesFound, Cause::default());
             }
             (Some(Parked::Invite(id)), Err(failure)) => {
-                self.feed(id, Input::NamesFailed, Cause { phrase: &failure.0, ..Cause::default() });
+                let input = self.next_or(id, Input::NamesFailed);
+                self.feed(id, input, Cause { phrase: &failure.0, ..Cause::default() });
             }
             (Some(Parked::Dialog(id)), result) => {
                 let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
@@ -43,6 +44,9 @@ impl UnifiedCoordinator {
                     }
                 }
             }
+            (Some(Parked::Errand(id)), found) => {
+                self.errand_found(id, found.as_ref().copied().map_err(|failure| failure.0.as_str()));
+            }
             (None, _) => {}
         }
     }
@@ -52,6 +56,7 @@ impl UnifiedCoordinator {
         self.board.layer.abandon(transaction);
         match self.board.owners.remove(transaction) {
             Some(Owner::Bye(session)) => self.feed(session, Input::RxByeDone, Cause::default()),
+            Some(Owner::Errand(id)) => self.errand_over(id, 503, "", None),
             Some(owner) => self.request_failed(owner, transaction, 503),
             None => {}
         }

@@ -26,10 +26,13 @@ impl UnifiedCoordinator {
             self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
         let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
         match self.board.owners.get(event.tx).copied() {
-            Some(Owner::Invite(session)) => self.receive_invite_response(session, event, frame, &facts),
+            Some(Owner::Invite(session)) => self.receive_invite_response(session, event, path, frame, &facts),
             Some(Owner::Bye(session)) if event.kind != ClientEventKind::Provisional => {
                 self.board.layer.forget_message(event.tx);
                 self.feed(session, Input::RxByeDone, Cause::default());
+            }
+            Some(Owner::Errand(id)) if event.kind != ClientEventKind::Provisional => {
+                self.errand_answered(id, event.tx, path, frame);
             }
             Some(Owner::Request { session, purpose }) => {
                 self.receive_dialog_response(session, purpose, event, frame, &facts);
@@ -52,6 +55,7 @@ impl UnifiedCoordinator {
         &mut self,
         session: SessionId,
         event: ClientEvent,
+        path: Path,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
     ) {
@@ -61,6 +65,7 @@ impl UnifiedCoordinator {
         };
         let mut cause = Cause {
             message: Some((frame, facts)),
+            path: Some(path),
             status: Some(event.status),
             phrase: &phrase,
             ..Cause::default()
@@ -75,7 +80,7 @@ impl UnifiedCoordinator {
             ClientEventKind::Failure if event.status == 422 && self.lengthen_refresh(session, frame) => {
                 Input::RxTooBrief
             }
-            ClientEventKind::Failure => Input::RxFailure,
+            ClientEventKind::Failure => self.read_failure(session, event.status, frame),
         };
         if event.kind == ClientEventKind::Success {
             // No CANCEL and no ACK is made of the INVITE any more.

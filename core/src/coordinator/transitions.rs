@@ -1,14 +1,15 @@
 //! One step of the state machine, and its actions through the adapters.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter};
 use crate::api::{Counter, EndReason, Event, Output};
 use crate::base::ids::SessionId;
 use crate::session::{Action, Cell, Fallback, Input, Role, SessionTimer, State};
-use crate::signaling::CommandError;
-use crate::wire::reason_phrase;
+use crate::signaling::{CommandError, MessageDetails};
+use crate::wire::{HeaderName, reason_phrase};
 
 impl UnifiedCoordinator {
     /// Brings `input` to an existing session, then whatever followed from it.
@@ -89,6 +90,7 @@ impl UnifiedCoordinator {
         let mut dialog = DialogAdapter { board, session: id };
         match action {
             Action::Resolve => dialog.resolve(),
+            Action::TakeNextTarget => dialog.take_next_target(),
             Action::SendInvite => dialog.send_invite(),
             Action::SendAck => dialog.send_ack(cause),
             Action::ResendAck => dialog.resend_ack(cause.dialog),
@@ -96,12 +98,12 @@ impl UnifiedCoordinator {
             Action::SendCancel => dialog.send_cancel(),
             Action::SendBye => dialog.send_bye(cause.dialog),
             Action::AbandonInvite => dialog.abandon_invite(),
-            Action::SendRinging => dialog.send_ringing(),
-            Action::SendAnswer => dialog.send_answer(),
+            Action::SendRinging => dialog.send_ringing(cause),
+            Action::SendAnswer => dialog.send_answer(cause),
             Action::SendReanswer => dialog.send_reanswer(cause),
             Action::RepeatAnswer => dialog.repeat_answer(),
-            Action::SendReject => dialog.send_reject(cause.status.unwrap_or(480), cause.phrase),
-            Action::SendTerminated => dialog.send_reject(487, ""),
+            Action::SendReject => dialog.send_reject(cause.status.unwrap_or(480), cause),
+            Action::SendTerminated => dialog.send_reject(487, cause),
             Action::ConfirmBye => dialog.confirm_bye(cause),
             Action::RefuseReinvite => dialog.refuse_for_now(cause),
             Action::SendOffer => dialog.send_offer(),
@@ -154,6 +156,7 @@ impl UnifiedCoordinator {
                 }
             }
             Action::TellProgress
+            | Action::TellRedirected
             | Action::TellAnswered
             | Action::TellConfirmed
             | Action::TellMediaChanged
@@ -165,6 +168,7 @@ impl UnifiedCoordinator {
     }
 
     fn tell(&mut self, id: SessionId, action: Action, cause: &Cause<'_>) {
+        let message = self.kept_message(action, cause);
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let tag = session.tag;
         let phrase = || match (cause.phrase, cause.status) {
@@ -179,13 +183,18 @@ impl UnifiedCoordinator {
             Action::TellProgress => {
                 let early_media = session.state == State::EarlyMedia;
                 let status = cause.status.unwrap_or(180);
-                Event::Progress { session: id, tag, status, phrase: phrase(), early_media }
+                Event::Progress { session: id, tag, status, phrase: phrase(), early_media, message }
             }
             Action::TellAnswered => {
                 let Some(media) = &session.media else { return };
                 // A caller's plan is final here; a callee's late offer still waits for its answer.
                 let plan = if session.late_offer { None } else { plan };
-                Event::Answered { session: id, tag, media: media.id, plan }
+                Event::Answered { session: id, tag, media: media.id, plan, message }
+            }
+            Action::TellRedirected => {
+                let target = session.outgoing.as_ref().map_or(&[][..], |out| &out.target);
+                let target = String::from_utf8_lossy(target).into_owned();
+                Event::Redirected { session: id, tag, target }
             }
             Action::TellConfirmed => Event::Confirmed { session: id, tag },
             Action::TellMediaChanged => {
@@ -204,7 +213,7 @@ impl UnifiedCoordinator {
             Action::TellEnded => {
                 session.end_told = true;
                 let reason = session.end.or(cause.end).unwrap_or(EndReason::Internal);
-                Event::Ended { session: id, tag, reason, status: cause.status, phrase: phrase() }
+                Event::Ended { session: id, tag, reason, status: cause.status, phrase: phrase(), message }
             }
             Action::App(number) => Event::App { session: id, tag, id: number },
             _ => return,
@@ -231,6 +240,21 @@ impl UnifiedCoordinator {
             };
             self.board.outbox.push_back(Output::Event(event));
         }
+    }
+
+    /// A copy of the message at hand for the event that tells of it. What refuses a call or says why it ends is kept for
+    /// whoever wants to know more than a status; anything else only if the settings say so.
+    fn kept_message(&self, action: Action, cause: &Cause<'_>) -> Option<Arc<MessageDetails>> {
+        let (frame, _) = cause.message?;
+        let explains = || {
+            frame.status().is_some_and(|status| status >= 300) || frame.first(HeaderName::Reason).is_some()
+        };
+        let wanted = match action {
+            Action::TellEnded => self.board.config.keep_messages || explains(),
+            Action::TellProgress | Action::TellAnswered => self.board.config.keep_messages,
+            _ => false,
+        };
+        cause.path.filter(|_| wanted).map(|path| Arc::new(MessageDetails::new(frame, path)))
     }
 
     /// Forgets the session, unless the far end may still repeat a 2xx: then only what answers it is kept, until
@@ -265,7 +289,7 @@ impl UnifiedCoordinator {
 }
 
 /// Words of a peer, safe to show on a terminal and to write into a log.
-fn printable(words: &str) -> String {
+pub(super) fn printable(words: &str) -> String {
     words.chars().map(|each| if each.is_control() { char::REPLACEMENT_CHARACTER } else { each }).collect()
 }
 

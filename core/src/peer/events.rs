@@ -61,7 +61,7 @@ impl Signalling {
             Event::Ended { tag, reason, status, phrase, .. } => {
                 self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
             }
-            Event::Confirmed { .. } | Event::App { .. } => {}
+            _ => {}
         }
     }
 

@@ -19,7 +19,7 @@ pub use parse::{
     Connection, FORMATS_MAX, LINES_MAX, MEDIA_MAX, MediaDescription, OCTETS_MAX, RtcpAttribute, SdpError,
     SdpFault, SessionDescription, Timing,
 };
-pub use write::{LocalMedia, offer, offer_again};
+pub use write::{LocalMedia, capabilities, offer, offer_again};
 
 #[cfg(test)]
 mod tests;

@@ -61,6 +61,12 @@ pub fn offer(local: &LocalMedia) -> Vec<u8> {
     text.finish()
 }
 
+/// Writes what we can do, for whoever asks without wanting a session (RFC 3264 section 9): no port is open.
+pub fn capabilities(local: &LocalMedia) -> Vec<u8> {
+    let local = LocalMedia { rtp_port: 0, rtcp_port: 1, ..local.clone() };
+    offer(&local)
+}
+
 /// Writes an offer that changes a running session (RFC 3264 section 8).
 ///
 /// It must have a line for each media of `previous`, the description we sent last in this dialog. Audio stays in the

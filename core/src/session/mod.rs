@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "sim"))]
 mod cells;
 mod machine;
+mod redirects;
 mod refresh;
 mod state;
 mod table;
@@ -11,6 +12,7 @@ mod table;
 mod tests;
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -20,6 +22,7 @@ use smallvec::SmallVec;
 #[cfg(any(test, feature = "sim"))]
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
+pub(crate) use redirects::Redirects;
 pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
 pub use state::{Input, Role, State};
 pub use table::{Action, Fallback, ROWS, Row, fallback};
@@ -152,6 +155,8 @@ pub(crate) struct Outgoing {
     /// Path of the INVITE, once the name is known.
     pub(crate) path: Option<Path>,
     pub(crate) ring_timeout: core::time::Duration,
+    /// Where else the call may go, once somebody has sent it elsewhere.
+    pub(crate) redirects: Option<Box<Redirects>>,
 }
 
 /// One call leg.
@@ -196,6 +201,10 @@ pub struct Session {
     pub(crate) repeats: u32,
     /// How many forks were acknowledged and hung up.
     pub(crate) forks_refused: u16,
+    /// Keys that wait for the INFO before them to be answered.
+    pub(crate) keys: Option<Box<String>>,
+    /// Header lines of the application for the CANCEL or the BYE that ends the session.
+    pub(crate) parting: Option<Box<[u8]>>,
     /// Why the session will have ended, decided when it began to end.
     pub(crate) end: Option<EndReason>,
     /// Whether the application has been told of the end.
@@ -228,6 +237,8 @@ impl Session {
             overdue: 480,
             repeats: 0,
             forks_refused: 0,
+            keys: None,
+            parting: None,
             end: None,
             end_told: false,
         }

@@ -109,6 +109,8 @@ named! {
         RxOtherAnswer = "RxOtherAnswer",
         /// The first 2xx, but its session description cannot be used.
         RxBadAnswer = "RxBadAnswer",
+        /// 3xx that names a place to call instead, or the place called failed and another is left.
+        NextTarget = "NextTarget",
         /// 422 that asks for a longer session interval, which it shall have (RFC 4028 section 7.4).
         RxTooBrief = "RxTooBrief",
         /// 300 to 699.

@@ -11,6 +11,8 @@ use super::state::{Input, State};
 pub enum Action {
     /// Ask for the address of the next hop.
     Resolve,
+    /// Leave the place that was called and take the next one.
+    TakeNextTarget,
     /// Send the INVITE with our offer.
     SendInvite,
     /// Acknowledge the 2xx (RFC 3261 section 13.2.2.4).
@@ -81,6 +83,8 @@ pub enum Action {
     DisarmAll,
     /// Tell the application that the far end is working on it.
     TellProgress,
+    /// Tell the application that another place is called now.
+    TellRedirected,
     /// Tell the application that the call is up.
     TellAnswered,
     /// Tell the application that the ACK came.
@@ -142,6 +146,7 @@ pub const ROWS: &[Row] = {
         row(S::Resolving, I::NamesFailed, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Resolving, I::RingTimeout, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Resolving, I::Hangup, &[CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Resolving, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::Calling, I::RxTrying, &[], S::Proceeding),
         row(S::Calling, I::RxRinging, &[TellProgress], S::Ringback),
         row(S::Calling, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
@@ -159,6 +164,7 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::Calling, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::Calling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Calling, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Calling, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
@@ -181,6 +187,7 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::Proceeding, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::Proceeding, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Proceeding, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Proceeding, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
@@ -203,6 +210,7 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::Ringback, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::Ringback, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Ringback, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Ringback, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
@@ -225,6 +233,7 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::EarlyMedia, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::EarlyMedia, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::EarlyMedia, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::EarlyMedia, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
@@ -245,10 +254,12 @@ pub const ROWS: &[Row] = {
             &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
             S::Terminating,
         ),
+        row(S::CancelPending, I::NextTarget, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::Hangup, &[], S::CancelPending),
+        row(S::Cancelling, I::NextTarget, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Cancelling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         // The 200 crossed our CANCEL: take the call and hang it up (section 15).
         row(
@@ -469,6 +480,7 @@ pub const fn fallback(input: Input) -> Fallback {
         | I::RxAnswerAgain
         | I::RxOtherAnswer
         | I::RxBadAnswer
+        | I::NextTarget
         | I::RxFailure
         | I::RxAck
         | I::RxAckAnswer

@@ -1,33 +1,39 @@
-//! What is known of a call that asks to come in.
+//! A message as the application sees it.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::fields::{ContactEntry, Diversion, HistoryEntry, Identity, Privacy, Reason, VALUES_MAX, plain};
 use crate::wire::frame::{Frame, StartLine};
 use crate::wire::limits::WireLimits;
 use crate::wire::path::Path;
+use crate::wire::text::parse_number;
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr};
 
-/// An INVITE as its handler sees it. Every header is there; text that is no UTF-8 is shown with replacement
+/// An INVITE as its handler sees it.
+pub type InviteDetails = MessageDetails;
+
+/// A request or a response as it came. Every header is there; text that is no UTF-8 is shown with replacement
 /// characters, the bytes are in [`message`](Self::message).
 #[derive(Clone, PartialEq, Eq)]
-pub struct InviteDetails {
+pub struct MessageDetails {
     message: Bytes,
     source: Path,
     has_offer: bool,
 }
 
-impl InviteDetails {
-    /// Keeps a copy of the INVITE.
+impl MessageDetails {
+    /// Keeps a copy of the message.
     pub(crate) fn new(frame: &Frame<'_>, source: Path) -> Self {
         Self { message: Bytes::copy_from_slice(frame.bytes()), source, has_offer: !frame.body().is_empty() }
     }
 
-    /// The whole INVITE as it came.
+    /// The whole message as it came.
     pub fn message(&self) -> &Bytes {
         &self.message
     }
@@ -37,12 +43,12 @@ impl InviteDetails {
         self.source
     }
 
-    /// Whether it brings a session description; without one our answer will carry the offer.
+    /// Whether it brings a body: in an INVITE a session description; without one our answer will carry the offer.
     pub fn has_offer(&self) -> bool {
         self.has_offer
     }
 
-    /// The Request-URI: who is called, as the last hop put it.
+    /// The Request-URI: who is called, as the last hop put it. Empty for a response.
     pub fn request_uri(&self) -> Cow<'_, str> {
         match self.frame().map(|frame| frame.start()) {
             Some(StartLine::Request { uri, .. }) => String::from_utf8_lossy(uri),
@@ -66,10 +72,7 @@ impl InviteDetails {
     /// Name of the caller, as the caller says. Not verified.
     pub fn from_display(&self) -> Option<Cow<'_, str>> {
         let display = self.address(HeaderName::From)?.display?;
-        match display.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
-            Some(quoted) => Some(Cow::Owned(String::from_utf8_lossy(&unquote(quoted)).into_owned())),
-            None => Some(String::from_utf8_lossy(display)),
-        }
+        Some(Cow::Owned(plain(display)))
     }
 
     /// URI of the called party, as the caller wrote it.
@@ -95,6 +98,100 @@ impl InviteDetails {
         crate::wire::rsip::RsipHeaders::typed(&self.frame()?)
     }
 
+    /// Every value of a header, in order, lists taken apart at their commas. At most 32.
+    pub fn header_values(&self, name: &str) -> Vec<String> {
+        let known = HeaderName::from_text(name.as_bytes());
+        let Some(frame) = self.frame() else { return Vec::new() };
+        let text = |value| String::from_utf8_lossy(value).into_owned();
+        if known != HeaderName::Other {
+            return frame.values(known).take(VALUES_MAX).map(text).collect();
+        }
+        // Of a field that nobody here knows, it is not known whether it is a list.
+        let same = frame.headers().filter(|header| header.name_text.eq_ignore_ascii_case(name.as_bytes()));
+        same.take(VALUES_MAX).map(|header| text(header.value)).collect()
+    }
+
+    /// The method of a request.
+    pub fn method(&self) -> Option<Cow<'_, str>> {
+        match self.frame()?.start() {
+            StartLine::Request { method_text, .. } => Some(String::from_utf8_lossy(method_text)),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The status of a response.
+    pub fn status(&self) -> Option<u16> {
+        self.frame()?.status()
+    }
+
+    /// The reason phrase of a response.
+    pub fn phrase(&self) -> Option<Cow<'_, str>> {
+        match self.frame()?.start() {
+            StartLine::Response { reason, .. } => Some(String::from_utf8_lossy(reason)),
+            StartLine::Request { .. } => None,
+        }
+    }
+
+    /// The type of the body.
+    pub fn content_type(&self) -> Option<Cow<'_, str>> {
+        self.first(HeaderName::ContentType).map(String::from_utf8_lossy)
+    }
+
+    /// Why the sender sends this (RFC 3326): of a BYE or CANCEL, why the call ends.
+    pub fn reasons(&self) -> Vec<Reason> {
+        self.read(HeaderName::Reason, Reason::parse)
+    }
+
+    /// Who the caller is, as a network that we trust asserts (RFC 3325): a SIP URI, a telephone number, or both. Whether
+    /// the sender is to be trusted is for the application to know.
+    pub fn asserted_identities(&self) -> Vec<Identity> {
+        self.read(HeaderName::PAssertedIdentity, Identity::parse)
+    }
+
+    /// The first of [`asserted_identities`](Self::asserted_identities).
+    pub fn asserted_identity(&self) -> Option<Identity> {
+        self.asserted_identities().into_iter().next()
+    }
+
+    /// Which identity the caller would like to be asserted (RFC 3325). Not verified.
+    pub fn preferred_identities(&self) -> Vec<Identity> {
+        self.read(HeaderName::PPreferredIdentity, Identity::parse)
+    }
+
+    /// What the caller wants to be hidden (RFC 3323).
+    pub fn privacy(&self) -> Privacy {
+        let mut privacy = Privacy::default();
+        for value in self.frame().iter().flat_map(|frame| frame.values(HeaderName::Privacy)).take(VALUES_MAX)
+        {
+            privacy.add(value);
+        }
+        privacy
+    }
+
+    /// Who diverted the call to us, the latest first (RFC 5806).
+    pub fn diversions(&self) -> Vec<Diversion> {
+        self.read(HeaderName::Diversion, Diversion::parse)
+    }
+
+    /// By which way the request came, the first step first (RFC 7044).
+    pub fn history(&self) -> Vec<HistoryEntry> {
+        self.read(HeaderName::HistoryInfo, HistoryEntry::parse)
+    }
+
+    /// Where else to ask, the most preferred first: the Contacts of a redirection.
+    pub fn contacts(&self) -> Vec<ContactEntry> {
+        let mut contacts = self.read(HeaderName::Contact, ContactEntry::parse);
+        contacts.sort_by_key(|contact| core::cmp::Reverse(contact.q));
+        contacts
+    }
+
+    /// When to ask again (RFC 3261 section 20.33).
+    pub fn retry_after(&self) -> Option<Duration> {
+        let value = self.first(HeaderName::RetryAfter)?;
+        let end = value.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(value.len());
+        parse_number(value.get(..end)?).map(Duration::from_secs)
+    }
+
     /// The session description or whatever body came.
     pub fn body(&self) -> &[u8] {
         self.frame().map_or(&[], |frame| frame.body())
@@ -106,6 +203,11 @@ impl InviteDetails {
         Frame::parse(&self.message, &limits).ok()
     }
 
+    fn read<T>(&self, name: HeaderName, parse: impl Fn(&[u8]) -> Option<T>) -> Vec<T> {
+        let frame = self.frame();
+        frame.iter().flat_map(|frame| frame.values(name)).take(VALUES_MAX).filter_map(parse).collect()
+    }
+
     fn first(&self, name: HeaderName) -> Option<&[u8]> {
         self.frame()?.first(name)
     }
@@ -115,21 +217,11 @@ impl InviteDetails {
     }
 }
 
-/// A quoted-string without its quoted-pairs (RFC 3261 section 25.1).
-fn unquote(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut octets = text.iter();
-    while let Some(&octet) = octets.next() {
-        let octet = if octet == b'\\' { octets.next().copied() } else { Some(octet) };
-        plain.extend(octet);
-    }
-    plain
-}
-
-impl core::fmt::Debug for InviteDetails {
+impl core::fmt::Debug for MessageDetails {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("InviteDetails")
-            .field("request_uri", &self.request_uri())
+        let line = self.message.split(|&octet| octet == b'\r' || octet == b'\n').next().unwrap_or_default();
+        f.debug_struct("MessageDetails")
+            .field("line", &String::from_utf8_lossy(line))
             .field("from", &self.from_uri())
             .field("source", &self.source)
             .finish_non_exhaustive()
@@ -137,23 +229,4 @@ impl core::fmt::Debug for InviteDetails {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_display_name_is_shown_as_it_is_meant() {
-        let details = |from: &str| {
-            let text = format!(
-                "INVITE sip:a@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: {from}\r\nTo: <sip:a@h>\r\n\
-                 Call-ID: 1\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
-            );
-            let address = "192.0.2.1:5060".parse().expect("an address");
-            let limits = WireLimits::default();
-            let frame = Frame::parse(text.as_bytes(), &limits).expect("an INVITE");
-            InviteDetails::new(&frame, Path::udp(address, address)).from_display().map(Cow::into_owned)
-        };
-        assert_eq!(details(r#""J \"R\" \\ Hacker" <sip:j@h>;tag=1"#).as_deref(), Some(r#"J "R" \ Hacker"#));
-        assert_eq!(details("Bob <sip:j@h>;tag=1").as_deref(), Some("Bob"));
-        assert_eq!(details("<sip:j@h>;tag=1"), None);
-    }
-}
+mod tests;

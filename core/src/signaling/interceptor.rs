@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{InviteDetails, SignalingDecision, SignalingHandler};
+use super::{InviteDetails, MessageDetails, SignalingDecision, SignalingHandler};
 
 /// A chain of handlers. Each sees the INVITE; the first that does not simply accept decides, and the last one,
 /// the application's, has the word on what all others let pass.
@@ -22,6 +22,12 @@ impl SignalingInterceptor {
     /// [`SignalingDecision::Accept`] goes on to the next.
     pub fn push_screen(&mut self, screen: Box<dyn SignalingHandler>) {
         self.screens.push(screen);
+    }
+
+    /// What the first of the chain that refuses says to OPTIONS.
+    pub fn options(&mut self, request: &MessageDetails) -> Option<u16> {
+        let said = self.screens.iter_mut().find_map(|screen| screen.on_options(request));
+        said.or_else(|| self.handler.on_options(request)).filter(|status| (300..=699).contains(status))
     }
 
     /// The chain's decision.

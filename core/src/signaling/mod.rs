@@ -5,13 +5,15 @@
 
 mod commands;
 mod details;
+mod fields;
 mod interceptor;
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
 pub use commands::{CommandError, SessionCommands};
-pub use details::InviteDetails;
+pub use details::{InviteDetails, MessageDetails};
+pub use fields::{ContactEntry, Diversion, HistoryEntry, Identity, Privacy, Reason};
 pub use interceptor::SignalingInterceptor;
 
 /// Decides about incoming calls.
@@ -21,6 +23,12 @@ pub use interceptor::SignalingInterceptor;
 pub trait SignalingHandler: Send {
     /// An INVITE has come that belongs to no session.
     fn on_incoming_invite(&mut self, invite: &InviteDetails) -> SignalingDecision;
+
+    /// Somebody asks, by OPTIONS outside any call, what we can do. The answer shall be what an INVITE would get (RFC 3261
+    /// section 11.2): a status from 300 to 699, such as 486 for who is busy, or `None` to say 200 and what we can do.
+    fn on_options(&mut self, _request: &MessageDetails) -> Option<u16> {
+        None
+    }
 }
 
 impl<F> SignalingHandler for F

@@ -1,6 +1,7 @@
 //! Settings and media news in a trace. Every field is named here, so that a new one cannot be forgotten.
 
 use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
@@ -27,8 +28,13 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
             },
         codecs,
         dtmf,
+        dtmf_by_info,
+        info_packages,
+        messages,
+        redirects_max,
         ring_timeout,
         answer_timeout,
+        keep_messages,
         media_ports_ready,
         session_expires,
         min_se,
@@ -57,6 +63,14 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
     // Since version 2; what comes later is added at the end, so that older traces can be read.
     out.option(*session_expires, Packer::duration);
     out.duration(*min_se);
+    out.number(*redirects_max);
+    out.flag(*keep_messages);
+    out.flag(*dtmf_by_info);
+    out.flag(*messages);
+    out.number(info_packages.len());
+    for package in info_packages {
+        out.text(package);
+    }
 }
 
 pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
@@ -88,6 +102,15 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
     } else {
         (from.option(Unpacker::duration)?, from.duration()?)
     };
+    let more = !from.is_empty();
+    let (redirects_max, keep_messages) =
+        if more { (from.number()?, from.flag()?) } else { (defaults.redirects_max, defaults.keep_messages) };
+    let (dtmf_by_info, messages) =
+        if more { (from.flag()?, from.flag()?) } else { (defaults.dtmf_by_info, defaults.messages) };
+    let mut info_packages = Vec::new();
+    for _ in 0..if more { from.number()? } else { 0_usize } {
+        info_packages.push(String::from(from.text()?));
+    }
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -96,8 +119,13 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         limits,
         codecs,
         dtmf,
+        dtmf_by_info,
+        info_packages,
+        messages,
+        redirects_max,
         ring_timeout,
         answer_timeout,
+        keep_messages,
         media_ports_ready,
         session_expires,
         min_se,

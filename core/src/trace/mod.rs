@@ -44,6 +44,7 @@
 //! Outputs other than messages are kept as text. That is enough to compare them and to read what was expected, and
 //! it means that a trace can be compared only by a build that tells the same things in the same words.
 
+mod asked;
 mod command;
 mod config;
 mod pack;
@@ -55,6 +56,7 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
+pub use asked::{Asked, Fields};
 pub use command::Command;
 pub use read::{Place, Records, Trace, TraceError, TraceFault};
 pub use record::{Decided, Record};

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::asked::Asked;
 use super::command::Command;
 use super::config::{read_config, read_media, write_config, write_media};
 use super::pack::{Impossible, Packer, Unpacked, Unpacker, crc32};
@@ -179,6 +180,13 @@ pub enum Record<'a> {
         /// When.
         now: Instant,
     },
+    /// A command that brings header fields or a body along.
+    Asked {
+        /// When.
+        now: Instant,
+        /// What was asked for.
+        asked: Asked<'a>,
+    },
     /// `set_table` took a table; only its checksum is kept, see [`replay_with_table`](super::replay_with_table).
     Table {
         /// The CRC-32 of the table as Markdown.
@@ -216,7 +224,7 @@ macro_rules! kinds {
 kinds! {
     START = 1, DATAGRAM = 2, TIMEOUT = 3, NAMES = 4, MEDIA = 5, PORT = 6, PORTS_EXHAUSTED = 7, SEND_FAILED = 8,
     UNREACHABLE = 9, INVITE = 10, RING = 11, ANSWER = 12, REJECT = 13, HANGUP = 14, SEND_DTMF = 15, SET_TAG = 16,
-    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
+    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, ASKED = 20, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
     ACTION_REJECT = 36, SENT = 48, PUT = 49, DRAINED = 50, FULL = 63,
 }
 
@@ -224,6 +232,10 @@ impl<'a> Record<'a> {
     /// A table, of which only the checksum is kept.
     pub(crate) fn table(table: &StateTable) -> Self {
         Self::Table { checksum: crc32(0, table.markdown().as_bytes()) }
+    }
+
+    pub(crate) const fn asked(now: Instant, asked: Asked<'a>) -> Self {
+        Self::Asked { now, asked }
     }
 
     pub(crate) const fn media(now: Instant, event: &'a MediaEvent) -> Self {
@@ -385,6 +397,11 @@ impl Record<'_> {
                 out.byte(SHUTDOWN);
                 out.moment(*now);
             }
+            Self::Asked { now, asked } => {
+                out.byte(ASKED);
+                out.moment(*now);
+                asked.write(out, redaction);
+            }
             Self::Table { checksum } => {
                 out.byte(TABLE);
                 out.number(*checksum);
@@ -455,6 +472,7 @@ impl<'a> Record<'a> {
                 let ring_timeout = from.option(Unpacker::duration)?;
                 Self::Invite { now, target, tag, headers: Cow::Owned(headers), ring_timeout }
             }
+            ASKED => Self::Asked { now: from.moment()?, asked: Asked::read(from)? },
             RING => Self::Ring { now: from.moment()?, session: from.key()? },
             ANSWER => Self::Answer { now: from.moment()?, session: from.key()? },
             REJECT => Self::Reject { now: from.moment()?, session: from.key()?, status: from.number()? },

@@ -20,7 +20,7 @@ use crate::coordinator::UnifiedCoordinator;
 use crate::ladder::Ladder;
 use crate::session::StateTable;
 use crate::signaling::{
-    CommandError, DefaultSignalingHandler, InviteDetails, SessionCommands, SignalingDecision,
+    CommandError, DefaultSignalingHandler, InviteDetails, MessageDetails, SessionCommands, SignalingDecision,
     SignalingHandler,
 };
 use crate::wire::path::Transmit;
@@ -226,6 +226,7 @@ impl Player<'_> {
             Record::Hangup { now, session } => core.hangup(*now, *session),
             Record::Command { now, session, command } => command.run(core, *now, *session),
             Record::SendDtmf { now, session, digits } => core.send_dtmf(*now, *session, digits),
+            Record::Asked { now, asked } => asked.ask(core, *now),
             Record::SetTag { session, tag } => core.set_tag(*session, *tag),
             _ => Ok(()),
         };
@@ -313,6 +314,7 @@ impl Player<'_> {
                 self.at(*now, format!("{session}: {}", command.words()))
             }
             Record::SendDtmf { now, session, digits } => self.at(*now, format!("{session}: press {digits}")),
+            Record::Asked { now, asked } => self.at(*now, asked.in_words()),
             Record::Shutdown { now } => self.at(*now, "shutdown".into()),
             _ => return,
         };
@@ -383,6 +385,13 @@ impl Step {
 struct Script(VecDeque<Step>);
 
 impl SignalingHandler for Script {
+    fn on_options(&mut self, _request: &MessageDetails) -> Option<u16> {
+        match self.0.pop_front() {
+            Some(Step::Decide(Decided::Reject(status))) => Some(status),
+            _ => None,
+        }
+    }
+
     fn on_incoming_invite(&mut self, _invite: &InviteDetails) -> SignalingDecision {
         match self.0.pop_front() {
             Some(Step::Decide(Decided::Reject(status))) => SignalingDecision::Reject(status),

@@ -93,13 +93,14 @@ impl TransactionLayer {
         &mut self,
         now: Instant,
         invite: TransactionId,
+        lines: &[u8],
         send: &mut dyn FnMut(Transmit),
     ) -> Option<TransactionId> {
         if self.state(invite)? != (Kind::ClientInvite, State::Proceeding) {
             return None;
         }
         let path = self.path(invite)?;
-        let message = self.hop_request(invite, Method::Cancel.as_str(), None)?;
+        let message = self.hop_request(invite, Method::Cancel.as_str(), None, lines)?;
         let (cancel, _) = self.begin_cancel(now, invite)?;
         self.send(now, cancel, path, message, send);
         Some(cancel)
@@ -171,7 +172,7 @@ impl TransactionLayer {
         };
         let sends_ack = self.takes(tx, input).is_some_and(|effects| effects.contains(&Effect::SendAck));
         let ack = if sends_ack {
-            self.hop_request(tx, Method::Ack.as_str(), frame.first(HeaderName::To))
+            self.hop_request(tx, Method::Ack.as_str(), frame.first(HeaderName::To), &[])
         } else {
             None
         };

@@ -8,8 +8,8 @@ use crate::wire::{Frame, HeaderName, StartLine, WireLimits, Writer};
 /// The ACK of a failure response (17.1.1.3) or the CANCEL (9.1) of `invite`: same Request-URI, top Via, From,
 /// Call-ID, CSeq number and Route. An ACK has the To of the response; a CANCEL that of the INVITE.
 ///
-/// Credentials go along, since an ACK cannot be challenged (22.1).
-pub(crate) fn hop_request(invite: &Bytes, method: &str, to: Option<&[u8]>) -> Option<Bytes> {
+/// `lines` are further header lines, each with its CR LF. Credentials go along, since an ACK cannot be challenged (22.1).
+pub(crate) fn hop_request(invite: &Bytes, method: &str, to: Option<&[u8]>, lines: &[u8]) -> Option<Bytes> {
     let limits = WireLimits::NONE;
     let frame = Frame::parse(invite, &limits).ok()?;
     let StartLine::Request { uri, .. } = frame.start() else {
@@ -31,6 +31,7 @@ pub(crate) fn hop_request(invite: &Bytes, method: &str, to: Option<&[u8]>) -> Op
     writer.header("To", to.or_else(|| frame.first(HeaderName::To))?);
     writer.header("Call-ID", frame.first(HeaderName::CallId)?);
     writer.header_parts("CSeq", &[cseq.as_bytes(), b" ", method.as_bytes()]);
+    writer.raw(lines);
     Some(writer.finish())
 }
 
@@ -45,7 +46,7 @@ mod tests {
               Authorization: Digest a\r\nProxy-Authorization: Digest b\r\nSubject: s\r\nFrom: <sip:a@h>;tag=1\r\n\
               To: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 7 INVITE\r\nContent-Length: 0\r\n\r\n",
         );
-        let ack = hop_request(&invite, "ACK", Some(b"<sip:b@h>;tag=2")).expect("a request");
+        let ack = hop_request(&invite, "ACK", Some(b"<sip:b@h>;tag=2"), &[]).expect("a request");
         assert_eq!(
             core::str::from_utf8(&ack),
             Ok(

@@ -364,8 +364,14 @@ impl TransactionLayer {
     }
 
     /// The ACK or CANCEL of the INVITE that client transaction `tx` sent.
-    pub(crate) fn hop_request(&self, tx: TransactionId, method: &str, to: Option<&[u8]>) -> Option<Bytes> {
-        copy::hop_request(self.message(tx)?, method, to)
+    pub(crate) fn hop_request(
+        &self,
+        tx: TransactionId,
+        method: &str,
+        to: Option<&[u8]>,
+        lines: &[u8],
+    ) -> Option<Bytes> {
+        copy::hop_request(self.message(tx)?, method, to, lines)
     }
 
     /// Whether `input` has a row in the present state of `tx`.

@@ -105,7 +105,7 @@ impl Bench {
     }
 
     pub(super) fn cancel(&mut self, invite: TransactionId) -> Option<TransactionId> {
-        self.with(|layer, now, send| layer.send_cancel(now, invite, send))
+        self.with(|layer, now, send| layer.send_cancel(now, invite, &[], send))
     }
 
     /// Lets time pass until `at`, each timer on its nanosecond, and returns what the layer told.

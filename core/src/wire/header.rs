@@ -309,10 +309,28 @@ impl<'a> NameAddr<'a> {
         self.tag.flatten().filter(|tag| is_token(tag))
     }
 
+    /// How much a Contact is preferred, in thousandths; one that does not say is preferred most (RFC 3261 section 16.6).
+    pub fn q(&self) -> u16 {
+        self.param("q").map_or(1_000, parse_q)
+    }
+
     /// Whether there is a tag, be it a token or not.
     pub(crate) const fn is_tagged(&self) -> bool {
         self.tag.is_some()
     }
+}
+
+/// A qvalue in thousandths; what is none counts least.
+fn parse_q(text: &[u8]) -> u16 {
+    let (whole, rest) = match text {
+        [b'1', rest @ ..] => (1_000, rest),
+        [b'0', rest @ ..] => (0, rest),
+        rest => (0, rest),
+    };
+    let digits =
+        rest.strip_prefix(b".").unwrap_or_default().iter().take_while(|octet| octet.is_ascii_digit());
+    let thousandths = digits.zip([100_u16, 10, 1]).map(|(digit, worth)| u16::from(digit - b'0') * worth);
+    (whole + thousandths.sum::<u16>()).min(1_000)
 }
 
 /// Token octets and white space; octets beyond ASCII are let through, as many write names without quotes.

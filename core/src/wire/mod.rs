@@ -5,6 +5,7 @@
 pub mod build;
 pub mod frame;
 pub mod header;
+pub mod header_list;
 pub mod limits;
 pub mod method;
 pub mod name;
@@ -20,6 +21,7 @@ pub mod uri;
 pub use build::{Writer, reason_phrase};
 pub use frame::{Facts, Fault, Frame, FrameError, Header, StartLine, Values};
 pub use header::{NameAddr, Params, Via, split_values};
+pub use header_list::{BadHeader, HeaderList};
 pub use limits::WireLimits;
 pub use method::Method;
 pub use name::HeaderName;

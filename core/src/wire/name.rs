@@ -40,6 +40,8 @@ pub enum HeaderName {
     CSeq,
     /// `Date`.
     Date,
+    /// `Diversion`.
+    Diversion,
     /// `Event`, compact `o`.
     Event,
     /// `Error-Info`.
@@ -50,6 +52,8 @@ pub enum HeaderName {
     From,
     /// `History-Info`.
     HistoryInfo,
+    /// `Info-Package`.
+    InfoPackage,
     /// `In-Reply-To`.
     InReplyTo,
     /// `Max-Forwards`.
@@ -64,6 +68,8 @@ pub enum HeaderName {
     Organization,
     /// `P-Asserted-Identity`.
     PAssertedIdentity,
+    /// `P-Preferred-Identity`.
+    PPreferredIdentity,
     /// `Path`.
     Path,
     /// `Priority`.
@@ -82,6 +88,8 @@ pub enum HeaderName {
     Reason,
     /// `Record-Route`.
     RecordRoute,
+    /// `Recv-Info`.
+    RecvInfo,
     /// `Refer-To`, compact `r`.
     ReferTo,
     /// `Referred-By`, compact `b`.
@@ -155,7 +163,10 @@ impl HeaderName {
                 ],
             ),
             8 => pick(text, &[Self::Priority, Self::ReferTo, Self::Replaces, Self::ReplyTo, Self::SipETag]),
-            9 => pick(text, &[Self::Supported, Self::CallInfo, Self::Timestamp]),
+            9 => pick(
+                text,
+                &[Self::Supported, Self::CallInfo, Self::Timestamp, Self::Diversion, Self::RecvInfo],
+            ),
             10 => pick(text, &[Self::UserAgent, Self::AlertInfo, Self::ErrorInfo]),
             11 => pick(
                 text,
@@ -168,6 +179,7 @@ impl HeaderName {
                     Self::ContentType,
                     Self::AllowEvents,
                     Self::HistoryInfo,
+                    Self::InfoPackage,
                     Self::MimeVersion,
                     Self::Organization,
                     Self::RecordRoute,
@@ -188,6 +200,7 @@ impl HeaderName {
                     Self::ProxyAuthorization,
                 ],
             ),
+            20 => pick(text, &[Self::PPreferredIdentity]),
             _ => Self::Other,
         }
     }
@@ -233,11 +246,13 @@ impl HeaderName {
             Self::ContentType => "Content-Type",
             Self::CSeq => "CSeq",
             Self::Date => "Date",
+            Self::Diversion => "Diversion",
             Self::Event => "Event",
             Self::ErrorInfo => "Error-Info",
             Self::Expires => "Expires",
             Self::From => "From",
             Self::HistoryInfo => "History-Info",
+            Self::InfoPackage => "Info-Package",
             Self::InReplyTo => "In-Reply-To",
             Self::MaxForwards => "Max-Forwards",
             Self::MimeVersion => "MIME-Version",
@@ -245,6 +260,7 @@ impl HeaderName {
             Self::MinSe => "Min-SE",
             Self::Organization => "Organization",
             Self::PAssertedIdentity => "P-Asserted-Identity",
+            Self::PPreferredIdentity => "P-Preferred-Identity",
             Self::Path => "Path",
             Self::Priority => "Priority",
             Self::Privacy => "Privacy",
@@ -254,6 +270,7 @@ impl HeaderName {
             Self::RAck => "RAck",
             Self::Reason => "Reason",
             Self::RecordRoute => "Record-Route",
+            Self::RecvInfo => "Recv-Info",
             Self::ReferTo => "Refer-To",
             Self::ReferredBy => "Referred-By",
             Self::Replaces => "Replaces",

@@ -250,6 +250,7 @@ impl Net {
         let name = |event: &Event| match event {
             Event::Incoming { .. } => "incoming".into(),
             Event::Progress { status, .. } => format!("progress {status}"),
+            Event::Redirected { target, .. } => format!("redirected {target}"),
             Event::Answered { .. } => "answered".into(),
             Event::Confirmed { .. } => "confirmed".into(),
             Event::MediaChanged { .. } => "media changed".into(),
@@ -258,6 +259,7 @@ impl Net {
             Event::App { id, .. } => format!("app {id}"),
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
+            other => format!("{other:?}"),
         };
         self.nodes[node].events.iter().map(name).collect()
     }

@@ -129,6 +129,13 @@ impl World {
         self.respond_with(&invite, 200, "one", &[("Contact", contact.as_bytes())], Some(SDP));
     }
 
+    /// Sends our call elsewhere, to places that are only named.
+    pub(crate) fn redirect(&mut self) {
+        let invite = self.invite.clone();
+        let contacts = b"<sip:a@a.example>, <sip:b@b.example>;q=0.5";
+        self.respond_with(&invite, 302, "one", &[("Contact", contacts)], None);
+    }
+
     /// Answers any request of ours.
     pub(crate) fn respond_to(&mut self, request: &Bytes, status: u16, tag: &str, body: Option<&str>) {
         let headers: [(&str, &[u8]); 2] = [("Contact", b"<sip:bob@10.9.9.9:5060>"), ("Min-SE", b"200")];

@@ -29,6 +29,10 @@ fn reach(state: State, input: Input) -> World {
     match state {
         State::Idle if input == Input::MakeCall => World::resolving(),
         State::Idle => World::called(input == Input::AdmittedSilently, offer),
+        State::Resolving if input == Input::NextTarget => with(World::calling(), |world| {
+            world.net.hold_names = true;
+            world.redirect();
+        }),
         State::Resolving => World::resolving(),
         State::Calling => World::calling(),
         State::Proceeding => with(World::calling(), |world| world.respond(100, "one", None)),
@@ -109,6 +113,15 @@ fn apply(world: &mut World, input: Input) {
         Input::RxAnswer | Input::RxAnswerAgain => world.respond(200, "one", Some(SDP)),
         Input::RxOtherAnswer => world.respond(200, "two", Some(SDP)),
         Input::RxBadAnswer => world.respond(200, "one", Some(NO_CODEC)),
+        Input::NextTarget if world.state() == Some(State::Resolving) => {
+            let (node, query) = world.net.asked.remove(0);
+            let lost = Err(NameFailure("no such host".into()));
+            world.net.with(node, |core, now| core.handle_names(now, query, lost));
+        }
+        Input::NextTarget => {
+            world.net.hold_names = true;
+            world.redirect();
+        }
         Input::RxFailure => world.respond(486, "one", None),
         Input::RxAck => world.request("ACK", "z9hG4bKack2", world.cseq, None),
         Input::RxAckAnswer => world.request("ACK", "z9hG4bKack2", world.cseq, Some(SDP)),

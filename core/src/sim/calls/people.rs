@@ -25,6 +25,7 @@ impl Story {
         let note = match &event {
             Event::Incoming { .. } => String::from("is called"),
             Event::Progress { status, .. } => format!("progress {status}"),
+            Event::Redirected { target, .. } => format!("redirected to {target}"),
             Event::Answered { .. } => String::from("answered"),
             Event::Confirmed { .. } => String::from("confirmed"),
             Event::MediaChanged { .. } => String::from("media changed"),

@@ -21,7 +21,7 @@ fn a_recorded_run_replays() {
     let records: Vec<Record<'_>> = trace.records().map(|record| record.unwrap().1).collect();
     let kinds: BTreeSet<u8> = bodies(&file).iter().map(|body| body[0]).collect();
     // All kinds but the table (its own test) and the end by the bound.
-    assert_eq!(kinds.len(), 26, "{kinds:?}");
+    assert_eq!(kinds.len(), 27, "{kinds:?}");
     assert_eq!((stats.octets, stats.records), (file.len() as u64, records.len() as u64));
     assert_eq!((&stats.state, stats.missed), (&RecordingState::Running, 0));
     let replayed = replay(&trace).unwrap();

@@ -1,0 +1,93 @@
+//! What comes without making or changing a call: OPTIONS (RFC 3261 section 11) and MESSAGE (RFC 3428).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::UnifiedCoordinator;
+use super::check::is_type;
+use super::ingress::{Refusal, Request};
+use crate::adapter::{SUPPORTED, contact, local_media};
+use crate::api::{Counter, Event, Output};
+use crate::base::ids::SessionId;
+use crate::media::MediaPort;
+use crate::sdp;
+use crate::signaling::MessageDetails;
+use crate::transaction::Reply;
+use crate::wire::{HeaderName, SDP_TYPE, reason_phrase};
+
+/// Octets that the body of a message may have.
+const MESSAGE_BODY_MAX: usize = 16_384;
+
+impl UnifiedCoordinator {
+    /// OPTIONS outside any dialog: what an INVITE would get (section 11.2), as far as that can be told without one.
+    pub(super) fn receive_options(&mut self, request: &Request<'_>) {
+        if self.shutting_down || self.board.registry.is_full() {
+            self.board.counters.add(Counter::Overload);
+            let refusal = Refusal::with(503, "Retry-After", b"5".to_vec());
+            return self.refuse(request.transaction, refusal);
+        }
+        let details = MessageDetails::new(request.frame, request.path);
+        if let Some(status) = self.interceptor.options(&details) {
+            note!(self, Record::Decision(crate::trace::Decided::Reject(status)));
+            return self.board.respond_plain(request.transaction, status);
+        }
+        self.answer_options(request);
+    }
+
+    /// What we can do (section 11.2).
+    pub(super) fn answer_options(&mut self, request: &Request<'_>) {
+        let board = &mut self.board;
+        let (agent, allow) = (board.agent.clone(), board.allow.clone());
+        let (own, packages) = (contact(board, &request.path), board.config.info_packages.join(", "));
+        let headers: [(&str, &[u8]); 7] = [
+            ("Contact", &own),
+            ("Allow", &allow),
+            ("Supported", SUPPORTED),
+            ("Accept", SDP_TYPE.as_bytes()),
+            ("Accept-Encoding", b"identity"),
+            ("Recv-Info", packages.as_bytes()),
+            ("Server", agent.as_bytes()),
+        ];
+        let mut accepts = request.frame.values(HeaderName::Accept).peekable();
+        let all = accepts.peek().is_none();
+        let sdp = all || accepts.any(|value| is_type(value, SDP_TYPE) || is_type(value, "*/*"));
+        let body: Option<Vec<u8>> = sdp.then(|| {
+            let id = board.rng.next_u64() >> 2;
+            let nowhere = MediaPort { key: 0, rtp: 0, rtcp: 0 };
+            sdp::capabilities(&local_media(board, &request.path, nowhere, id, id))
+        });
+        let body = body.as_deref().map(|body| (SDP_TYPE, body));
+        let tag = board.random_text();
+        let (status, reason) = (200, reason_phrase(200));
+        let reply = Reply { status, reason, to_tag: Some(&tag), record_route: false, extra: &headers, body };
+        board.respond(request.transaction, reply);
+    }
+
+    /// MESSAGE, within a call or not: the application gets it (RFC 3428 section 7). What it cannot mean is refused.
+    pub(super) fn receive_message(&mut self, request: &Request<'_>, session: Option<SessionId>) {
+        let frame = request.frame;
+        if frame.body().len() > MESSAGE_BODY_MAX {
+            return self.board.respond_plain(request.transaction, 413);
+        }
+        if let Err(refusal) = check_encoding(request) {
+            return self.refuse(request.transaction, refusal);
+        }
+        if session.is_none() && self.shutting_down {
+            let refusal = Refusal::with(503, "Retry-After", b"5".to_vec());
+            return self.refuse(request.transaction, refusal);
+        }
+        self.board.respond_plain(request.transaction, 200);
+        let message = Arc::new(MessageDetails::new(frame, request.path));
+        self.board.outbox.push_back(Output::Event(Event::Message { session, message }));
+    }
+}
+
+/// A body that is compressed is none that anybody here can read (RFC 3261 section 8.2.3).
+pub(super) fn check_encoding(request: &Request<'_>) -> Result<(), Refusal<'static>> {
+    match request.frame.first(HeaderName::ContentEncoding) {
+        Some(encoding) if !encoding.eq_ignore_ascii_case(b"identity") => {
+            Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,233 @@
+//! Commands that bring header fields or a body along, in a trace.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::pack::{Impossible, Packer, Unpacked, Unpacker};
+use super::redact::Redaction;
+use crate::base::ids::SessionId;
+use crate::base::time::Instant;
+use crate::coordinator::UnifiedCoordinator;
+use crate::signaling::CommandError;
+use crate::wire::Method;
+
+/// Header fields of the application, name and value.
+pub type Fields<'a> = Cow<'a, [(&'a str, &'a str)]>;
+
+/// What the application asked for.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum Asked<'a> {
+    /// `ring_with`
+    Ring {
+        /// The session.
+        session: SessionId,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `answer_with`
+    Answer {
+        /// The session.
+        session: SessionId,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `reject_with`
+    Reject {
+        /// The session.
+        session: SessionId,
+        /// With which status.
+        status: u16,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `hangup_with`
+    Hangup {
+        /// The session.
+        session: SessionId,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `message` and `message_with`
+    Message {
+        /// For whom.
+        target: &'a str,
+        /// The type of the body.
+        content_type: &'a str,
+        /// The body.
+        body: &'a [u8],
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `options` and `options_with`
+    Options {
+        /// Who is asked.
+        target: &'a str,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `info` and `request_within`
+    Within {
+        /// The session.
+        session: SessionId,
+        /// The method.
+        method: Method,
+        /// Further header fields.
+        headers: Fields<'a>,
+        /// The type of the body, and the body.
+        body: Option<(&'a str, &'a [u8])>,
+    },
+    /// `redirect` and `redirect_with`
+    Redirect {
+        /// The session.
+        session: SessionId,
+        /// Where the caller is sent.
+        contacts: Cow<'a, [&'a str]>,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn write(&self, out: &mut Packer<'_>, redaction: Redaction) {
+        match self {
+            Self::Ring { session, headers } => {
+                out.byte(0);
+                out.key(*session);
+                write_fields(out, headers, redaction);
+            }
+            Self::Answer { session, headers } => {
+                out.byte(1);
+                out.key(*session);
+                write_fields(out, headers, redaction);
+            }
+            Self::Reject { session, status, headers } => {
+                out.byte(2);
+                out.key(*session);
+                out.number(*status);
+                write_fields(out, headers, redaction);
+            }
+            Self::Hangup { session, headers } => {
+                out.byte(3);
+                out.key(*session);
+                write_fields(out, headers, redaction);
+            }
+            Self::Message { target, content_type, body, headers } => {
+                out.byte(5);
+                out.text(target);
+                out.text(content_type);
+                out.bytes(body);
+                write_fields(out, headers, redaction);
+            }
+            Self::Options { target, headers } => {
+                out.byte(6);
+                out.text(target);
+                write_fields(out, headers, redaction);
+            }
+            Self::Within { session, method, headers, body } => {
+                out.byte(7);
+                out.key(*session);
+                out.text(method.as_str());
+                write_fields(out, headers, redaction);
+                out.option(*body, |out, (kind, body)| {
+                    out.text(kind);
+                    out.bytes(body);
+                });
+            }
+            Self::Redirect { session, contacts, headers } => {
+                out.byte(4);
+                out.key(*session);
+                out.number(contacts.len());
+                for contact in contacts.iter() {
+                    out.text(contact);
+                }
+                write_fields(out, headers, redaction);
+            }
+        }
+    }
+
+    pub(super) fn read(from: &mut Unpacker<'a>) -> Unpacked<Self> {
+        Ok(match from.byte()? {
+            0 => Self::Ring { session: from.key()?, headers: read_fields(from)? },
+            1 => Self::Answer { session: from.key()?, headers: read_fields(from)? },
+            2 => Self::Reject { session: from.key()?, status: from.number()?, headers: read_fields(from)? },
+            3 => Self::Hangup { session: from.key()?, headers: read_fields(from)? },
+            4 => {
+                let (session, count) = (from.key()?, from.number::<usize>()?);
+                let mut contacts = Vec::new();
+                for _ in 0..count {
+                    contacts.push(from.text()?);
+                }
+                Self::Redirect { session, contacts: Cow::Owned(contacts), headers: read_fields(from)? }
+            }
+            5 => {
+                let (target, content_type, body) = (from.text()?, from.text()?, from.bytes()?);
+                Self::Message { target, content_type, body, headers: read_fields(from)? }
+            }
+            6 => Self::Options { target: from.text()?, headers: read_fields(from)? },
+            7 => {
+                let (session, method) = (from.key()?, Method::from_text(from.text()?.as_bytes()));
+                let headers = read_fields(from)?;
+                let body = from.option(|from| Ok((from.text()?, from.bytes()?)))?;
+                Self::Within { session, method, headers, body }
+            }
+            _ => return Err(Impossible("no kind of command")),
+        })
+    }
+
+    /// Asks for it again.
+    pub(super) fn ask(&self, core: &mut UnifiedCoordinator, now: Instant) -> Result<(), CommandError> {
+        match self {
+            Self::Ring { session, headers } => core.ring_with(now, *session, headers),
+            Self::Answer { session, headers } => core.answer_with(now, *session, headers),
+            Self::Reject { session, status, headers } => core.reject_with(now, *session, *status, headers),
+            Self::Hangup { session, headers } => core.hangup_with(now, *session, headers),
+            Self::Message { target, content_type, body, headers } => {
+                core.message_with(now, target, content_type, body, headers).map(drop)
+            }
+            Self::Options { target, headers } => core.options_with(now, target, headers).map(drop),
+            Self::Within { session, method, headers, body } => {
+                core.request_within(now, *session, *method, headers, *body).map(drop)
+            }
+            Self::Redirect { session, contacts, headers } => {
+                core.redirect_with(now, *session, contacts, headers)
+            }
+        }
+    }
+
+    /// In words, for the ladder.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::Ring { session, .. } => format!("{session}: ring"),
+            Self::Answer { session, .. } => format!("{session}: answer"),
+            Self::Reject { session, status, .. } => format!("{session}: reject with {status}"),
+            Self::Hangup { session, .. } => format!("{session}: hang up"),
+            Self::Message { target, .. } => format!("message to {target}"),
+            Self::Options { target, .. } => format!("options of {target}"),
+            Self::Within { session, method, .. } => format!("{session}: send {}", method.as_str()),
+            Self::Redirect { session, contacts, .. } => {
+                format!("{session}: redirect to {}", contacts.join(", "))
+            }
+        }
+    }
+}
+
+fn write_fields(out: &mut Packer<'_>, fields: &[(&str, &str)], redaction: Redaction) {
+    out.number(fields.len());
+    for (name, value) in fields {
+        out.text(name);
+        out.text(&redaction.header(name, value));
+    }
+}
+
+fn read_fields<'a>(from: &mut Unpacker<'a>) -> Unpacked<Fields<'a>> {
+    let count: usize = from.number()?;
+    // Nothing is reserved for a count that the octets may not bear out.
+    let mut fields = Vec::new();
+    for _ in 0..count {
+        fields.push((from.text()?, from.text()?));
+    }
+    Ok(Cow::Owned(fields))
+}
