@@ -129,8 +129,8 @@ def baresip_transfer_by_us(k):
 
 @case("baresip", "baresip")
 def baresip_transfer_of_us(k):
-    """baresip calls the phone and transfers it to another baresip, blindly, told: --accept-transfer"""
-    phone, port = k.listen("--answer", "--accept-transfer", *SOUND)
+    """baresip calls the phone and transfers it to another baresip, blindly, told: --accept-transfers"""
+    phone, port = k.listen("--answer", "--accept-transfers", *SOUND)
     with phone, baresip(k, "transferor", THEIRS) as one, baresip(k, "target", THIRD, "auto") as two:
         one.say("dial", f"sip:phone@127.0.0.1:{port}")
         one.expect("CALL_ESTABLISHED", 5)

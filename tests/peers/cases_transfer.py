@@ -58,8 +58,8 @@ def phone_transfers(k, Peer, attended):
 
 
 def phone_is_transferred(k, Peer, attended):
-    """the peer calls the phone and transfers it to another the peer, told: --accept-transfer"""
-    phone, port = k.listen("--answer", "--accept-transfer", *sound(TRANSFEREE))
+    """the peer calls the phone and transfers it to another the peer, told: --accept-transfers"""
+    phone, port = k.listen("--answer", "--accept-transfers", *sound(TRANSFEREE))
     with (phone, Peer(k.out, "transferor", TRANSFEROR) as one, Peer(k.out, "target", TARGET, "--answer", "200") as two):
         one.say(f"call sip:phone@127.0.0.1:{port}")
         one.up()
