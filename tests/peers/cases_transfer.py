@@ -31,8 +31,11 @@ def peer_transfers(peer, target, attended):
     else:
         peer.say(f"transfer {target}")
     peer.expect("transfer", 8, code=200, final=True)
-    if not peer.seen("state", state="DISCONNECTED"):
-        peer.say("hangup")
+    gone = [event["id"] for event in peer.seen("state", state="DISCONNECTED")]
+    for call in peer.seen("state", state="CONFIRMED"):
+        if call["id"] not in gone:
+            peer.say(f"pick {call['id']}")
+            peer.say("hangup")
 
 
 def met(transferee, target):
