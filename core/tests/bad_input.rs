@@ -219,7 +219,7 @@ fn a_dialog_is_known_by_all_its_parts() {
 
 #[test]
 fn known_methods_that_are_not_offered_get_405_with_allow() {
-    for method in ["REGISTER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "INFO", "PRACK", "REFER", "PUBLISH"] {
+    for method in ["REGISTER", "MESSAGE", "SUBSCRIBE", "NOTIFY", "INFO", "REFER", "PUBLISH"] {
         let answer = refused(&Request::new(method).text());
         assert_eq!(answer.code(), "405", "{method}");
         assert_eq!(answer.header("Allow"), support::ALLOW);
@@ -228,7 +228,7 @@ fn known_methods_that_are_not_offered_get_405_with_allow() {
 
 #[test]
 fn what_belongs_into_a_dialog_gets_481_outside() {
-    for method in ["BYE", "UPDATE"] {
+    for method in ["BYE", "UPDATE", "PRACK"] {
         assert_eq!(refused(&Request::new(method).text()).code(), "481", "{method}");
     }
 }
@@ -258,7 +258,7 @@ fn required_extensions_get_420_with_unsupported() {
         let request = Request::new(method).header("Require: 100rel, nothingWeKnow").header("Require: third");
         let answer = refused(&request.text());
         assert_eq!(answer.code(), "420", "{method}");
-        assert_eq!(answer.header("Unsupported"), "100rel, nothingWeKnow, third");
+        assert_eq!(answer.header("Unsupported"), "nothingWeKnow, third");
     }
     let proxy = Request::new("OPTIONS").header("Proxy-Require: 100rel");
     assert_eq!(refused(&proxy.text()).code(), "200", "Proxy-Require is for proxies");

@@ -434,12 +434,20 @@ fn change(
     choice: u8,
 ) -> Result<(), CommandError> {
     let codecs = |text: &str| Modification::codecs(text.parse().unwrap_or_default());
-    match choice & 7 {
-        0..=2 => core.hold(now, id),
-        3 | 4 => core.resume(now, id),
-        5 => core.modify(now, id, codecs("pcma")),
-        6 => core.modify(now, id, codecs("pcma,pcmu").by_update()),
-        _ => core.modify(now, id, Modification::direction(Direction::Inactive)),
+    let headers: &[(&str, &str)] = &[("Reason", "Q.850;cause=16"), ("X-Account", "1")];
+    match choice & 15 {
+        0 | 1 => core.hold(now, id),
+        2 | 3 => core.resume(now, id),
+        4 => core.modify(now, id, codecs("pcma")),
+        5 => core.modify(now, id, codecs("pcma,pcmu").by_update()),
+        6 => core.modify(now, id, Modification::direction(Direction::Inactive)),
+        7 | 8 => core.progress(now, id, false),
+        9 | 10 => core.progress(now, id, true),
+        11 => core.answer_with(now, id, headers),
+        12 => core.hangup_with(now, id, headers),
+        13 => core.info(now, id, "application/dtmf-relay", b"Signal=1\r\nDuration=100\r\n").map(drop),
+        14 => core.redirect(now, id, &["sip:a@10.9.9.9", "sip:b@nowhere"]),
+        _ => core.reject_with(now, id, 486, headers),
     }
 }
 

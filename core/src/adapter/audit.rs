@@ -64,6 +64,7 @@ impl Switchboard {
         ensure(told, MODULE, "the end is told when it comes", || format!("{id} {state:?}"))?;
         let lingers = state != State::Terminated || session.invite.is_some() || session.offering.is_some();
         ensure(lingers, MODULE, "a session that is over waits for an INVITE only", || format!("{id}"))?;
+        self.audit_provisional(id, session)?;
         if let Some(invite) = session.invite {
             let named = match self.owners.get(invite) {
                 Some(Owner::Invite(owner)) => *owner == id,
@@ -73,6 +74,24 @@ impl Switchboard {
             ensure(named, MODULE, "the INVITE of a session works for it", || format!("{id} {invite}"))?;
         }
         Ok(())
+    }
+
+    /// Reliable provisional responses (RFC 3262), and what is kept of early dialogs.
+    fn audit_provisional(&self, id: SessionId, session: &Session) -> Result<(), Violation> {
+        let armed = |timer: SessionTimer| session.timers.get(timer as usize).is_some_and(Option::is_some);
+        let timed =
+            !session.awaits_prack() || armed(SessionTimer::AnswerRepeat) && armed(SessionTimer::GiveUp);
+        let rule = "a reliable response is sent again until its PRACK comes or the time is up";
+        ensure(timed, MODULE, rule, || format!("{id}"))?;
+        let pending = session.state == State::AnswerPending;
+        let held = !pending || session.unacknowledged().is_some_and(|sent| sent.described);
+        ensure(held, MODULE, "an answer waits for a PRACK only", || format!("{id}"))?;
+        let early = matches!(session.state, State::Ringing | State::AnswerPending);
+        let kept = session.provisional.as_ref().is_none_or(|sent| early || sent.waits);
+        ensure(kept, MODULE, "what was acknowledged is not kept after the answer", || format!("{id}"))?;
+        let dialog = session.dialog.and_then(|id| self.registry.dialog(id));
+        let forgot = dialog.is_none_or(|dialog| !dialog.confirmed || dialog.early.is_none());
+        ensure(forgot, MODULE, "a dialog that lasts is not early", || format!("{id}"))
     }
 
     fn audit_owners(&self) -> Result<(), Violation> {

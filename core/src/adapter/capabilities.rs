@@ -2,12 +2,13 @@
 
 use alloc::sync::Arc;
 
-use crate::api::CoordinatorConfig;
+use crate::api::{CoordinatorConfig, Reliable};
 
 /// The methods that we understand, for Allow, but for those that the application has to want.
-pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
+const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
     , UPDATE\
-    , INFO";
+    , INFO\
+    , PRACK";
 
 /// The value of Allow.
 pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {
@@ -16,23 +17,38 @@ pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {
 }
 
 /// The extensions that we understand, for Supported (RFC 3261 section 20.37).
-pub(crate) const SUPPORTED: &[u8] = b"timer";
+const SUPPORTED: &[u8] = b"100rel, 199\
+    , timer";
+
+/// The value of Supported. Reliable provisional responses come first, to be left out by whoever wants none.
+pub(crate) fn supported(reliable: Reliable) -> &'static [u8] {
+    match reliable {
+        Reliable::Never => SUPPORTED.strip_prefix(b"100rel, ").unwrap_or(SUPPORTED),
+        Reliable::Supported | Reliable::Required => SUPPORTED,
+    }
+}
 
 /// Whether we understand this extension. Option tags are tokens, which are compared without regard to case (section
 /// 7.3.1).
-pub(crate) fn understands(tag: &[u8]) -> bool {
-    SUPPORTED
+pub(crate) fn understands(reliable: Reliable, tag: &[u8]) -> bool {
+    supported(reliable)
         .split(|&octet| octet == b',')
         .any(|ours| ours.trim_ascii().eq_ignore_ascii_case(tag.trim_ascii()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::understands;
+    use super::*;
 
     #[test]
     fn an_extension_is_known_by_its_whole_name() {
-        assert!(understands(b"timer") && understands(b"Timer "));
-        assert!(!understands(b"time") && !understands(b"") && !understands(b"nothingSupportsThis"));
+        let known = |tag| understands(Reliable::Supported, tag);
+        assert!(known(b"timer") && known(b"Timer ") && known(b"100rel"));
+        assert!(!known(b"time") && !known(b"") && !known(b"nothingSupportsThis"));
+    }
+
+    #[test]
+    fn whoever_wants_no_reliable_responses_does_not_name_them() {
+        assert!(!understands(Reliable::Never, b"100rel") && understands(Reliable::Never, b"timer"));
     }
 }

@@ -3,15 +3,15 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::modify::{min_se, session_expires, session_expires_reply};
+use super::reliable::RELIABLY;
 use super::request::Content;
-use super::{Cause, MediaAdapter, Owner, Parked, SUPPORTED, Switchboard};
-use crate::api::{Counter, ResolveTarget};
+use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
+use crate::api::{Counter, Reliable, ResolveTarget};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{Dialog, write_cseq, write_via};
 use crate::session::{Input, Role, SessionTimer};
@@ -20,12 +20,9 @@ use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
 use crate::wire::path::Path;
-use crate::wire::text::{Sink as _, split_once};
+use crate::wire::text::{Decimal, Sink as _, split_once};
 use crate::wire::uri::{Host, Uri};
-use crate::wire::{HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
-
-/// How often 180 is repeated (RFC 3261 section 13.3.1.1).
-const RINGING_INTERVAL: Duration = Duration::from_secs(60);
+use crate::wire::{HeaderList, HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
 
 /// Carries out the actions that send SIP.
 pub(crate) struct DialogAdapter<'a> {
@@ -58,7 +55,11 @@ impl DialogAdapter<'_> {
         self.forget_attempt();
         let board = &mut *self.board;
         let path = board.registry.session(self.session)?.outgoing.as_ref()?.path?;
-        let offer = MediaAdapter { board, session: self.session }.offer(path)?;
+        let late = board.registry.session(self.session)?.outgoing.as_ref()?.late_offer;
+        let offer = match late {
+            true => None,
+            false => Some(MediaAdapter { board, session: self.session }.offer(path)?),
+        };
         let (transaction, branch) = board.layer.begin(board.now, Method::Invite)?;
         let contact = contact(board, &path);
         let session = board.registry.session_mut(self.session)?;
@@ -79,14 +80,20 @@ impl DialogAdapter<'_> {
         write_cseq(&mut writer, cseq, "INVITE");
         writer.header("Contact", &contact);
         writer.header("Allow", &board.allow);
-        writer.header("Supported", SUPPORTED);
+        writer.header("Supported", board.supported);
+        if board.config.reliable == Reliable::Required {
+            writer.header("Require", RELIABLY);
+        }
         if let Some(refresh) = session.refresh {
             writer.header("Session-Expires", &session_expires(&refresh));
             writer.header("Min-SE", &min_se(&refresh));
         }
         writer.header("User-Agent", board.config.user_agent.as_bytes());
         writer.raw(&out.headers);
-        let message = writer.finish_with(SDP_TYPE, &offer);
+        let message = match offer {
+            Some(offer) => writer.finish_with(SDP_TYPE, &offer),
+            None => writer.finish(),
+        };
         board.owners.insert(transaction, Owner::Invite(self.session));
         board.launch(path, Some(transaction), message);
         Some(())
@@ -100,6 +107,9 @@ impl DialogAdapter<'_> {
         if let Some(refused) = session.invite.take() {
             board.owners.insert(refused, Owner::Nobody);
         }
+        if let Some(out) = &mut session.outgoing {
+            out.heard = None;
+        }
         let early: SmallVec<[DialogId; 4]> =
             board.registry.dialogs_of(self.session).iter().copied().collect();
         for dialog in early {
@@ -108,14 +118,19 @@ impl DialogAdapter<'_> {
         }
     }
 
-    /// Acknowledges the 2xx at hand within its dialog and remembers the ACK (section 13.2.2.4).
+    /// Acknowledges the 2xx at hand within its dialog, with our answer if it brought an offer, and remembers the ACK
+    /// (section 13.2.2.4).
     pub(crate) fn send_ack(&mut self, cause: &Cause<'_>) {
         let (Some(id), Some((_, facts))) = (cause.dialog, cause.message) else { return };
         let branch = self.board.layer.stateless_branch();
         // The session's own number may be that of the peer's re-INVITE by now.
         let cseq = facts.cseq;
         let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
-        let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
+        let writer = dialog.request("ACK", cseq, branch.as_bytes());
+        let message = match &cause.description {
+            Some(answer) => writer.finish_with(SDP_TYPE, answer),
+            None => writer.finish(),
+        };
         // Which path it takes may not be known yet; what is sent again is sent along the path known then.
         dialog.ack = Some(message.clone());
         if !self.board.dispatch(id, None, message) {
@@ -198,19 +213,23 @@ impl DialogAdapter<'_> {
         }
     }
 
-    /// 180 Ringing, again every minute while it rings: proxies give up after three minutes of silence (section
-    /// 13.3.1.1).
-    pub(crate) fn send_ringing(&mut self, cause: &Cause<'_>) {
-        self.respond_invite(180, cause, None);
-        self.board.arm(self.session, SessionTimer::AnswerRepeat, RINGING_INTERVAL);
-    }
-
     /// 200 to the INVITE, with our answer or our late offer (section 13.3.1.4).
     pub(crate) fn send_answer(&mut self, cause: &Cause<'_>) {
         let body = MediaAdapter { board: self.board, session: self.session }.description();
-        self.respond_invite(200, cause, body);
+        let sent = self.board.registry.session_mut(self.session).and_then(|it| it.provisional.as_mut());
+        let kept = sent.map(|sent| core::mem::take(&mut sent.answer_headers)).unwrap_or_default();
+        if kept.is_empty() {
+            self.respond_invite(200, cause, body);
+        } else {
+            // They came with the command, which had to wait for a PRACK.
+            let fields: Vec<(&str, &str)> =
+                kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let headers = HeaderList::new(&fields).unwrap_or_default();
+            self.respond_invite(200, &Cause { headers, ..Cause::default() }, body);
+        }
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         session.details = None;
+        session.provisional = session.provisional.take().filter(|sent| sent.waits);
         let dialog = session.dialog;
         if let Some(dialog) = dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
             dialog.confirmed = true;
@@ -286,7 +305,7 @@ impl DialogAdapter<'_> {
         }
     }
 
-    fn respond_invite(&mut self, status: u16, cause: &Cause<'_>, body: Option<Vec<u8>>) {
+    pub(super) fn respond_invite(&mut self, status: u16, cause: &Cause<'_>, body: Option<Vec<u8>>) {
         let Some(invite) = self.board.registry.session(self.session).and_then(|session| session.invite)
         else {
             return;
@@ -311,12 +330,21 @@ impl DialogAdapter<'_> {
         let refresh = session.refresh.filter(|_| (200..=299).contains(&status));
         let timer = refresh.map(|refresh| session_expires_reply(&refresh));
         let allow = self.board.allow.clone();
+        let sent = session.unacknowledged().filter(|_| (101..=199).contains(&status));
+        let rseq = sent.map(|sent| Decimal::new(u64::from(sent.rseq)));
         let mut extra: SmallVec<[(&str, &[u8]); 8]> = SmallVec::new();
         if in_dialog {
             extra.push(("Contact", &contact));
         }
+        if let Some(rseq) = &rseq {
+            extra.extend([("Require", RELIABLY), ("RSeq", rseq.as_bytes()), ("Allow", &allow[..])]);
+        }
         if (200..=299).contains(&status) {
-            extra.extend([("Allow", &allow[..]), ("Supported", SUPPORTED), ("Server", agent.as_bytes())]);
+            extra.extend([
+                ("Allow", &allow[..]),
+                ("Supported", self.board.supported),
+                ("Server", agent.as_bytes()),
+            ]);
         }
         if let (Some(timer), Some(refresh)) = (&timer, refresh) {
             extra.push(("Session-Expires", timer));

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use bytes::Bytes;
 
 use super::dialog::{contact, first_hop, quoted};
-use super::{Owner, Parked, SUPPORTED, Switchboard, new_call_id};
+use super::{Owner, Parked, Switchboard, new_call_id};
 use crate::api::{Event, Output};
 use crate::base::ids::{RequestId, SessionId};
 use crate::dialog::{write_cseq, write_via};
@@ -69,7 +69,7 @@ impl Switchboard {
             writer.header("Accept", SDP_TYPE.as_bytes());
         }
         writer.header("Allow", &self.allow);
-        writer.header("Supported", SUPPORTED);
+        writer.header("Supported", self.supported);
         writer.header("User-Agent", self.config.user_agent.as_bytes());
         writer.raw(&draft.lines);
         let message = match &draft.body {

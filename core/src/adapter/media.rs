@@ -163,6 +163,22 @@ impl MediaAdapter<'_> {
         self.describe(&path, |local| Ok((sdp::offer(local), ())))?.ok().map(|(offer, ())| offer)
     }
 
+    /// A copy of the answer that was prepared when the INVITE came.
+    pub(crate) fn answer_to_be(&self) -> Option<Vec<u8>> {
+        self.board.registry.session(self.session)?.media.as_ref()?.answer.clone()
+    }
+
+    /// Declines all that the peer offers.
+    pub(crate) fn decline(&mut self, path: &Path, offer: &[u8]) -> Option<Vec<u8>> {
+        let declined = self.describe(path, |local| Ok((sdp::decline(offer, local)?, ())));
+        declined?.ok().map(|(text, ())| text)
+    }
+
+    /// What holds while nobody's audio is known.
+    pub(crate) fn listening(&self, path: &Path) -> Option<MediaPlan> {
+        self.local(path).as_ref().map(early_plan)
+    }
+
     /// Reads the answer to our offer.
     pub(crate) fn read_answer(&self, body: &[u8]) -> Option<Result<MediaPlan, AnswerError>> {
         let session = self.board.registry.session(self.session)?;

@@ -11,14 +11,16 @@ mod errand;
 mod media;
 mod modify;
 mod redirect;
+mod reliable;
 mod request;
 mod switchboard;
 
-pub(crate) use capabilities::{SUPPORTED, allow, understands};
+pub(crate) use capabilities::{allow, supported, understands};
 pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
 pub(crate) use errand::{Draft, Errand};
 pub(crate) use media::{MediaAdapter, local_media};
 pub(crate) use modify::min_se;
+pub(crate) use reliable::requires_reliably;
 pub(crate) use request::Content;
 pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
 
@@ -61,6 +63,8 @@ pub(crate) struct Cause<'a> {
     pub(crate) plan: Option<MediaPlan>,
     /// What the message at hand says about refreshing the session.
     pub(crate) refresh: Option<Refresh>,
+    /// RSeq of the reliable provisional response at hand, until its PRACK is sent.
+    pub(crate) rseq: Option<u32>,
     /// How long the peer wants us to wait.
     pub(crate) pause: Option<Duration>,
 }

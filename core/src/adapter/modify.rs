@@ -6,7 +6,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::request::Content;
-use super::{Cause, DialogAdapter, MediaAdapter, Owner, Purpose, SUPPORTED, contact};
+use super::{Cause, DialogAdapter, MediaAdapter, Owner, Purpose, contact};
 use crate::api::{Counter, OfferMethod};
 use crate::base::ids::DialogId;
 use crate::session::{Input, Offering, Refresh, Refresher, Role, SessionTimer};
@@ -44,7 +44,11 @@ impl DialogAdapter<'_> {
         let timer = refresh.map(|refresh| [session_expires(&refresh), min_se(&refresh)]);
         let allow = self.board.allow.clone();
         let mut headers: SmallVec<[(&str, &[u8]); 5]> = SmallVec::new();
-        headers.extend([("Contact", contact.as_slice()), ("Allow", &allow), ("Supported", SUPPORTED)]);
+        headers.extend([
+            ("Contact", contact.as_slice()),
+            ("Allow", &allow),
+            ("Supported", self.board.supported),
+        ]);
         if let Some([session_expires, min_se]) = &timer {
             headers.extend([("Session-Expires", session_expires.as_slice()), ("Min-SE", min_se.as_slice())]);
         }
@@ -135,7 +139,7 @@ impl DialogAdapter<'_> {
         let (session_expires, min_se) = (session_expires(&refresh), min_se(&refresh));
         let headers = [
             ("Contact", contact.as_slice()),
-            ("Supported", SUPPORTED),
+            ("Supported", self.board.supported),
             ("Session-Expires", session_expires.as_slice()),
             ("Min-SE", min_se.as_slice()),
         ];

@@ -56,6 +56,8 @@ pub(crate) enum Purpose {
     Refresh,
     /// An INFO that tells of a pressed key.
     Key,
+    /// The acknowledgement of a reliable provisional response (RFC 3262).
+    Prack,
 }
 
 /// Who waits for the address of a next hop.
@@ -88,6 +90,8 @@ pub(crate) struct Switchboard {
     pub(crate) agent: Arc<str>,
     /// The value of Allow.
     pub(crate) allow: Arc<[u8]>,
+    /// The value of Supported.
+    pub(crate) supported: &'static [u8],
     pub(crate) now: Instant,
     pub(crate) rng: Rng,
     pub(crate) secret: Rng,
@@ -141,6 +145,7 @@ impl Switchboard {
             quota: Quota::new(limits.half_open_per_source_max),
             counters: Counters::default(),
             allow: super::allow(&config),
+            supported: super::supported(config.reliable),
             agent: Arc::from(config.user_agent.as_str()),
             config,
         };

@@ -53,6 +53,20 @@ pub struct CoordinatorConfig {
     pub session_expires: Option<Duration>,
     /// The shortest such time that is accepted; below 90 s it counts as that.
     pub min_se: Duration,
+    /// Whether provisional responses are sent so that they cannot get lost (RFC 3262).
+    pub reliable: Reliable,
+}
+
+/// How much is made of reliable provisional responses (RFC 3262, `100rel`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Reliable {
+    /// They are not offered, and a caller who requires them is refused with 420.
+    Never,
+    /// They are offered, and used for what an application or a caller wants to be sure of: early media.
+    #[default]
+    Supported,
+    /// They are required of both who calls us (421 otherwise) and whom we call.
+    Required,
 }
 
 impl Default for CoordinatorConfig {
@@ -75,6 +89,7 @@ impl Default for CoordinatorConfig {
             media_ports_ready: 4,
             session_expires: None,
             min_se: Duration::from_secs(90),
+            reliable: Reliable::default(),
         }
     }
 }
@@ -148,11 +163,13 @@ pub struct InviteParams<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// How long it may ring; `None` is the coordinator's `ring_timeout`.
     pub ring_timeout: Option<Duration>,
+    /// Whether the INVITE goes without a session description: the other side makes the offer (RFC 3261 section 13.2.1).
+    pub late_offer: bool,
 }
 
 impl<'a> InviteParams<'a> {
     /// A call to `target`, all else by default.
     pub const fn new(target: &'a str) -> Self {
-        Self { target, tag: UserTag(0), headers: &[], ring_timeout: None }
+        Self { target, tag: UserTag(0), headers: &[], ring_timeout: None, late_offer: false }
     }
 }

@@ -6,7 +6,7 @@ mod modification;
 mod output;
 mod stats;
 
-pub use config::{CoordinatorConfig, InviteParams, Limits};
+pub use config::{CoordinatorConfig, InviteParams, Limits, Reliable};
 pub use end::EndReason;
 pub use modification::{Modification, OfferMethod};
 pub use output::{Event, NameFailure, Output, QueryId, ResolveTarget};

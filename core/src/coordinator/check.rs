@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::UnifiedCoordinator;
 use super::ingress::{Refusal, Request};
 use crate::adapter::understands;
-use crate::api::Counter;
+use crate::api::{Counter, Reliable};
 use crate::wire::frame::Frame;
 use crate::wire::method::Method;
 use crate::wire::uri::{Uri, UriError};
@@ -14,7 +14,7 @@ use crate::wire::{HeaderName, SDP_TYPE};
 impl UnifiedCoordinator {
     /// Method, scheme, extensions and body, in the order of section 8.2.
     pub(super) fn check(&mut self, request: &Request<'_>) -> Result<(), Refusal<'static>> {
-        let outcome = check_request(request, &self.board.allow);
+        let outcome = check_request(request, &self.board.allow, self.board.config.reliable);
         if outcome.is_err() {
             self.board.counters.add(Counter::Unsupported);
         }
@@ -22,7 +22,7 @@ impl UnifiedCoordinator {
     }
 }
 
-fn check_request(request: &Request<'_>, allow: &[u8]) -> Result<(), Refusal<'static>> {
+fn check_request(request: &Request<'_>, allow: &[u8], reliable: Reliable) -> Result<(), Refusal<'static>> {
     let frame = request.frame;
     match request.method {
         Method::Extension => return Err(Refusal::with(501, "Allow", allow.to_vec())),
@@ -42,12 +42,12 @@ fn check_request(request: &Request<'_>, allow: &[u8]) -> Result<(), Refusal<'sta
     }
     // Section 8.2.2.3: what is required and not understood is named.
     let missing: Vec<&[u8]> =
-        frame.values(HeaderName::Require).filter(|extension| !understands(extension)).collect();
+        frame.values(HeaderName::Require).filter(|extension| !understands(reliable, extension)).collect();
     if !missing.is_empty() {
         return Err(Refusal::with(420, "Unsupported", missing.join(&b", "[..])));
     }
     match request.method {
-        Method::Invite | Method::Update => check_body(frame),
+        Method::Invite | Method::Update | Method::Prack => check_body(frame),
         _ => Ok(()),
     }
 }

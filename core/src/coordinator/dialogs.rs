@@ -72,6 +72,7 @@ impl UnifiedCoordinator {
                 self.board.respond_plain(request.transaction, 481);
             }
             Method::Invite => self.receive_reinvite(request, session, dialog),
+            Method::Prack => self.receive_prack(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
             Method::Info => self.receive_info(request, session),
             Method::Message => self.receive_message(request, Some(session)),
@@ -116,6 +117,8 @@ impl UnifiedCoordinator {
             Purpose::Offer => self.offer_over(outcome),
             Purpose::Refresh => self.refresh_over(outcome),
             Purpose::Key => self.key_over(outcome),
+            // What becomes of a PRACK changes nothing: whoever still waits for one lets its response come again.
+            Purpose::Prack => {}
         }
     }
 

@@ -97,6 +97,8 @@ impl UnifiedCoordinator {
             SessionTimer::Offer => (Input::OfferTimeout, Some(408)),
             SessionTimer::Patience if session.role == Role::Uac => (Input::RingTimeout, None),
             SessionTimer::Patience => (Input::Deadline, Some(session.overdue)),
+            SessionTimer::AnswerRepeat if session.awaits_prack() => (Input::ProgressRepeat, None),
+            SessionTimer::GiveUp if session.awaits_prack() => (Input::PrackTimeout, Some(504)),
             SessionTimer::AnswerRepeat => (Input::AnswerRepeat, None),
             SessionTimer::GiveUp if session.state == State::Cancelling => (Input::CancelTimeout, None),
             SessionTimer::GiveUp => (Input::AckTimeout, None),

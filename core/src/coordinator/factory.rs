@@ -7,12 +7,12 @@ use core::time::Duration;
 use super::UnifiedCoordinator;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Cause, MediaAdapter, Owner, local_media};
-use crate::api::{Counter, Event, Output};
+use crate::api::{Counter, Event, Output, Reliable};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::index::Digest;
 use crate::dialog::Dialog;
 use crate::sdp::{self, Answered};
-use crate::session::{Input, Refresh, Role, Session, SessionTimer};
+use crate::session::{Input, Refresh, Reliability, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
 use crate::wire::text::parse_number;
 use crate::wire::{HeaderList, HeaderName};
@@ -77,6 +77,10 @@ impl UnifiedCoordinator {
 
     /// Looks whether we could take the call at all.
     fn prepare<'a>(&mut self, request: &Request<'a>) -> Result<Prepared<'a>, Refusal<'static>> {
+        let ours = self.board.config.reliable;
+        if ours == Reliable::Required && Reliability::of(request.frame, ours) == Reliability::None {
+            return Err(Refusal::with(421, "Require", b"100rel".to_vec()));
+        }
         let refresh = self.read_refresh(request.frame)?;
         let board = &mut self.board;
         let target = Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
@@ -146,6 +150,7 @@ impl UnifiedCoordinator {
     ) -> Option<SessionId> {
         let Prepared { target, answered, sdp_id, source, refresh } = prepared;
         let board = &mut self.board;
+        let reliability = Reliability::of(request.frame, board.config.reliable);
         let nonce = board.secret.next_u64();
         let id = board.registry.create(nonce, |tag| Session::new(Role::Uas, tag, UserTag::default()))?;
         let routes_max = board.config.limits.routes_max;
@@ -171,6 +176,7 @@ impl UnifiedCoordinator {
         session.details = Some(details.clone());
         session.source = charged.then_some(source);
         session.refresh = refresh;
+        session.reliability = reliability;
         if let Some(answered) = answered {
             MediaAdapter { board, session: id }.adopt_answer(answered);
         }

@@ -69,14 +69,6 @@ impl UnifiedCoordinator {
         self.step(session, Input::Ring, Cause { headers, ..Cause::default() })
     }
 
-    pub(super) fn answer_now(
-        &mut self,
-        session: SessionId,
-        headers: HeaderList<'_>,
-    ) -> Result<(), CommandError> {
-        self.step(session, Input::Answer, Cause { headers, ..Cause::default() })
-    }
-
     pub(super) fn hangup_now(
         &mut self,
         session: SessionId,

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::UnifiedCoordinator;
 use super::check::is_type;
 use super::ingress::{Refusal, Request};
-use crate::adapter::{SUPPORTED, contact, local_media};
+use crate::adapter::{contact, local_media};
 use crate::api::{Counter, Event, Output};
 use crate::base::ids::SessionId;
 use crate::media::MediaPort;
@@ -42,7 +42,7 @@ impl UnifiedCoordinator {
         let headers: [(&str, &[u8]); 7] = [
             ("Contact", &own),
             ("Allow", &allow),
-            ("Supported", SUPPORTED),
+            ("Supported", board.supported),
             ("Accept", SDP_TYPE.as_bytes()),
             ("Accept-Encoding", b"identity"),
             ("Recv-Info", packages.as_bytes()),

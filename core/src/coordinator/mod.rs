@@ -35,6 +35,7 @@ mod names;
 mod recording;
 mod redirect;
 mod refresh;
+mod reliable;
 mod responses;
 mod transitions;
 

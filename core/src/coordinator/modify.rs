@@ -117,6 +117,7 @@ impl UnifiedCoordinator {
             if let Err(refusal) = self.answer_into(id, request, dialog, &mut cause) {
                 return self.refuse(request.transaction, refusal);
             }
+            self.note_early_change(id, dialog, &cause);
         }
         self.feed(id, Input::RxUpdate, cause);
     }
@@ -124,10 +125,16 @@ impl UnifiedCoordinator {
     /// Whether an offer of the peer comes while another exchange is unfinished.
     fn offer_conflict(&self, session: &Session, dialog: DialogId) -> Option<Input> {
         let early = !self.board.registry.dialog(dialog).is_some_and(|dialog| dialog.confirmed);
-        let answered = || self.board.registry.dialog(dialog).is_some_and(|it| it.early_answer.is_some());
+        let answered = || {
+            self.board
+                .registry
+                .dialog(dialog)
+                .is_some_and(|it| it.early.as_ref().is_some_and(|it| it.plan.is_some()))
+        };
         match session.role {
             _ if session.offering.is_some() => Some(Input::RxOfferCrossing),
             Role::Uac if early && !answered() => Some(Input::RxOfferCrossing),
+            Role::Uas if early && session.has_early_agreement() && session.unacknowledged().is_none() => None,
             Role::Uas if early => Some(Input::RxOfferTooEarly),
             // Our offer in a 200 waits for its answer in the ACK.
             _ if session.late_offer => Some(Input::RxOfferCrossing),
@@ -136,7 +143,7 @@ impl UnifiedCoordinator {
     }
 
     /// Answers the offer of a request.
-    fn answer_into(
+    pub(super) fn answer_into(
         &mut self,
         id: SessionId,
         request: &Request<'_>,

@@ -1,6 +1,5 @@
 //! Responses to our requests.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::UnifiedCoordinator;
@@ -89,33 +88,6 @@ impl UnifiedCoordinator {
         self.feed(session, input, cause);
     }
 
-    /// 101 to 199: it may begin an early dialog (RFC 3261 section 12.1) and may bring an early answer.
-    fn read_provisional(
-        &mut self,
-        session: SessionId,
-        frame: &Frame<'_>,
-        facts: &Facts<'_>,
-        cause: &mut Cause<'_>,
-    ) -> Input {
-        if facts.to_tag.is_some() {
-            cause.dialog = DialogAdapter { board: &mut self.board, session }.dialog_for(frame, facts);
-        }
-        if frame.body().is_empty() {
-            return Input::RxRinging;
-        }
-        match (MediaAdapter { board: &mut self.board, session }).read_answer(frame.body()) {
-            Some(Ok(plan)) => {
-                if let Some(dialog) = cause.dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
-                    dialog.early_answer = Some(Box::new(plan.clone()));
-                }
-                cause.plan = Some(plan);
-                Input::RxEarlyMedia
-            }
-            // An early description that cannot be used is no reason to give the call up: the answer decides.
-            _ => Input::RxRinging,
-        }
-    }
-
     /// 2xx: the first makes the call, a repeat wants its ACK again, and one from another fork is refused
     /// (section 13.2.2.4).
     fn read_success(
@@ -130,21 +102,35 @@ impl UnifiedCoordinator {
         let routes_max = self.board.config.limits.routes_max;
         let session = self.board.registry.session_mut(id)?;
         if let Some(kept) = session.dialog {
-            return Some(if kept == dialog { Input::RxAnswerAgain } else { Input::RxOtherAnswer });
+            if kept == dialog {
+                return Some(Input::RxAnswerAgain);
+            }
+            if self.is_late(id) {
+                cause.description = self.decline_late_offer(id, frame.body());
+            }
+            return Some(Input::RxOtherAnswer);
         }
         session.dialog = Some(dialog);
         let early = session.dialogs.iter().copied().filter(|&other| other != dialog);
         let early: smallvec::SmallVec<[_; 4]> = early.collect();
         for other in early {
+            self.board.drop_waiting(other);
             self.board.registry.remove_dialog(other);
         }
         self.agree_refresh(id, frame);
         let confirmed = self.board.registry.dialog_mut(dialog)?;
         confirmed.confirm(frame, routes_max);
-        if let Some(plan) = confirmed.early_answer.take().filter(|_| frame.body().is_empty()) {
-            // The answer came in a provisional response already, and the 2xx does not repeat it.
-            cause.plan = Some(*plan);
+        let early = confirmed.early.take();
+        if let Some(early) = early.filter(|early| early.agreed || frame.body().is_empty())
+            && let Some(plan) = early.plan
+        {
+            // The answer came in a provisional response already. One that came reliably is the last word.
+            cause.plan = Some(plan);
             return Some(Input::RxAnswer);
+        }
+        if self.is_late(id) {
+            let usable = self.answer_late_offer(id, frame.body(), cause);
+            return Some(if usable { Input::RxAnswer } else { Input::RxBadAnswer });
         }
         match (MediaAdapter { board: &mut self.board, session: id }).read_answer(frame.body()) {
             Some(Ok(plan)) => {
@@ -153,5 +139,11 @@ impl UnifiedCoordinator {
             }
             _ => Some(Input::RxBadAnswer),
         }
+    }
+
+    /// Whether the first description of the peer is an offer.
+    fn is_late(&self, id: SessionId) -> bool {
+        let out = self.board.registry.session(id).and_then(|session| session.outgoing.as_ref());
+        out.is_some_and(|out| out.late_offer)
     }
 }

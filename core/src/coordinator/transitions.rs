@@ -98,7 +98,14 @@ impl UnifiedCoordinator {
             Action::SendCancel => dialog.send_cancel(),
             Action::SendBye => dialog.send_bye(cause.dialog),
             Action::AbandonInvite => dialog.abandon_invite(),
-            Action::SendRinging => dialog.send_ringing(cause),
+            Action::SendRinging => dialog.send_provisional(180, false, cause, None),
+            Action::SendProgress => dialog.send_provisional(180, true, cause, None),
+            Action::SendEarlyMedia => dialog.send_early_media(cause),
+            Action::RepeatProgress => dialog.repeat_progress(),
+            Action::ConfirmPrack => dialog.confirm_prack(cause),
+            Action::NextProgress => dialog.next_progress(),
+            Action::SendPrack => dialog.send_prack(cause),
+            Action::EndFork => dialog.end_fork(cause),
             Action::SendAnswer => dialog.send_answer(cause),
             Action::SendReanswer => dialog.send_reanswer(cause),
             Action::RepeatAnswer => dialog.repeat_answer(),
@@ -302,11 +309,16 @@ fn end_reason(state: State, input: Input) -> Option<EndReason> {
         Input::Deadline => EndReason::Undecided,
         Input::NamesFailed => EndReason::NameFailure,
         Input::RxFailure => EndReason::Rejected,
-        Input::RxBadAnswer | Input::RxBadAck => EndReason::NoCommonMedia,
-        Input::RxCancel if matches!(state, State::Incoming | State::Ringing) => EndReason::Cancelled,
-        Input::RxBye if matches!(state, State::Incoming | State::Ringing) => EndReason::Cancelled,
+        Input::RxBadAnswer | Input::RxBadAck | Input::RxBadPrack | Input::RxBadEarlyOffer => {
+            EndReason::NoCommonMedia
+        }
+        Input::RxCancel | Input::RxBye
+            if matches!(state, State::Incoming | State::Ringing | State::AnswerPending) =>
+        {
+            EndReason::Cancelled
+        }
         Input::RxBye => EndReason::RemoteHangup,
-        Input::InviteTimeout => EndReason::Timeout,
+        Input::InviteTimeout | Input::PrackTimeout => EndReason::Timeout,
         Input::AckTimeout => EndReason::AckTimeout,
         Input::RxGone => EndReason::RemoteGone,
         Input::OfferTimeout => EndReason::Timeout,
@@ -321,7 +333,8 @@ fn command_name(input: Input) -> &'static str {
     match input {
         Input::MakeCall => "place",
         Input::Ring => "ring",
-        Input::Answer => "answer",
+        Input::Answer | Input::AnswerLater => "answer",
+        Input::Progress | Input::ProgressAudio => "announce",
         Input::Reject => "reject",
         Input::Hangup => "hang up",
         Input::Modify => "change the media of",

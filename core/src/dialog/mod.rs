@@ -53,8 +53,19 @@ pub struct Dialog {
     pub(crate) confirmed: bool,
     /// The ACK to the 2xx, to be sent again when the 2xx comes again.
     pub(crate) ack: Option<Bytes>,
-    /// What an answer in a provisional response came to: it holds if the 2xx of this dialog does not repeat it.
-    pub(crate) early_answer: Option<Box<MediaPlan>>,
+    /// What provisional responses brought, until the 2xx.
+    pub(crate) early: Option<Box<Early>>,
+}
+
+/// What a caller knows of an early dialog.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Early {
+    /// RSeq of the last reliable provisional response that was taken (RFC 3262 section 4).
+    pub(crate) rseq: Option<u32>,
+    /// What a session description in a provisional response came to: it holds if the 2xx has none.
+    pub(crate) plan: Option<MediaPlan>,
+    /// Whether it came reliably: then it holds whatever the 2xx has (RFC 3262 section 5).
+    pub(crate) agreed: bool,
 }
 
 /// The number that a request of the peer carries, compared with those before it (section 12.2.2).
@@ -107,7 +118,7 @@ impl Dialog {
             update_allowed: allows_update(frame),
             confirmed: false,
             ack: None,
-            early_answer: None,
+            early: None,
         })
     }
 
@@ -137,7 +148,7 @@ impl Dialog {
             update_allowed: allows_update(frame),
             confirmed: false,
             ack: None,
-            early_answer: None,
+            early: None,
         })
     }
 

@@ -296,6 +296,16 @@ fn agree_ptime_ms(media: &MediaDescription<'_>, local: &LocalMedia) -> u16 {
     }
 }
 
+/// Answers an offer with every stream declined (RFC 3264 section 6): it came where it cannot be refused.
+pub fn decline(offer: &[u8], local: &LocalMedia) -> Result<Vec<u8>, AnswerError> {
+    let session = SessionDescription::parse(offer)?;
+    let mut text = Text::begin(local, session.timing.unwrap_or_default());
+    for media in &session.media {
+        text.declined(media);
+    }
+    Ok(text.finish())
+}
+
 /// The answer that accepts the stream in this place and declines the others.
 fn write_answer(
     offer: &SessionDescription<'_>,

@@ -13,7 +13,7 @@ mod parse;
 pub mod plan;
 mod write;
 
-pub use answer::{AnswerError, Answered, accept_answer, accept_answer_to, answer};
+pub use answer::{AnswerError, Answered, accept_answer, accept_answer_to, answer, decline};
 pub use codecs::{CodecList, CodecListError, RtpMap};
 pub use parse::{
     Connection, FORMATS_MAX, LINES_MAX, MEDIA_MAX, MediaDescription, OCTETS_MAX, RtcpAttribute, SdpError,

@@ -144,6 +144,34 @@ pub(crate) struct Offering {
     pub(crate) made: u8,
 }
 
+/// Whether a callee can be sure that its provisional responses arrive (RFC 3262).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reliability {
+    /// One side does not know how.
+    None,
+    /// Both sides know how.
+    Possible,
+    /// One side asks for it.
+    Required,
+}
+
+/// The reliable provisional responses of a callee (RFC 3262 section 3).
+#[derive(Clone, Debug)]
+pub(crate) struct Provisional {
+    /// RSeq of the last one.
+    pub(crate) rseq: u32,
+    /// Whether its PRACK is awaited.
+    pub(crate) waits: bool,
+    /// Whether it carries a session description.
+    pub(crate) described: bool,
+    /// How often it was sent again.
+    pub(crate) repeats: u32,
+    /// What is to be sent after its PRACK, and whether that has audio.
+    pub(crate) next: Option<bool>,
+    /// Header fields of the application for the 200 that waits for the PRACK.
+    pub(crate) answer_headers: Vec<(String, String)>,
+}
+
 /// What only an outgoing call has until it is answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
@@ -157,6 +185,10 @@ pub(crate) struct Outgoing {
     pub(crate) ring_timeout: core::time::Duration,
     /// Where else the call may go, once somebody has sent it elsewhere.
     pub(crate) redirects: Option<Box<Redirects>>,
+    /// Whether the INVITE has no offer: the first description of the peer is one.
+    pub(crate) late_offer: bool,
+    /// The early dialog whose audio is played.
+    pub(crate) heard: Option<DialogId>,
 }
 
 /// One call leg.
@@ -190,6 +222,10 @@ pub struct Session {
     /// Whether our 200 carries an offer that the ACK must answer.
     pub(crate) late_offer: bool,
     pub(crate) outgoing: Option<Box<Outgoing>>,
+    /// Whether the caller lets us send provisional responses reliably.
+    pub(crate) reliability: Reliability,
+    /// The last reliable provisional response, while its PRACK or the answer is awaited.
+    pub(crate) provisional: Option<Box<Provisional>>,
     /// The INVITE that came, until it is answered.
     pub(crate) details: Option<Arc<InviteDetails>>,
     /// Source that is charged for this half-open call.
@@ -231,6 +267,8 @@ impl Session {
             media: None,
             late_offer: false,
             outgoing: None,
+            reliability: Reliability::None,
+            provisional: None,
             details: None,
             source: None,
             timers: [None; SessionTimer::ALL.len()],
@@ -257,6 +295,22 @@ impl Session {
     /// The application's name for the session.
     pub fn tag(&self) -> UserTag {
         self.tag
+    }
+
+    /// The reliable provisional response whose PRACK is awaited.
+    pub(crate) fn unacknowledged(&self) -> Option<&Provisional> {
+        self.provisional.as_deref().filter(|sent| sent.waits)
+    }
+
+    /// Whether the timers are those of a reliable provisional response. After the answer they are those of the 200.
+    pub(crate) fn awaits_prack(&self) -> bool {
+        matches!(self.state, State::Ringing | State::AnswerPending) && self.unacknowledged().is_some()
+    }
+
+    /// Whether a callee that has not answered yet has agreed with the caller on the media.
+    pub(crate) fn has_early_agreement(&self) -> bool {
+        let told = self.media.as_ref().is_some_and(|media| media.answer.is_none());
+        told && !self.late_offer
     }
 
     /// The plan that the media runs by, once there is one.

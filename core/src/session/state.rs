@@ -53,6 +53,8 @@ named! {
         Incoming = "waiting for a decision",
         /// Incoming: undecided, the caller hears it ring.
         Ringing = "ringing",
+        /// Incoming: answered, but the 200 must wait for the PRACK of an answer that went before it.
+        AnswerPending = "about to be answered",
         /// Incoming: the 200 is sent, its ACK is awaited.
         Answered = "answered",
         /// Incoming: hung up after the 200, BYE must wait for the ACK.
@@ -79,8 +81,14 @@ named! {
         MakeCall = "MakeCall",
         /// Command: let the caller hear it ring.
         Ring = "Ring",
+        /// Command: tell the caller that the call is being worked on (180).
+        Progress = "Progress",
+        /// Command: let the caller hear something before the answer (183 with our session description).
+        ProgressAudio = "ProgressAudio",
         /// Command: take the call.
         Answer = "Answer",
+        /// Command: take the call, while a reliable provisional response with a session description waits for its PRACK.
+        AnswerLater = "AnswerLater",
         /// Command: refuse the call.
         Reject = "Reject",
         /// Command: end the call, whatever that takes.
@@ -101,6 +109,12 @@ named! {
         RxRinging = "RxRinging",
         /// 101 to 199 with an answer to our offer.
         RxEarlyMedia = "RxEarlyMedia",
+        /// A reliable provisional response whose offer we cannot accept.
+        RxBadEarlyOffer = "RxBadEarlyOffer",
+        /// 199: one early dialog is over, and it was not the one that is heard, or another is heard instead.
+        RxForkOver = "RxForkOver",
+        /// 199 of the early dialog that is heard, and there is no other.
+        RxEarlyMediaOver = "RxEarlyMediaOver",
         /// The first 2xx, with a usable answer.
         RxAnswer = "RxAnswer",
         /// A repeat of the 2xx that we took.
@@ -121,6 +135,10 @@ named! {
         RxAckAnswer = "RxAckAnswer",
         /// ACK to our 2xx whose answer to our late offer is missing or cannot be used.
         RxBadAck = "RxBadAck",
+        /// PRACK of our reliable provisional response, with the answer to the offer in it if there was one.
+        RxPrack = "RxPrack",
+        /// PRACK of our reliable provisional response, whose answer to the offer in it is missing or cannot be used.
+        RxBadPrack = "RxBadPrack",
         /// CANCEL of the INVITE.
         RxCancel = "RxCancel",
         /// BYE.
@@ -165,6 +183,10 @@ named! {
         Deadline = "Deadline",
         /// Time to send the 180 or the 200 again.
         AnswerRepeat = "AnswerRepeat",
+        /// Time to send a reliable provisional response again.
+        ProgressRepeat = "ProgressRepeat",
+        /// 64·T1 without a PRACK.
+        PrackTimeout = "PrackTimeout",
         /// 64·T1 without an ACK.
         AckTimeout = "AckTimeout",
         /// 64·T1 without a final response to a cancelled INVITE.

@@ -29,6 +29,20 @@ pub enum Action {
     AbandonInvite,
     /// Send 180 Ringing.
     SendRinging,
+    /// Send 180, reliably where the caller knows how.
+    SendProgress,
+    /// Send 183 with our answer or our offer, reliably where the caller knows how (RFC 3262 section 3).
+    SendEarlyMedia,
+    /// Send the same reliable provisional response again: its PRACK has not come.
+    RepeatProgress,
+    /// 200 to a PRACK, with our answer if it brought an offer; a refusal if that offer cannot be accepted.
+    ConfirmPrack,
+    /// Send the provisional response that had to wait for the PRACK of the last; else ring on.
+    NextProgress,
+    /// PRACK the provisional response at hand if it was sent reliably, with our answer if it brought an offer.
+    SendPrack,
+    /// Forget the early dialog at hand.
+    EndFork,
     /// Send the 200 with our answer or our late offer.
     SendAnswer,
     /// Send the 200 to a re-INVITE with our answer.
@@ -148,14 +162,21 @@ pub const ROWS: &[Row] = {
         row(S::Resolving, I::Hangup, &[CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Resolving, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
         row(S::Calling, I::RxTrying, &[], S::Proceeding),
-        row(S::Calling, I::RxRinging, &[TellProgress], S::Ringback),
-        row(S::Calling, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
+        row(S::Calling, I::RxRinging, &[SendPrack, TellProgress], S::Ringback),
+        row(S::Calling, I::RxEarlyMedia, &[SendPrack, ApplyPlan, TellProgress], S::EarlyMedia),
         row(
             S::Calling,
             I::RxAnswer,
             &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
             S::Active,
         ),
+        row(
+            S::Calling,
+            I::RxBadEarlyOffer,
+            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
+            S::Cancelling,
+        ),
+        row(S::Calling, I::RxForkOver, &[SendPrack, EndFork], S::Proceeding),
         row(S::Calling, I::RxTooBrief, &[SendInvite], S::Calling),
         row(S::Calling, I::Modify, &[], S::Calling),
         row(
@@ -171,14 +192,21 @@ pub const ROWS: &[Row] = {
         row(S::Calling, I::Hangup, &[], S::CancelPending),
         row(S::Calling, I::RingTimeout, &[], S::CancelPending),
         row(S::Proceeding, I::RxTrying, &[], S::Proceeding),
-        row(S::Proceeding, I::RxRinging, &[TellProgress], S::Ringback),
-        row(S::Proceeding, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
+        row(S::Proceeding, I::RxRinging, &[SendPrack, TellProgress], S::Ringback),
+        row(S::Proceeding, I::RxEarlyMedia, &[SendPrack, ApplyPlan, TellProgress], S::EarlyMedia),
         row(
             S::Proceeding,
             I::RxAnswer,
             &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
             S::Active,
         ),
+        row(
+            S::Proceeding,
+            I::RxBadEarlyOffer,
+            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
+            S::Cancelling,
+        ),
+        row(S::Proceeding, I::RxForkOver, &[SendPrack, EndFork], S::Proceeding),
         row(S::Proceeding, I::RxTooBrief, &[SendInvite], S::Calling),
         row(S::Proceeding, I::Modify, &[], S::Proceeding),
         row(
@@ -194,14 +222,21 @@ pub const ROWS: &[Row] = {
         row(S::Proceeding, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::Ringback, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::Ringback),
         row(S::Ringback, I::RxTrying, &[], S::Ringback),
-        row(S::Ringback, I::RxRinging, &[TellProgress], S::Ringback),
-        row(S::Ringback, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
+        row(S::Ringback, I::RxRinging, &[SendPrack, TellProgress], S::Ringback),
+        row(S::Ringback, I::RxEarlyMedia, &[SendPrack, ApplyPlan, TellProgress], S::EarlyMedia),
         row(
             S::Ringback,
             I::RxAnswer,
             &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
             S::Active,
         ),
+        row(
+            S::Ringback,
+            I::RxBadEarlyOffer,
+            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
+            S::Cancelling,
+        ),
+        row(S::Ringback, I::RxForkOver, &[SendPrack, EndFork], S::Ringback),
         row(S::Ringback, I::RxTooBrief, &[SendInvite], S::Calling),
         row(S::Ringback, I::Modify, &[], S::Ringback),
         row(
@@ -217,14 +252,22 @@ pub const ROWS: &[Row] = {
         row(S::Ringback, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::EarlyMedia, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::EarlyMedia),
         row(S::EarlyMedia, I::RxTrying, &[], S::EarlyMedia),
-        row(S::EarlyMedia, I::RxRinging, &[TellProgress], S::EarlyMedia),
-        row(S::EarlyMedia, I::RxEarlyMedia, &[ApplyPlan, TellProgress], S::EarlyMedia),
+        row(S::EarlyMedia, I::RxRinging, &[SendPrack, TellProgress], S::EarlyMedia),
+        row(S::EarlyMedia, I::RxEarlyMedia, &[SendPrack, ApplyPlan, TellProgress], S::EarlyMedia),
         row(
             S::EarlyMedia,
             I::RxAnswer,
             &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
             S::Active,
         ),
+        row(
+            S::EarlyMedia,
+            I::RxBadEarlyOffer,
+            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
+            S::Cancelling,
+        ),
+        row(S::EarlyMedia, I::RxForkOver, &[SendPrack, EndFork, ApplyPlan], S::EarlyMedia),
+        row(S::EarlyMedia, I::RxEarlyMediaOver, &[SendPrack, EndFork, ApplyPlan, TellProgress], S::Ringback),
         row(S::EarlyMedia, I::RxTooBrief, &[SendInvite], S::Calling),
         row(S::EarlyMedia, I::Modify, &[], S::EarlyMedia),
         row(
@@ -240,8 +283,30 @@ pub const ROWS: &[Row] = {
         row(S::EarlyMedia, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         // Giving up: CANCEL may only follow a provisional response (section 9.1).
         row(S::CancelPending, I::RxTrying, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
-        row(S::CancelPending, I::RxRinging, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
-        row(S::CancelPending, I::RxEarlyMedia, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(
+            S::CancelPending,
+            I::RxRinging,
+            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
+            S::Cancelling,
+        ),
+        row(
+            S::CancelPending,
+            I::RxEarlyMedia,
+            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
+            S::Cancelling,
+        ),
+        row(
+            S::CancelPending,
+            I::RxBadEarlyOffer,
+            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
+            S::Cancelling,
+        ),
+        row(
+            S::CancelPending,
+            I::RxForkOver,
+            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
+            S::Cancelling,
+        ),
         row(
             S::CancelPending,
             I::RxAnswer,
@@ -260,6 +325,10 @@ pub const ROWS: &[Row] = {
         row(S::CancelPending, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::CancelPending, I::Hangup, &[], S::CancelPending),
         row(S::Cancelling, I::NextTarget, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        // What is still acknowledged is not sent again.
+        row(S::Cancelling, I::RxRinging, &[SendPrack], S::Cancelling),
+        row(S::Cancelling, I::RxEarlyMedia, &[SendPrack], S::Cancelling),
+        row(S::Cancelling, I::RxBadEarlyOffer, &[SendPrack], S::Cancelling),
         row(S::Cancelling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         // The 200 crossed our CANCEL: take the call and hang it up (section 15).
         row(
@@ -281,6 +350,8 @@ pub const ROWS: &[Row] = {
         row(S::Idle, I::Admitted, &[ArmDeadline, SendRinging], S::Ringing),
         row(S::Idle, I::AdmittedSilently, &[ArmDeadline], S::Incoming),
         row(S::Incoming, I::Ring, &[SendRinging], S::Ringing),
+        row(S::Incoming, I::Progress, &[SendProgress], S::Ringing),
+        row(S::Incoming, I::ProgressAudio, &[SendEarlyMedia, ApplyPlan], S::Ringing),
         row(
             S::Incoming,
             I::Answer,
@@ -302,22 +373,93 @@ pub const ROWS: &[Row] = {
         row(S::Ringing, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::Ringing),
         row(S::Ringing, I::Ring, &[], S::Ringing),
         row(S::Ringing, I::AnswerRepeat, &[SendRinging], S::Ringing),
+        row(S::Ringing, I::Progress, &[SendProgress], S::Ringing),
+        row(S::Ringing, I::ProgressAudio, &[SendEarlyMedia, ApplyPlan], S::Ringing),
+        row(S::Ringing, I::ProgressRepeat, &[RepeatProgress], S::Ringing),
+        row(
+            S::Ringing,
+            I::RxPrack,
+            &[ConfirmPrack, DisarmAnswer, ApplyPlan, TellMediaChanged, NextProgress],
+            S::Ringing,
+        ),
+        row(
+            S::Ringing,
+            I::RxBadPrack,
+            &[ConfirmPrack, DisarmAll, SendReject, CloseMedia, TellEnded, Release],
+            S::Terminated,
+        ),
+        row(
+            S::Ringing,
+            I::PrackTimeout,
+            &[DisarmAll, SendReject, CloseMedia, TellEnded, Release],
+            S::Terminated,
+        ),
+        row(S::Ringing, I::AnswerLater, &[], S::AnswerPending),
         row(
             S::Ringing,
             I::Answer,
             &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered],
             S::Answered,
         ),
-        row(S::Ringing, I::Reject, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
-        row(S::Ringing, I::Hangup, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
-        row(S::Ringing, I::RxCancel, &[DisarmAll, SendTerminated, TellEnded, Release], S::Terminated),
+        row(S::Ringing, I::Reject, &[DisarmAll, SendReject, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Ringing, I::Hangup, &[DisarmAll, SendReject, CloseMedia, TellEnded, Release], S::Terminated),
+        row(
+            S::Ringing,
+            I::RxCancel,
+            &[DisarmAll, SendTerminated, CloseMedia, TellEnded, Release],
+            S::Terminated,
+        ),
         row(
             S::Ringing,
             I::RxBye,
-            &[ConfirmBye, DisarmAll, SendTerminated, TellEnded, Release],
+            &[ConfirmBye, DisarmAll, SendTerminated, CloseMedia, TellEnded, Release],
             S::Terminated,
         ),
-        row(S::Ringing, I::Deadline, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
+        row(S::Ringing, I::Deadline, &[DisarmAll, SendReject, CloseMedia, TellEnded, Release], S::Terminated),
+        // The 200 waits: an answer that went before it has not been acknowledged (RFC 3262 section 3).
+        row(
+            S::AnswerPending,
+            I::RxPrack,
+            &[ConfirmPrack, DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered],
+            S::Answered,
+        ),
+        row(
+            S::AnswerPending,
+            I::RxBadPrack,
+            &[ConfirmPrack, DisarmAll, SendReject, CloseMedia, TellEnded, Release],
+            S::Terminated,
+        ),
+        row(S::AnswerPending, I::ProgressRepeat, &[RepeatProgress], S::AnswerPending),
+        row(
+            S::AnswerPending,
+            I::PrackTimeout,
+            &[DisarmAll, SendReject, CloseMedia, TellEnded, Release],
+            S::Terminated,
+        ),
+        row(
+            S::AnswerPending,
+            I::Hangup,
+            &[DisarmAll, SendReject, CloseMedia, TellEnded, Release],
+            S::Terminated,
+        ),
+        row(
+            S::AnswerPending,
+            I::RxCancel,
+            &[DisarmAll, SendTerminated, CloseMedia, TellEnded, Release],
+            S::Terminated,
+        ),
+        row(
+            S::AnswerPending,
+            I::RxBye,
+            &[ConfirmBye, DisarmAll, SendTerminated, CloseMedia, TellEnded, Release],
+            S::Terminated,
+        ),
+        row(S::AnswerPending, I::Modify, &[], S::AnswerPending),
+        row(S::AnswerPending, I::RxUpdate, &[SendUpdateAnswer], S::AnswerPending),
+        // A PRACK may come after the 200 if what it acknowledges had no session description.
+        row(S::Answered, I::RxPrack, &[ConfirmPrack], S::Answered),
+        row(S::HangupPending, I::RxPrack, &[ConfirmPrack], S::HangupPending),
+        row(S::Active, I::RxPrack, &[ConfirmPrack], S::Active),
         row(S::Answered, I::AnswerRepeat, &[RepeatAnswer], S::Answered),
         row(S::Answered, I::RxAck, &[DisarmAnswer, TellConfirmed, Settle], S::Active),
         row(
@@ -465,8 +607,16 @@ pub const ROWS: &[Row] = {
 pub const fn fallback(input: Input) -> Fallback {
     use Input as I;
     match input {
-        I::MakeCall | I::Ring | I::Answer | I::Reject | I::Hangup | I::Modify => Fallback::Refuse,
-        I::RxBye => Fallback::Gone,
+        I::MakeCall
+        | I::Ring
+        | I::Progress
+        | I::ProgressAudio
+        | I::Answer
+        | I::AnswerLater
+        | I::Reject
+        | I::Hangup
+        | I::Modify => Fallback::Refuse,
+        I::RxBye | I::RxPrack | I::RxBadPrack => Fallback::Gone,
         I::RxReinvite | I::RxUpdate | I::RxOfferTooEarly => Fallback::NotNow,
         I::RxOfferCrossing => Fallback::Crossing,
         I::Admitted
@@ -495,6 +645,11 @@ pub const fn fallback(input: Input) -> Fallback {
         | I::AckTimeout
         | I::CancelTimeout
         | I::RxTooBrief
+        | I::RxBadEarlyOffer
+        | I::RxForkOver
+        | I::RxEarlyMediaOver
+        | I::ProgressRepeat
+        | I::PrackTimeout
         | I::RxOfferAnswer
         | I::RxOfferBadAnswer
         | I::RxOfferGlare

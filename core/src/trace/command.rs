@@ -24,11 +24,17 @@ pub enum Command<'a> {
     Resume,
     /// `modify`
     Modify(Cow<'a, Modification>),
+    /// `progress`
+    Progress {
+        /// With our session description.
+        audio: bool,
+    },
 }
 
 const HOLD: u8 = 0;
 const RESUME: u8 = 1;
 const MODIFY: u8 = 2;
+const PROGRESS: u8 = 16;
 
 const DIRECTIONS: [Direction; 4] =
     [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
@@ -38,6 +44,10 @@ impl<'a> Command<'a> {
         match self {
             Self::Hold => out.byte(HOLD),
             Self::Resume => out.byte(RESUME),
+            Self::Progress { audio } => {
+                out.byte(PROGRESS);
+                out.flag(*audio);
+            }
             Self::Modify(change) => {
                 let Modification { direction, codecs, by } = change.as_ref();
                 out.byte(MODIFY);
@@ -53,6 +63,7 @@ impl<'a> Command<'a> {
         Ok(match from.byte()? {
             HOLD => Self::Hold,
             RESUME => Self::Resume,
+            PROGRESS => Self::Progress { audio: from.flag()? },
             MODIFY => {
                 let place: Option<usize> = from.option(Unpacker::number)?;
                 let known = |place| DIRECTIONS.get(place).copied().ok_or(Impossible("no direction"));
@@ -77,6 +88,7 @@ impl<'a> Command<'a> {
         match self {
             Self::Hold => core.hold(now, session),
             Self::Resume => core.resume(now, session),
+            Self::Progress { audio } => core.progress(now, session, *audio),
             Self::Modify(change) => core.modify(now, session, change.as_ref().clone()),
         }
     }
@@ -86,6 +98,8 @@ impl<'a> Command<'a> {
         match self {
             Self::Hold => "hold".into(),
             Self::Resume => "resume".into(),
+            Self::Progress { audio: true } => "send early media".into(),
+            Self::Progress { audio: false } => "send progress".into(),
             Self::Modify(change) => format!("change {change:?}"),
         }
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{CoordinatorConfig, Limits};
+use crate::api::{CoordinatorConfig, Limits, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -38,6 +38,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         media_ports_ready,
         session_expires,
         min_se,
+        reliable,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -71,6 +72,11 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
     for package in info_packages {
         out.text(package);
     }
+    out.byte(match reliable {
+        Reliable::Supported => 0,
+        Reliable::Never => 1,
+        Reliable::Required => 2,
+    });
 }
 
 pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
@@ -111,6 +117,12 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
     for _ in 0..if more { from.number()? } else { 0_usize } {
         info_packages.push(String::from(from.text()?));
     }
+    let reliable = match if from.is_empty() { 0 } else { from.byte()? } {
+        0 => Reliable::Supported,
+        1 => Reliable::Never,
+        2 => Reliable::Required,
+        _ => return Err(Impossible("no use of reliable responses")),
+    };
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -129,6 +141,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         media_ports_ready,
         session_expires,
         min_se,
+        reliable,
     })
 }
 

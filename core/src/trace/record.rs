@@ -119,6 +119,8 @@ pub enum Record<'a> {
         headers: Cow<'a, [(&'a str, &'a str)]>,
         /// How long it may ring.
         ring_timeout: Option<Duration>,
+        /// Whether the other side makes the offer.
+        late_offer: bool,
     },
     /// `ring`
     Ring {
@@ -247,8 +249,8 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) const fn invite(now: Instant, params: &InviteParams<'a>) -> Self {
-        let InviteParams { target, tag, headers, ring_timeout } = *params;
-        Self::Invite { now, target, tag, headers: Cow::Borrowed(headers), ring_timeout }
+        let InviteParams { target, tag, headers, ring_timeout, late_offer } = *params;
+        Self::Invite { now, target, tag, headers: Cow::Borrowed(headers), ring_timeout, late_offer }
     }
 }
 
@@ -361,7 +363,7 @@ impl Record<'_> {
     /// Writes what the application asked for.
     fn write_command(&self, out: &mut Packer<'_>, redaction: Redaction) {
         match self {
-            Self::Invite { now, target, tag, headers, ring_timeout } => {
+            Self::Invite { now, target, tag, headers, ring_timeout, late_offer } => {
                 out.byte(INVITE);
                 out.moment(*now);
                 out.text(target);
@@ -372,6 +374,10 @@ impl Record<'_> {
                     out.text(&redaction.header(name, value));
                 }
                 out.option(*ring_timeout, Packer::duration);
+                // Since version 2, and only where it says something.
+                if *late_offer {
+                    out.flag(true);
+                }
             }
             Self::Ring { now, session } => on_session(out, RING, *now, *session),
             Self::Answer { now, session } => on_session(out, ANSWER, *now, *session),
@@ -470,7 +476,8 @@ impl<'a> Record<'a> {
                     headers.push((from.text()?, from.text()?));
                 }
                 let ring_timeout = from.option(Unpacker::duration)?;
-                Self::Invite { now, target, tag, headers: Cow::Owned(headers), ring_timeout }
+                let late_offer = !from.is_empty() && from.flag()?;
+                Self::Invite { now, target, tag, headers: Cow::Owned(headers), ring_timeout, late_offer }
             }
             ASKED => Self::Asked { now: from.moment()?, asked: Asked::read(from)? },
             RING => Self::Ring { now: from.moment()?, session: from.key()? },

@@ -119,7 +119,7 @@ impl Transaction {
         self.reliable |= path.transport.is_reliable();
     }
 
-    fn transmit(&self, message: Option<&Bytes>, send: &mut dyn FnMut(Transmit)) -> bool {
+    pub(crate) fn transmit(&self, message: Option<&Bytes>, send: &mut dyn FnMut(Transmit)) -> bool {
         let (Some(path), Some(message)) = (self.path, message) else {
             return false;
         };

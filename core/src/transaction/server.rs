@@ -180,6 +180,17 @@ impl TransactionLayer {
         true
     }
 
+    /// Repeats the last provisional response to an INVITE, as its user must until the PRACK of a reliable one comes (RFC
+    /// 3262 section 3); `false` if there is none.
+    pub fn resend_provisional(&mut self, tx: TransactionId, send: &mut dyn FnMut(Transmit)) -> bool {
+        let Some(transaction) = self.transactions.get(tx) else { return false };
+        if (transaction.kind, transaction.state) != (Kind::ServerInvite, State::Proceeding) {
+            return false;
+        }
+        count(&mut self.counters.repeated);
+        transaction.transmit(transaction.last.as_ref(), send)
+    }
+
     /// Repeats the 2xx to an INVITE, as its user must until the ACK comes (13.3.1.4); `false` if there is none.
     pub fn resend_response(&mut self, tx: TransactionId, send: &mut dyn FnMut(Transmit)) -> bool {
         if self.takes(tx, Input::Repeat2xx).is_none() {

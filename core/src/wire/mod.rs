@@ -10,6 +10,7 @@ pub mod limits;
 pub mod method;
 pub mod name;
 pub mod path;
+pub mod reliable;
 pub mod reply;
 #[cfg(feature = "rsip")]
 pub mod rsip;
@@ -26,6 +27,7 @@ pub use limits::WireLimits;
 pub use method::Method;
 pub use name::HeaderName;
 pub use path::{Path, Transmit, Transport};
+pub use reliable::{RAck, parse_rseq};
 pub use reply::{ReplyHead, reply_path};
 pub use stream::{KeepAlives, StreamError, StreamFramer};
 pub use text::{BadText, HeaderText, check_text, check_token};

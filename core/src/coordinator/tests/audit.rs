@@ -4,7 +4,7 @@ use super::peer::{SDP, World, peer};
 use crate::adapter::{Owner, Parked};
 use crate::coordinator::UnifiedCoordinator;
 use crate::dialog::Waiting;
-use crate::session::{Input, SessionTimer, State};
+use crate::session::{Input, Provisional, SessionTimer, State};
 use crate::transaction::table::Kind;
 use crate::wire::method::Method;
 
@@ -214,4 +214,36 @@ fn shares_and_bounds_are_kept() {
     });
     fires("bounds are kept", active(), |core, _| core.board.config.limits.sessions_max = 0);
     fires("bounds are kept", answered(), |core, _| core.board.layer.servers_max = 0);
+}
+
+#[test]
+fn provisional_responses_are_seen_through() {
+    let early = || {
+        let mut world = World::called_reliably(false, Some(SDP));
+        world.command(|core, now, id| core.progress(now, id, true));
+        world
+    };
+    let rule = "a reliable response is sent again until its PRACK comes or the time is up";
+    fires(rule, early(), |core, id| core.board.disarm(id, SessionTimer::AnswerRepeat));
+    fires(rule, early(), |core, id| core.board.disarm(id, SessionTimer::GiveUp));
+    let mut pending = early();
+    pending.answer();
+    fires("an answer waits for a PRACK only", pending, |core, id| {
+        core.board.registry.session_mut(id).unwrap().provisional = None;
+    });
+    fires("what was acknowledged is not kept after the answer", answered(), |core, id| {
+        let sent = Provisional {
+            rseq: 1,
+            waits: false,
+            described: true,
+            repeats: 0,
+            next: None,
+            answer_headers: Vec::new(),
+        };
+        core.board.registry.session_mut(id).unwrap().provisional = Some(sent.into());
+    });
+    fires("a dialog that lasts is not early", active(), |core, id| {
+        let dialog = core.board.registry.dialogs_of(id)[0];
+        core.board.registry.dialog_mut(dialog).unwrap().early = Some(Default::default());
+    });
 }

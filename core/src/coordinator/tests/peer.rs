@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::net::Net;
 use crate::adapter::DialogAdapter;
-use crate::api::CoordinatorConfig;
+use crate::api::{CoordinatorConfig, InviteParams};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
@@ -17,7 +17,7 @@ use crate::wire::frame::Frame;
 use crate::wire::limits::WireLimits;
 use crate::wire::path::Transmit;
 use crate::wire::reply::ReplyHead;
-use crate::wire::{HeaderName, NameAddr};
+use crate::wire::{HeaderName, NameAddr, parse_rseq};
 
 pub(crate) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
     m=audio 40000 RTP/AVP 0\r\na=sendrecv\r\n";
@@ -33,6 +33,8 @@ pub(crate) struct World {
     /// Our tag, once the peer has seen it.
     pub(crate) our_tag: String,
     pub(crate) cseq: u32,
+    /// Header lines of every request of the peer.
+    pub(crate) extra: String,
 }
 
 pub(crate) fn peer() -> SocketAddr {
@@ -48,7 +50,14 @@ impl World {
             if silent { SignalingDecision::Defer(Deferral::default()) } else { SignalingDecision::Accept }
         };
         net.add_with(config, Box::new(handler));
-        Self { net, session: None, invite: Bytes::new(), our_tag: String::new(), cseq: 100 }
+        Self {
+            net,
+            session: None,
+            invite: Bytes::new(),
+            our_tag: String::new(),
+            cseq: 100,
+            extra: String::new(),
+        }
     }
 
     /// A call that we make; the peer has the INVITE.
@@ -57,6 +66,53 @@ impl World {
         world.session = Some(world.net.invite(0, "sip:bob@10.9.9.9"));
         world.invite = world.last("INVITE");
         world
+    }
+
+    /// A call that we make without an offer.
+    pub(crate) fn calling_late() -> Self {
+        let mut world = Self::new(false);
+        let params = InviteParams { late_offer: true, ..InviteParams::new("sip:bob@10.9.9.9") };
+        world.session = Some(world.net.with(0, |core, now| core.invite(now, params)).unwrap());
+        world.invite = world.last("INVITE");
+        world
+    }
+
+    /// A call of a peer that knows reliable provisional responses.
+    pub(crate) fn called_reliably(silent: bool, offer: Option<&str>) -> Self {
+        let mut world = Self::new(silent);
+        world.extra = "Supported: 100rel\r\n".into();
+        world.request("INVITE", "z9hG4bKinvite", 100, offer);
+        world.session = world.net.incoming(0);
+        world
+    }
+
+    /// The RSeq of our last provisional response.
+    pub(crate) fn rseq(&self) -> u32 {
+        let message = self.last("SIP/2.0 18");
+        let frame = Frame::parse(&message, &WireLimits::default()).unwrap();
+        parse_rseq(frame.first(HeaderName::RSeq).expect("it is a reliable one")).unwrap()
+    }
+
+    /// Acknowledges our last reliable provisional response.
+    pub(crate) fn prack(&mut self, branch: &str, body: Option<&str>) {
+        let rack = format!("{} 100 INVITE", self.rseq());
+        self.prack_of(&rack, branch, body);
+    }
+
+    pub(crate) fn prack_of(&mut self, rack: &str, branch: &str, body: Option<&str>) {
+        self.learn_tag();
+        self.extra = format!("RAck: {rack}\r\n");
+        self.cseq += 1;
+        self.request("PRACK", branch, self.cseq, body);
+        self.extra.clear();
+    }
+
+    /// Answers our INVITE with a reliable provisional response.
+    pub(crate) fn respond_reliably(&mut self, status: u16, tag: &str, rseq: &str, body: Option<&str>) {
+        let invite = self.invite.clone();
+        let contact: &[u8] = b"<sip:bob@10.9.9.9:5060>";
+        let headers = [("Contact", contact), ("Require", b"100rel"), ("RSeq", rseq.as_bytes())];
+        self.respond_with(&invite, status, tag, &headers, body);
     }
 
     /// A call that we are about to make: nobody has told us where the peer is.
@@ -258,9 +314,10 @@ impl World {
         let text = format!(
             "{method} sip:alice@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch={branch};rport\r\n\
              Max-Forwards: 70\r\nFrom: <sip:bob@10.9.9.9>;tag={tag}\r\nTo: <sip:alice@10.0.0.1>{to_tag}\r\n\
-             Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:bob@10.9.9.9:5060>\r\n{kind}\
+             Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:bob@10.9.9.9:5060>\r\n{kind}{extra}\
              Content-Length: {}\r\n\r\n{body}",
-            body.len()
+            body.len(),
+            extra = self.extra,
         );
         self.net.inject(0, peer(), text.as_bytes());
     }

@@ -23,10 +23,43 @@ fn is_offer(input: Input) -> bool {
     matches!(input, Input::RxOfferAnswer | Input::RxOfferRefused | Input::OfferTimeout)
 }
 
+/// What comes of reliable provisional responses.
+fn is_reliable(input: Input) -> bool {
+    matches!(
+        input,
+        Input::RxPrack | Input::RxBadPrack | Input::ProgressRepeat | Input::PrackTimeout | Input::AnswerLater
+    )
+}
+
 fn reach(state: State, input: Input) -> World {
     let caller = as_caller(input);
     let offer = if is_late(input) && state != State::Reanswered { None } else { Some(SDP) };
+    let rings = |state| matches!(state, State::Calling | State::Proceeding | State::Ringback);
     match state {
+        State::Calling if input == Input::RxBadEarlyOffer => World::calling_late(),
+        State::CancelPending | State::Cancelling if input == Input::RxBadEarlyOffer => {
+            let from = if state == State::Cancelling { State::Ringback } else { State::Calling };
+            with(reach(from, input), World::hangup)
+        }
+        _ if input == Input::RxBadEarlyOffer && rings(state) => {
+            let status = if state == State::Ringback { 180 } else { 100 };
+            with(World::calling_late(), |world| world.respond(status, "one", None))
+        }
+        State::EarlyMedia if input == Input::RxBadEarlyOffer => with(World::calling_late(), |world| {
+            world.respond_reliably(183, "one", "1", Some(SDP));
+        }),
+        State::Ringing if is_reliable(input) => with(
+            World::called_reliably(false, if input == Input::RxBadPrack { None } else { Some(SDP) }),
+            |world| world.command(|core, now, id| core.progress(now, id, true)),
+        ),
+        State::AnswerPending => with(
+            reach(State::Ringing, if input == Input::RxBadPrack { input } else { Input::AnswerLater }),
+            World::answer,
+        ),
+        State::Answered if input == Input::RxPrack => with(World::called_reliably(true, offer), |world| {
+            world.command(|core, now, id| core.progress(now, id, false));
+            world.answer();
+        }),
         State::Idle if input == Input::MakeCall => World::resolving(),
         State::Idle => World::called(input == Input::AdmittedSilently, offer),
         State::Resolving if input == Input::NextTarget => with(World::calling(), |world| {
@@ -97,7 +130,15 @@ fn apply(world: &mut World, input: Input) {
         // Reaching the state has done it.
         Input::MakeCall | Input::Admitted | Input::AdmittedSilently => {}
         Input::Ring => world.net.with(0, |core, now| core.ring(now, id)).unwrap(),
-        Input::Answer => world.net.with(0, |core, now| core.answer(now, id)).unwrap(),
+        Input::Progress => world.command(|core, now, id| core.progress(now, id, false)),
+        Input::ProgressAudio => world.command(|core, now, id| core.progress(now, id, true)),
+        Input::RxPrack => world.prack("z9hG4bKprack", None),
+        Input::RxBadPrack => world.prack("z9hG4bKprack", Some(NO_CODEC)),
+        Input::ProgressRepeat => world.net.run_for(Duration::from_millis(500)),
+        Input::RxBadEarlyOffer => world.respond_reliably(183, "two", "1", Some(NO_CODEC)),
+        Input::RxForkOver => world.respond(199, "two", None),
+        Input::RxEarlyMediaOver => world.respond(199, "one", None),
+        Input::AnswerLater | Input::Answer => world.net.with(0, |core, now| core.answer(now, id)).unwrap(),
         Input::Reject => world.net.with(0, |core, now| core.reject(now, id, 486)).unwrap(),
         Input::Hangup => world.hangup(),
         Input::NamesFound | Input::NamesFailed => {
@@ -185,7 +226,11 @@ fn apply(world: &mut World, input: Input) {
             world.net.run_for(Duration::from_secs(60));
         }
         Input::Deadline => world.net.run_for(Duration::from_secs(180)),
-        Input::InviteTimeout | Input::InviteGone | Input::AckTimeout | Input::CancelTimeout => {
+        Input::InviteTimeout
+        | Input::InviteGone
+        | Input::AckTimeout
+        | Input::PrackTimeout
+        | Input::CancelTimeout => {
             world.net.run_for(Duration::from_secs(33));
         }
     }
@@ -219,6 +264,7 @@ fn every_row_is_walked() {
                 | Input::AckTimeout
                 | Input::CancelTimeout
                 | Input::Deadline
+                | Input::PrackTimeout
         );
         if !row.actions.contains(&Action::Release) && !timed && !quiet {
             assert_eq!(world.state(), Some(row.next), "{state:?} {input:?}");

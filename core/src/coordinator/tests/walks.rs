@@ -12,8 +12,8 @@ use crate::media::MediaCommand;
 use crate::wire::path::Path;
 
 const TAGS: [&str; 3] = ["one", "two", "three"];
-const METHODS: [&str; 8] = ["ACK", "BYE", "INVITE", "CANCEL", "OPTIONS", "ACK", "INVITE", "INFO"];
-const STATUSES: [u16; 9] = [100, 180, 183, 200, 200, 200, 486, 302, 199];
+const METHODS: [&str; 9] = ["ACK", "BYE", "INVITE", "CANCEL", "OPTIONS", "ACK", "INVITE", "INFO", "UPDATE"];
+const STATUSES: [u16; 10] = [100, 180, 183, 183, 200, 200, 200, 486, 302, 199];
 
 struct Walk {
     world: World,
@@ -29,13 +29,16 @@ impl Walk {
         let mut dice = Rng::secret(bytes);
         let caller = dice.next_u64().is_multiple_of(2);
         let mut world = if caller {
-            World::calling()
+            if dice.next_u64().is_multiple_of(3) { World::calling_late() } else { World::calling() }
         } else {
             let offer = if dice.next_u64().is_multiple_of(3) { None } else { Some(SDP) };
-            World::called(dice.next_u64().is_multiple_of(2), offer)
+            let silent = dice.next_u64().is_multiple_of(2);
+            let reliably = dice.next_u64().is_multiple_of(2);
+            if reliably { World::called_reliably(silent, offer) } else { World::called(silent, offer) }
         };
         let id = world.session.unwrap();
         if !caller {
+            world.extra.clear();
             let session = world.net.nodes[0].core.registry().session(id).unwrap();
             world.our_tag = String::from_utf8(session.local_tag.to_vec()).unwrap();
         }
@@ -59,6 +62,8 @@ impl Walk {
             0 => core.hangup(now, id),
             1 => core.answer(now, id),
             2 => core.ring(now, id),
+            3 => core.progress(now, id, true),
+            4 => core.progress(now, id, false),
             _ => core.reject(now, id, 486),
         });
         drop(refused);
@@ -78,10 +83,13 @@ impl Walk {
             "Contact: <sips:b@10.9.9.9>\r\n",
             "Contact: <tel:1>\r\n",
         ];
-        let (status, tag) = (STATUSES[self.roll(9)], TAGS[self.roll(3)]);
+        let (status, tag) = (STATUSES[self.roll(STATUSES.len())], TAGS[self.roll(3)]);
         let body = self.body().unwrap_or_default();
-        let extra = contacts[self.roll(5)];
-        reply(&mut self.world, status, tag, extra, &body);
+        let mut extra = String::from(contacts[self.roll(5)]);
+        if status < 200 && self.roll(2) == 0 {
+            extra += &format!("Require: 100rel\r\nRSeq: {}\r\n", self.roll(4));
+        }
+        reply(&mut self.world, status, tag, &extra, &body);
     }
 
     /// The peer answers whatever request of ours was last, ACK and INVITE aside.
@@ -99,7 +107,7 @@ impl Walk {
 
     /// The peer asks for something.
     fn request(&mut self) {
-        let method = METHODS[self.roll(8)];
+        let method = METHODS[self.roll(METHODS.len())];
         let body = self.body();
         if self.caller {
             let sent = ours(&self.world).cseq;
@@ -108,7 +116,11 @@ impl Walk {
             back(&mut self.world, method, tag, cseq, body.as_deref().unwrap_or_default());
             return;
         }
-        let cseq = 99 + self.roll(6) as u32;
+        let mut cseq = 99 + self.roll(6) as u32;
+        if self.roll(2) == 0 {
+            self.world.cseq += 1;
+            cseq = self.world.cseq;
+        }
         let branch = if self.roll(2) == 0 {
             String::from("z9hG4bKinvite")
         } else {
@@ -122,10 +134,27 @@ impl Walk {
         self.world.our_tag = kept;
     }
 
+    /// The peer acknowledges what we last sent reliably, or something else.
+    fn prack(&mut self) {
+        let session = self.world.net.nodes[0].core.registry().session(self.id);
+        let sent = session.and_then(|session| session.provisional.as_ref()).map_or(1, |sent| sent.rseq);
+        self.world.cseq += 1;
+        self.world.extra =
+            format!("RAck: {} 100 INVITE\r\n", sent.wrapping_add(u32::from(self.roll(4) == 0)));
+        let (branch, body) = (format!("z9hG4bKprack{}", self.world.cseq), self.body());
+        self.world.request("PRACK", &branch, self.world.cseq, body.as_deref());
+        self.world.extra.clear();
+    }
+
     fn step(&mut self) {
-        match self.roll(12) {
+        match self.roll(14) {
             which @ 0..=2 => self.command(which),
-            3 if self.roll(4) == 0 => self.command(3),
+            3 if self.roll(4) == 0 => self.command(5),
+            12 if !self.caller => {
+                let which = 3 + self.roll(2);
+                self.command(which);
+            }
+            13 if !self.caller => self.prack(),
             4 => self.wait(40_000),
             5 | 6 => self.wait(700),
             7..=9 if self.caller => self.respond(),

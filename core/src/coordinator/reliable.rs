@@ -1,0 +1,263 @@
+//! Provisional responses: those that we send as callee and their PRACKs, those that come to us as caller, and which of
+//! several early dialogs is heard (RFC 3262, RFC 6228).
+
+use alloc::vec::Vec;
+
+use super::UnifiedCoordinator;
+use super::ingress::{Refusal, Request};
+use crate::adapter::{Cause, DialogAdapter, MediaAdapter, requires_reliably};
+use crate::api::Counter;
+use crate::base::ids::{DialogId, SessionId};
+use crate::base::time::Instant;
+use crate::session::{Cell, Input, Reliability, Role, State};
+use crate::signaling::CommandError;
+use crate::wire::frame::{Facts, Frame};
+use crate::wire::method::Method;
+use crate::wire::{HeaderList, HeaderName, RAck, parse_rseq};
+
+impl UnifiedCoordinator {
+    /// Tells the caller that an incoming call is being worked on (180), or with `audio` lets it hear something before
+    /// the call is taken (183 with a session description): the stream opens both ways.
+    ///
+    /// It goes reliably (RFC 3262) where both sides know how. While an earlier one waits for its PRACK, it is sent after
+    /// that.
+    pub fn progress(&mut self, now: Instant, session: SessionId, audio: bool) -> Result<(), CommandError> {
+        note!(self, Record::Command { now, session, command: Command::Progress { audio } });
+        self.advance(now);
+        let input = if audio { Input::ProgressAudio } else { Input::Progress };
+        let Some(found) = self.board.registry.session_mut(session) else {
+            return Err(CommandError::NoSuchCall);
+        };
+        if matches!(self.machine.cell(found.state, input), Cell::Row { .. }) {
+            if audio && found.media.as_ref().is_some_and(|media| media.open) {
+                return Ok(());
+            }
+            if audio && found.late_offer && found.reliability == Reliability::None {
+                let why =
+                    "the caller made no offer and takes none in a provisional response: ring instead".into();
+                return Err(CommandError::BadArgument { what: "audio", why });
+            }
+            if let Some(sent) = found.provisional.as_mut().filter(|sent| sent.waits) {
+                sent.next = Some(audio || sent.next == Some(true));
+                return Ok(());
+            }
+        }
+        self.step(session, input, Cause::default())
+    }
+
+    /// Takes the call, at once or when the PRACK has come that the 200 must wait for (RFC 3262 section 3).
+    pub(super) fn answer_now(
+        &mut self,
+        session: SessionId,
+        headers: HeaderList<'_>,
+    ) -> Result<(), CommandError> {
+        let found = self.board.registry.session_mut(session);
+        let sent = found.filter(|found| found.state == State::Ringing).and_then(|it| it.provisional.as_mut());
+        let input = match sent.filter(|sent| sent.waits && sent.described) {
+            Some(sent) => {
+                sent.answer_headers =
+                    headers.iter().map(|(name, value)| (name.into(), value.into())).collect();
+                Input::AnswerLater
+            }
+            None => Input::Answer,
+        };
+        self.step(session, input, Cause { headers, ..Cause::default() })
+    }
+
+    /// PRACK (RFC 3262 section 3): what it acknowledges must be what waits for it.
+    pub(super) fn receive_prack(&mut self, request: &Request<'_>, id: SessionId, dialog: DialogId) {
+        let rack = request.frame.first(HeaderName::RAck);
+        let Some(rack) = rack.and_then(RAck::parse) else {
+            self.board.counters.add(Counter::BadRequest);
+            let reason = if rack.is_some() { "Bad RAck" } else { "Missing RAck" };
+            return self.refuse(request.transaction, Refusal { reason, ..Refusal::plain(400) });
+        };
+        let mut cause = self.cause_of(request, dialog);
+        let Some(session) = self.board.registry.session(id) else { return };
+        let sent = session.unacknowledged().filter(|sent| {
+            (sent.rseq, session.invite_cseq, Method::Invite) == (rack.rseq, rack.cseq, rack.method)
+        });
+        let Some(sent) = sent else {
+            self.board.counters.add(Counter::UnknownDialog);
+            return self.board.respond_plain(request.transaction, 481);
+        };
+        let body = request.frame.body();
+        let input = if sent.described && session.late_offer {
+            match (MediaAdapter { board: &mut self.board, session: id }).read_answer(body) {
+                Some(Ok(plan)) => {
+                    cause.plan = Some(plan);
+                    Input::RxPrack
+                }
+                _ => {
+                    cause.status = Some(488);
+                    Input::RxBadPrack
+                }
+            }
+        } else {
+            // An offer may come once the first exchange is complete (section 5).
+            if !body.is_empty() {
+                let undecided = matches!(session.state, State::Ringing | State::AnswerPending);
+                let may = undecided && session.has_early_agreement();
+                let answered = if may {
+                    self.answer_into(id, request, dialog, &mut cause)
+                } else {
+                    Err(Refusal::plain(488))
+                };
+                cause.status = answered.err().map(|refusal| refusal.status);
+            }
+            Input::RxPrack
+        };
+        self.feed(id, input, cause);
+    }
+
+    /// 101 to 199: it may begin or end an early dialog (RFC 3261 section 12.1), may bring an early answer, and may want
+    /// its PRACK.
+    pub(super) fn read_provisional(
+        &mut self,
+        id: SessionId,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+        cause: &mut Cause<'_>,
+    ) -> Input {
+        let over = cause.status == Some(199);
+        if facts.to_tag.is_some() {
+            cause.dialog = if over {
+                self.board.registry.dialog_of(id, facts.to_tag, facts.call_id)
+            } else {
+                DialogAdapter { board: &mut self.board, session: id }.dialog_for(frame, facts)
+            };
+        }
+        if let Some(dialog) = cause.dialog
+            && requires_reliably(frame)
+        {
+            cause.rseq = self.take_rseq(dialog, frame);
+            if cause.rseq.is_none() {
+                // It came before, or another is missing before it: it will come again.
+                self.board.counters.add(Counter::Ignored);
+                return Input::RxTrying;
+            }
+        }
+        if over {
+            return self.read_fork_over(id, cause);
+        }
+        if frame.body().is_empty() {
+            return Input::RxRinging;
+        }
+        self.read_early_description(id, frame.body(), cause).unwrap_or(Input::RxRinging)
+    }
+
+    /// The number of a reliable response, if it is the next one of its early dialog (RFC 3262 section 4).
+    fn take_rseq(&mut self, dialog: DialogId, frame: &Frame<'_>) -> Option<u32> {
+        let number = frame.first(HeaderName::RSeq).and_then(parse_rseq)?;
+        let early = self.board.registry.dialog_mut(dialog)?.early.get_or_insert_default();
+        if early.rseq.is_some_and(|last| last.checked_add(1) != Some(number)) {
+            return None;
+        }
+        early.rseq = Some(number);
+        Some(number)
+    }
+
+    /// A session description in a provisional response: an answer, or the offer that we asked for. `None` if there is
+    /// nothing to learn from it.
+    fn read_early_description(&mut self, id: SessionId, body: &[u8], cause: &mut Cause<'_>) -> Option<Input> {
+        let early = cause.dialog.and_then(|dialog| self.board.registry.dialog(dialog)?.early.as_deref());
+        if early.is_some_and(|early| early.agreed) {
+            return None;
+        }
+        let before = early.and_then(|early| early.plan.clone());
+        let reliable = cause.rseq.is_some();
+        let plan = if self.board.registry.session(id)?.outgoing.as_ref()?.late_offer {
+            // An offer must not get lost (section 5).
+            if !reliable {
+                return None;
+            }
+            if !self.answer_late_offer(id, body, cause) {
+                return Some(Input::RxBadEarlyOffer);
+            }
+            cause.plan.take()?
+        } else {
+            // An early answer that cannot be used is no reason to give the call up: the 200 decides.
+            (MediaAdapter { board: &mut self.board, session: id }).read_answer(body)?.ok()?
+        };
+        let again = before.as_ref() == Some(&plan);
+        if let Some(dialog) = cause.dialog.and_then(|dialog| self.board.registry.dialog_mut(dialog)) {
+            let early = dialog.early.get_or_insert_default();
+            early.plan = Some(plan.clone());
+            early.agreed = reliable;
+        }
+        // The last one who has something new to say is heard. Who only says it again is not.
+        let out = self.board.registry.session_mut(id)?.outgoing.as_mut()?;
+        if again && out.heard.is_some() && out.heard != cause.dialog {
+            return None;
+        }
+        out.heard = cause.dialog;
+        cause.plan = Some(plan);
+        Some(Input::RxEarlyMedia)
+    }
+
+    /// Answers the offer that came for our INVITE without one; false if it must be declined. Either way there is a
+    /// description to send, unless the offer cannot be read.
+    pub(super) fn answer_late_offer(&mut self, id: SessionId, offer: &[u8], cause: &mut Cause<'_>) -> bool {
+        let path = self.board.registry.session(id).and_then(|it| it.outgoing.as_ref()?.path);
+        let Some(path) = path else { return false };
+        let mut media = MediaAdapter { board: &mut self.board, session: id };
+        match media.answer_offer(&path, offer) {
+            Some(Ok(answered)) => {
+                cause.description = Some(answered.sdp);
+                cause.plan = Some(answered.plan);
+                true
+            }
+            _ => {
+                cause.description = media.decline(&path, offer);
+                false
+            }
+        }
+    }
+
+    /// The answer to an offer of a fork that we do not keep.
+    pub(super) fn decline_late_offer(&mut self, id: SessionId, offer: &[u8]) -> Option<Vec<u8>> {
+        let path = self.board.registry.session(id)?.outgoing.as_ref()?.path?;
+        MediaAdapter { board: &mut self.board, session: id }.decline(&path, offer)
+    }
+
+    /// 199: this early dialog will not be answered any more. If it was heard, the latest of the others is heard instead.
+    fn read_fork_over(&mut self, id: SessionId, cause: &mut Cause<'_>) -> Input {
+        let registry = &self.board.registry;
+        let out = registry.session(id).and_then(|session| session.outgoing.as_ref());
+        let heard = out.and_then(|out| out.heard);
+        let (true, Some(path)) = (heard.is_some() && heard == cause.dialog, out.and_then(|out| out.path))
+        else {
+            return Input::RxForkOver;
+        };
+        let plan_of = |dialog: DialogId| registry.dialog(dialog)?.early.as_ref()?.plan.clone();
+        let mut others = registry.dialogs_of(id).iter().rev().filter(|&&dialog| heard != Some(dialog));
+        let next = others.find_map(|&dialog| Some((dialog, plan_of(dialog)?)));
+        if let Some(out) = self.board.registry.session_mut(id).and_then(|session| session.outgoing.as_mut()) {
+            out.heard = next.as_ref().map(|&(dialog, _)| dialog);
+        }
+        match next {
+            Some((_, plan)) => {
+                cause.plan = Some(plan);
+                Input::RxForkOver
+            }
+            None => {
+                cause.plan = MediaAdapter { board: &mut self.board, session: id }.listening(&path);
+                Input::RxEarlyMediaOver
+            }
+        }
+    }
+
+    /// An UPDATE has changed what was agreed in an early dialog, which therefore is the one that is heard.
+    pub(super) fn note_early_change(&mut self, id: SessionId, dialog: DialogId, cause: &Cause<'_>) {
+        let Some(plan) = &cause.plan else { return };
+        let Some(early) = self.board.registry.dialog_mut(dialog).and_then(|it| it.early.as_mut()) else {
+            return;
+        };
+        early.plan = Some(plan.clone());
+        if let Some(session) = self.board.registry.session_mut(id).filter(|it| it.role == Role::Uac)
+            && let Some(out) = &mut session.outgoing
+        {
+            out.heard = Some(dialog);
+        }
+    }
+}
