@@ -87,7 +87,18 @@ fn the_suite_calls_every_method() {
         suite += &std::fs::read_to_string(file.unwrap().path()).unwrap();
     }
     let mut methods = 0;
-    for file in ["simple", "coordinator", "call", "holding", "news", "incoming", "dialing", "view"] {
+    for file in [
+        "simple",
+        "coordinator",
+        "audio",
+        "call",
+        "holding",
+        "news",
+        "transfer",
+        "incoming",
+        "dialing",
+        "view",
+    ] {
         let source = text("core/src/peer", &format!("{file}.rs"));
         for line in source.lines().filter_map(|line| line.strip_prefix("    pub ")) {
             let line = line.trim_start_matches("const ").trim_start_matches("async ");

@@ -2,7 +2,7 @@
 //!
 //! `OFFHOOK_WRITE=1 cargo test -p offhook-core --test pages` writes them anew.
 
-use offhook_core::session::StateTable;
+use offhook_core::session::{StateTable, transfer_page};
 use offhook_core::transaction::table;
 
 const HOW: &str =
@@ -26,6 +26,15 @@ fn the_page_about_sessions_is_current() {
         table.markdown()
     );
     check("session/table.md", &page);
+}
+
+#[test]
+fn the_page_about_transfers_is_current() {
+    let page = format!(
+        "# States of a transfer\n\nWritten by the table in `core/src/session/transfer.rs`; {HOW}.\n\n{}",
+        transfer_page()
+    );
+    check("session/transfer.md", &page);
 }
 
 #[test]

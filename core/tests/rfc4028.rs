@@ -168,7 +168,8 @@ fn too_brief_gets_422_with_min_se() {
 fn our_wish_is_in_the_invite_and_the_answer_decides() {
     let (mut desk, invite) = made(1800, "Session-Expires: 1800;refresher=uac\r\nAllow: UPDATE\r\n");
     assert_eq!(invite.header("Session-Expires"), "1800;refresher=uac");
-    assert_eq!((invite.header("Min-SE"), invite.header("Supported")), ("90", "100rel, 199, timer"));
+    assert_eq!(invite.header("Min-SE"), "90");
+    assert!(invite.header("Supported").contains("timer"));
     desk.run_for(900 * SECOND);
     assert_eq!(desk.codes(), ["UPDATE"]);
 

@@ -29,7 +29,7 @@ pub async fn make_calls<R: Runtime>(phone: &Arc<Phone<R>>, options: &options::Ca
             () = phone.sleep_until(next), if running.len() < AT_ONCE_MAX => {
                 started += 1;
                 next = phone.now() + PACE;
-                running.spawn(one_call(phone.clone(), options.uri.clone(), started));
+                running.spawn(one_call(phone.clone(), options.uri.clone(), phone.number()));
             }
             Some(done) = running.next() => good += u64::from(done),
             () = phone.stopped() => {}

@@ -24,7 +24,7 @@ pub async fn take_calls<R: Runtime>(phone: &Arc<Phone<R>>, options: &Listen) -> 
             incoming = phone.stack.get_incoming_call() => match incoming {
                 Some(incoming) => {
                     taken += 1;
-                    running.spawn(one_call(phone.clone(), incoming, manner, taken));
+                    running.spawn(one_call(phone.clone(), incoming, manner, phone.number()));
                 }
                 None => break,
             },
@@ -47,11 +47,14 @@ async fn one_call<R: Runtime>(
     let began = phone.now();
     phone.report.incoming(number, &incoming);
     let patience = match manner {
+        _ if incoming.is_answered() => Some(Duration::ZERO),
         Manner::Reject(status) => return refuse(&phone, incoming, status, number).await,
         Manner::AnswerAfter(time) => Some(time),
         Manner::RingOnly => None,
     };
-    phone.report.ringing(number, 180, "Ringing");
+    if !incoming.is_answered() {
+        phone.report.ringing(number, 180, "Ringing");
+    }
     if patience != Some(Duration::ZERO) {
         let wait = async {
             match patience {

@@ -13,7 +13,7 @@
 //! `--record-trace FILE` keeps the signalling for `cargo run --example replay -- FILE`; `--ladder OUT.html` draws it.
 //!
 //! `options.rs` is the command line, `dial.rs` and `listen.rs` make and take calls, `talk.rs` is what happens
-//! while one is up, `crowd.rs` answers thousands as cheaply as it can be done, `crew.rs` runs several beside each other,
+//! while one is up, `script.rs` what is done to it by the clock, `crowd.rs` answers thousands as cheaply as it can be done, `crew.rs` runs several beside each other,
 //! `report.rs` prints, `trace.rs` records. All of it is the same on every runtime (`--runtime`); of tokio it uses the parts that need no tokio
 //! underneath: `select!` and `join!`, and what tasks tell each other through.
 
@@ -23,6 +23,7 @@ mod dial;
 mod listen;
 mod options;
 mod report;
+mod script;
 mod talk;
 mod trace;
 #[path = "../support/wav.rs"]
@@ -31,6 +32,7 @@ mod wav;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
@@ -53,6 +55,8 @@ struct Phone<R> {
     /// The file of `--play`, read once.
     play: Option<Arc<[i16]>>,
     stop: watch::Receiver<bool>,
+    /// Calls so far: each has a number.
+    numbers: AtomicU64,
 }
 
 impl<R: Runtime> Phone<R> {
@@ -87,6 +91,11 @@ impl<R: Runtime> Phone<R> {
 
     fn is_stopped(&self) -> bool {
         *self.stop.borrow()
+    }
+
+    /// The number of the next call.
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Where call number `call` is recorded: the first in the file as named, later ones in FILE-2.wav, FILE-3.wav …
@@ -141,6 +150,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
     if let Some(ports) = common.rtp_ports.clone() {
         config = config.rtp_ports(ports);
     }
+    config.core.session_expires = common.session_expires;
     if let Some(name) = &common.display {
         config = config.display_name(name);
     }
@@ -151,6 +161,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
     }
 
     let (stop, runtime) = (stop_signal()?, R::current()?);
+    let numbers = AtomicU64::new(0);
     let report = Reporter { json: common.json, quiet: common.quiet };
     let good = match options.command {
         Command::Listen(listen) => {
@@ -160,7 +171,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
                 Manner::Reject(_) => UnifiedCoordinator::with_handler(config, Silent).await?,
                 _ => UnifiedCoordinator::new(config.auto_answer(crowd)).await?,
             };
-            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop });
+            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop, numbers });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good =
                 if crowd { crowd::answer(&phone).await } else { listen::take_calls(&phone, &listen).await };
@@ -169,7 +180,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
         }
         Command::Call(call) => {
             let stack = UnifiedCoordinator::new(config).await?;
-            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop });
+            let phone = Arc::new(Phone { runtime, stack, common, report, play, stop, numbers });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let good = dial::make_calls(&phone, &call).await;
             finish(&phone, &trace).await?;

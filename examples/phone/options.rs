@@ -8,6 +8,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use offhook_core::peer::prelude::{CodecList, Deferral, InviteDetails, SignalingDecision, SignalingHandler};
 
+/// Where `--help` shows what is done to a call that is up.
+const SCRIPT: &str = "While a call is up";
+
 /// A scriptable SIP phone.
 #[derive(Parser)]
 pub struct Options {
@@ -76,6 +79,8 @@ impl Listen {
             && !common.has_audio()
             && common.dtmf.is_none()
             && common.duration.is_none()
+            && !common.has_script()
+            && !common.accept_transfers
             && common.hangup_after.is_none()
     }
 }
@@ -129,6 +134,28 @@ pub struct Common {
     /// Hang up so long after the answer.
     #[arg(long, value_name = "MS", value_parser = milliseconds)]
     pub duration: Option<Duration>,
+    /// Hold the call so long after the answer: the other side hears nothing, and is asked to send nothing.
+    #[arg(long, value_name = "MS", value_parser = milliseconds, help_heading = SCRIPT)]
+    pub hold_after: Option<Duration>,
+    /// Take the call back so long after the answer.
+    #[arg(long, value_name = "MS", value_parser = milliseconds, help_heading = SCRIPT)]
+    pub resume_after: Option<Duration>,
+    /// Let the other side call this URI in our place; our call ends when the two are connected.
+    #[arg(long, value_name = "URI", help_heading = SCRIPT)]
+    pub transfer_to: Option<String>,
+    /// When to do that [default: at once].
+    #[arg(long, value_name = "MS", value_parser = milliseconds, requires = "transfer_to", help_heading = SCRIPT)]
+    pub transfer_after: Option<Duration>,
+    /// Hold the call, call the URI of --transfer-to ourselves, and when it has answered connect the two.
+    #[arg(long, requires = "transfer_to", help_heading = SCRIPT)]
+    pub attended: bool,
+    /// Call somebody else in our place when the other side asks for it; without this it is refused with 603. The new call is
+    /// one more call of this program.
+    #[arg(long, alias = "accept-transfer", help_heading = SCRIPT)]
+    pub accept_transfers: bool,
+    /// Ask for a sign of life of the call every so often: in the middle of so many seconds, 90 at least.
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub session_expires: Option<Duration>,
     /// Calls to make, or to take before the program ends [default: 1 to call, no end to listen].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub calls: Option<u64>,
@@ -180,10 +207,20 @@ impl Common {
         self.listens() || self.play.is_some() || self.tone.is_some()
     }
 
+    /// Whether anything is to be done to a call by the clock.
+    pub const fn has_script(&self) -> bool {
+        self.hold_after.is_some() || self.resume_after.is_some() || self.transfer_to.is_some()
+    }
+
     /// Whether anything is done with what is heard.
     pub fn listens(&self) -> bool {
         self.record.is_some() || self.echo
     }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: u64 = text.parse().map_err(|_| "want a whole number of seconds".to_string())?;
+    Ok(Duration::from_secs(seconds))
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {

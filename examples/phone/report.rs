@@ -4,7 +4,10 @@ use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-use offhook_core::peer::prelude::{Call, CallEnd, Dtmf, EndReason, IncomingCall, MediaReport, PeerError};
+use offhook_core::peer::prelude::{
+    Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, MediaPlan, MediaReport, PeerError,
+    TransferRequest,
+};
 
 /// Prints events.
 pub struct Reporter {
@@ -58,6 +61,70 @@ impl Reporter {
         self.say(
             || format!("call {call}: digit {digit}"),
             || Line::of("dtmf", call).text("digit", digit).number("duration_ms", duration.as_millis()),
+        );
+    }
+
+    /// Something that needs no more words.
+    pub fn changed(&self, call: u64, event: &str) {
+        self.say(|| format!("call {call}: {event}"), || Line::of(event, call));
+    }
+
+    pub fn refused(&self, call: u64, what: &str, error: &PeerError) {
+        self.say(
+            || format!("call {call}: cannot {what}: {error}"),
+            || {
+                let line = Line::of("refused", call).text("what", what);
+                match error.status() {
+                    Some(status) => line.number("status", status),
+                    None => line.number("status", "null"),
+                }
+                .text("phrase", error)
+            },
+        );
+    }
+
+    /// We call somebody for the other side, or to connect the two.
+    pub fn calling(&self, call: u64, uri: &str) {
+        self.say(|| format!("call {call}: calling {uri}"), || Line::of("calling", call).text("uri", uri));
+    }
+
+    pub fn transfer_requested(&self, call: u64, request: &TransferRequest, accepted: bool) {
+        let (target, by) = (request.target(), request.referred_by().unwrap_or_default());
+        let outcome = if accepted { "accepted" } else { "refused" };
+        self.say(
+            || format!("call {call}: we are to call {target} instead: {outcome}"),
+            || {
+                Line::of("transfer-requested", call)
+                    .text("target", &target)
+                    .text("referred_by", by)
+                    .number("attended", request.is_attended())
+                    .number("accepted", accepted)
+            },
+        );
+    }
+
+    pub fn transfer(&self, call: u64, status: u16, phrase: &str, done: bool) {
+        self.say(
+            || format!("call {call}: transfer: {status} {phrase}"),
+            || {
+                let line = Line::of("transfer", call).number("status", status).text("phrase", phrase);
+                line.number("done", done)
+            },
+        );
+    }
+
+    pub fn held(&self, call: u64, held: bool) {
+        self.say(
+            || format!("call {call}: {}", if held { "they hold us" } else { "they took us back" }),
+            || Line::of("held", call).number("held", held),
+        );
+    }
+
+    pub fn media_changed(&self, call: u64, plan: &MediaPlan) {
+        let (direction, codec) = (which_way(plan.direction), plan.codec.name());
+        self.say(
+            || format!("call {call}: {direction} in {codec} from now on"),
+            || Line::of("media-changed", call).text("direction", direction).text("codec", codec),
         );
     }
 
@@ -152,6 +219,15 @@ impl From<&PeerError> for Ending {
     }
 }
 
+const fn which_way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::SendRecv => "sendrecv",
+        Direction::SendOnly => "sendonly",
+        Direction::RecvOnly => "recvonly",
+        Direction::Inactive => "inactive",
+    }
+}
+
 const fn name(reason: EndReason) -> &'static str {
     match reason {
         EndReason::LocalHangup => "local_hangup",
@@ -166,6 +242,10 @@ const fn name(reason: EndReason) -> &'static str {
         EndReason::NameFailure => "name_failure",
         EndReason::NoCommonMedia => "no_common_media",
         EndReason::Undecided => "undecided",
+        EndReason::SessionExpired => "session_expired",
+        EndReason::RemoteGone => "remote_gone",
+        EndReason::Transferred => "transferred",
+        EndReason::Replaced => "replaced",
         _ => "failed",
     }
 }

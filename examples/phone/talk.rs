@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use offhook_core::peer::Runtime;
-use offhook_core::peer::prelude::{AudioFrame, Call, EndReason, Instant, PeerError};
+use offhook_core::peer::prelude::{
+    AudioFrame, Call, CallEvent, EndReason, Instant, PeerError, TransferRequest,
+};
 use tokio::sync::Notify;
 
 use crate::Phone;
 use crate::report::Ending;
+use crate::script;
 use crate::wav::{Failure, Recorder};
 
 /// After the last word we stay this long, so that the far end can play it out.
@@ -30,25 +33,32 @@ pub enum Role {
 pub async fn talk<R: Runtime>(phone: &Phone<R>, number: u64, call: Call, role: Role, began: Instant) -> bool {
     phone.report.answered(number, &call);
     let finished = Notify::new();
-    let speaking = async {
-        let said_all = speak(phone, &call).await;
+    let doing = async {
+        let done = tokio::join!(speak(phone, &call), script::run(phone, number, &call));
         finished.notify_one();
-        said_all
+        done
     };
-    let (said_all, heard, (), ()) = tokio::join!(
-        speaking,
-        listen(phone, number, &call),
-        report_digits(phone, number, &call),
-        leave(phone, number, &call, role, began, &finished),
-    );
-    let end = call.ended().await;
-    phone.report.ended(number, &Ending::from(&end));
-    phone.report.media(number, &call.stats());
+    let life = async {
+        let (done, heard, ()) = tokio::join!(
+            doing,
+            listen(phone, number, &call),
+            leave(phone, number, &call, role, began, &finished),
+        );
+        let end = call.ended().await;
+        phone.report.ended(number, &Ending::from(&end));
+        phone.report.media(number, &call.stats());
+        (done, heard, end)
+    };
+    // A call that we make for the other side may go on after this one.
+    let (followed, ((said_all, done), heard, end)) = tokio::join!(follow_events(phone, number, &call), life);
     if let Err(problem) = &heard {
         phone.report.problem(number, problem);
     }
     match end.reason {
-        EndReason::LocalHangup => heard.is_ok(),
+        _ if !done => false,
+        // We were transferred: what was left undone in this call was done in the next.
+        EndReason::RemoteHangup if followed.is_some() => followed == Some(true) && heard.is_ok(),
+        EndReason::LocalHangup | EndReason::Transferred | EndReason::Replaced => heard.is_ok(),
         // Whoever is called cannot decide how long the caller stays; a caller who was cut short has not done the job.
         EndReason::RemoteHangup if role == Role::Callee => heard.is_ok(),
         EndReason::RemoteHangup => {
@@ -101,9 +111,49 @@ async fn listen<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) -> Resul
     recorder.map_or(Ok(()), Recorder::finish)
 }
 
-async fn report_digits<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) {
-    while let Some(digit) = call.recv_dtmf().await {
-        phone.report.dtmf(number, digit);
+/// Tells what happens to the call, and does what the other side asks for if we are to. What became of it: `None` if
+/// nothing was asked for, else whether the new call went well.
+async fn follow_events<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) -> Option<bool> {
+    let mut followed = None;
+    while let Some(event) = call.next_event().await {
+        match event {
+            CallEvent::TransferRequested(request) => {
+                let accepts = phone.common.accept_transfers;
+                phone.report.transfer_requested(number, &request, accepts);
+                if accepts {
+                    // Of this call nothing but its end is to come.
+                    followed = Some(Box::pin(instead(phone, request)).await);
+                }
+            }
+            CallEvent::TransferProgress { status, phrase, done } => {
+                phone.report.transfer(number, status, &phrase, done);
+            }
+            CallEvent::Dtmf(digit) => phone.report.dtmf(number, digit),
+            CallEvent::Held => phone.report.held(number, true),
+            CallEvent::Resumed => phone.report.held(number, false),
+            CallEvent::MediaChanged(plan) => phone.report.media_changed(number, &plan),
+            // The end is told with all that is known then.
+            _ => {}
+        }
+    }
+    followed
+}
+
+/// Calls whom the other side wants us to call; true when that call did what was asked.
+async fn instead<R: Runtime>(phone: &Phone<R>, request: TransferRequest) -> bool {
+    let (number, began) = (phone.number(), phone.now());
+    phone.report.calling(number, &request.target());
+    let called = match request.accept() {
+        Ok(dialing) => dialing.await,
+        Err(error) => Err(error),
+    };
+    match called {
+        // As who was called before: the others decide how long it lasts.
+        Ok(call) => talk(phone, number, call, Role::Callee, began).await,
+        Err(error) => {
+            phone.report.ended(number, &Ending::from(&error));
+            false
+        }
     }
 }
 
@@ -118,7 +168,7 @@ async fn leave<R: Runtime>(
 ) {
     let common = &phone.common;
     let by_the_clock = common.duration.is_some() || common.hangup_after.is_some();
-    let has_a_script = common.play.is_some() || common.dtmf.is_some();
+    let has_a_script = common.play.is_some() || common.dtmf.is_some() || common.has_script();
     let leaves_when_done = role == Role::Caller && has_a_script && !by_the_clock && common.tone.is_none();
     let one_of_many = role == Role::Caller && common.calls.is_some_and(|calls| calls > 1);
     let idle = !has_a_script && !by_the_clock && !common.has_audio();

@@ -23,6 +23,7 @@ mod look;
 mod parts;
 mod refusals;
 mod trace;
+mod transfer;
 mod trouble;
 
 /// Makes tests of async functions.

@@ -8,7 +8,8 @@ use crate::api::{CoordinatorConfig, Reliable};
 const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
     , UPDATE\
     , INFO\
-    , PRACK";
+    , PRACK\
+    , REFER, NOTIFY";
 
 /// The value of Allow.
 pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {
@@ -18,7 +19,8 @@ pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {
 
 /// The extensions that we understand, for Supported (RFC 3261 section 20.37).
 const SUPPORTED: &[u8] = b"100rel, 199\
-    , timer";
+    , timer\
+    , replaces, norefersub";
 
 /// The value of Supported. Reliable provisional responses come first, to be left out by whoever wants none.
 pub(crate) fn supported(reliable: Reliable) -> &'static [u8] {

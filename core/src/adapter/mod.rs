@@ -14,6 +14,7 @@ mod redirect;
 mod reliable;
 mod request;
 mod switchboard;
+mod transfer;
 
 pub(crate) use capabilities::{allow, supported, understands};
 pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
@@ -23,6 +24,7 @@ pub(crate) use modify::min_se;
 pub(crate) use reliable::requires_reliably;
 pub(crate) use request::Content;
 pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
+pub(crate) use transfer::OVER;
 
 use alloc::vec::Vec;
 use core::time::Duration;

@@ -54,6 +54,10 @@ pub(crate) enum Purpose {
     Offer,
     /// An UPDATE that refreshes the session (RFC 4028).
     Refresh,
+    /// A REFER.
+    Refer,
+    /// A NOTIFY of what became of the peer's REFER with this number.
+    Report(u32),
     /// An INFO that tells of a pressed key.
     Key,
     /// The acknowledgement of a reliable provisional response (RFC 3262).

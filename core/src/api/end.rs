@@ -32,6 +32,10 @@ pub enum EndReason {
     SessionExpired,
     /// The other side no longer knows the call.
     RemoteGone,
+    /// The other side has been transferred to somebody else, as we asked.
+    Transferred,
+    /// Another call took its place (RFC 3891).
+    Replaced,
     /// The stack had to give this call up; the log says why.
     Internal,
 }
@@ -54,6 +58,8 @@ impl EndReason {
             Self::Undecided => "nobody decided about the call in time",
             Self::SessionExpired => "the other side has gone without a word",
             Self::RemoteGone => "the other side no longer knows the call",
+            Self::Transferred => "the other side was transferred",
+            Self::Replaced => "another call took its place",
             Self::Internal => "internal error",
         }
     }

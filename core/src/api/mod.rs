@@ -5,12 +5,14 @@ mod end;
 mod modification;
 mod output;
 mod stats;
+mod transfer;
 
 pub use config::{CoordinatorConfig, InviteParams, Limits, Reliable};
 pub use end::EndReason;
 pub use modification::{Modification, OfferMethod};
 pub use output::{Event, NameFailure, Output, QueryId, ResolveTarget};
 pub use stats::{Counter, Counters};
+pub use transfer::TransferRequest;
 
 #[cfg(test)]
 mod tests {

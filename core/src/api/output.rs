@@ -13,7 +13,7 @@ use crate::sdp::plan::MediaPlan;
 use crate::signaling::{InviteDetails, MessageDetails};
 use crate::wire::path::{Transmit, Transport};
 
-use super::EndReason;
+use super::{EndReason, TransferRequest};
 
 key! {
     /// Names one question for an address.
@@ -149,6 +149,48 @@ pub enum Event {
         /// The reason phrase.
         phrase: String,
     },
+    /// The other side asks us to call somebody else in its place. Nothing is done without the application's
+    /// [`accept_transfer`](crate::coordinator::UnifiedCoordinator::accept_transfer); what nobody consents to within a
+    /// minute is refused.
+    TransferRequested {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// Whom it wants us to call, and who it says it is.
+        request: Arc<TransferRequest>,
+    },
+    /// We do what the other side of `session` asked for: a new call is placed.
+    TransferStarted {
+        /// The session whose peer asked.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// The new call. What becomes of it comes as events of its own.
+        new: SessionId,
+    },
+    /// How a transfer that we asked for goes.
+    TransferProgress {
+        /// The session that asked.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// What the new call came to so far, as the other side reports; or the status by which it refused.
+        status: u16,
+        /// The reason phrase.
+        phrase: String,
+        /// Whether that is the end. With a 2xx our call is hung up, with any other it goes on.
+        done: bool,
+    },
+    /// Another call takes the place of this one, which is hung up (RFC 3891).
+    Replaced {
+        /// The session that ends.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// The call that takes its place.
+        by: SessionId,
+    },
     /// The session is over. Comes once for every session, and nothing comes after it.
     Ended {
         /// The session.
@@ -230,6 +272,10 @@ impl Event {
             | Self::MediaChanged { session, .. }
             | Self::HoldChanged { session, .. }
             | Self::ModifyFailed { session, .. }
+            | Self::TransferRequested { session, .. }
+            | Self::TransferStarted { session, .. }
+            | Self::TransferProgress { session, .. }
+            | Self::Replaced { session, .. }
             | Self::Ended { session, .. }
             | Self::Dtmf { session, .. }
             | Self::Info { session, .. }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
 use super::ingress::{Refusal, Request};
+use super::replaces::check_replaces;
 use crate::adapter::understands;
 use crate::api::{Counter, Reliable};
 use crate::wire::frame::Frame;
@@ -46,6 +47,7 @@ fn check_request(request: &Request<'_>, allow: &[u8], reliable: Reliable) -> Res
     if !missing.is_empty() {
         return Err(Refusal::with(420, "Unsupported", missing.join(&b", "[..])));
     }
+    check_replaces(request)?;
     match request.method {
         Method::Invite | Method::Update | Method::Prack => check_body(frame),
         _ => Ok(()),

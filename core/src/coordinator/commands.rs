@@ -21,11 +21,24 @@ impl UnifiedCoordinator {
     pub fn invite(&mut self, now: Instant, params: InviteParams<'_>) -> Result<SessionId, CommandError> {
         note!(self, Record::invite(now, &params));
         self.advance(now);
+        let target = check_target(params.target)?;
+        let headers = check_headers(params.headers)?.lines();
+        let id = self.create_caller(target, headers, &params)?;
+        self.step(id, Input::MakeCall, Cause::default())?;
+        Ok(id)
+    }
+
+    /// Makes the session of an outgoing call, which is yet to be placed. Target and headers are checked already, those in
+    /// `params` do not count.
+    pub(super) fn create_caller(
+        &mut self,
+        target: Bytes,
+        headers: Bytes,
+        params: &InviteParams<'_>,
+    ) -> Result<SessionId, CommandError> {
         if self.shutting_down {
             return Err(CommandError::ShuttingDown);
         }
-        let target = check_target(params.target)?;
-        let headers = check_headers(params.headers)?.lines();
         let board = &mut self.board;
         let full = CommandError::Full { limit: board.config.limits.sessions_max };
         if board.registry.is_full() {
@@ -60,7 +73,6 @@ impl UnifiedCoordinator {
             return Err(CommandError::NoMediaPort);
         }
         board.counters.add(Counter::Sessions);
-        self.step(id, Input::MakeCall, Cause::default())?;
         Ok(id)
     }
 
@@ -91,17 +103,7 @@ impl UnifiedCoordinator {
         status: u16,
         headers: HeaderList<'_>,
     ) -> Result<(), CommandError> {
-        if matches!(status, 401 | 407) {
-            let why = "a challenge needs credentials to ask for, and there are none to check them against"
-                .to_string();
-            return Err(CommandError::BadArgument { what: "status", why });
-        }
-        if !(300..=699).contains(&status) {
-            let why = alloc::format!(
-                "{status} is no final refusal; use 300 to 699, such as 486 (busy) or 603 (declined)"
-            );
-            return Err(CommandError::BadArgument { what: "status", why });
-        }
+        check_refusal(status)?;
         self.step(session, Input::Reject, Cause { status: Some(status), headers, ..Cause::default() })
     }
 
@@ -156,6 +158,22 @@ impl UnifiedCoordinator {
             self.feed(session, Input::Hangup, Cause::default());
         }
     }
+}
+
+/// Whether `status` refuses something.
+pub(super) fn check_refusal(status: u16) -> Result<(), CommandError> {
+    if matches!(status, 401 | 407) {
+        let why =
+            "a challenge needs credentials to ask for, and there are none to check them against".to_string();
+        return Err(CommandError::BadArgument { what: "status", why });
+    }
+    if !(300..=699).contains(&status) {
+        let why = alloc::format!(
+            "{status} is no final refusal; use 300 to 699, such as 486 (busy) or 603 (declined)"
+        );
+        return Err(CommandError::BadArgument { what: "status", why });
+    }
+    Ok(())
 }
 
 pub(super) fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandError {

@@ -74,6 +74,8 @@ impl UnifiedCoordinator {
             Method::Invite => self.receive_reinvite(request, session, dialog),
             Method::Prack => self.receive_prack(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
+            Method::Refer => self.receive_refer(request, session, dialog),
+            Method::Notify => self.receive_notify(request, session),
             Method::Info => self.receive_info(request, session),
             Method::Message => self.receive_message(request, Some(session)),
             // `check` has let nothing else pass.
@@ -116,6 +118,8 @@ impl UnifiedCoordinator {
         match purpose {
             Purpose::Offer => self.offer_over(outcome),
             Purpose::Refresh => self.refresh_over(outcome),
+            Purpose::Refer => self.refer_over(outcome),
+            Purpose::Report(cseq) => self.report_over(outcome.session, cseq, outcome.status),
             Purpose::Key => self.key_over(outcome),
             // What becomes of a PRACK changes nothing: whoever still waits for one lets its response come again.
             Purpose::Prack => {}

@@ -92,6 +92,8 @@ impl UnifiedCoordinator {
         }
         let (input, status) = match timer {
             SessionTimer::Refresh => return self.refresh_due(id),
+            SessionTimer::Transfer => return self.transfer_timer(id),
+            SessionTimer::Consent => return self.consent_overdue(id),
             SessionTimer::Expiry => return self.refresh_missed(id),
             SessionTimer::Offer if session.state == State::OfferWait => (Input::OfferAgain, None),
             SessionTimer::Offer => (Input::OfferTimeout, Some(408)),

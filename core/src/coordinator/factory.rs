@@ -25,6 +25,8 @@ struct Prepared<'a> {
     answered: Option<Answered>,
     sdp_id: u64,
     source: Digest,
+    /// The call that it takes the place of.
+    replaced: Option<SessionId>,
     /// What follows from its Session-Expires.
     refresh: Option<Refresh>,
 }
@@ -51,6 +53,13 @@ impl UnifiedCoordinator {
             SignalingDecision::Reject(status) => {
                 let status = if (300..=699).contains(&status) { status } else { 500 };
                 self.board.respond_plain(request.transaction, status);
+            }
+            SignalingDecision::Accept if prepared.replaced.is_some() => {
+                let admitted = self.admit(request, prepared, details, Input::AdmittedSilently, None);
+                if let Some(session) = admitted {
+                    // Once the application has heard of it.
+                    self.board.arm(session, SessionTimer::Transfer, Duration::ZERO);
+                }
             }
             SignalingDecision::Accept => {
                 self.admit(request, prepared, details, Input::Admitted, None);
@@ -82,6 +91,7 @@ impl UnifiedCoordinator {
             return Err(Refusal::with(421, "Require", b"100rel".to_vec()));
         }
         let refresh = self.read_refresh(request.frame)?;
+        let replaced = self.find_replaced(request)?;
         let board = &mut self.board;
         let target = Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
         let source = match request.path.remote.ip() {
@@ -107,7 +117,7 @@ impl UnifiedCoordinator {
             let answered = sdp::answer(request.frame.body(), &local);
             Some(answered.map_err(|error| self.unusable_offer(&error))?)
         };
-        Ok(Prepared { target, answered, sdp_id, source, refresh })
+        Ok(Prepared { target, answered, sdp_id, source, replaced, refresh })
     }
 
     /// Makes the session, maps it, tells the application, and hands it to the state machine: in this order.
@@ -148,7 +158,7 @@ impl UnifiedCoordinator {
         prepared: Prepared<'_>,
         details: &Arc<InviteDetails>,
     ) -> Option<SessionId> {
-        let Prepared { target, answered, sdp_id, source, refresh } = prepared;
+        let Prepared { target, answered, sdp_id, source, replaced, refresh } = prepared;
         let board = &mut self.board;
         let reliability = Reliability::of(request.frame, board.config.reliable);
         let nonce = board.secret.next_u64();
@@ -176,6 +186,9 @@ impl UnifiedCoordinator {
         session.details = Some(details.clone());
         session.source = charged.then_some(source);
         session.refresh = refresh;
+        if replaced.is_some() {
+            session.transfers.get_or_insert_default().takes_over = replaced;
+        }
         session.reliability = reliability;
         if let Some(answered) = answered {
             MediaAdapter { board, session: id }.adopt_answer(answered);

@@ -139,6 +139,7 @@ impl UnifiedCoordinator {
         match request.method {
             Method::Invite => self.receive_invite(request),
             Method::Options => self.receive_options(request),
+            Method::Refer => self.decline_refer(request),
             Method::Message => self.receive_message(request, None),
             // A BYE without To tag belongs to no dialog that could be.
             _ => {

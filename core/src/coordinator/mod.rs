@@ -34,9 +34,12 @@ mod names;
 #[cfg(feature = "trace")]
 mod recording;
 mod redirect;
+mod referral;
 mod refresh;
 mod reliable;
+mod replaces;
 mod responses;
+mod transfer;
 mod transitions;
 
 #[cfg(test)]
@@ -73,12 +76,16 @@ pub struct UnifiedCoordinator {
     board: Switchboard,
     machine: StateMachine,
     interceptor: SignalingInterceptor,
+    orphans: referral::Orphans,
     shutting_down: bool,
     #[cfg(feature = "trace")]
     recorder: Option<Box<crate::trace::Recorder>>,
     /// Every row that was taken.
     #[cfg(test)]
     taken: Vec<(State, crate::session::Input)>,
+    /// The same of transfers.
+    #[cfg(test)]
+    transfers_taken: Vec<(crate::session::TransferState, crate::session::TransferInput)>,
     #[cfg(any(test, feature = "sim"))]
     visited: crate::session::Cells,
 }
@@ -100,11 +107,14 @@ impl UnifiedCoordinator {
             board: Switchboard::new(config, seed, now),
             machine: StateMachine::default(),
             interceptor: SignalingInterceptor::new(handler),
+            orphans: referral::Orphans::default(),
             shutting_down: false,
             #[cfg(feature = "trace")]
             recorder: None,
             #[cfg(test)]
             taken: Vec::new(),
+            #[cfg(test)]
+            transfers_taken: Vec::new(),
             #[cfg(any(test, feature = "sim"))]
             visited: crate::session::Cells::default(),
         }

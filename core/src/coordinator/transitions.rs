@@ -169,7 +169,10 @@ impl UnifiedCoordinator {
             | Action::TellMediaChanged
             | Action::TellRefused
             | Action::TellEnded
-            | Action::App(_) => self.tell(id, action, cause),
+            | Action::App(_) => {
+                self.tell(id, action, cause);
+                self.tell_related(id, action, cause);
+            }
             Action::Release => self.release(id),
         }
     }

@@ -192,6 +192,27 @@ impl Dialog {
         self.routes.routing(&self.target).next_hop
     }
 
+    /// Where the peer wants requests, without the headers that a URI may have.
+    pub(crate) fn bare_target(&self) -> &[u8] {
+        let headers = Uri::parse(&self.target).ok().and_then(|uri| uri.headers).map_or(0, |it| it.len() + 1);
+        self.target.get(..self.target.len().saturating_sub(headers)).unwrap_or_default()
+    }
+
+    /// The peer's tag; empty for an RFC 2543 peer.
+    pub(crate) fn remote_tag(&self) -> &[u8] {
+        self.names.remote_tag()
+    }
+
+    /// Our URI, as we call ourselves to the peer.
+    pub(crate) fn local_uri(&self) -> &[u8] {
+        NameAddr::parse(self.names.local()).map_or(&[], |addr| addr.uri)
+    }
+
+    /// The number of our last request.
+    pub(crate) const fn last_sequence(&self) -> u32 {
+        self.local_seq
+    }
+
     /// The peer's URI, as it calls itself.
     pub fn remote_uri(&self) -> &[u8] {
         NameAddr::parse(self.names.remote()).map_or(&[], |addr| addr.uri)

@@ -206,6 +206,8 @@ impl Stream {
         if self.plan.direction.receives() {
             let played = &mut self.played;
             self.playout.tick((now, moment), &mut self.stats, |frame| played.push(frame));
+        } else {
+            self.playout.skip();
         }
         let pressed = self.dtmf.handle_timeout(now);
         self.tell_pressed(pressed, shared);

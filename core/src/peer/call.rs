@@ -8,6 +8,7 @@ use crate::api::EndReason;
 use crate::base::ids::SessionId;
 use crate::media::{MediaReport, MediaSessionId};
 use crate::sdp::plan::MediaPlan;
+use crate::signaling::CommandError;
 
 use super::error::{CallEnd, PeerError};
 use super::frame::{AudioFrame, Dtmf};
@@ -28,7 +29,7 @@ impl Leg {
         cx: &Context<'_>,
         target: &str,
     ) -> Poll<Result<MediaSessionId, PeerError>> {
-        let found = self.entry(|entry| match (&entry.media, &entry.end) {
+        let found = self.entry(|entry| match (entry.media.as_ref().filter(|_| entry.answered), &entry.end) {
             // A call that was answered is given out even if it is over already: there may be audio to read.
             (Some(media), _) => Poll::Ready(Ok(*media)),
             (None, Some(end)) => Poll::Ready(Err(PeerError::from_end(end.clone(), target))),
@@ -73,19 +74,13 @@ impl Call {
     /// A frame of up to 100 ms is taken as a whole or, if this future is dropped before, not at all; a longer one is
     /// taken piece by piece.
     pub async fn send_audio(&self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
-        let frame = frame.into();
-        if frame.rate != AudioFrame::RATE {
-            return Err(PeerError::UnsupportedRate { rate: frame.rate, supported: AudioFrame::RATE });
-        }
-        let mut rest = frame.samples.as_slice();
-        poll_fn(|cx| self.leg.shared().media(|side, now, _| side.poll_send(cx, now, self.media, &mut rest)))
-            .await
-            .map_err(|_| PeerError::Ended(self.end_or_internal()))
+        let sent = self.leg.send_audio(self.media, frame.into()).await?;
+        sent.map_err(|_| PeerError::Ended(self.end_or_internal()))
     }
 
     /// Ready when all audio that was given to [`send_audio`](Self::send_audio) has left, or the call is over.
     pub async fn flush_audio(&self) {
-        poll_fn(|cx| self.leg.shared().media(|side, _, _| side.poll_flushed(cx, self.media))).await;
+        self.leg.flush_audio(self.media).await;
     }
 
     /// The next 20 ms of what the other side says; `None` when the call is over and all is read.
@@ -93,11 +88,12 @@ impl Call {
     /// A second of audio is kept for a slow reader; beyond that the oldest goes, counted in
     /// [`MediaReport::dropped_audio_frames`].
     pub async fn recv_audio(&self) -> Option<AudioFrame> {
-        poll_fn(|cx| self.leg.shared().media(|side, _, _| side.poll_recv(cx, self.media))).await
+        self.leg.recv_audio(self.media).await
     }
 
     /// Presses keys: any of `0123456789*#ABCD`. Ready when all have been sent; if this future is dropped, those that
-    /// were begun are sent all the same.
+    /// were begun are sent all the same. To an other side that takes no telephone-events they go by INFO, and this is
+    /// ready when the first is on its way.
     pub async fn send_dtmf(&self, digits: &str) -> Result<(), PeerError> {
         let shared = self.leg.shared();
         let number = shared.media(|side, _, _| side.dtmf_asked(self.media));
@@ -105,6 +101,11 @@ impl Call {
         if let Err(error) = asked {
             shared.media(|side, _, _| side.dtmf_refused(self.media));
             return Err(self.end().map_or_else(|| error.into(), PeerError::Ended));
+        }
+        if self.plan().is_some_and(|plan| plan.send_dtmf.is_none()) {
+            // They go by INFO, one after the other.
+            shared.media(|side, _, _| side.dtmf_refused(self.media));
+            return Ok(());
         }
         poll_fn(|cx| shared.media(|side, _, _| side.poll_dtmf_sent(cx, self.media, number)))
             .await
@@ -121,6 +122,20 @@ impl Call {
     /// over.
     pub async fn hangup(&self) -> Result<(), PeerError> {
         let outcome = self.leg.shared().signalling(|side, now, _| side.core.hangup(now, self.session));
+        self.hung_up(outcome).await
+    }
+
+    /// The same with header fields for the BYE, such as a `Reason` (RFC 3326).
+    pub async fn hangup_with(&self, headers: &[(&str, &str)]) -> Result<(), PeerError> {
+        let shared = self.leg.shared();
+        let outcome = shared.signalling(|side, now, _| side.core.hangup_with(now, self.session, headers));
+        self.hung_up(outcome).await
+    }
+
+    async fn hung_up(&self, outcome: Result<(), CommandError>) -> Result<(), PeerError> {
+        if let Err(error @ CommandError::BadArgument { .. }) = outcome {
+            return Err(error.into());
+        }
         if let Err(error) = outcome {
             tracing::debug!(session = %self.session, %error, "nothing to hang up");
         }

@@ -139,6 +139,10 @@ fn current<R: Runtime>() -> Result<R, PeerError> {
 }
 
 impl<R> UnifiedCoordinator<R> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.stack.shared
+    }
+
     /// Calls `target`, a SIP URI or just `user@host`. Ready when the call is answered; the error says why it was not.
     /// Dropping the future cancels the call.
     pub async fn call(&self, target: &str) -> Result<Call, PeerError> {

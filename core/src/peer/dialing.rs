@@ -9,8 +9,9 @@ use std::time::Duration;
 use crate::api::InviteParams;
 use crate::base::ids::SessionId;
 
+use super::audio::EarlyAudio;
 use super::call::Call;
-use super::entry::Entry;
+use super::entry::{Entry, EntryId};
 use super::error::PeerError;
 use super::shared::{Leg, Stack};
 use super::signalling::Stage;
@@ -25,6 +26,9 @@ pub struct Progress {
     pub phrase: String,
     /// Whether audio may come before the answer.
     pub early_media: bool,
+    /// The URI that is called from now on, if the call was sent elsewhere (a redirect): then the status is 181, call is
+    /// being forwarded.
+    pub redirected_to: Option<String>,
 }
 
 /// An outgoing call before its answer: a future that gives the [`Call`], and a view of what happens until then.
@@ -36,7 +40,21 @@ pub struct Dialing {
     target: String,
     headers: Vec<(String, String)>,
     ring_timeout: Option<Duration>,
+    late_offer: bool,
     step: Step,
+}
+
+/// A bare `bob@host` is what people type; any other scheme is left for the coordinator to judge.
+pub(crate) fn full_uri(target: &str) -> String {
+    let has_scheme = target.split_once(':').is_some_and(|(scheme, rest)| {
+        !scheme.contains(['@', '.', '['])
+            && !rest.is_empty()
+            && !rest.starts_with(|c: char| c.is_ascii_digit())
+            || scheme.eq_ignore_ascii_case("sip")
+            || scheme.eq_ignore_ascii_case("sips")
+            || scheme.eq_ignore_ascii_case("tel")
+    });
+    if has_scheme { String::from(target) } else { format!("sip:{target}") }
 }
 
 enum Step {
@@ -49,22 +67,30 @@ enum Step {
 
 impl Dialing {
     pub(crate) fn new(stack: Arc<Stack>, target: &str) -> Self {
-        // A bare `bob@host` is what people type; any other scheme is left for the coordinator to judge.
-        let has_scheme = target.split_once(':').is_some_and(|(scheme, rest)| {
-            !scheme.contains(['@', '.', '['])
-                && !rest.is_empty()
-                && !rest.starts_with(|c: char| c.is_ascii_digit())
-                || scheme.eq_ignore_ascii_case("sip")
-                || scheme.eq_ignore_ascii_case("sips")
-                || scheme.eq_ignore_ascii_case("tel")
-        });
-        let target = if has_scheme { String::from(target) } else { format!("sip:{target}") };
-        Self { stack, target, headers: Vec::new(), ring_timeout: None, step: Step::Idle }
+        Self {
+            stack,
+            target: full_uri(target),
+            headers: Vec::new(),
+            ring_timeout: None,
+            late_offer: false,
+            step: Step::Idle,
+        }
+    }
+
+    /// The call has begun already.
+    pub(crate) fn goes_on(&mut self, id: EntryId, session: SessionId) {
+        self.step = Step::Calling(Leg::new(Arc::clone(&self.stack), id), session);
     }
 
     /// Adds a header to the INVITE.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((String::from(name), String::from(value)));
+        self
+    }
+
+    /// Leaves the offer of media to the other side: the INVITE goes without a session description.
+    pub const fn with_late_offer(mut self) -> Self {
+        self.late_offer = true;
         self
     }
 
@@ -82,10 +108,18 @@ impl Dialing {
         leg.shared()
             .watch(leg.id, |entry| match entry.progress.pop_front() {
                 Some(progress) => Some(Some(progress)),
-                None => (entry.end.is_some() || entry.media.is_some()).then_some(None),
+                None => (entry.end.is_some() || entry.answered).then_some(None),
             })
             .await
             .flatten()
+    }
+
+    /// What can be heard before the answer: announcements, or the tone of the network. Starts the call if need be; `None`
+    /// if it is decided already. It needs no provisional response: some systems send audio without one.
+    pub fn early_audio(&mut self) -> Option<EarlyAudio> {
+        self.start();
+        let Step::Calling(leg, _) = &self.step else { return None };
+        EarlyAudio::of(leg)
     }
 
     /// Gives the call up. Awaiting this value then tells [`PeerError::Cancelled`].
@@ -129,6 +163,7 @@ impl Dialing {
             params.tag = id.tag();
             params.headers = &headers;
             params.ring_timeout = self.ring_timeout;
+            params.late_offer = self.late_offer;
             match side.core.invite(now, params) {
                 Ok(session) => {
                     if let Some(entry) = side.entries.get_mut(id) {

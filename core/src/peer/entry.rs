@@ -13,6 +13,7 @@ use super::dialing::Progress;
 use super::error::CallEnd;
 use super::holding::Changes;
 use super::news::News;
+use super::transfer::Transfers;
 use super::wakers::Wakers;
 
 /// Names what the handles know of one session; the session's tag carries it.
@@ -54,11 +55,14 @@ pub(crate) struct Entry {
     pub(crate) held: bool,
     /// With what an incoming call is refused if its handle is dropped before anybody decides; `None` once decided.
     pub(crate) undecided: Option<u16>,
+    /// The stream, if the media side keeps it for the handle.
     pub(crate) media: Option<MediaSessionId>,
+    pub(crate) answered: bool,
     pub(crate) plan: Option<Arc<MediaPlan>>,
     pub(crate) end: Option<CallEnd>,
     pub(crate) progress: VecDeque<Progress>,
     pub(crate) changes: Changes,
+    pub(crate) transfers: Transfers,
     pub(crate) news: News,
     pub(crate) wakers: Wakers,
 }
@@ -71,10 +75,12 @@ impl Entry {
             held: true,
             undecided: None,
             media: None,
+            answered: false,
             plan: None,
             end: None,
             progress: VecDeque::new(),
             changes: Changes::default(),
+            transfers: Transfers::default(),
             news: News::default(),
             wakers: Wakers::default(),
         }

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::api::EndReason;
-use crate::signaling::CommandError;
+use crate::signaling::{CommandError, MessageDetails};
 
 /// How a call ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,11 +17,14 @@ pub struct CallEnd {
     pub status: Option<u16>,
     /// The reason phrase that came with it, or what else is known in words; may be empty.
     pub phrase: String,
+    /// What the other side sent to end it, for its header fields: always a refusal, and a hanging up that says why
+    /// (`Reason`); any other if the settings want messages kept.
+    pub message: Option<Arc<MessageDetails>>,
 }
 
 impl CallEnd {
     pub(crate) const fn bare(reason: EndReason) -> Self {
-        Self { reason, status: None, phrase: String::new() }
+        Self { reason, status: None, phrase: String::new(), message: None }
     }
 }
 
@@ -213,8 +217,12 @@ mod tests {
             taken.to_string(),
             "cannot listen on 0.0.0.0:5060: port 5060 is in use by another program (port 0 takes any free one)"
         );
-        let end =
-            CallEnd { reason: EndReason::Rejected, status: Some(486), phrase: String::from("Busy Here") };
+        let end = CallEnd {
+            reason: EndReason::Rejected,
+            status: Some(486),
+            phrase: String::from("Busy Here"),
+            message: None,
+        };
         assert_eq!(end.to_string(), "the call was refused (486 Busy Here)");
         let error = PeerError::from_end(end, "sip:bob@192.0.2.7");
         assert_eq!(error.status(), Some(486));

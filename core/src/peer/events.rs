@@ -2,18 +2,22 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::api::Event;
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
+use crate::session::Session;
 use crate::signaling::InviteDetails;
 
 use super::config::Policy;
 use super::dialing::Progress;
 use super::entry::{Entry, EntryId};
+use super::errands::Reply;
 use super::error::CallEnd;
+use super::frame::Dtmf;
 use super::handler::decide;
-use super::news::Note;
+use super::news::{Info, Note};
 use super::shared::{Letter, Shared};
 use super::signalling::{Signalling, Stage, Waiting};
 use super::view::EventQueue;
@@ -26,12 +30,20 @@ impl Signalling {
             Event::Incoming { session, details, .. } => self.incoming(shared, now, session, details, due),
             Event::Progress { tag, status, phrase, early_media, .. } => {
                 self.change(tag, due, |entry| {
-                    entry.push_progress(Progress { status, phrase, early_media });
+                    entry.push_progress(Progress { status, phrase, early_media, redirected_to: None });
+                });
+            }
+            Event::Redirected { tag, target, .. } => {
+                let phrase = String::from("Call Is Being Forwarded");
+                let (early_media, redirected_to) = (false, Some(target));
+                self.change(tag, due, |entry| {
+                    entry.push_progress(Progress { status: 181, phrase, early_media, redirected_to });
                 });
             }
             Event::Answered { tag, media, plan, .. } => {
                 let held = self.change(tag, due, |entry| {
                     entry.media = Some(media);
+                    entry.answered = true;
                     entry.plan = plan;
                     entry.undecided = None;
                 });
@@ -42,26 +54,69 @@ impl Signalling {
             Event::MediaChanged { tag, plan, .. } => {
                 self.change(tag, due, |entry| {
                     entry.plan = Some(Arc::clone(&plan));
-                    entry.news.push(Note::MediaChanged(plan));
                 });
+                self.note(now, tag, due, Note::MediaChanged(plan));
             }
             Event::HoldChanged { session, tag, local, remote } => {
+                let mut turned = false;
                 self.change(tag, due, |entry| {
                     entry.changes.local = local;
-                    if std::mem::replace(&mut entry.changes.remote, remote) != remote {
-                        entry.news.push(Note::Held(remote));
-                    }
+                    turned = std::mem::replace(&mut entry.changes.remote, remote) != remote;
                 });
+                if turned {
+                    self.note(now, tag, due, Note::Held(remote));
+                }
                 self.media_decided(shared, session, tag, None);
             }
             Event::ModifyFailed { session, tag, status, phrase } => {
                 self.media_decided(shared, session, tag, Some((status, phrase)));
                 self.change(tag, due, |_| ());
             }
-            Event::Ended { tag, reason, status, phrase, .. } => {
-                self.ended(shared, tag, CallEnd { reason, status, phrase }, due);
+            Event::Ended { tag, reason, status, phrase, message, .. } => {
+                self.ended(shared, tag, CallEnd { reason, status, phrase, message }, due);
             }
-            _ => {}
+            Event::TransferRequested { session, tag, request } => {
+                let mut note = None;
+                self.change(tag, due, |entry| {
+                    note = Some(Note::TransferRequested(entry.transfers.requested(request)));
+                });
+                match note {
+                    Some(note) => drop(self.note(now, tag, due, note)),
+                    // Nobody will ever decide about it.
+                    None => self.refuse_transfer(now, session),
+                }
+            }
+            Event::TransferProgress { tag, status, phrase, done, .. } => {
+                if done {
+                    self.change(tag, due, |entry| entry.transfers.done(status, &phrase));
+                }
+                self.note(now, tag, due, Note::TransferProgress { status, phrase, done });
+            }
+            Event::Info { tag, package, content_type, body, .. } => {
+                self.note(now, tag, due, Note::Info(Info { package, content_type, body }));
+            }
+            Event::Message { session: Some(session), message } => {
+                if let Some(tag) = self.core.registry().session(session).map(Session::tag) {
+                    self.note(now, tag, due, Note::Message(message));
+                }
+            }
+            Event::Dtmf { tag, digit, duration_ms, .. } => {
+                let dtmf = Dtmf { digit, duration: Duration::from_millis(duration_ms.into()) };
+                let entry = EntryId::from_tag(tag).and_then(|id| self.entries.get_mut(id));
+                if let Some(media) = entry.and_then(|entry| entry.media) {
+                    shared.post(Letter::Key(media, dtmf));
+                }
+            }
+            Event::RequestDone { request, status, phrase, message } => {
+                self.errands.done(request, Reply { status, phrase, message }, due);
+            }
+            Event::Replaced { tag, by, .. } => {
+                self.note(now, tag, due, Note::Replaced { by });
+            }
+            Event::Message { session: None, .. }
+            | Event::Confirmed { .. }
+            | Event::TransferStarted { .. }
+            | Event::App { .. } => {}
         }
     }
 
@@ -107,6 +162,25 @@ impl Signalling {
         if self.incoming.len() > self.entries.len().saturating_mul(2).saturating_add(64) {
             let entries = &self.entries;
             self.incoming.retain(|id| entries.get(*id).is_some());
+        }
+    }
+
+    /// Tells whoever has the call.
+    fn note(&mut self, now: Instant, tag: UserTag, due: &mut Due, note: Note) -> Option<()> {
+        let entry = self.entries.get_mut(EntryId::from_tag(tag)?)?;
+        let lost = entry.news.push(note);
+        let session = entry.session;
+        entry.wakers.take_into(due);
+        if let (Some(Note::TransferRequested(_)), Some(session)) = (lost, session) {
+            self.refuse_transfer(now, session);
+        }
+        Some(())
+    }
+
+    /// Nobody consents.
+    pub(crate) fn refuse_transfer(&mut self, now: Instant, session: SessionId) {
+        if let Err(error) = self.core.reject_transfer(now, session, 603) {
+            tracing::debug!(%session, %error, "no transfer to refuse");
         }
     }
 

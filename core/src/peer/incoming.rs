@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use crate::api::EndReason;
 use crate::base::ids::SessionId;
+use crate::media::MediaSessionId;
 use crate::session::State;
 use crate::signaling::{CommandError, InviteDetails};
 
 use super::call::Call;
+use super::dialing::full_uri;
 use super::entry::EntryId;
 use super::error::{CallEnd, PeerError};
+use super::frame::AudioFrame;
 use super::shared::{Leg, Shared, Stack};
 use super::signalling::Waiting;
 
@@ -86,8 +89,59 @@ impl IncomingCall {
         rung.map_err(|error| self.trouble(error))
     }
 
+    /// Lets the caller hear something before the call is taken, and hears what it says (early media, 183): whatever goes to
+    /// [`send_audio`](Self::send_audio). It is sent so that it cannot get lost where the caller's side knows how.
+    ///
+    /// A caller whose INVITE makes no offer and who does not know reliable provisional responses cannot be served so.
+    pub fn progress_with_audio(&self) -> Result<(), PeerError> {
+        let told = self.shared().signalling(|side, now, _| side.core.progress(now, self.session, true));
+        told.map_err(|error| self.trouble(error))?;
+        self.leg.attach();
+        Ok(())
+    }
+
+    /// Sends audio before the call is taken, like [`Call::send_audio`]; after
+    /// [`progress_with_audio`](Self::progress_with_audio).
+    pub async fn send_audio(&self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
+        let sent = self.leg.send_audio(self.stream()?, frame.into()).await?;
+        sent.map_err(|_| self.trouble(CommandError::NoSuchCall))
+    }
+
+    /// Ready when all audio that was given to [`send_audio`](Self::send_audio) has left, or the call is over.
+    pub async fn flush_audio(&self) {
+        if let Ok(media) = self.stream() {
+            self.leg.flush_audio(media).await;
+        }
+    }
+
+    /// The next 20 ms of what the caller says before the call is taken, like [`Call::recv_audio`]; `None` without
+    /// [`progress_with_audio`](Self::progress_with_audio).
+    pub async fn recv_audio(&self) -> Option<AudioFrame> {
+        self.leg.recv_audio(self.stream().ok()?).await
+    }
+
+    fn stream(&self) -> Result<MediaSessionId, PeerError> {
+        let media = self.leg.entry(|entry| entry.media).flatten();
+        let why = "the caller hears nothing yet: let it, with progress_with_audio";
+        media.ok_or_else(|| match self.leg.entry(|entry| entry.end.clone()).flatten() {
+            Some(end) => PeerError::from_end(end, &self.from),
+            None => PeerError::WrongState { why: String::from(why) },
+        })
+    }
+
+    /// Whether it is answered already, by the settings or because it takes the place of a call of ours: then
+    /// [`accept`](Self::accept) only gives the [`Call`].
+    pub fn is_answered(&self) -> bool {
+        self.leg.entry(|entry| entry.answered).unwrap_or(false)
+    }
+
     /// Answers the call.
     pub async fn accept(self) -> Result<Call, PeerError> {
+        self.accept_with(&[]).await
+    }
+
+    /// The same with header fields for the 200.
+    pub async fn accept_with(self, headers: &[(&str, &str)]) -> Result<Call, PeerError> {
         let id = self.leg.id;
         let answered = self.shared().signalling(|side, now, _| {
             let Some(entry) = side.entries.get_mut(id) else { return Err(CommandError::NoSuchCall) };
@@ -98,7 +152,7 @@ impl IncomingCall {
                 // Answered by the peer itself.
                 return Ok(());
             }
-            side.core.answer(now, self.session)?;
+            side.core.answer_with(now, self.session, headers)?;
             if let Some(entry) = side.entries.get_mut(id) {
                 entry.undecided = None;
             }
@@ -110,12 +164,25 @@ impl IncomingCall {
 
     /// Refuses the call with a final status: 486 is busy, 603 is no.
     pub async fn reject(self, status: u16) -> Result<(), PeerError> {
+        self.reject_with(status, &[]).await
+    }
+
+    /// The same with header fields for the refusal, such as `Retry-After` or `Reason`.
+    pub async fn reject_with(self, status: u16, headers: &[(&str, &str)]) -> Result<(), PeerError> {
         if !(300..700).contains(&status) {
             let why = format!("{status} refuses nothing, take one of 300 to 699");
             return Err(PeerError::BadArgument { what: "status", why });
         }
         self.shared()
-            .signalling(|side, now, _| side.core.reject(now, self.session, status))
+            .signalling(|side, now, _| side.core.reject_with(now, self.session, status, headers))
+            .map_err(|error| self.trouble(error))
+    }
+
+    /// Sends the caller elsewhere (302): to `uri`, which its side may call instead, or not.
+    pub async fn redirect(self, uri: &str) -> Result<(), PeerError> {
+        let uri = full_uri(uri);
+        self.shared()
+            .signalling(|side, now, _| side.core.redirect(now, self.session, &[&uri]))
             .map_err(|error| self.trouble(error))
     }
 

@@ -167,6 +167,12 @@ impl Media {
                         tracing::debug!(%error, "cannot mute");
                     }
                 }
+                Letter::Key(media, key) => {
+                    if let Some(stream) = self.streams.get_mut(&media) {
+                        stream.push_dtmf(key);
+                        stream.others.take_into(due);
+                    }
+                }
                 Letter::Ended(media) => {
                     if let Some(stream) = self.streams.get_mut(&media) {
                         stream.over = true;

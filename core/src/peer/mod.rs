@@ -17,12 +17,14 @@
 //! outputs at once, in order, and sends what is to be sent: no message passes from task to task on its way. The driver
 //! is woken only if a deadline moved closer or the system has no room for a message.
 
+mod audio;
 mod call;
 mod config;
 mod coordinator;
 mod dialing;
 mod driver;
 mod entry;
+mod errands;
 mod error;
 mod events;
 mod frame;
@@ -38,34 +40,38 @@ mod runtime;
 mod shared;
 mod signalling;
 mod simple;
+mod transfer;
 mod view;
 mod wakers;
 
 #[cfg(test)]
 mod tests;
 
+pub use audio::EarlyAudio;
 pub use call::Call;
 pub use config::Config;
 pub use coordinator::UnifiedCoordinator;
 pub use dialing::{Dialing, Progress};
+pub use errands::Reply;
 pub use error::{CallEnd, PeerError};
 pub use frame::{AudioFrame, Dtmf};
 pub use handler::{CustomAction, SignalingDecision, SignalingHandler};
 pub use incoming::IncomingCall;
-pub use news::CallEvent;
+pub use news::{CallEvent, Info};
 pub use runtime::{Received, RecvBatch, Runtime, Socket, Task, Timer};
 pub use simple::{PeerBuilder, SimplePeer};
+pub use transfer::TransferRequest;
 pub use view::{Events, NetworkCounters, PeerCounters, RegistryView};
 
 /// Every name of the async face that is the same on every runtime. Each runtime crate hands these out as its own.
 pub mod prelude {
     pub use super::{
-        AudioFrame, Call, CallEnd, CallEvent, Config, CustomAction, Dialing, Dtmf, Events, IncomingCall,
-        NetworkCounters, PeerCounters, PeerError, Progress, RegistryView, SignalingDecision,
-        SignalingHandler,
+        AudioFrame, Call, CallEnd, CallEvent, Config, CustomAction, Dialing, Dtmf, EarlyAudio, Events,
+        IncomingCall, Info, NetworkCounters, PeerCounters, PeerError, Progress, RegistryView, Reply,
+        SignalingDecision, SignalingHandler, TransferRequest,
     };
     pub use crate::api::{
-        CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod,
+        CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod, Reliable,
     };
     pub use crate::base::ids::{DialogId, SessionId};
     pub use crate::base::time::Instant;
@@ -73,7 +79,7 @@ pub mod prelude {
     pub use crate::sdp::CodecList;
     pub use crate::sdp::plan::{Codec, Direction, MediaPlan};
     pub use crate::session::State;
-    pub use crate::signaling::{Deferral, InviteDetails};
+    pub use crate::signaling::{Deferral, InviteDetails, MessageDetails};
     #[cfg(feature = "trace")]
     pub use crate::trace::{Recorder, RecordingState, RecordingStats, Redaction, Sink, SinkError};
     pub use crate::transaction::Timing;

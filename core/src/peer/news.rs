@@ -5,11 +5,16 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
+
+use crate::base::ids::SessionId;
 use crate::sdp::plan::MediaPlan;
+use crate::signaling::MessageDetails;
 
 use super::call::Call;
 use super::error::CallEnd;
 use super::frame::Dtmf;
+use super::transfer::{Request, TransferRequest};
 
 /// Something that happened to a call; see [`Call::next_event`].
 #[derive(Debug)]
@@ -23,8 +28,40 @@ pub enum CallEvent {
     MediaChanged(Arc<MediaPlan>),
     /// The other side pressed a key. [`Call::recv_dtmf`] gives every key too.
     Dtmf(Dtmf),
+    /// The other side sent information (INFO).
+    Info(Info),
+    /// The other side sent a message within the call (MESSAGE), if the settings want messages.
+    Message(Arc<MessageDetails>),
+    /// The other side asks us to call somebody else in its place. Whoever drops the request refuses it.
+    TransferRequested(TransferRequest),
+    /// How a transfer that we asked for goes, as the other side reports.
+    TransferProgress {
+        /// What the new call came to so far; or the status by which the other side refused.
+        status: u16,
+        /// The reason phrase.
+        phrase: String,
+        /// Whether that is the end. With a 2xx our call is hung up, with any other it goes on.
+        done: bool,
+    },
+    /// Another call takes the place of this one, which ends: it was picked up elsewhere, or transferred to us.
+    Replaced {
+        /// The call that takes its place; [`get_incoming_call`](super::UnifiedCoordinator::get_incoming_call) gives it.
+        by: SessionId,
+    },
     /// The call is over. This comes last.
     Ended(CallEnd),
+}
+
+/// What came within a call by INFO (RFC 6086).
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Info {
+    /// The Info-Package, if it names one.
+    pub package: Option<String>,
+    /// The type of the body; empty if there is none.
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
 }
 
 /// The same before anybody has asked for it.
@@ -32,6 +69,11 @@ pub enum CallEvent {
 pub(crate) enum Note {
     Held(bool),
     MediaChanged(Arc<MediaPlan>),
+    TransferRequested(Request),
+    TransferProgress { status: u16, phrase: String, done: bool },
+    Replaced { by: SessionId },
+    Info(Info),
+    Message(Arc<MessageDetails>),
 }
 
 /// Events that wait to be read; the oldest makes room.
@@ -104,6 +146,16 @@ impl Call {
             Note::Held(true) => CallEvent::Held,
             Note::Held(false) => CallEvent::Resumed,
             Note::MediaChanged(plan) => CallEvent::MediaChanged(plan),
+            Note::TransferRequested(request) => {
+                let stack = self.leg.stack();
+                CallEvent::TransferRequested(TransferRequest::new(stack, self.leg.id, self.id(), request))
+            }
+            Note::TransferProgress { status, phrase, done } => {
+                CallEvent::TransferProgress { status, phrase, done }
+            }
+            Note::Info(info) => CallEvent::Info(info),
+            Note::Message(message) => CallEvent::Message(message),
+            Note::Replaced { by } => CallEvent::Replaced { by },
         }
     }
 

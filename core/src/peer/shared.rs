@@ -18,6 +18,7 @@ use crate::media::{MediaCommand, MediaEvent, MediaPort, MediaSessionId};
 use crate::wire::path::{Path, Transmit};
 
 use super::entry::{Entry, EntryId};
+use super::frame::Dtmf;
 use super::media::{Media, PairSend};
 use super::signalling::{Signalling, Stage};
 use super::wakers::Due;
@@ -53,6 +54,8 @@ pub(crate) enum Letter {
     Attach(MediaSessionId),
     /// Whether what is sent on this stream is to be silence.
     Mute(MediaSessionId, bool),
+    /// The other side pressed a key, which came by way of the signalling.
+    Key(MediaSessionId, Dtmf),
     /// The session is over; there may be audio left to read.
     Ended(MediaSessionId),
     /// No handle uses this stream any more.
@@ -258,6 +261,10 @@ impl Leg {
     /// Lets the hold go without hanging up.
     pub(crate) fn disarm(mut self) {
         self.armed = false;
+    }
+
+    pub(crate) fn stack(&self) -> Arc<Stack> {
+        Arc::clone(&self.stack)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

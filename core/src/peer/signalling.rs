@@ -19,6 +19,7 @@ use crate::wire::path::{Path, Transmit};
 
 use super::config::Policy;
 use super::entry::{Entry, EntryId};
+use super::errands::Errands;
 use super::error::CallEnd;
 use super::ports::PortPool;
 use super::shared::{Letter, Shared};
@@ -73,6 +74,7 @@ pub(crate) struct Signalling {
     pub(crate) stage: Stage,
     pub(crate) stage_wakers: Wakers,
     pub(super) subscribers: Vec<Weak<Mutex<EventQueue>>>,
+    pub(crate) errands: Errands,
     pub(crate) counters: NetworkCounters,
     ports: PortPool,
     pub(super) policy: Policy,
@@ -109,6 +111,7 @@ impl Signalling {
             stage: Stage::Running,
             stage_wakers: Wakers::default(),
             subscribers: Vec::new(),
+            errands: Errands::default(),
             counters: NetworkCounters::default(),
             ports,
             policy,
@@ -321,6 +324,7 @@ impl Signalling {
         self.stage = Stage::Closed;
         self.stage_wakers.take_into(due);
         self.incoming_wakers.take_into(due);
+        self.errands.close(due);
         let left: Vec<EntryId> = self.entries.iter().map(|(id, _)| id).collect();
         for entry in left {
             if let Some(entry) = self.entries.get_mut(entry) {

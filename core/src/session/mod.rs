@@ -4,9 +4,11 @@
 mod cells;
 mod machine;
 mod redirects;
+mod referral;
 mod refresh;
 mod state;
 mod table;
+mod transfer;
 
 #[cfg(test)]
 mod tests;
@@ -23,9 +25,13 @@ use smallvec::SmallVec;
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
 pub(crate) use redirects::Redirects;
+pub(crate) use referral::{Referral, Transfers, Which};
 pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
 pub use state::{Input, Role, State};
 pub use table::{Action, Fallback, ROWS, Row, fallback};
+pub use transfer::{
+    TRANSFER_ROWS, TransferAction, TransferInput, TransferRow, TransferState, transfer_page, transfer_row,
+};
 
 use crate::api::{EndReason, OfferMethod};
 use crate::base::ids::{DialogId, UserTag};
@@ -56,11 +62,23 @@ pub(crate) enum SessionTimer {
     Refresh,
     /// Nobody has refreshed the session.
     Expiry,
+    /// No report of a transfer; of an incoming call that takes the place of another: time to answer it.
+    Transfer,
+    /// Nobody consents to what the peer asks for by REFER.
+    Consent,
 }
 
 impl SessionTimer {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Patience, Self::AnswerRepeat, Self::GiveUp, Self::Offer, Self::Refresh, Self::Expiry];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Patience,
+        Self::AnswerRepeat,
+        Self::GiveUp,
+        Self::Offer,
+        Self::Refresh,
+        Self::Expiry,
+        Self::Transfer,
+        Self::Consent,
+    ];
 }
 
 /// Where the media of a session stands.
@@ -212,6 +230,8 @@ pub struct Session {
     pub(crate) offer_tries: u8,
     /// What was agreed about refreshing the session (RFC 4028), or what our INVITE asks for.
     pub(crate) refresh: Option<Refresh>,
+    /// What it has to do with transfers.
+    pub(crate) transfers: Option<Box<Transfers>>,
     /// How often a 422 made us ask for a longer interval.
     pub(crate) too_brief: u8,
     /// CSeq of the INVITE that we sent.
@@ -261,6 +281,7 @@ impl Session {
             offering: None,
             offer_tries: 0,
             refresh: None,
+            transfers: None,
             too_brief: 0,
             sent_cseq: 0,
             invite_cseq: 0,

@@ -30,6 +30,8 @@ macro_rules! named {
     };
 }
 
+pub(super) use named;
+
 named! {
     /// Where a session stands.
     State {

@@ -24,6 +24,19 @@ pub enum Command<'a> {
     Resume,
     /// `modify`
     Modify(Cow<'a, Modification>),
+    /// `transfer`, or `transfer_unreported`
+    Transfer {
+        /// Whom the peer is to call.
+        target: &'a str,
+        /// Whether it is to report.
+        reported: bool,
+    },
+    /// `transfer_to`
+    TransferTo(SessionId),
+    /// `accept_transfer`
+    AcceptTransfer,
+    /// `reject_transfer`
+    RejectTransfer(u16),
     /// `progress`
     Progress {
         /// With our session description.
@@ -34,6 +47,10 @@ pub enum Command<'a> {
 const HOLD: u8 = 0;
 const RESUME: u8 = 1;
 const MODIFY: u8 = 2;
+const TRANSFER: u8 = 20;
+const TRANSFER_TO: u8 = 21;
+const ACCEPT_TRANSFER: u8 = 22;
+const REJECT_TRANSFER: u8 = 23;
 const PROGRESS: u8 = 16;
 
 const DIRECTIONS: [Direction; 4] =
@@ -44,6 +61,20 @@ impl<'a> Command<'a> {
         match self {
             Self::Hold => out.byte(HOLD),
             Self::Resume => out.byte(RESUME),
+            Self::Transfer { target, reported } => {
+                out.byte(TRANSFER);
+                out.text(target);
+                out.flag(*reported);
+            }
+            Self::TransferTo(other) => {
+                out.byte(TRANSFER_TO);
+                out.key(*other);
+            }
+            Self::AcceptTransfer => out.byte(ACCEPT_TRANSFER),
+            Self::RejectTransfer(status) => {
+                out.byte(REJECT_TRANSFER);
+                out.number(*status);
+            }
             Self::Progress { audio } => {
                 out.byte(PROGRESS);
                 out.flag(*audio);
@@ -63,6 +94,10 @@ impl<'a> Command<'a> {
         Ok(match from.byte()? {
             HOLD => Self::Hold,
             RESUME => Self::Resume,
+            TRANSFER => Self::Transfer { target: from.text()?, reported: from.flag()? },
+            TRANSFER_TO => Self::TransferTo(from.key()?),
+            ACCEPT_TRANSFER => Self::AcceptTransfer,
+            REJECT_TRANSFER => Self::RejectTransfer(from.number()?),
             PROGRESS => Self::Progress { audio: from.flag()? },
             MODIFY => {
                 let place: Option<usize> = from.option(Unpacker::number)?;
@@ -88,6 +123,11 @@ impl<'a> Command<'a> {
         match self {
             Self::Hold => core.hold(now, session),
             Self::Resume => core.resume(now, session),
+            Self::Transfer { target, reported: true } => core.transfer(now, session, target),
+            Self::Transfer { target, reported: false } => core.transfer_unreported(now, session, target),
+            Self::TransferTo(other) => core.transfer_to(now, session, *other),
+            Self::AcceptTransfer => core.accept_transfer(now, session).map(drop),
+            Self::RejectTransfer(status) => core.reject_transfer(now, session, *status),
             Self::Progress { audio } => core.progress(now, session, *audio),
             Self::Modify(change) => core.modify(now, session, change.as_ref().clone()),
         }
@@ -98,6 +138,11 @@ impl<'a> Command<'a> {
         match self {
             Self::Hold => "hold".into(),
             Self::Resume => "resume".into(),
+            Self::Transfer { target, reported: true } => format!("transfer to {target}"),
+            Self::Transfer { target, .. } => format!("transfer to {target}, unreported"),
+            Self::TransferTo(other) => format!("transfer to the other side of {other}"),
+            Self::AcceptTransfer => "accept the transfer".into(),
+            Self::RejectTransfer(status) => format!("reject the transfer with {status}"),
             Self::Progress { audio: true } => "send early media".into(),
             Self::Progress { audio: false } => "send progress".into(),
             Self::Modify(change) => format!("change {change:?}"),

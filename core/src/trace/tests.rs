@@ -154,6 +154,11 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     stage.core.resume(stage.now, session).unwrap();
     let change = crate::api::Modification::codecs("pcma".parse().unwrap()).by_update();
     stage.core.modify(stage.now, session, change).unwrap();
+    stage.core.transfer(stage.now, session, "tel:+49").unwrap();
+    assert!(stage.core.transfer_unreported(stage.now, session, "sip:c@h").is_err());
+    assert!(stage.core.transfer_to(stage.now, session, session).is_err());
+    assert!(stage.core.accept_transfer(stage.now, session).is_err());
+    assert!(stage.core.reject_transfer(stage.now, session, 603).is_err());
     stage.drain(usize::MAX);
     let media = MediaSessionId { shard: 0, generation: 1, slot: 0 };
     let event = MediaEvent::Dtmf { media, digit: '9', duration_ms: 100 };

@@ -3,6 +3,7 @@
 //! All text is octets: peers may send what is no UTF-8, and NUL inside quoted strings.
 
 pub mod build;
+pub mod event;
 pub mod frame;
 pub mod header;
 pub mod header_list;
@@ -10,6 +11,7 @@ pub mod limits;
 pub mod method;
 pub mod name;
 pub mod path;
+pub mod refer;
 pub mod reliable;
 pub mod reply;
 #[cfg(feature = "rsip")]
@@ -20,6 +22,7 @@ pub mod token;
 pub mod uri;
 
 pub use build::{Writer, reason_phrase};
+pub use event::{EventType, SubscriptionState};
 pub use frame::{Facts, Fault, Frame, FrameError, Header, StartLine, Values};
 pub use header::{NameAddr, Params, Via, split_values};
 pub use header_list::{BadHeader, HeaderList};
@@ -27,6 +30,7 @@ pub use limits::WireLimits;
 pub use method::Method;
 pub use name::HeaderName;
 pub use path::{Path, Transmit, Transport};
+pub use refer::{ReferTo, Replaces, SIPFRAG_TYPE, fragment_status};
 pub use reliable::{RAck, parse_rseq};
 pub use reply::{ReplyHead, reply_path};
 pub use stream::{KeepAlives, StreamError, StreamFramer};

@@ -103,7 +103,7 @@ fn sessions_are_whole() {
 #[test]
 fn timers_are_of_the_living() {
     fires("a timer is of a live session", World::calling(), |core, id| {
-        core.board.registry.session_mut(id).unwrap().timers = [None; 6];
+        core.board.registry.session_mut(id).unwrap().timers = [None; 8];
     });
     fires("a session's timer is armed", World::calling(), |core, id| {
         let key = core.board.registry.session(id).unwrap().timers[SessionTimer::Patience as usize].unwrap();

@@ -6,5 +6,7 @@ mod calls;
 mod net;
 mod offers;
 mod peer;
+mod referrals;
 mod rows;
+mod transfers;
 mod walks;

@@ -283,7 +283,7 @@ impl Playout {
             self.started = true;
         }
         if !self.started {
-            return;
+            return self.skip();
         }
         let on_time = now.saturating_since(tick) < time(FRAME);
         // A tick that is served late because the machine was busy waits from now on, not from its own time.
@@ -300,6 +300,13 @@ impl Playout {
         if at.saturating_since(self.owed_since) >= FORGIVEN {
             // Packets keep coming, but each after its tick: the delay grows by what is owed.
             self.owed = 0;
+        }
+    }
+
+    /// Lets a frame of time pass in which nothing is played. Before the first frame no time is counted.
+    pub(crate) const fn skip(&mut self) {
+        if self.clock != 0 {
+            self.clock = self.clock.wrapping_add(FRAME_SAMPLES as u32);
         }
     }
 

@@ -1,11 +1,12 @@
 //! Audio from end to end.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::time::Instant;
-use crate::media::Which;
 use crate::media::rtp::header::RtpHeader;
+use crate::media::{MediaCommand, Which};
 use crate::sdp::plan::{Codec, Direction};
 
 use super::pair::{Link, MEDIA, Pair, plan, position, speech, through};
@@ -140,8 +141,6 @@ fn a_poor_link_is_survived_with_honest_figures() {
 
 #[test]
 fn hold_sends_nothing_and_resume_goes_on() {
-    use crate::media::MediaCommand;
-    use alloc::sync::Arc;
     let mut pair = Pair::perfect();
     pair.peers[0].to_send = speech(5, 8000);
     pair.run(Duration::from_millis(1_100));
@@ -180,4 +179,23 @@ fn muted_audio_leaves_as_silence_at_its_own_pace() {
     pair.peers[0].to_send = audio.clone();
     pair.run(Duration::from_secs(2));
     assert!(position(&pair.peers[1].heard, &through(Codec::Pcmu, &audio)).is_some());
+}
+
+#[test]
+fn the_clock_of_what_is_heard_goes_on_while_nothing_is() {
+    let mut pair = Pair::perfect();
+    pair.peers[0].to_send = speech(5, 8000);
+    pair.run(Duration::from_millis(500));
+    let heard = pair.peers[1].heard.len();
+    let mut held = plan(1);
+    held.direction = Direction::SendOnly;
+    pair.command(1, MediaCommand::Update { media: MEDIA, plan: Arc::new(held) });
+    pair.run(Duration::from_secs(2));
+    assert!(pair.peers[1].heard.len() < heard + 320);
+    pair.command(1, MediaCommand::Update { media: MEDIA, plan: Arc::new(plan(1)) });
+    let heard = pair.peers[1].stamps.len();
+    pair.run(Duration::from_millis(500));
+    let (before, after) = (pair.peers[1].stamps[heard - 1], pair.peers[1].stamps[heard]);
+    let gap = after - before;
+    assert!((2_000 * 8..=2_200 * 8).contains(&gap), "{gap}");
 }

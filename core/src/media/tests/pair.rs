@@ -59,6 +59,7 @@ pub(crate) struct Peer {
     pub(crate) address: u8,
     pub(crate) heard: Vec<i16>,
     pub(crate) concealed: Vec<bool>,
+    pub(crate) stamps: Vec<u32>,
     pub(crate) events: Vec<MediaEvent>,
     pub(crate) to_send: Vec<i16>,
     /// Until then the whole machine is stuck: it neither reads nor serves timers.
@@ -88,6 +89,7 @@ impl Pair {
                 address: n + 1,
                 heard: Vec::new(),
                 concealed: Vec::new(),
+                stamps: Vec::new(),
                 events: Vec::new(),
                 to_send: Vec::new(),
                 stuck_until: now,
@@ -133,6 +135,7 @@ impl Pair {
             while let Some(audio) = peer.shard.poll_audio() {
                 peer.heard.extend_from_slice(audio.samples);
                 peer.concealed.push(audio.concealed);
+                peer.stamps.push(audio.timestamp);
             }
             while let Some(event) = peer.shard.poll_event() {
                 peer.events.push(event);

@@ -36,7 +36,7 @@ fn told() -> impl Strategy<Value = Told> {
         4 => (0..20_000_u32).prop_map(Told::Pass),
         1 => (0..20_000_u32).prop_map(Told::Back),
         3 => any::<bool>().prop_map(Told::Call),
-        8 => (0..9_u8, 0..8_u8).prop_map(|(command, session)| Told::Command(command, session)),
+        8 => (0..11_u8, 0..8_u8).prop_map(|(command, session)| Told::Command(command, session)),
         3 => (0..4_u8, any::<bool>()).prop_map(|(query, found)| Told::Name(query, found)),
         1 => Just(Told::Unreachable),
         1 => any::<u8>().prop_map(Told::Failed),
@@ -87,6 +87,8 @@ fn tell(stage: &mut Stage, told: &Told) {
                 5 => core.hold(now, session),
                 6 => core.resume(now, session),
                 7 => core.modify(now, session, crate::api::Modification::default()),
+                8 => core.transfer(now, session, "sip:c@h"),
+                9 => core.accept_transfer(now, session).map(drop),
                 _ => core.set_tag(session, UserTag(1)),
             };
             drop(outcome);

@@ -32,14 +32,14 @@ pub(super) const BAD_REQUEST_LINE: Fault = Fault { status: 400, reason: "Malform
 pub(super) fn read_start_line(line: &[u8]) -> Option<(StartLine<'_>, Option<Fault>)> {
     match line.get(..4) {
         Some(prefix) if prefix.eq_ignore_ascii_case(b"SIP/") => {
-            read_status_line(line).map(|start| (start, None))
+            read_status_line(line).map(|(status, reason)| (StartLine::Response { status, reason }, None))
         }
         _ => read_request_line(line),
     }
 }
 
 /// `SIP/2.0 SP 3DIGIT SP Reason-Phrase`. The last blank is often left out with an empty phrase.
-fn read_status_line(line: &[u8]) -> Option<StartLine<'_>> {
+pub(crate) fn read_status_line(line: &[u8]) -> Option<(u16, &[u8])> {
     let [b'2', b'.', b'0', b' ', digits @ ..] = line.get(4..)? else {
         return None;
     };
@@ -50,7 +50,7 @@ fn read_status_line(line: &[u8]) -> Option<StartLine<'_>> {
         [b' ', phrase @ ..] => phrase,
         _ => return None,
     };
-    if (100..700).contains(&status) { Some(StartLine::Response { status, reason }) } else { None }
+    if (100..700).contains(&status) { Some((status, reason)) } else { None }
 }
 
 /// `Method SP Request-URI SP SIP-Version`, with exactly one blank each (RFC 3261 section 7.1).

@@ -1,0 +1,229 @@
+//! Transfer: ours, and what the other side asks for.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::api::{EndReason, TransferRequest as Asked};
+use crate::base::ids::SessionId;
+use crate::signaling::CommandError;
+
+use super::call::Call;
+use super::dialing::Dialing;
+use super::entry::{Entry, EntryId};
+use super::error::{CallEnd, PeerError};
+use super::shared::Stack;
+use super::signalling::Signalling;
+
+/// A transfer that we asked for: how often, and what came of it.
+#[derive(Default)]
+pub(crate) struct Transfers {
+    asked: u64,
+    /// Requests of the other side. One at a time is decided about: the last.
+    requests: u64,
+    /// The outcome of the last one that is over: its number, and by what it failed.
+    over: Option<(u64, Option<(u16, String)>)>,
+}
+
+impl Transfers {
+    /// The other side has a request.
+    pub(crate) const fn requested(&mut self, asked: Arc<Asked>) -> Request {
+        self.requests += 1;
+        Request { number: self.requests, asked }
+    }
+
+    /// The transfer under way is over.
+    pub(crate) fn done(&mut self, status: u16, phrase: &str) {
+        let failed = !(200..300).contains(&status);
+        self.over = Some((self.asked, failed.then(|| (status, String::from(phrase)))));
+    }
+}
+
+/// A request of the other side.
+#[derive(Debug)]
+pub(crate) struct Request {
+    number: u64,
+    asked: Arc<Asked>,
+}
+
+enum Stands {
+    Yes,
+    /// It was refused because nobody decided.
+    No,
+    CallOver,
+}
+
+/// The other side of a call asks us to call somebody else in its place. Nothing is done without consent: dropped
+/// undecided, the request is refused with 603, and so it is after a minute.
+#[must_use = "dropped undecided, it is refused"]
+pub struct TransferRequest {
+    stack: Arc<Stack>,
+    /// The call that it came in, and which of its requests this is.
+    id: EntryId,
+    session: SessionId,
+    number: u64,
+    asked: Arc<Asked>,
+    decided: bool,
+}
+
+impl TransferRequest {
+    pub(crate) fn new(stack: Arc<Stack>, id: EntryId, session: SessionId, request: Request) -> Self {
+        let Request { number, asked } = request;
+        Self { stack, id, session, number, asked, decided: false }
+    }
+
+    /// Whether it is still there to be decided about.
+    fn stands(&self, side: &mut Signalling) -> Stands {
+        match side.entries.get_mut(self.id) {
+            Some(entry) if entry.end.is_none() => {
+                if entry.transfers.requests == self.number {
+                    Stands::Yes
+                } else {
+                    Stands::No
+                }
+            }
+            _ => Stands::CallOver,
+        }
+    }
+
+    /// Whom it wants us to call.
+    pub fn target(&self) -> Cow<'_, str> {
+        self.asked.target()
+    }
+
+    /// Who asks, as the other side says; nobody has verified it.
+    pub fn referred_by(&self) -> Option<Cow<'_, str>> {
+        self.asked.referred_by()
+    }
+
+    /// Whether our new call takes the place of one that the asker has with the target (an attended transfer).
+    pub fn is_attended(&self) -> bool {
+        self.asked.replaces().is_some()
+    }
+
+    /// Does what is asked: the new call is on its way when this returns, and the asker is told how it goes. Await the
+    /// value for the new [`Call`].
+    ///
+    /// The old call goes on until the asker hangs it up, which it does when the new one is answered.
+    pub fn accept(mut self) -> Result<Dialing, PeerError> {
+        self.decided = true;
+        let stack = Arc::clone(&self.stack);
+        let target = self.asked.target().into_owned();
+        let begun = stack.shared.signalling(|side, now, _| {
+            match self.stands(side) {
+                Stands::Yes => {}
+                // The asker has hung up: the call is placed all the same, and nobody told.
+                Stands::CallOver => return Ok(None),
+                Stands::No => return Err(overdue()),
+            }
+            let full = || PeerError::Full { why: String::from("too many calls at a time") };
+            let id = side.entries.insert(Entry::outgoing()).ok_or_else(full)?;
+            let begun = side.core.accept_transfer(now, self.session).and_then(|new| {
+                side.core.set_tag(new, id.tag())?;
+                Ok(new)
+            });
+            match (begun, side.entries.get_mut(id)) {
+                (Ok(new), Some(entry)) => {
+                    entry.session = Some(new);
+                    Ok(Some((id, new)))
+                }
+                (begun, _) => {
+                    side.entries.remove(id);
+                    match begun {
+                        Err(CommandError::NoSuchCall | CommandError::WrongState { .. }) => Err(overdue()),
+                        Err(error) => Err(error.into()),
+                        Ok(_) => Err(full()),
+                    }
+                }
+            }
+        })?;
+        let mut dialing = Dialing::new(stack, &target);
+        match begun {
+            Some((id, session)) => dialing.goes_on(id, session),
+            None => {
+                for (name, value) in self.asked.headers() {
+                    dialing = dialing.with_header(name, &value);
+                }
+            }
+        }
+        Ok(dialing)
+    }
+
+    /// Refuses. The call goes on.
+    pub fn reject(mut self) {
+        self.refuse();
+    }
+
+    fn refuse(&mut self) {
+        if !std::mem::replace(&mut self.decided, true) {
+            self.stack.shared.signalling(|side, now, _| {
+                if matches!(self.stands(side), Stands::Yes) {
+                    side.refuse_transfer(now, self.session);
+                }
+            });
+        }
+    }
+}
+
+fn overdue() -> PeerError {
+    PeerError::WrongState { why: String::from("the request was refused, as nobody decided about it in time") }
+}
+
+impl Drop for TransferRequest {
+    fn drop(&mut self) {
+        self.refuse();
+    }
+}
+
+impl std::fmt::Debug for TransferRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TransferRequest").field("target", &self.target()).finish_non_exhaustive()
+    }
+}
+
+impl Call {
+    /// Lets the other side call `target` in our place. Ready when the outcome is known: the two are connected, and our call
+    /// is being hung up; or an error that says why not, and our call goes on.
+    ///
+    /// How it goes until then is told by [`next_event`](Self::next_event). Dropping the future does not undo it.
+    pub async fn transfer(&self, target: &str) -> Result<(), PeerError> {
+        let target = super::dialing::full_uri(target);
+        self.refer(|core, now| core.transfer(now, self.id(), &target)).await
+    }
+
+    /// Connects the other sides of two calls with each other, like [`transfer`](Self::transfer); both calls end when it is
+    /// done. Hold them before, so that nobody is heard who should not be.
+    pub async fn transfer_to(&self, other: &Self) -> Result<(), PeerError> {
+        if !Arc::ptr_eq(self.leg.shared(), other.leg.shared()) {
+            let why = String::from("it is a call of another peer, which knows nothing of this one");
+            return Err(PeerError::BadArgument { what: "other call", why });
+        }
+        self.refer(|core, now| core.transfer_to(now, self.id(), other.id())).await
+    }
+
+    async fn refer(
+        &self,
+        ask: impl FnOnce(
+            &mut crate::coordinator::UnifiedCoordinator,
+            crate::base::time::Instant,
+        ) -> Result<(), CommandError>,
+    ) -> Result<(), PeerError> {
+        let (shared, id) = (self.leg.shared(), self.leg.id);
+        let asked = shared.signalling(|side, now, _| {
+            ask(&mut side.core, now)?;
+            let Some(entry) = side.entries.get_mut(id) else { return Err(CommandError::NoSuchCall) };
+            entry.transfers.asked += 1;
+            Ok(entry.transfers.asked)
+        });
+        let number = asked.map_err(|error| self.end().map_or_else(|| error.into(), PeerError::Ended))?;
+        let outcome = shared.watch(id, |entry| match (&entry.transfers.over, &entry.end) {
+            (Some((over, failed)), _) if *over >= number => Some(failed.clone().map_or(Ok(()), |failed| {
+                let (status, phrase) = failed;
+                Err(PeerError::Refused { what: "the transfer", status, phrase })
+            })),
+            (_, Some(end)) if end.reason == EndReason::Transferred => Some(Ok(())),
+            (_, Some(end)) => Some(Err(PeerError::Ended(end.clone()))),
+            (_, None) => None,
+        });
+        outcome.await.unwrap_or_else(|| Err(PeerError::Ended(CallEnd::bare(EndReason::Internal))))
+    }
+}

@@ -1,0 +1,131 @@
+//! Readers and writers of what moves a call: Refer-To, Replaces, and the fragments that report how it went.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use super::frame::read_status_line;
+use super::header::{NameAddr, Params};
+use super::text::{Sink as _, find_line_break, is_token, split_once, trim};
+use super::uri::{Uri, unescape};
+
+/// Media type of a fragment of a message (RFC 3420).
+pub const SIPFRAG_TYPE: &str = "message/sipfrag";
+
+/// How we label a fragment that we send (RFC 3515 section 2.4.5).
+pub(crate) const SIPFRAG_TYPE_SENT: &str = "message/sipfrag;version=2.0";
+
+/// Whom a REFER points to (RFC 3515 section 2.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReferTo<'a> {
+    /// The URI without its headers.
+    pub uri: &'a [u8],
+    /// The headers after `?`, as written.
+    headers: &'a [u8],
+}
+
+impl<'a> ReferTo<'a> {
+    /// Reads the one value. A URI of any scheme is read; only those of SIP have headers.
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let uri = NameAddr::parse(text)?.uri;
+        let headers = match Uri::parse(uri) {
+            Ok(parsed) => parsed.headers,
+            Err(super::UriError::Scheme) => None,
+            Err(super::UriError::Malformed) => return None,
+        };
+        match headers {
+            None => Some(Self { uri, headers: &[] }),
+            // What follows the headers is nothing, what precedes them is `?`.
+            Some(headers) => {
+                let end = uri.len().checked_sub(headers.len())?.checked_sub(1)?;
+                Some(Self { uri: uri.get(..end)?, headers })
+            }
+        }
+    }
+
+    /// The method of the request that is asked for, if the URI says (RFC 3261 section 19.1.1).
+    pub fn method(&self) -> Option<&'a [u8]> {
+        Uri::parse(self.uri).ok()?.param("method").map(Option::unwrap_or_default)
+    }
+
+    /// The headers of the URI, unescaped.
+    pub fn headers(&self) -> impl Iterator<Item = (Cow<'a, [u8]>, Cow<'a, [u8]>)> + use<'a> {
+        self.headers.split(|&octet| octet == b'&').filter(|header| !header.is_empty()).map(|header| {
+            let (name, value) = split_once(header, b'=').unwrap_or((header, &[]));
+            (unescape(name), unescape(value))
+        })
+    }
+}
+
+/// The call that an INVITE takes the place of, as its receiver knows it (RFC 3891 section 6.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Replaces<'a> {
+    /// Its Call-ID.
+    pub call_id: &'a [u8],
+    /// Tag of the receiver of the INVITE.
+    pub to_tag: &'a [u8],
+    /// Tag of the receiver's peer. `0` also means none.
+    pub from_tag: &'a [u8],
+    /// Whether only a call that is not answered yet may be replaced.
+    pub early_only: bool,
+}
+
+impl<'a> Replaces<'a> {
+    /// Reads the one value: each tag exactly once.
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let text = trim(text);
+        let (call_id, params) = text.split_at_checked(text.iter().position(|&octet| octet == b';')?)?;
+        let call_id = trim(call_id);
+        let foreign = |&octet: &u8| octet <= b' ' || octet == 0x7F || matches!(octet, b',' | b'=' | b'&');
+        if call_id.is_empty() || call_id.iter().any(foreign) || !Params::is_well_formed(params) {
+            return None;
+        }
+        let (mut to_tag, mut from_tag, mut early_only) = (None, None, false);
+        for (name, value) in Params::new(params) {
+            let slot = match () {
+                () if name.eq_ignore_ascii_case(b"to-tag") => &mut to_tag,
+                () if name.eq_ignore_ascii_case(b"from-tag") => &mut from_tag,
+                () => {
+                    early_only |= name.eq_ignore_ascii_case(b"early-only");
+                    continue;
+                }
+            };
+            if slot.replace(value.filter(|tag| is_token(tag))?).is_some() {
+                return None;
+            }
+        }
+        Some(Self { call_id, to_tag: to_tag?, from_tag: from_tag?, early_only })
+    }
+
+    /// The value as text.
+    pub fn to_value(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.call_id.len() + self.to_tag.len() + self.from_tag.len() + 32);
+        for part in [self.call_id, b";to-tag=", self.to_tag, b";from-tag=", self.from_tag] {
+            out.put(part);
+        }
+        if self.early_only {
+            out.put(b";early-only");
+        }
+        out
+    }
+}
+
+/// Writes `value` so that it can stand as the value of a header of a URI (RFC 3261 section 19.1.5, `hvalue`). More is
+/// escaped than must be: nothing that anybody might take for a mark.
+pub(crate) fn escape_into(value: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for &octet in value {
+        if octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.' | b'!' | b'~' | b'*') {
+            out.push(octet);
+        } else {
+            out.extend([b'%', DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
+        }
+    }
+}
+
+/// The status and phrase that a fragment begins with, which must be a status line (RFC 3515 section 2.4.5).
+pub fn fragment_status(body: &[u8]) -> Option<(u16, &[u8])> {
+    read_status_line(body.get(..find_line_break(body).unwrap_or(body.len()))?)
+}
+
+#[cfg(test)]
+mod tests;
