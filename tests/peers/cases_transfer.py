@@ -5,6 +5,7 @@ Everybody has a tone of their own: at the end those who stay must hear each othe
 import time
 
 from agent import Baresip4, Pjsua2
+from peer_sipp import Sipp
 from suite import add
 from tools import want
 
@@ -60,6 +61,22 @@ def phone_transfers(k, Peer, attended):
         return met(one.heard(2), two.heard(2 if attended else 1))
 
 
+def target_is_busy(k, Peer):
+    """the phone calls the peer and transfers it to a sipp that is busy: it is told so, and the two go on talking"""
+    with Peer(k.out, "transferee", TRANSFEREE, "--answer", "200") as peer, Sipp(k.out, "uas_busy") as busy:
+        told = ["--transfer-to", f"sip:busy@127.0.0.1:{busy.port}", "--transfer-after", "1000", "--duration", "4000"]
+        with k.call(peer.uri, *sound(TRANSFEROR), *told) as phone:
+            phone.expect("transfer", 5, status=486, done=True)
+            want(not phone.seen("transferred") and not phone.seen("ended"), "the phone takes that for a transfer")
+            phone.ended(8)
+            phone.wait(5)
+        busy.passes(5)
+        peer.quit()
+        peer.heard().ends_with(TRANSFEROR, LASTS - 1)
+        phone.heard().ends_with(TRANSFEREE, LASTS - 1)
+        return "told 486, and they went on talking"
+
+
 def phone_is_transferred(k, Peer, attended):
     """the peer calls the phone and transfers it to another the peer, told: --accept-transfers"""
     phone, port = k.listen("--answer", "--accept-transfers", *sound(TRANSFEREE))
@@ -110,6 +127,10 @@ def judge_transfer(k, Peer, attended):
 
 ROLES = {"transfer_by_us": phone_transfers, "transfer_of_us": phone_is_transferred, "transfer_to_us": phone_is_target}
 for Peer, prefix, need, group in ((Pjsua2, "pj", "pjsua2-python", "pjsua2"), (Baresip4, "baresip4", "baresip-python", "baresip")):
+    def busy(k, Peer=Peer):
+        return target_is_busy(k, Peer)
+    busy.__doc__ = target_is_busy.__doc__.replace("the peer", Peer.__doc__.partition(",")[0].rstrip("."))
+    add(f"{prefix}_transfer_to_busy", busy, [need, "sipp"], group)
     for name, role in [*((f"{prefix}_{name}", role) for name, role in ROLES.items()), (f"judge_{prefix}_transfer", judge_transfer)]:
         for attended in (False, True):
             def run(k, role=role, Peer=Peer, attended=attended):
