@@ -5,7 +5,7 @@ Everybody has a tone of their own, so that a recording says who was heard when. 
 import time
 
 from agent import Baresip4, Pjsua2
-from suite import add, case
+from suite import add, case, replayed
 from tools import want
 
 OURS, THEIRS = 440, 600
@@ -23,9 +23,9 @@ def held(there, ours, start, hold, resume, end):
     return f"each heard the other for {hold - start:.1f} s, nothing for {resume - hold:.1f} s, the other for {end - resume:.1f} s"
 
 
-def is_held(k, Peer):
+def is_held(k, Peer, *more):
     """the phone calls the peer, told: --hold-after --resume-after; both recordings are mute meanwhile"""
-    told = ["--hold-after", "2000", "--resume-after", "4500", "--duration", "7000"]
+    told = ["--hold-after", "2000", "--resume-after", "4500", "--duration", "7000", *more]
     with Peer(k.out, "peer", THEIRS, "--answer", "200") as peer, k.call(peer.uri, *SOUND, *told) as phone:
         start = peer.up()["t"]
         hold = peer.expect("media", 5, status="remote-hold")["t"]
@@ -131,6 +131,36 @@ def pracked(peer, way):
     return f"{reliable} reliable 18x, {pracks} PRACK"
 
 
+def hears_reliable_early_media(k, Peer):
+    """the peer calls and requires 100rel; the phone's 183 is reliable and has SDP, told: --early-media --answer-after"""
+    phone, port = k.listen("--early-media", "--answer-after", "2000", "--calls", "1", *SOUND)
+    with phone, Peer(k.out, "peer", THEIRS, "--rel", "1") as peer:
+        peer.say(f"call sip:phone@127.0.0.1:{port}")
+        early = peer.expect("state", 5, state="EARLY", code=183)["t"]
+        up = peer.up()["t"]
+        time.sleep(1.5)
+        peer.say("hangup")
+        phone.exits(0, 8)
+        peer.quit()
+        peer.heard().has(OURS, early + 0.5, up + 1, "from the 183 on")
+        return f"{pracked(peer, 'RX')}; heard for {up - early:.1f} s before the answer"
+
+
+def late_offer(k, Peer):
+    """the phone calls the peer without an offer, told: --late-offer; the answer is in the ACK, and both are heard"""
+    with Peer(k.out, "peer", THEIRS, "--answer", "200") as peer:
+        with k.call(peer.uri, *SOUND, "--late-offer", "--duration", "2500") as phone:
+            start = peer.up()["t"]
+            phone.exits(0, 10)
+            end = peer.ended()["t"]
+            peer.quit()
+            want(peer.count("RX", r"\AINVITE ") == peer.count("RX", r"\AINVITE [^\0]*^Content-Length: *0"), "the INVITE has SDP")
+            want(peer.count("RX", r"\AACK [^\0]*^m=audio [1-9]"), "the ACK has no SDP")
+            for heard, hz in ((peer.heard(), OURS), (phone.heard(), THEIRS)):
+                heard.has(hz, start + 0.6, end - 0.3, "of the call")
+            return f"both heard each other for {end - start:.1f} s"
+
+
 def requires_100rel(k, Peer):
     """the peer calls and requires 100rel; the phone's 180 is reliable, told: --answer-after"""
     phone, port = k.listen("--answer-after", "800", "--calls", "1", *SOUND)
@@ -155,12 +185,26 @@ def must_100rel(k, Peer):
 
 
 for Peer, prefix, need, group in ((Pjsua2, "pj", "pjsua2-python", "pjsua2"), (Baresip4, "baresip4", "baresip-python", "baresip")):
-    for flow in (is_held, holds, both_hold, early_media, reliable_early_media, hears_early_media, requires_100rel,
-                 must_100rel):
+    for flow in (is_held, holds, both_hold, early_media, reliable_early_media, hears_early_media,
+                 hears_reliable_early_media, late_offer, requires_100rel, must_100rel):
         def run(k, flow=flow, Peer=Peer):
             return flow(k, Peer)
         run.__doc__ = flow.__doc__.replace("the peer", Peer.__doc__.partition(",")[0].rstrip("."), 1)
         add(f"{prefix}_{flow.__name__}", run, [need], group)
+
+
+@case("pjsua2", "pjsua2-python")
+def pj_is_held_smol(k):
+    """the phone holds PJSIP and takes it back, told: --runtime smol"""
+    return is_held(k, Pjsua2, "--runtime", "smol")
+
+
+@case("pjsua2", "pjsua2-python")
+def pj_hold_traced(k):
+    """the phone holds PJSIP and takes it back, told: --record-trace; the trace is replayed to the same outputs"""
+    trace = k.out / "call.trace"
+    is_held(k, Pjsua2, "--record-trace", trace)
+    return replayed(k, trace)
 
 
 @case("pjsua2", "pjsua2-python")

@@ -1,11 +1,10 @@
 """Calls with sipp: every scenario of sipp/ as sipp/scenarios.tsv says, one case each."""
 import contextlib
 import csv
-import subprocess
 
 from peer_sipp import Sipp
 from sound import SPEECH_A, compare, mu_law
-from suite import add, case
+from suite import add, case, replayed
 from tools import HERE, want
 
 FOLDER = HERE / "sipp"
@@ -125,7 +124,5 @@ def uac_traced(k):
     with phone, Sipp(k.out, "uac_call", f"127.0.0.1:{port}", ["-s", "anyuser"]) as judge:
         judge.passes(30)
         phone.exits(0, 10)
-    done = subprocess.run([k.binary.parent / "replay", trace], capture_output=True, text=True, timeout=30)
-    want(done.returncode == 0, f"replay: exit {done.returncode}: {(done.stdout + done.stderr)[-300:]}")
     want("<svg" in page.read_text(), "no arrows in the page")
-    return done.stdout.splitlines()[-1]
+    return replayed(k, trace)

@@ -6,7 +6,7 @@ import time
 
 from agent import Baresip4, Pjsua2
 from peer_sipp import Sipp
-from suite import add
+from suite import add, case, replayed
 from tools import want
 
 TRANSFEROR, TRANSFEREE, TARGET = 440, 600, 800
@@ -77,9 +77,9 @@ def target_is_busy(k, Peer):
         return "told 486, and they went on talking"
 
 
-def phone_is_transferred(k, Peer, attended):
+def phone_is_transferred(k, Peer, attended, *more):
     """the peer calls the phone and transfers it to another the peer, told: --accept-transfers"""
-    phone, port = k.listen("--answer", "--accept-transfers", *sound(TRANSFEREE))
+    phone, port = k.listen("--answer", "--accept-transfers", *sound(TRANSFEREE), *more)
     with (phone, Peer(k.out, "transferor", TRANSFEROR) as one, Peer(k.out, "target", TARGET, "--answer", "200") as two):
         one.say(f"call sip:phone@127.0.0.1:{port}")
         one.up()
@@ -137,3 +137,17 @@ for Peer, prefix, need, group in ((Pjsua2, "pj", "pjsua2-python", "pjsua2"), (Ba
                 return role(k, Peer, attended)
             run.__doc__ = f"{role.__doc__.replace('the peer', Peer.__doc__.partition(',')[0].rstrip('.'))}, {'attended' if attended else 'blindly'}"
             add(f"{name}_attended" if attended else name, run, [need], "judges" if name.startswith("judge") else group)
+
+
+@case("pjsua2", "pjsua2-python")
+def pj_transfer_traced(k):
+    """PJSIP transfers the phone, attended, told: --record-trace; the trace is replayed to the same outputs"""
+    trace = k.out / "call.trace"
+    phone_is_transferred(k, Pjsua2, True, "--record-trace", trace)
+    return replayed(k, trace)
+
+
+@case("pjsua2", "pjsua2-python")
+def pj_transfer_of_us_smol(k):
+    """PJSIP transfers the phone, attended, told: --runtime smol"""
+    return phone_is_transferred(k, Pjsua2, True, "--runtime", "smol")

@@ -1,11 +1,12 @@
 """The list of cases, what a case is given, and the line that is printed for each."""
 import pathlib
 import shutil
+import subprocess
 import threading
 import time
 
 from phone import Phone, listening
-from tools import Failed, free_port, free_ports
+from tools import Failed, free_port, free_ports, want
 
 CASES = {}
 
@@ -46,6 +47,13 @@ def same(run, name, *told):
         return run(k, *told)
     on.__doc__ = " ".join([run.__doc__, *told])
     return name, on
+
+
+def replayed(k, trace):
+    """The replay of a recorded call says what the phone said, octet for octet."""
+    done = subprocess.run([k.binary.parent / "replay", trace], capture_output=True, text=True, timeout=30)
+    want(done.returncode == 0, f"replay: exit {done.returncode}: {(done.stdout + done.stderr)[-300:]}")
+    return done.stdout.splitlines()[-1]
 
 
 class Kit:
