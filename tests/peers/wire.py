@@ -58,9 +58,9 @@ def streams(capture, ports):
 
 
 def judge_capture(capture):
-    """One plain call: the ladder, two RTP streams at 50 packets a second without a gap, RTCP, nothing malformed."""
-    invites = capture.fields('sip.Method == "INVITE"', "sip.Call-ID")
-    want(invites, "no INVITE in the capture")
+    """One plain call of alice's: the ladder, two RTP streams at 50 packets a second without a gap, RTCP, nothing malformed."""
+    invites = capture.fields('sip.Method == "INVITE" && sip.from.user == "alice"', "sip.Call-ID")
+    want(invites, "no INVITE of alice's in the capture")
     call = invites[0][0]
     steps = ladder(capture, call)
     core = [step for step in steps if step not in ("100", "180", "183")]
