@@ -396,7 +396,7 @@ fn replaces_matching() {
         assert_eq!(world.tell(&invite(n, &lines)), status, "{lines}");
         assert_eq!(world.state(), Some(State::Active));
     }
-    assert_eq!(world.says("INFO", &format!("Replaces: {good}\r\n"), "", ""), "405");
+    assert_eq!(world.says("INFO", &format!("Replaces: {good}\r\n"), "", ""), "400");
     assert_eq!(world.says("OPTIONS", &format!("Replaces: {good}\r\n"), "", ""), "400");
     // The right one.
     world.tell(&invite(50, &format!("Require: replaces\r\nReplaces: {good}\r\n")));
