@@ -78,7 +78,7 @@ impl UnifiedCoordinator {
             Method::Prack => self.receive_prack(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
             Method::Refer => self.receive_refer(request, session, dialog),
-            Method::Notify => self.receive_notify(request, session),
+            Method::Notify => self.receive_report(request, session),
             Method::Subscribe => self.refuse_sharing(request),
             Method::Info => self.receive_info(request, session),
             Method::Message => self.receive_message(request, Some(session)),

@@ -202,6 +202,13 @@ impl Dialog {
         }
     }
 
+    /// Lets the peer have moved to where no message of ours can go.
+    #[cfg(test)]
+    pub(crate) fn move_target(&mut self, target: &str) {
+        self.target = Bytes::copy_from_slice(target.as_bytes());
+        self.hop_known = false;
+    }
+
     /// The route set of an early dialog is made anew from the 2xx (section 13.2.2.4).
     pub(crate) fn confirm(&mut self, frame: &Frame<'_>, routes_max: usize) {
         self.confirmed = true;

@@ -253,6 +253,14 @@ impl World {
         }
     }
 
+    /// The peer wants its requests elsewhere from now on.
+    pub(crate) fn peer_moves_to(&mut self, contact: &str) {
+        let id = self.session.unwrap();
+        let registry = &mut self.net.nodes[0].core.board.registry;
+        let dialog = registry.session(id).unwrap().dialog.unwrap();
+        registry.dialog_mut(dialog).unwrap().move_target(contact);
+    }
+
     /// Lets the session have a timer of 90 s that we refresh.
     pub(crate) fn ask_for_refresh(&mut self) {
         let id = self.session.unwrap();
