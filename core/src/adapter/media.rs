@@ -154,7 +154,10 @@ impl MediaAdapter<'_> {
     pub(crate) fn description(&mut self) -> Option<Vec<u8>> {
         let session = self.board.registry.session_mut(self.session)?;
         if !session.late_offer {
-            return session.media.as_mut()?.answer.take();
+            let media = session.media.as_mut()?;
+            let Answered { sdp, plan } = *media.answer.take()?;
+            media.next_plan = Some(plan);
+            return Some(sdp);
         }
         let dialog = session.dialog?;
         let path = self.board.registry.dialog(dialog)?.path;
@@ -163,9 +166,12 @@ impl MediaAdapter<'_> {
         self.describe(&path, |local| Ok((sdp::offer(local), ())))?.ok().map(|(offer, ())| offer)
     }
 
-    /// A copy of the answer that was prepared when the INVITE came.
-    pub(crate) fn answer_to_be(&self) -> Option<Vec<u8>> {
-        self.board.registry.session(self.session)?.media.as_ref()?.answer.clone()
+    /// A copy of the answer that was prepared when the INVITE came. What comes of it holds from now on.
+    pub(crate) fn answer_to_be(&mut self) -> Option<Vec<u8>> {
+        let media = self.board.registry.session_mut(self.session)?.media.as_mut()?;
+        let answered = media.answer.as_ref()?;
+        media.next_plan = Some(answered.plan.clone());
+        Some(answered.sdp.clone())
     }
 
     /// Declines all that the peer offers.
@@ -228,8 +234,7 @@ impl MediaAdapter<'_> {
         let Some(media) = session.and_then(|session| session.media.as_mut()) else { return };
         media.described = Some(said);
         media.lines = lines_of(&answered.sdp);
-        media.answer = Some(answered.sdp);
-        media.next_plan = Some(answered.plan);
+        media.answer = Some(answered.into());
     }
 
     /// Closes the stream and gives its port back: to the runtime if it was open, else to our own store.

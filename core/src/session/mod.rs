@@ -15,7 +15,6 @@ mod transfer;
 mod tests;
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -27,7 +26,7 @@ pub use action::Action;
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
 pub(crate) use redirects::Redirects;
-pub(crate) use referral::{Referral, Transfers, Which};
+pub(crate) use referral::{Referral, TRANSFERS_MAX, Transfers, Which};
 pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
 pub use state::{Input, Role, State};
 pub use table::{Fallback, ROWS, Row, fallback};
@@ -42,8 +41,8 @@ use crate::base::timers::TimerKey;
 use crate::wire::token::TOKEN_LEN;
 
 use crate::media::{MediaPort, MediaSessionId};
-use crate::sdp::CodecList;
 use crate::sdp::plan::{Direction, MediaPlan};
+use crate::sdp::{Answered, CodecList};
 use crate::signaling::InviteDetails;
 use crate::transaction::TransactionId;
 use crate::wire::path::Path;
@@ -126,8 +125,8 @@ pub(crate) struct SessionMedia {
     pub(crate) plan: Option<Arc<MediaPlan>>,
     /// What the exchange under way will bring; [`Action::ApplyPlan`] makes it hold.
     pub(crate) next_plan: Option<MediaPlan>,
-    /// Our answer to the offer of the INVITE, until it is sent.
-    pub(crate) answer: Option<Vec<u8>>,
+    /// Our answer to the offer of the INVITE, until it is sent where it cannot get lost.
+    pub(crate) answer: Option<Box<Answered>>,
 }
 
 /// Who keeps the other from being heard.
@@ -260,7 +259,7 @@ pub struct Session {
     /// How many forks were acknowledged and hung up.
     pub(crate) forks_refused: u16,
     /// Keys that wait for the INFO before them to be answered.
-    pub(crate) keys: Option<Box<String>>,
+    pub(crate) keys: Option<Box<str>>,
     /// Header lines of the application for the CANCEL or the BYE that ends the session.
     pub(crate) parting: Option<Box<[u8]>>,
     /// Why the session will have ended, decided when it began to end.

@@ -356,3 +356,23 @@ fn what_the_200_was_given_to_say_it_says_when_it_leaves() {
     assert_eq!(news[1].message.header("X-Desk"), "7");
     confirm_and_leave(&mut desk, &invite);
 }
+
+#[test]
+fn what_acknowledges_ringing_opens_no_media() {
+    let (mut desk, session, invite) = called("Require: 100rel", SDP);
+    desk.ring(session);
+    let ringing = desk.only().message;
+    desk.feed(prack(&invite, &ringing, 2).text());
+    let update = invite.again("UPDATE").cseq(3).branch("u").callee_tag(&ringing.callee_tag());
+    desk.feed(update.text());
+    assert_eq!(desk.codes(), ["200", "200"]);
+    assert_eq!((desk.media.len(), desk.told()), (0, vec!["incoming".into()]), "the caller has no answer yet");
+    progress(&mut desk, session, true).unwrap();
+    let early = desk.only().message;
+    assert!(early.code() == "183" && early.body().contains("m=audio"));
+    assert_eq!(heard(&desk), 40_000);
+    desk.feed(prack(&invite, &early, 4).text());
+    desk.answer(session);
+    assert_eq!(desk.media.len(), 1);
+    confirm_and_leave(&mut desk, &invite);
+}
