@@ -80,6 +80,13 @@ impl Signalling {
             Event::Ended { tag, reason, status, phrase, message, .. } => {
                 self.ended(shared, tag, CallEnd { reason, status, phrase, message }, due);
             }
+            other => self.event_within(shared, now, other, due),
+        }
+    }
+
+    /// What happens beside the life of a call.
+    fn event_within(&mut self, shared: &Shared, now: Instant, event: Event, due: &mut Due) {
+        match event {
             Event::TransferRequested { session, tag, request } => {
                 let mut note = None;
                 self.change(tag, due, |entry| {
@@ -118,15 +125,8 @@ impl Signalling {
             Event::Replaced { tag, by, .. } => {
                 self.note(now, tag, due, Note::Replaced { by });
             }
-            Event::Message { session: None, .. }
-            | Event::Confirmed { .. }
-            | Event::TransferStarted { .. }
             // Subscriptions are not of a call: whoever has any reads the events of the coordinator.
-            | Event::Subscribed { .. }
-            | Event::Notified { .. }
-            | Event::SubscriptionRequested { .. }
-            | Event::SubscriptionEnded { .. }
-            | Event::App { .. } => {}
+            _ => {}
         }
     }
 
