@@ -137,7 +137,7 @@ async fn main() -> ExitCode {
 async fn call_everybody(caller: &SimplePeer, address: &str) -> Result<(), Failure> {
     for (user, status) in [("blocked", 403), ("nobody", 404)] {
         match caller.call(&format!("sip:{user}@{address}")).await {
-            Err(PeerError::Rejected { status: got, phrase }) if got == status => {
+            Err(PeerError::Rejected { status: got, phrase, .. }) if got == status => {
                 println!("caller: {user} refuses me: {got} {phrase}");
             }
             Err(other) => return Err(format!("{user} should refuse with {status}: {other}").into()),

@@ -40,6 +40,7 @@ const LAYERS: &[(&str, Below)] = &[
     ("api", Below::All),
     ("dialog", Below::All),
     ("session", Below::All),
+    ("subscription", Below::All),
     ("registration", Below::Only(&["base", "wire", "sdp", "transaction", "signaling", "api", "dialog"])),
     ("registry", Below::All),
     ("adapter", Below::All),

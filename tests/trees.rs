@@ -90,10 +90,12 @@ fn the_suite_calls_every_method() {
     for file in [
         "simple",
         "coordinator",
+        "commands",
         "audio",
         "call",
         "holding",
         "news",
+        "errands",
         "transfer",
         "incoming",
         "dialing",

@@ -84,6 +84,7 @@ pub mod session;
 pub mod signaling;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod subscription;
 #[cfg(feature = "trace")]
 pub mod trace;
 pub mod transaction;

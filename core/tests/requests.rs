@@ -8,14 +8,18 @@ mod headers;
 mod info;
 #[path = "requests/messages.rs"]
 mod messages;
+#[path = "requests/notifying.rs"]
+mod notifying;
 #[path = "requests/options.rs"]
 mod options;
 #[path = "requests/redirects.rs"]
 mod redirects;
+#[path = "requests/subscribing.rs"]
+mod subscribing;
 mod support;
 
 use offhook_core::base::ids::SessionId;
-use support::{Desk, Message, Request, SDP, respond};
+use support::{Desk, Message, Request, SDP, SECOND, respond};
 
 const TARGET: &str = "sip:peer@192.0.2.9";
 

@@ -326,7 +326,7 @@ fn options_within_the_dialog_get_200() {
 #[test]
 fn other_methods_within_the_dialog_get_405_or_501_and_the_call_lives() {
     let (mut desk, _, tag) = active(&invite());
-    desk.feed(invite().again("INFO").cseq(2).callee_tag(&tag).branch("info").text());
+    desk.feed(invite().again("REGISTER").cseq(2).callee_tag(&tag).branch("register").text());
     desk.feed(invite().again("WHATEVER").cseq(3).callee_tag(&tag).branch("whatever").text());
     assert_eq!(desk.codes(), ["405", "501"]);
     assert!(desk.last("405").message.has("Allow"));

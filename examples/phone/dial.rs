@@ -1,5 +1,6 @@
 //! `phone call`
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use offhook_core::peer::prelude::PeerError;
 
 use crate::Phone;
 use crate::crew::Crew;
+use crate::early::{Begun, overhear};
 use crate::options;
 use crate::report::Ending;
 use crate::talk::{Role, talk};
@@ -29,7 +31,7 @@ pub async fn make_calls<R: Runtime>(phone: &Arc<Phone<R>>, options: &options::Ca
             () = phone.sleep_until(next), if running.len() < AT_ONCE_MAX => {
                 started += 1;
                 next = phone.now() + PACE;
-                running.spawn(one_call(phone.clone(), options.uri.clone(), phone.number()));
+                running.spawn(one_call(phone.clone(), options.clone(), phone.number()));
             }
             Some(done) = running.next() => good += u64::from(done),
             () = phone.stopped() => {}
@@ -41,16 +43,21 @@ pub async fn make_calls<R: Runtime>(phone: &Arc<Phone<R>>, options: &options::Ca
     good == wanted
 }
 
-async fn one_call<R: Runtime>(phone: Arc<Phone<R>>, uri: String, number: u64) -> bool {
+async fn one_call<R: Runtime>(phone: Arc<Phone<R>>, options: options::Call, number: u64) -> bool {
     let began = phone.now();
-    let mut dialing = phone.stack.dial(&uri);
-    let mut given_up = false;
+    let mut dialing = phone.stack.dial(&options.uri);
+    if options.late_offer {
+        dialing = dialing.with_late_offer();
+    }
+    let mut early = pin!(overhear(&phone, number, dialing.early_audio()));
+    let (mut begun, mut given_up) = (None, false);
     loop {
         tokio::select! {
             progress = dialing.progress() => match progress {
-                Some(progress) => phone.report.ringing(number, progress.status, &progress.phrase),
+                Some(progress) => phone.report.progress(number, &progress),
                 None => break,
             },
+            heard = &mut early, if begun.is_none() => begun = Some(heard),
             () = phone.after(began, phone.common.hangup_after), if !given_up => {
                 dialing.cancel();
                 given_up = true;
@@ -61,8 +68,16 @@ async fn one_call<R: Runtime>(phone: Arc<Phone<R>>, uri: String, number: u64) ->
             }
         }
     }
+    let begun = match begun {
+        Some(begun) => begun,
+        None => early.await,
+    };
+    let begun = begun.unwrap_or_else(|problem| {
+        phone.report.problem(number, problem);
+        Begun::default()
+    });
     match dialing.await {
-        Ok(call) => talk(&phone, number, call, Role::Caller, began).await,
+        Ok(call) => talk(&phone, number, call, Role::Caller, began, begun).await,
         Err(error) => {
             phone.report.ended(number, &Ending::from(&error));
             // Giving up after a while is what --hangup-after asks for.

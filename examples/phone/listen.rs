@@ -8,6 +8,7 @@ use offhook_core::peer::prelude::IncomingCall;
 
 use crate::Phone;
 use crate::crew::Crew;
+use crate::early::{Begun, serve};
 use crate::options::{Listen, Manner};
 use crate::report::Ending;
 use crate::talk::{Role, talk};
@@ -24,7 +25,8 @@ pub async fn take_calls<R: Runtime>(phone: &Arc<Phone<R>>, options: &Listen) -> 
             incoming = phone.stack.get_incoming_call() => match incoming {
                 Some(incoming) => {
                     taken += 1;
-                    running.spawn(one_call(phone.clone(), incoming, manner, phone.number()));
+                    let early = options.early_media;
+                    running.spawn(one_call(phone.clone(), incoming, manner.clone(), early, phone.number()));
                 }
                 None => break,
             },
@@ -42,20 +44,29 @@ async fn one_call<R: Runtime>(
     phone: Arc<Phone<R>>,
     incoming: IncomingCall,
     manner: Manner,
+    early: bool,
     number: u64,
 ) -> bool {
     let began = phone.now();
     phone.report.incoming(number, &incoming);
-    let patience = match manner {
+    let patience = match &manner {
         _ if incoming.is_answered() => Some(Duration::ZERO),
-        Manner::Reject(status) => return refuse(&phone, incoming, status, number).await,
-        Manner::AnswerAfter(time) => Some(time),
+        Manner::Reject(status) => return refuse(&phone, incoming, *status, number).await,
+        Manner::Redirect(uri) => return redirect(&phone, incoming, uri, number).await,
+        Manner::AnswerAfter(time) => Some(*time),
         Manner::RingOnly => None,
     };
     if !incoming.is_answered() {
         phone.report.ringing(number, 180, "Ringing");
     }
+    let mut begun = Begun::default();
     if patience != Some(Duration::ZERO) {
+        let serve = async {
+            if early && let Err(problem) = serve(&phone, number, &incoming, &mut begun).await {
+                phone.report.problem(number, problem);
+            }
+            std::future::pending::<()>().await;
+        };
         let wait = async {
             match patience {
                 Some(time) => phone.sleep(time).await,
@@ -68,6 +79,7 @@ async fn one_call<R: Runtime>(
                 return manner == Manner::RingOnly;
             }
             () = wait => {}
+            () = serve => {}
             () = phone.after(began, phone.common.hangup_after) => return refuse(&phone, incoming, 480, number).await,
             () = phone.stopped() => {
                 refuse(&phone, incoming, 480, number).await;
@@ -76,7 +88,22 @@ async fn one_call<R: Runtime>(
         }
     }
     match incoming.accept().await {
-        Ok(call) => talk(&phone, number, call, Role::Callee, began).await,
+        Ok(call) => talk(&phone, number, call, Role::Callee, began, begun).await,
+        Err(error) => {
+            phone.report.ended(number, &Ending::from(&error));
+            false
+        }
+    }
+}
+
+/// Sends the caller elsewhere; true when it was still there to be sent.
+async fn redirect<R: Runtime>(phone: &Phone<R>, incoming: IncomingCall, uri: &str, number: u64) -> bool {
+    match incoming.redirect(uri).await {
+        Ok(()) => {
+            let words = format!("sent to {uri}");
+            phone.report.ended(number, &Ending { reason: "redirected", status: Some(302), words });
+            true
+        }
         Err(error) => {
             phone.report.ended(number, &Ending::from(&error));
             false

@@ -12,7 +12,7 @@
 //!
 //! `--record-trace FILE` keeps the signalling for `cargo run --example replay -- FILE`; `--ladder OUT.html` draws it.
 //!
-//! `options.rs` is the command line, `dial.rs` and `listen.rs` make and take calls, `talk.rs` is what happens
+//! `options.rs` is the command line, `dial.rs` and `listen.rs` make and take calls, `early.rs` is what is heard before the answer, `talk.rs` what happens
 //! while one is up, `script.rs` what is done to it by the clock, `crowd.rs` answers thousands as cheaply as it can be done, `crew.rs` runs several beside each other,
 //! `report.rs` prints, `trace.rs` records. All of it is the same on every runtime (`--runtime`); of tokio it uses the parts that need no tokio
 //! underneath: `select!` and `join!`, and what tasks tell each other through.
@@ -20,6 +20,7 @@
 mod crew;
 mod crowd;
 mod dial;
+mod early;
 mod listen;
 mod options;
 mod report;
@@ -151,6 +152,10 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
         config = config.rtp_ports(ports);
     }
     config.core.session_expires = common.session_expires;
+    config.core.reliable = common.reliable.into();
+    if let Command::Call(call) = &options.command {
+        config.core.redirects_max = call.redirects;
+    }
     if let Some(name) = &common.display {
         config = config.display_name(name);
     }
@@ -168,7 +173,9 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
             let crowd = listen.is_crowd();
             let stack = match listen.manner() {
                 // Whoever is refused must not hear it ring before: that takes a handler.
-                Manner::Reject(_) => UnifiedCoordinator::with_handler(config, Silent).await?,
+                Manner::Reject(_) | Manner::Redirect(_) => {
+                    UnifiedCoordinator::with_handler(config, Silent).await?
+                }
                 _ => UnifiedCoordinator::new(config.auto_answer(crowd)).await?,
             };
             let phone = Arc::new(Phone { runtime, stack, common, report, play, stop, numbers });

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use offhook_core::peer::prelude::{CodecList, Deferral, InviteDetails, SignalingDecision, SignalingHandler};
+use offhook_core::peer::prelude::{
+    CodecList, Deferral, InviteDetails, Reliable, SignalingDecision, SignalingHandler,
+};
 
 /// Where `--help` shows what is done to a call that is up.
 const SCRIPT: &str = "While a call is up";
@@ -31,6 +33,9 @@ pub enum Command {
 pub struct Listen {
     #[command(flatten)]
     policy: Policy,
+    /// Let the caller hear --play or --tone while it rings, and record and echo what it says (183).
+    #[arg(long)]
+    pub early_media: bool,
     #[command(flatten)]
     pub common: Common,
 }
@@ -51,22 +56,28 @@ struct Policy {
     /// Ring until the caller gives up.
     #[arg(long)]
     ring_only: bool,
+    /// Send the caller elsewhere (302), without ringing.
+    #[arg(long, value_name = "URI")]
+    redirect: Option<String>,
 }
 
 /// What [`Policy`] comes to.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Manner {
     AnswerAfter(Duration),
     Reject(u16),
+    Redirect(String),
     RingOnly,
 }
 
 impl Listen {
     pub fn manner(&self) -> Manner {
-        match (self.policy.reject, self.policy.ring_only) {
-            (Some(status), _) => Manner::Reject(status),
-            (None, true) => Manner::RingOnly,
-            (None, false) => Manner::AnswerAfter(self.policy.answer_after.unwrap_or_default()),
+        let Policy { reject, ring_only, redirect, answer_after, .. } = &self.policy;
+        match (reject, redirect, ring_only) {
+            (Some(status), ..) => Manner::Reject(*status),
+            (_, Some(uri), _) => Manner::Redirect(uri.clone()),
+            (.., true) => Manner::RingOnly,
+            (.., false) => Manner::AnswerAfter(answer_after.unwrap_or_default()),
         }
     }
 
@@ -95,10 +106,16 @@ impl SignalingHandler for Silent {
 }
 
 /// `phone call`
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Call {
     /// Whom to call, as in sip:bob@192.0.2.7:5060.
     pub uri: String,
+    /// Leave the offer of media to the other side: call without a session description.
+    #[arg(long)]
+    pub late_offer: bool,
+    /// How often the call may be sent elsewhere (3xx).
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub redirects: u8,
     #[command(flatten)]
     pub common: Common,
 }
@@ -108,6 +125,24 @@ pub struct Call {
 pub enum Runtime {
     Tokio,
     Smol,
+}
+
+/// How much is made of reliable provisional responses.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HowReliable {
+    Never,
+    Supported,
+    Required,
+}
+
+impl From<HowReliable> for Reliable {
+    fn from(how: HowReliable) -> Self {
+        match how {
+            HowReliable::Never => Self::Never,
+            HowReliable::Supported => Self::Supported,
+            HowReliable::Required => Self::Required,
+        }
+    }
 }
 
 /// What both commands understand.
@@ -156,6 +191,9 @@ pub struct Common {
     /// Ask for a sign of life of the call every so often: in the middle of so many seconds, 90 at least.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub session_expires: Option<Duration>,
+    /// Whether provisional responses are to be sent so that they cannot get lost (100rel).
+    #[arg(long, value_name = "HOW MUCH", value_enum, default_value = "supported")]
+    pub reliable: HowReliable,
     /// Calls to make, or to take before the program ends [default: 1 to call, no end to listen].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub calls: Option<u64>,

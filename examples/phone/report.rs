@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 use offhook_core::peer::prelude::{
-    Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, MediaPlan, MediaReport, PeerError,
+    Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, MediaPlan, MediaReport, PeerError, Progress,
     TransferRequest,
 };
 
@@ -61,6 +61,28 @@ impl Reporter {
         self.say(
             || format!("call {call}: digit {digit}"),
             || Line::of("dtmf", call).text("digit", digit).number("duration_ms", duration.as_millis()),
+        );
+    }
+
+    /// What comes before the answer.
+    pub fn progress(&self, call: u64, progress: &Progress) {
+        let Progress { status, phrase, early_media, redirected_to, .. } = progress;
+        if let Some(uri) = redirected_to {
+            return self.say(
+                || format!("call {call}: goes on to {uri}"),
+                || Line::of("redirected", call).text("uri", uri),
+            );
+        }
+        self.ringing(call, *status, phrase);
+        if *early_media {
+            self.early_media(call, *status);
+        }
+    }
+
+    pub fn early_media(&self, call: u64, status: u16) {
+        self.say(
+            || format!("call {call}: audio before the answer"),
+            || Line::of("early-media", call).number("status", status),
         );
     }
 

@@ -9,6 +9,7 @@ use offhook_core::peer::prelude::{
 use tokio::sync::Notify;
 
 use crate::Phone;
+use crate::early::Begun;
 use crate::report::Ending;
 use crate::script;
 use crate::wav::{Failure, Recorder};
@@ -30,18 +31,25 @@ pub enum Role {
 }
 
 /// Says, hears and hangs up as the command line says. True when the call did what was asked.
-pub async fn talk<R: Runtime>(phone: &Phone<R>, number: u64, call: Call, role: Role, began: Instant) -> bool {
+pub async fn talk<R: Runtime>(
+    phone: &Phone<R>,
+    number: u64,
+    call: Call,
+    role: Role,
+    began: Instant,
+    begun: Begun,
+) -> bool {
     phone.report.answered(number, &call);
     let finished = Notify::new();
     let doing = async {
-        let done = tokio::join!(speak(phone, &call), script::run(phone, number, &call));
+        let done = tokio::join!(speak(phone, &call, begun.said), script::run(phone, number, &call));
         finished.notify_one();
         done
     };
     let life = async {
         let (done, heard, ()) = tokio::join!(
             doing,
-            listen(phone, number, &call),
+            listen(phone, number, &call, begun.recorder),
             leave(phone, number, &call, role, began, &finished),
         );
         let end = call.ended().await;
@@ -72,9 +80,9 @@ pub async fn talk<R: Runtime>(phone: &Phone<R>, number: u64, call: Call, role: R
 }
 
 /// Plays the file, then dials the digits, then plays the tone to the end of the call.
-async fn speak<R: Runtime>(phone: &Phone<R>, call: &Call) -> Result<(), PeerError> {
+async fn speak<R: Runtime>(phone: &Phone<R>, call: &Call, said: usize) -> Result<(), PeerError> {
     if let Some(samples) = &phone.play {
-        for second in samples.chunks(AudioFrame::RATE as usize) {
+        for second in samples.get(said..).unwrap_or_default().chunks(AudioFrame::RATE as usize) {
             call.send_audio(second).await?;
         }
         call.flush_audio().await;
@@ -95,11 +103,17 @@ async fn speak<R: Runtime>(phone: &Phone<R>, call: &Call) -> Result<(), PeerErro
 }
 
 /// Records and echoes. Audio that nobody wants is not read at all.
-async fn listen<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) -> Result<(), Failure> {
+async fn listen<R: Runtime>(
+    phone: &Phone<R>,
+    number: u64,
+    call: &Call,
+    begun: Option<Recorder>,
+) -> Result<(), Failure> {
     if !phone.common.listens() {
         return Ok(());
     }
-    let mut recorder = phone.recording(number).map(|path| Recorder::create(&path)).transpose()?;
+    let create = || phone.recording(number).map(|path| Recorder::create(&path)).transpose();
+    let mut recorder = if begun.is_some() { begun } else { create()? };
     while let Some(frame) = call.recv_audio().await {
         if let Some(recorder) = &mut recorder {
             recorder.frame(&frame)?;
@@ -149,7 +163,7 @@ async fn instead<R: Runtime>(phone: &Phone<R>, request: TransferRequest) -> bool
     };
     match called {
         // As who was called before: the others decide how long it lasts.
-        Ok(call) => talk(phone, number, call, Role::Callee, began).await,
+        Ok(call) => talk(phone, number, call, Role::Callee, began, Begun::default()).await,
         Err(error) => {
             phone.report.ended(number, &Ending::from(&error));
             false

@@ -22,7 +22,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from tools import ROOT, Failed, Process, Sipp, free_port, until, udp_is_bound, want
+from peer_sipp import Sipp
+from tools import ROOT, Failed, Process, free_port, until, udp_is_bound, want
 
 TICK = os.sysconf("SC_CLK_TCK")
 

@@ -12,7 +12,9 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from tools import ROOT, Phone, Sipp, free_port, listening
+from peer_sipp import Sipp
+from phone import Phone, listening
+from tools import ROOT, free_port
 
 TRACES = ROOT / "core/tests/traces"
 OUT = ROOT / "target/peers/traces"

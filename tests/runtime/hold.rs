@@ -2,7 +2,7 @@
 
 use super::{Pair, connect, in_call, loudness, peer, poll_once, soon, until, zip};
 use crate::rt::{
-    AudioFrame, Call, CallEvent, Codec, Direction, EndReason, Modification, PeerError, SimplePeer,
+    AudioFrame, Call, CallEvent, Codec, Direction, EndReason, Event, Modification, PeerError, SimplePeer,
 };
 
 super::on_runtime! {
@@ -18,6 +18,7 @@ super::on_runtime! {
     every_key_is_told_twice,
     the_end_is_the_last_event,
     old_events_make_room,
+    sessions_are_commanded_by_name,
 }
 
 /// The next event, as words.
@@ -149,6 +150,8 @@ async fn a_refused_change_leaves_the_call_as_it_was() {
     assert_eq!(error.status(), Some(488));
     assert!(error.to_string().starts_with("the other side refused the change of the media: 488"), "{error}");
     zip(is_heard(&to_bob, &to_alice), is_heard(&to_alice, &to_bob)).await;
+    // An old refusal is no answer to a new wish.
+    soon(to_bob.resume()).await.unwrap();
     soon(to_bob.hold()).await.unwrap();
 }
 
@@ -212,4 +215,29 @@ async fn old_events_make_room() {
     }
     until(|| to_alice.missed_events() == 16).await;
     assert_eq!(events(to_alice, 2).await, ["media RecvOnly", "Held"]);
+}
+
+async fn sessions_are_commanded_by_name() {
+    let Pair { alice, to_bob, to_alice, .. } = &in_call().await;
+    let (coordinator, id) = (alice.coordinator(), to_bob.id());
+    let mut events = coordinator.events();
+    coordinator.hold(id).unwrap();
+    until(|| to_alice.is_held_by_peer()).await;
+    coordinator.resume(id).unwrap();
+    until(|| !to_alice.is_held_by_peer()).await;
+    coordinator.modify(id, Modification::direction(Direction::SendOnly)).unwrap();
+    until(|| to_bob.is_held()).await;
+    coordinator.send_dtmf(id, "7").unwrap();
+    assert_eq!(soon(to_alice.recv_dtmf()).await.unwrap().digit, '7');
+    coordinator.transfer(id, "carol@192.0.2.1").unwrap();
+    assert!(matches!(coordinator.transfer_to(id, id), Err(PeerError::BadArgument { .. })));
+    coordinator.hangup(id).unwrap();
+    assert_eq!(soon(to_alice.ended()).await.reason, EndReason::RemoteHangup);
+    until(|| to_bob.end().is_some()).await;
+    coordinator.hold(id).unwrap_err();
+    let mut told = 0;
+    while !matches!(soon(events.next()).await, Some(Event::Ended { .. })) {
+        told += 1;
+    }
+    assert!(told >= 6, "{told}");
 }

@@ -45,8 +45,12 @@ async fn settings_reach_the_other_side() {
 }
 
 async fn keys_can_be_left_out() {
-    let alice = SimplePeer::builder("alice").bind(LOOPBACK).dtmf(false).start().await.unwrap();
-    let bob = peer("bob").await;
+    let mut builder = SimplePeer::builder("alice").bind(LOOPBACK).dtmf(false);
+    builder.config().core.dtmf_by_info = false;
+    let alice = builder.start().await.unwrap();
+    let mut builder = SimplePeer::builder("bob").bind(LOOPBACK);
+    builder.config().core.dtmf_by_info = false;
+    let bob = builder.start().await.unwrap();
     let (to_bob, to_alice) = connect(&alice, &bob).await;
     soon(to_bob.send_dtmf("1")).await.unwrap_err();
     soon(to_alice.send_dtmf("1")).await.unwrap_err();

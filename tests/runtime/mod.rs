@@ -16,6 +16,8 @@ use crate::rt::{Call, R, SimplePeer, Timing};
 mod audio;
 mod calls;
 mod cancel;
+mod early;
+mod errands;
 mod handler;
 mod hold;
 mod life;

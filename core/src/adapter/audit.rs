@@ -4,10 +4,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 
 use super::switchboard::WAITING_MAX;
-use super::{Owner, Parked, Switchboard};
+use super::{Owner, Parked, Purpose, Switchboard};
 use crate::base::ids::SessionId;
 use crate::base::violation::{Violation, ensure};
-use crate::session::{Session, SessionTimer, State};
+use crate::session::{Session, SessionTimer, State, TRANSFERS_MAX, TransferState};
 use crate::transaction::TransactionId;
 use crate::transaction::table::{Kind, State as TxState};
 
@@ -46,7 +46,18 @@ impl Switchboard {
                 ensure(armed == Some((id, timer)), MODULE, rule, || format!("{id} {timer:?}: {armed:?}"))?;
             }
         }
-        Ok(())
+        for (key, id) in self.subscription_timers.iter() {
+            let held = self.registry.subscription(id).and_then(|subscription| subscription.timer);
+            let rule = "a timer is of a live subscription";
+            ensure(held == Some(key), MODULE, rule, || format!("{id}"))?;
+        }
+        let untimed = self
+            .registry
+            .subscriptions()
+            .find(|(_, it)| it.timer.is_none() && it.phase != crate::subscription::Phase::Resolving);
+        ensure(untimed.is_none(), MODULE, "a subscription has a timer", || {
+            format!("{:?}", untimed.map(|(id, it)| (id, it.phase)))
+        })
     }
 
     fn audit_session(&self, id: SessionId, session: &Session) -> Result<(), Violation> {
@@ -65,6 +76,7 @@ impl Switchboard {
         let lingers = state != State::Terminated || session.invite.is_some() || session.offering.is_some();
         ensure(lingers, MODULE, "a session that is over waits for an INVITE only", || format!("{id}"))?;
         self.audit_provisional(id, session)?;
+        self.audit_transfers(id, session)?;
         if let Some(invite) = session.invite {
             let named = match self.owners.get(invite) {
                 Some(Owner::Invite(owner)) => *owner == id,
@@ -94,6 +106,31 @@ impl Switchboard {
         ensure(forgot, MODULE, "a dialog that lasts is not early", || format!("{id}"))
     }
 
+    /// Call transfers: how many there are, and that each goes on or comes to an end.
+    fn audit_transfers(&self, id: SessionId, session: &Session) -> Result<(), Violation> {
+        let Some(transfers) = session.transfers.as_deref() else { return Ok(()) };
+        let armed = |timer: SessionTimer| session.timers.get(timer as usize).is_some_and(Option::is_some);
+        let waits = |state| transfers.theirs.iter().filter(|it| it.state == state).count();
+        let pending = waits(TransferState::Pending);
+        let few = pending <= 1 && transfers.theirs.len() <= TRANSFERS_MAX;
+        ensure(few, MODULE, "a peer asks for few transfers at a time", || format!("{id} {transfers:?}"))?;
+        let rule = "what waits for consent has a deadline";
+        ensure((pending == 1) == armed(SessionTimer::Consent), MODULE, rule, || format!("{id}"))?;
+        let ours = transfers.ours.as_ref();
+        let moves = ours.is_none_or(|ours| match ours.state {
+            TransferState::Watching => armed(SessionTimer::Transfer),
+            state => state == TransferState::Asking && ours.transaction.is_some_and(|it| self.works(it, id)),
+        });
+        ensure(moves, MODULE, "a transfer that we ask for comes to an end", || format!("{id} {ours:?}"))?;
+        let talks = !session.end_told || ours.is_none() && transfers.theirs.is_empty();
+        ensure(talks, MODULE, "nothing is transferred after the end", || format!("{id}"))
+    }
+
+    fn works(&self, transaction: TransactionId, id: SessionId) -> bool {
+        let owner = self.owners.get(transaction);
+        matches!(owner, Some(Owner::Request { session, purpose: Purpose::Refer }) if *session == id)
+    }
+
     fn audit_owners(&self) -> Result<(), Violation> {
         let mut merged = 0;
         for (transaction, owner) in self.owners.iter() {
@@ -115,7 +152,12 @@ impl Switchboard {
                     ensure(fits, MODULE, rule, || format!("{transaction} of {id}"))?;
                 }
                 // A BYE outlives the session that another end has taken away.
-                Owner::Bye(_) | Owner::Errand(_) | Owner::Request { .. } | Owner::Nobody => {}
+                Owner::Subscribe(_)
+                | Owner::Notify(_)
+                | Owner::Bye(_)
+                | Owner::Errand(_)
+                | Owner::Request { .. }
+                | Owner::Nobody => {}
             }
         }
         ensure(merged == self.merged.len(), MODULE, "merged INVITEs are live ones", || {
@@ -137,6 +179,7 @@ impl Switchboard {
             .flat_map(|(_, dialog)| &dialog.waiting)
             .filter_map(|it| it.transaction)
             .collect();
+        let asked: BTreeSet<TransactionId> = self.registry.asked().collect();
         for (tx, kind, state) in self.layer.endless() {
             let session = match self.owners.get(tx) {
                 Some(Owner::Invite(session) | Owner::Request { session, .. }) => Some(*session),
@@ -149,8 +192,11 @@ impl Switchboard {
                     .session(id)
                     .is_some_and(|it| it.timers.iter().any(Option::is_some) || it.state == State::Terminating)
             };
-            let ends =
-                if state == TxState::Idle { waiting.contains(&tx) } else { session.is_some_and(timed) };
+            let ends = if state == TxState::Idle {
+                waiting.contains(&tx)
+            } else {
+                session.is_some_and(timed) || asked.contains(&tx)
+            };
             let rule = "every transaction ends";
             ensure(ends, MODULE, rule, || format!("{tx} {kind:?} {state:?} of {session:?}"))?;
         }
@@ -164,7 +210,7 @@ impl Switchboard {
         for (_, parked) in self.parked.iter() {
             match parked {
                 Parked::Dialog(id) => *asked.entry(*id).or_default() += 1,
-                Parked::Errand(_) => {}
+                Parked::Errand(_) | Parked::Subscription(_) => {}
                 Parked::Invite(id) => *calling.entry(*id).or_default() += 1,
             }
         }

@@ -9,7 +9,8 @@ const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
     , UPDATE\
     , INFO\
     , PRACK\
-    , REFER, NOTIFY";
+    , REFER, NOTIFY\
+    , SUBSCRIBE";
 
 /// The value of Allow.
 pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {

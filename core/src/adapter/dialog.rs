@@ -85,6 +85,9 @@ impl DialogAdapter<'_> {
         writer.header("Contact", &contact);
         writer.header("Allow", &board.allow);
         writer.header("Supported", board.supported);
+        if !board.packages.is_empty() {
+            writer.header("Recv-Info", board.packages.as_bytes());
+        }
         if board.config.reliable == Reliable::Required {
             writer.header("Require", RELIABLY);
         }
@@ -333,7 +336,7 @@ impl DialogAdapter<'_> {
         let agent = self.board.agent.clone();
         let refresh = session.refresh.filter(|_| (200..=299).contains(&status));
         let timer = refresh.map(|refresh| session_expires_reply(&refresh));
-        let allow = self.board.allow.clone();
+        let (allow, packages) = (self.board.allow.clone(), self.board.packages.clone());
         let sent = session.unacknowledged().filter(|_| (101..=199).contains(&status));
         let rseq = sent.map(|sent| Decimal::new(u64::from(sent.rseq)));
         let mut extra: SmallVec<[(&str, &[u8]); 8]> = SmallVec::new();
@@ -349,6 +352,9 @@ impl DialogAdapter<'_> {
                 ("Supported", self.board.supported),
                 ("Server", agent.as_bytes()),
             ]);
+            if !packages.is_empty() {
+                extra.push(("Recv-Info", packages.as_bytes()));
+            }
         }
         if let (Some(timer), Some(refresh)) = (&timer, refresh) {
             extra.push(("Session-Expires", timer));

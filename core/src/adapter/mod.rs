@@ -13,6 +13,7 @@ mod modify;
 mod redirect;
 mod reliable;
 mod request;
+mod subscription;
 mod switchboard;
 mod transfer;
 
@@ -23,6 +24,7 @@ pub(crate) use media::{MediaAdapter, local_media};
 pub(crate) use modify::min_se;
 pub(crate) use reliable::requires_reliably;
 pub(crate) use request::Content;
+pub(crate) use subscription::seconds_text;
 pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
 pub(crate) use transfer::OVER;
 

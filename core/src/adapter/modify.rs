@@ -74,9 +74,10 @@ impl DialogAdapter<'_> {
     /// Gives up our offer, and the wish behind it unless there is a newer one.
     pub(crate) fn withdraw_offer(&mut self) {
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
-        let Some(offering) = session.offering.take() else { return };
+        // One that could not even be sent was made of all that is wanted: to try again at once would never end.
+        let made = session.offering.take().map(|offering| offering.made);
         if let Some(media) = &mut session.media
-            && media.wish == offering.made
+            && made.is_none_or(|made| media.wish == made)
         {
             media.wanted = media.agreed;
             media.codecs = media.agreed_codecs.clone();

@@ -1,6 +1,6 @@
 //! Requests of ours within a dialog (RFC 3261 section 12.2.1), whatever they are for.
 
-use super::{DialogAdapter, Owner};
+use super::{DialogAdapter, Owner, Switchboard};
 use crate::base::ids::DialogId;
 use crate::transaction::TransactionId;
 use crate::wire::method::Method;
@@ -17,6 +17,19 @@ pub(crate) struct Content<'a> {
 }
 
 impl DialogAdapter<'_> {
+    /// See [`Switchboard::request`].
+    pub(crate) fn request(
+        &mut self,
+        id: DialogId,
+        method: Method,
+        owner: Owner,
+        content: Content<'_>,
+    ) -> Option<TransactionId> {
+        self.board.request(id, method, owner, content)
+    }
+}
+
+impl Switchboard {
     /// Sends a request within `dialog`, now or when its next hop's address is known, on behalf of `owner`, who gets the
     /// response. `None` if there is no way or no room, or the peer has left.
     pub(crate) fn request(
@@ -26,7 +39,7 @@ impl DialogAdapter<'_> {
         owner: Owner,
         content: Content<'_>,
     ) -> Option<TransactionId> {
-        let board = &mut *self.board;
+        let board = self;
         let (transaction, branch) = board.layer.begin(board.now, method)?;
         let Some(dialog) = board.registry.dialog_mut(id).filter(|dialog| !dialog.left) else {
             board.layer.abandon(transaction);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Errand;
 use crate::api::{CoordinatorConfig, Counter, Counters, Output, QueryId, ResolveTarget};
-use crate::base::ids::{DialogId, RequestId, SessionId};
+use crate::base::ids::{DialogId, RequestId, SessionId, SubscriptionId};
 use crate::base::index::{Digest, DigestKey, Index};
 use crate::base::rng::Rng;
 use crate::base::side::SideTable;
@@ -41,6 +41,10 @@ pub(crate) enum Owner {
     },
     /// A request that the application asked for.
     Errand(RequestId),
+    /// Our SUBSCRIBE.
+    Subscribe(SubscriptionId),
+    /// Our NOTIFY.
+    Notify(SubscriptionId),
     /// A request whose response changes nothing: CANCEL, or the BYE to a fork.
     Nobody,
     /// The peer's INVITE: the digest under which a merged copy would be found, and what became of it.
@@ -72,6 +76,8 @@ pub(crate) enum Parked {
     Dialog(DialogId),
     /// A request of the application.
     Errand(RequestId),
+    /// The first SUBSCRIBE of this subscription.
+    Subscription(SubscriptionId),
 }
 
 /// Requests that may wait for an address in one dialog: an ACK and a BYE, and some to spare.
@@ -92,6 +98,8 @@ pub(crate) struct Switchboard {
     pub(crate) config: CoordinatorConfig,
     /// The value of Server, to be held while the rest of the board is at work.
     pub(crate) agent: Arc<str>,
+    /// The value of Recv-Info: the Info-Packages that the application wants.
+    pub(crate) packages: Arc<str>,
     /// The value of Allow.
     pub(crate) allow: Arc<[u8]>,
     /// The value of Supported.
@@ -103,6 +111,8 @@ pub(crate) struct Switchboard {
     pub(crate) layer: TransactionLayer,
     pub(crate) registry: SessionRegistry,
     pub(crate) timers: Timers<(SessionId, SessionTimer)>,
+    /// One timer for each subscription.
+    pub(crate) subscription_timers: Timers<SubscriptionId>,
     pub(crate) outbox: VecDeque<Output>,
     /// Inputs that actions gave rise to; they run after the transition that they come from.
     pub(crate) follow_ups: VecDeque<(SessionId, Input)>,
@@ -136,8 +146,9 @@ impl Switchboard {
             secret,
             digests,
             layer,
-            registry: SessionRegistry::new(limits.sessions_max, dialogs_max),
+            registry: SessionRegistry::new(limits.sessions_max, dialogs_max, limits.subscriptions_max),
             timers: Timers::new(limits.sessions_max.saturating_mul(SessionTimer::ALL.len())),
+            subscription_timers: Timers::new(limits.subscriptions_max),
             outbox: VecDeque::new(),
             follow_ups: VecDeque::new(),
             owners: SideTable::new(),
@@ -150,6 +161,7 @@ impl Switchboard {
             counters: Counters::default(),
             allow: super::allow(&config),
             supported: super::supported(config.reliable),
+            packages: config.info_packages.join(", ").into(),
             agent: Arc::from(config.user_agent.as_str()),
             config,
         };

@@ -35,6 +35,8 @@ pub struct CoordinatorConfig {
     pub dtmf_by_info: bool,
     /// Info-Packages (RFC 6086) that the application wants to get; INFO with any other is refused with 469.
     pub info_packages: Vec<String>,
+    /// Event packages (RFC 6665) that the application lets others subscribe to; SUBSCRIBE for any other gets 489.
+    pub event_packages: Vec<String>,
     /// Whether the application wants messages (RFC 3428); if not, they are refused with 405.
     pub messages: bool,
     /// How many times an outgoing call may be sent elsewhere (3xx) before it is given up; 0 follows none.
@@ -81,6 +83,7 @@ impl Default for CoordinatorConfig {
             dtmf: true,
             dtmf_by_info: true,
             info_packages: Vec::new(),
+            event_packages: Vec::new(),
             messages: false,
             redirects_max: 5,
             ring_timeout: Duration::from_secs(180),
@@ -113,8 +116,8 @@ impl CoordinatorConfig {
         }
         check_text(self.display_name.as_deref().unwrap_or_default())
             .map_err(|error| bad("display name", &error))?;
-        for package in &self.info_packages {
-            check_token(package).map_err(|error| bad("info package", &error))?;
+        for package in self.info_packages.iter().chain(&self.event_packages) {
+            check_token(package).map_err(|error| bad("package", &error))?;
         }
         check_text(&self.user_agent).map_err(|error| bad("user agent", &error))
     }
@@ -134,6 +137,8 @@ pub struct Limits {
     pub transactions_max: usize,
     /// Forks of one outgoing call that are followed; a further one that answers is hung up at once.
     pub forks_max: usize,
+    /// Subscriptions at a time, ours and those of peers; a SUBSCRIBE above it gets 503.
+    pub subscriptions_max: usize,
     /// Route and Record-Route entries of a dialog.
     pub routes_max: usize,
 }
@@ -146,6 +151,7 @@ impl Default for Limits {
             half_open_per_source_max: 2_000,
             transactions_max: 1_000_000,
             forks_max: 16,
+            subscriptions_max: 10_000,
             routes_max: 32,
         }
     }

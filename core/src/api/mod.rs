@@ -5,6 +5,7 @@ mod end;
 mod modification;
 mod output;
 mod stats;
+mod subscription;
 mod transfer;
 
 pub use config::{CoordinatorConfig, InviteParams, Limits, Reliable};
@@ -12,6 +13,7 @@ pub use end::EndReason;
 pub use modification::{Modification, OfferMethod};
 pub use output::{Event, NameFailure, Output, QueryId, ResolveTarget};
 pub use stats::{Counter, Counters};
+pub use subscription::SubscriptionState;
 pub use transfer::TransferRequest;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::base::ids::{RequestId, SessionId, UserTag};
+use crate::base::ids::{RequestId, SessionId, SubscriptionId, UserTag};
 use crate::base::slab::key;
 use crate::base::time::Instant;
 use crate::media::{MediaCommand, MediaSessionId};
@@ -13,7 +13,7 @@ use crate::sdp::plan::MediaPlan;
 use crate::signaling::{InviteDetails, MessageDetails};
 use crate::wire::path::{Transmit, Transport};
 
-use super::{EndReason, TransferRequest};
+use super::{EndReason, SubscriptionState, TransferRequest};
 
 key! {
     /// Names one question for an address.
@@ -169,7 +169,7 @@ pub enum Event {
         /// The new call. What becomes of it comes as events of its own.
         new: SessionId,
     },
-    /// How a transfer that we asked for goes.
+    /// How a transfer that we asked for goes. If the call ends first, nothing more comes of it.
     TransferProgress {
         /// The session that asked.
         session: SessionId,
@@ -249,6 +249,45 @@ pub enum Event {
         /// The body.
         body: Bytes,
     },
+    /// A subscription of ours was granted, or one of a peer was refreshed.
+    Subscribed {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// For how many seconds.
+        expires: u32,
+    },
+    /// What we subscribed to has something to tell (RFC 6665).
+    Notified {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// Where the subscription stands.
+        state: SubscriptionState,
+        /// The NOTIFY: its type and body.
+        message: Arc<MessageDetails>,
+    },
+    /// A peer wants to subscribe to something of ours: accept or reject it within five seconds.
+    SubscriptionRequested {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The value of Event: the package, and an `id` if there is one.
+        event: String,
+        /// For how many seconds; 0 to learn the state once.
+        expires: u32,
+        /// The SUBSCRIBE.
+        message: Arc<MessageDetails>,
+    },
+    /// A subscription is over. Comes once for every subscription, and nothing comes after it.
+    SubscriptionEnded {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The SIP status that ended it, where there is one.
+        status: Option<u16>,
+        /// The reason of the last NOTIFY (RFC 6665 section 4.1.3), or what else is known in words; empty if we wanted it to
+        /// end.
+        reason: String,
+        /// After how many seconds to subscribe again, if the notifier says so.
+        retry_after: Option<u32>,
+    },
     /// An [`Action::App`](crate::session::Action::App) of an extended state table.
     App {
         /// The session.
@@ -281,7 +320,11 @@ impl Event {
             | Self::Info { session, .. }
             | Self::App { session, .. } => Some(*session),
             Self::Message { session, .. } => *session,
-            Self::RequestDone { .. } => None,
+            Self::RequestDone { .. }
+            | Self::Subscribed { .. }
+            | Self::Notified { .. }
+            | Self::SubscriptionRequested { .. }
+            | Self::SubscriptionEnded { .. } => None,
         }
     }
 }

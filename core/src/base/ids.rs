@@ -17,6 +17,11 @@ key! {
     RequestId, "request"
 }
 
+key! {
+    /// A subscription (RFC 6665), ours or a peer's, from the command or the SUBSCRIBE to its end.
+    SubscriptionId, "subscription"
+}
+
 /// The application's own name for a session; every event of the session carries it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct UserTag(pub u64);

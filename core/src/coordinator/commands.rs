@@ -154,6 +154,7 @@ impl UnifiedCoordinator {
         note!(self, Record::Shutdown { now });
         self.advance(now);
         self.shutting_down = true;
+        self.end_subscriptions();
         for session in self.board.registry.ids() {
             self.feed(session, Input::Hangup, Cause::default());
         }

@@ -33,6 +33,9 @@ impl Outcome<'_> {
 impl UnifiedCoordinator {
     pub(super) fn receive_in_dialog(&mut self, request: &Request<'_>, local_tag: &[u8]) {
         let facts = request.facts;
+        if let Some(subscription) = self.board.registry.find_subscription(local_tag) {
+            return self.receive_in_subscription(request, subscription);
+        }
         let found = self.board.registry.find_dialog(local_tag, facts.from_tag, facts.call_id);
         let Some((dialog, session)) =
             found.and_then(|id| Some((id, self.board.registry.session_of_dialog(id)?)))
@@ -75,7 +78,8 @@ impl UnifiedCoordinator {
             Method::Prack => self.receive_prack(request, session, dialog),
             Method::Update => self.receive_update(request, session, dialog),
             Method::Refer => self.receive_refer(request, session, dialog),
-            Method::Notify => self.receive_notify(request, session),
+            Method::Notify => self.receive_report(request, session),
+            Method::Subscribe => self.refuse_sharing(request),
             Method::Info => self.receive_info(request, session),
             Method::Message => self.receive_message(request, Some(session)),
             // `check` has let nothing else pass.

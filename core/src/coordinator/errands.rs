@@ -197,7 +197,7 @@ impl UnifiedCoordinator {
 /// A body and its type, fit to be sent.
 pub(super) fn check_content(content_type: &str, body: &[u8]) -> Result<String, CommandError> {
     check_text(content_type).map_err(|error| bad("content type", error))?;
-    if !content_type.split(';').next().is_some_and(|kind| kind.split('/').count() == 2) {
+    if content_type.split(';').next().is_none_or(|kind| kind.split('/').count() != 2) {
         return Err(bad("content type", "it names a type and a subtype, such as text/plain"));
     }
     if body.len() > BODY_OCTETS_MAX {

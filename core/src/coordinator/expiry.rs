@@ -26,6 +26,11 @@ impl UnifiedCoordinator {
                 if let Some((session, timer)) = self.board.timers.pop_due(now) {
                     self.session_timer(session, timer);
                 }
+            } else if due(self.board.subscription_timers.next()) {
+                let now = self.board.now;
+                if let Some(subscription) = self.board.subscription_timers.pop_due(now) {
+                    self.subscription_due(subscription);
+                }
             } else {
                 break;
             }
@@ -62,6 +67,8 @@ impl UnifiedCoordinator {
                 self.feed(id, input, cause);
             }
             Some(Owner::Bye(id)) => self.feed(id, Input::RxByeDone, Cause::default()),
+            Some(Owner::Subscribe(id)) => self.subscribe_answered(id, status, None),
+            Some(Owner::Notify(id)) => self.notify_answered(id, status, None),
             Some(Owner::Errand(id)) => self.errand_over(id, status, "", None),
             Some(owner @ Owner::Request { .. }) => self.request_failed(owner, transaction, status),
             _ => {}

@@ -1,6 +1,5 @@
 //! INFO within a call (RFC 6086): keys that are pressed, and whatever else the application wants to know.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 
 use bytes::Bytes;
@@ -76,11 +75,11 @@ impl UnifiedCoordinator {
         self.open_dialog(id, "send digits in")?;
         let session = self.board.registry.session_mut(id).ok_or(CommandError::NoSuchCall)?;
         let idle = session.keys.is_none();
-        let keys = session.keys.get_or_insert_with(Box::default);
-        if keys.len() + digits.iter().count() > KEYS_MAX {
+        let keys: String = session.keys.iter().flat_map(|keys| keys.chars()).chain(digits.iter()).collect();
+        if keys.len() > KEYS_MAX {
             return Err(CommandError::Full { limit: KEYS_MAX });
         }
-        keys.extend(digits.iter());
+        session.keys = Some(keys.into());
         if idle {
             self.next_key(id);
         }
@@ -89,11 +88,10 @@ impl UnifiedCoordinator {
 
     fn next_key(&mut self, id: SessionId) {
         let Some(session) = self.board.registry.session_mut(id) else { return };
-        let key = session.keys.as_mut().filter(|keys| !keys.is_empty()).map(|keys| keys.remove(0));
-        let (Some(key), Some(dialog)) = (key, session.dialog) else {
-            session.keys = None;
-            return;
-        };
+        let keys = session.keys.take().unwrap_or_default();
+        let mut rest = keys.chars();
+        let (Some(key), Some(dialog)) = (rest.next(), session.dialog) else { return };
+        session.keys = Some(rest.as_str().into());
         let body = alloc::format!("Signal={key}\r\nDuration={PRESSED_MS}\r\n");
         let content = Content { body: Some((RELAY_TYPE, body.as_bytes())), ..Content::default() };
         let owner = Owner::Request { session: id, purpose: Purpose::Key };

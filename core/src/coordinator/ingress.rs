@@ -141,6 +141,7 @@ impl UnifiedCoordinator {
             Method::Options => self.receive_options(request),
             Method::Refer => self.decline_refer(request),
             Method::Message => self.receive_message(request, None),
+            Method::Subscribe => self.receive_subscribe(request),
             // A BYE without To tag belongs to no dialog that could be.
             _ => {
                 self.board.counters.add(Counter::UnknownDialog);

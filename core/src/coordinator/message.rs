@@ -1,7 +1,8 @@
 //! What comes without making or changing a call: OPTIONS (RFC 3261 section 11) and MESSAGE (RFC 3428).
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
+
+use smallvec::SmallVec;
 
 use super::UnifiedCoordinator;
 use super::check::is_type;
@@ -15,6 +16,8 @@ use crate::signaling::MessageDetails;
 use crate::transaction::Reply;
 use crate::wire::{HeaderName, SDP_TYPE, reason_phrase};
 
+/// Octets that an answer to a stranger may be larger than the request for the sake of a session description.
+const GROWTH_MAX: usize = 128;
 /// Octets that the body of a message may have.
 const MESSAGE_BODY_MAX: usize = 16_384;
 
@@ -38,24 +41,33 @@ impl UnifiedCoordinator {
     pub(super) fn answer_options(&mut self, request: &Request<'_>) {
         let board = &mut self.board;
         let (agent, allow) = (board.agent.clone(), board.allow.clone());
-        let (own, packages) = (contact(board, &request.path), board.config.info_packages.join(", "));
-        let headers: [(&str, &[u8]); 7] = [
-            ("Contact", &own),
-            ("Allow", &allow),
+        let (own, packages) = (contact(board, &request.path), board.packages.clone());
+        let events = board.config.event_packages.join(", ");
+        let known = request.facts.to_tag.is_some();
+        let mut headers: SmallVec<[(&str, &[u8]); 8]> = SmallVec::from_iter([
+            ("Allow", &allow[..]),
             ("Supported", board.supported),
             ("Accept", SDP_TYPE.as_bytes()),
             ("Accept-Encoding", b"identity"),
-            ("Recv-Info", packages.as_bytes()),
-            ("Server", agent.as_bytes()),
-        ];
+        ]);
+        if known {
+            headers.extend([("Contact", own.as_slice()), ("Server", agent.as_bytes())]);
+        }
+        for (name, list) in [("Allow-Events", events.as_bytes()), ("Recv-Info", packages.as_bytes())] {
+            if !list.is_empty() {
+                headers.push((name, list));
+            }
+        }
+        let id = board.rng.next_u64() >> 2;
+        let nowhere = MediaPort { key: 0, rtp: 0, rtcp: 0 };
+        let body = sdp::capabilities(&local_media(board, &request.path, nowhere, id, id));
+        // Who says nothing takes it, but a stranger must not get much more than was sent: anybody could have sent that.
         let mut accepts = request.frame.values(HeaderName::Accept).peekable();
-        let all = accepts.peek().is_none();
-        let sdp = all || accepts.any(|value| is_type(value, SDP_TYPE) || is_type(value, "*/*"));
-        let body: Option<Vec<u8>> = sdp.then(|| {
-            let id = board.rng.next_u64() >> 2;
-            let nowhere = MediaPort { key: 0, rtp: 0, rtcp: 0 };
-            sdp::capabilities(&local_media(board, &request.path, nowhere, id, id))
-        });
+        let takes = accepts.peek().is_none() || accepts.any(|value| is_type(value, SDP_TYPE));
+        let copied = board.layer.reply_head(request.transaction).map_or(0, |head| head.len());
+        let octets: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        let fits = known || copied + octets + body.len() <= request.frame.bytes().len() + GROWTH_MAX;
+        let body = Some(body).filter(|_| takes && fits);
         let body = body.as_deref().map(|body| (SDP_TYPE, body));
         let tag = board.random_text();
         let (status, reason) = (200, reason_phrase(200));

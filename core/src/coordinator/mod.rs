@@ -31,6 +31,7 @@ mod ingress;
 mod message;
 mod modify;
 mod names;
+mod notify;
 #[cfg(feature = "trace")]
 mod recording;
 mod redirect;
@@ -39,6 +40,7 @@ mod refresh;
 mod reliable;
 mod replaces;
 mod responses;
+mod subscribe;
 mod transfer;
 mod transitions;
 
@@ -147,10 +149,11 @@ impl UnifiedCoordinator {
         if !self.board.outbox.is_empty() {
             return Some(self.board.now);
         }
-        match (self.board.layer.poll_timeout(), self.board.timers.next()) {
-            (Some(left), Some(right)) => Some(left.min(right)),
-            (left, right) => left.or(right),
-        }
+        let board = &self.board;
+        [board.layer.poll_timeout(), board.timers.next(), board.subscription_timers.next()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Takes a bound pair of media ports, to be used until [`MediaCommand::Close`](crate::media::MediaCommand::Close).

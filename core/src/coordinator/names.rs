@@ -47,6 +47,9 @@ impl UnifiedCoordinator {
             (Some(Parked::Errand(id)), found) => {
                 self.errand_found(id, found.as_ref().copied().map_err(|failure| failure.0.as_str()));
             }
+            (Some(Parked::Subscription(id)), found) => {
+                self.notifier_found(id, found.as_ref().copied().map_err(|failure| failure.0.as_str()));
+            }
             (None, _) => {}
         }
     }
@@ -56,6 +59,8 @@ impl UnifiedCoordinator {
         self.board.layer.abandon(transaction);
         match self.board.owners.remove(transaction) {
             Some(Owner::Bye(session)) => self.feed(session, Input::RxByeDone, Cause::default()),
+            Some(Owner::Subscribe(id)) => self.subscribe_answered(id, 503, None),
+            Some(Owner::Notify(id)) => self.notify_answered(id, 503, None),
             Some(Owner::Errand(id)) => self.errand_over(id, 503, "", None),
             Some(owner) => self.request_failed(owner, transaction, 503),
             None => {}

@@ -16,16 +16,13 @@ use crate::adapter::{Cause, DialogAdapter};
 use crate::api::{EndReason, InviteParams, TransferRequest};
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
-use crate::session::{Action, Input, Referral, Session, State, TransferInput, Which};
+use crate::session::{Action, Input, Referral, State, TRANSFERS_MAX, TransferInput, Which};
 use crate::signaling::CommandError;
 use crate::wire::frame::Frame;
 use crate::wire::refer::{ReferTo, Replaces};
 use crate::wire::text::unfold;
 use crate::wire::uri::{Uri, UriError};
 use crate::wire::{HeaderName, NameAddr, split_values};
-
-/// Transfers that one call may have asked for and that are not over.
-const TRANSFERS_MAX: usize = 4;
 
 /// Requests that are kept for consent after the asker has hung up.
 const ORPHANS_MAX: usize = 64;
@@ -180,16 +177,19 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// A call ends: what its peer asked for and nobody has decided about is kept, unless we ended it.
-    fn keep_orphan(&mut self, id: SessionId) {
-        let by_peer = |session: &&Session| session.end == Some(EndReason::RemoteHangup);
-        if self.board.registry.session(id).filter(by_peer).is_none() {
-            return;
-        }
-        let Ok((which, request)) = self.pending_transfer(id) else { return };
-        self.orphans.keep(id, self.board.now, request);
-        if let Some(transfers) = self.transfers_mut(id) {
-            transfers.forget(which);
+    /// A call ends, and with it all that is told and reported of transfers. What its peer asked for and nobody has decided
+    /// about can still be done, unless we ended the call.
+    fn end_transfers(&mut self, id: SessionId) {
+        let pending = self.pending_transfer(id);
+        let Some(session) = self.board.registry.session_mut(id) else { return };
+        let by_peer = session.end == Some(EndReason::RemoteHangup);
+        let Some(transfers) = session.transfers.as_deref_mut() else { return };
+        transfers.ours = None;
+        transfers.theirs.clear();
+        if let Ok((_, request)) = pending
+            && by_peer
+        {
+            self.orphans.keep(id, self.board.now, request);
         }
     }
 
@@ -197,7 +197,7 @@ impl UnifiedCoordinator {
     /// it takes the place of.
     pub(super) fn tell_related(&mut self, id: SessionId, action: Action, cause: &Cause<'_>) {
         if action == Action::TellEnded {
-            self.keep_orphan(id);
+            self.end_transfers(id);
         }
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let end = session.end;

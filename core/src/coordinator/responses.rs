@@ -30,6 +30,14 @@ impl UnifiedCoordinator {
                 self.board.layer.forget_message(event.tx);
                 self.feed(session, Input::RxByeDone, Cause::default());
             }
+            Some(Owner::Subscribe(id)) if event.kind != ClientEventKind::Provisional => {
+                self.board.layer.forget_message(event.tx);
+                self.subscribe_answered(id, event.status, Some(frame));
+            }
+            Some(Owner::Notify(id)) if event.kind != ClientEventKind::Provisional => {
+                self.board.layer.forget_message(event.tx);
+                self.notify_answered(id, event.status, Some(frame));
+            }
             Some(Owner::Errand(id)) if event.kind != ClientEventKind::Provisional => {
                 self.errand_answered(id, event.tx, path, frame);
             }

@@ -165,7 +165,7 @@ impl UnifiedCoordinator {
     }
 
     /// A NOTIFY within a call. That of a transfer must name one of ours (RFC 6665 section 4.1.3).
-    pub(super) fn receive_notify(&mut self, request: &Request<'_>, id: SessionId) {
+    pub(super) fn receive_report(&mut self, request: &Request<'_>, id: SessionId) {
         let outcome = self.read_report(request, id);
         let (input, status, phrase) = match outcome {
             Ok(read) => read,

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::base::ids::SessionId;
+use crate::base::ids::{SessionId, SubscriptionId};
 use crate::sdp::plan::MediaPlan;
 use crate::transaction::TransactionId;
 use crate::transaction::key::has_cookie;
@@ -29,9 +29,30 @@ pub(crate) struct Waiting {
     pub(crate) message: Bytes,
 }
 
+/// Whose dialog it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DialogUser {
+    /// A call.
+    Session(SessionId),
+    /// A subscription.
+    Subscription(SubscriptionId),
+}
+
+impl From<SessionId> for DialogUser {
+    fn from(id: SessionId) -> Self {
+        Self::Session(id)
+    }
+}
+
+impl From<SubscriptionId> for DialogUser {
+    fn from(id: SubscriptionId) -> Self {
+        Self::Subscription(id)
+    }
+}
+
 /// One dialog.
 pub struct Dialog {
-    pub(crate) session: SessionId,
+    pub(crate) user: DialogUser,
     names: Names,
     /// Our number for the next request is one more.
     local_seq: u32,
@@ -95,7 +116,7 @@ impl Dialog {
     /// The callee's dialog, from the INVITE (section 12.1.1) and the target that [`check_invite`](Self::check_invite)
     /// found in it.
     pub(crate) fn from_invite(
-        session: SessionId,
+        user: impl Into<DialogUser>,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
         target: &[u8],
@@ -105,7 +126,7 @@ impl Dialog {
     ) -> Option<Self> {
         let routes = Routes::from_record_route(frame, false, routes_max)?;
         Some(Self {
-            session,
+            user: user.into(),
             names: Names::of_callee(frame, facts, local_tag),
             local_seq: 0,
             remote_seq: Some(facts.cseq),
@@ -124,7 +145,7 @@ impl Dialog {
 
     /// The caller's dialog, from a response that carries a To tag (section 12.1.2).
     pub(crate) fn from_response(
-        session: SessionId,
+        user: impl Into<DialogUser>,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
         path: Path,
@@ -135,7 +156,7 @@ impl Dialog {
         // INVITE is the best guess there is.
         let target = contact_uri(frame).map_or_else(|| fallback_target.clone(), Bytes::copy_from_slice);
         Some(Self {
-            session,
+            user: user.into(),
             names: Names::of_caller(frame, facts),
             local_seq: facts.cseq,
             remote_seq: None,
@@ -150,6 +171,11 @@ impl Dialog {
             ack: None,
             early: None,
         })
+    }
+
+    /// Counts on from the number of a request that was sent before there was a dialog.
+    pub(crate) fn count_from(&mut self, cseq: u32) {
+        self.local_seq = self.local_seq.max(cseq);
     }
 
     /// Whether a message with these ids belongs here (section 12).
@@ -174,6 +200,13 @@ impl Dialog {
             self.target = Bytes::copy_from_slice(target);
             self.hop_known = false;
         }
+    }
+
+    /// Lets the peer have moved to where no message of ours can go.
+    #[cfg(test)]
+    pub(crate) fn move_target(&mut self, target: &str) {
+        self.target = Bytes::copy_from_slice(target.as_bytes());
+        self.hop_known = false;
     }
 
     /// The route set of an early dialog is made anew from the 2xx (section 13.2.2.4).

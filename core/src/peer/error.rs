@@ -86,6 +86,8 @@ pub enum PeerError {
         status: u16,
         /// Its reason phrase.
         phrase: String,
+        /// The whole refusal, for its header fields.
+        message: Option<Arc<MessageDetails>>,
     },
     /// The other side refused something within the call, which goes on as before.
     #[error("the other side refused {what}: {status} {phrase}")]
@@ -176,7 +178,9 @@ impl PeerError {
     pub(crate) fn from_end(end: CallEnd, target: &str) -> Self {
         let phrase = |end: CallEnd| if end.phrase.is_empty() { end.reason.to_string() } else { end.phrase };
         match (end.reason, end.status) {
-            (EndReason::Rejected, Some(status)) => Self::Rejected { status, phrase: end.phrase },
+            (EndReason::Rejected, Some(status)) => {
+                Self::Rejected { status, phrase: end.phrase, message: end.message }
+            }
             (EndReason::NoAnswer, _) => Self::NoAnswer,
             (EndReason::Timeout, status) => Self::NoResponse { status },
             (EndReason::NetworkError, _) => Self::NetworkLost { why: phrase(end) },

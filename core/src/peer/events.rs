@@ -116,6 +116,11 @@ impl Signalling {
             Event::Message { session: None, .. }
             | Event::Confirmed { .. }
             | Event::TransferStarted { .. }
+            // Subscriptions are not of a call: whoever has any reads the events of the coordinator.
+            | Event::Subscribed { .. }
+            | Event::Notified { .. }
+            | Event::SubscriptionRequested { .. }
+            | Event::SubscriptionEnded { .. }
             | Event::App { .. } => {}
         }
     }

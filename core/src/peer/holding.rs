@@ -1,12 +1,17 @@
 //! Hold, resume and other changes of the media of a call that is up.
 
 use crate::api::{EndReason, Modification};
+use crate::base::ids::SessionId;
+use crate::base::time::Instant;
 use crate::sdp::plan::Direction;
+use crate::session::Session;
+use crate::signaling::CommandError;
 
 use super::call::Call;
-use super::entry::Entry;
+use super::entry::{Entry, EntryId};
 use super::error::{CallEnd, PeerError};
-use super::shared::Letter;
+use super::shared::{Letter, Shared};
+use super::signalling::Signalling;
 
 /// What was asked of the other side about the media of a call, and what came of it.
 #[derive(Default)]
@@ -88,35 +93,12 @@ impl Call {
         self.leg.entry(|entry| entry.changes.remote).unwrap_or(false)
     }
 
-    /// Asks for a change, unless `hold` says all that is wanted and is so already.
     async fn change(&self, hold: Option<bool>, change: Modification) -> Result<(), PeerError> {
         let (shared, id) = (self.leg.shared(), self.leg.id);
-        let asked = shared.signalling(|side, now, _| {
-            let Some(entry) = side.entries.get_mut(id) else {
-                return Err(PeerError::Ended(CallEnd::bare(EndReason::Internal)));
-            };
-            if let Some(end) = &entry.end {
-                return Err(PeerError::Ended(end.clone()));
-            }
-            let changes = &entry.changes;
-            let so_already = changes.asked == changes.decided && hold == Some(changes.local);
-            if !so_already {
-                match hold {
-                    Some(true) => side.core.hold(now, self.id()),
-                    Some(false) => side.core.resume(now, self.id()),
-                    None => side.core.modify(now, self.id(), change),
-                }?;
-                entry.changes.asked += 1;
-            }
-            if hold == Some(true)
-                && let Some(letter) = entry.mute(true)
-            {
-                shared.post(letter);
-            }
-            Ok(entry.changes.asked)
-        });
+        let asked = shared.signalling(|side, now, _| side.change_media(shared, now, self.id(), hold, change));
         let wish = match asked {
-            Ok(wish) => wish,
+            Ok(Some(wish)) => wish,
+            Ok(None) => return Ok(()),
             Err(error) => return Err(self.end().map_or(error, PeerError::Ended)),
         };
         let outcome = shared.watch(id, |entry| {
@@ -130,5 +112,40 @@ impl Call {
             decided.or_else(|| entry.end.clone().map(|end| Err(PeerError::Ended(end))))
         });
         outcome.await.unwrap_or_else(|| Err(PeerError::Ended(CallEnd::bare(EndReason::Internal))))
+    }
+}
+
+impl Signalling {
+    /// Asks for a change, unless `hold` says all that is wanted and is so already; the number of the wish.
+    pub(crate) fn change_media(
+        &mut self,
+        shared: &Shared,
+        now: Instant,
+        session: SessionId,
+        hold: Option<bool>,
+        change: Modification,
+    ) -> Result<Option<u64>, PeerError> {
+        let tag = self.core.registry().session(session).map(Session::tag);
+        let entry = tag.and_then(EntryId::from_tag).and_then(|id| self.entries.get_mut(id));
+        let Some(entry) = entry else { return Err(CommandError::NoSuchCall.into()) };
+        if let Some(end) = &entry.end {
+            return Err(PeerError::Ended(end.clone()));
+        }
+        let changes = &entry.changes;
+        let is_new = changes.asked != changes.decided || hold != Some(changes.local);
+        if is_new {
+            match hold {
+                Some(true) => self.core.hold(now, session),
+                Some(false) => self.core.resume(now, session),
+                None => self.core.modify(now, session, change),
+            }?;
+            entry.changes.asked += 1;
+        }
+        if hold == Some(true)
+            && let Some(letter) = entry.mute(true)
+        {
+            shared.post(letter);
+        }
+        Ok(is_new.then_some(entry.changes.asked))
     }
 }

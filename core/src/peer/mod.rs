@@ -19,6 +19,7 @@
 
 mod audio;
 mod call;
+mod commands;
 mod config;
 mod coordinator;
 mod dialing;

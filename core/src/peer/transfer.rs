@@ -45,13 +45,6 @@ pub(crate) struct Request {
     asked: Arc<Asked>,
 }
 
-enum Stands {
-    Yes,
-    /// It was refused because nobody decided.
-    No,
-    CallOver,
-}
-
 /// The other side of a call asks us to call somebody else in its place. Nothing is done without consent: dropped
 /// undecided, the request is refused with 603, and so it is after a minute.
 #[must_use = "dropped undecided, it is refused"]
@@ -71,18 +64,9 @@ impl TransferRequest {
         Self { stack, id, session, number, asked, decided: false }
     }
 
-    /// Whether it is still there to be decided about.
-    fn stands(&self, side: &mut Signalling) -> Stands {
-        match side.entries.get_mut(self.id) {
-            Some(entry) if entry.end.is_none() => {
-                if entry.transfers.requests == self.number {
-                    Stands::Yes
-                } else {
-                    Stands::No
-                }
-            }
-            _ => Stands::CallOver,
-        }
+    /// Whether it is the one to be decided about: an older one was refused, as nobody decided in time.
+    fn stands(&self, side: &mut Signalling) -> bool {
+        side.entries.get_mut(self.id).is_none_or(|entry| entry.transfers.requests == self.number)
     }
 
     /// Whom it wants us to call.
@@ -103,17 +87,16 @@ impl TransferRequest {
     /// Does what is asked: the new call is on its way when this returns, and the asker is told how it goes. Await the
     /// value for the new [`Call`].
     ///
-    /// The old call goes on until the asker hangs it up, which it does when the new one is answered.
+    /// The old call goes on until the asker hangs it up, which it does when the new one is answered. If it is over
+    /// already, that is no hindrance.
     pub fn accept(mut self) -> Result<Dialing, PeerError> {
         self.decided = true;
         let stack = Arc::clone(&self.stack);
-        let target = self.asked.target().into_owned();
-        let begun = stack.shared.signalling(|side, now, _| {
-            match self.stands(side) {
-                Stands::Yes => {}
-                // The asker has hung up: the call is placed all the same, and nobody told.
-                Stands::CallOver => return Ok(None),
-                Stands::No => return Err(overdue()),
+        let (id, session) = stack.shared.signalling(|side, now, _| {
+            let overdue = "the request was refused, as nobody decided about it in time";
+            let overdue = || PeerError::WrongState { why: String::from(overdue) };
+            if !self.stands(side) {
+                return Err(overdue());
             }
             let full = || PeerError::Full { why: String::from("too many calls at a time") };
             let id = side.entries.insert(Entry::outgoing()).ok_or_else(full)?;
@@ -124,27 +107,20 @@ impl TransferRequest {
             match (begun, side.entries.get_mut(id)) {
                 (Ok(new), Some(entry)) => {
                     entry.session = Some(new);
-                    Ok(Some((id, new)))
+                    Ok((id, new))
                 }
                 (begun, _) => {
                     side.entries.remove(id);
-                    match begun {
-                        Err(CommandError::NoSuchCall | CommandError::WrongState { .. }) => Err(overdue()),
-                        Err(error) => Err(error.into()),
-                        Ok(_) => Err(full()),
-                    }
+                    Err(match begun {
+                        Err(CommandError::NoSuchCall | CommandError::WrongState { .. }) => overdue(),
+                        Err(error) => error.into(),
+                        Ok(_) => full(),
+                    })
                 }
             }
         })?;
-        let mut dialing = Dialing::new(stack, &target);
-        match begun {
-            Some((id, session)) => dialing.goes_on(id, session),
-            None => {
-                for (name, value) in self.asked.headers() {
-                    dialing = dialing.with_header(name, &value);
-                }
-            }
-        }
+        let mut dialing = Dialing::new(stack, &self.target());
+        dialing.goes_on(id, session);
         Ok(dialing)
     }
 
@@ -156,16 +132,12 @@ impl TransferRequest {
     fn refuse(&mut self) {
         if !std::mem::replace(&mut self.decided, true) {
             self.stack.shared.signalling(|side, now, _| {
-                if matches!(self.stands(side), Stands::Yes) {
+                if self.stands(side) {
                     side.refuse_transfer(now, self.session);
                 }
             });
         }
     }
-}
-
-fn overdue() -> PeerError {
-    PeerError::WrongState { why: String::from("the request was refused, as nobody decided about it in time") }
 }
 
 impl Drop for TransferRequest {

@@ -3,11 +3,13 @@
 use alloc::format;
 
 use super::{SessionRegistry, media_id};
-use crate::base::ids::{DialogId, SessionId};
+use crate::base::ids::{DialogId, SessionId, SubscriptionId};
 use crate::base::slab::Key as _;
 use crate::base::violation::{Violation, ensure};
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, DialogUser};
 use crate::session::Session;
+use crate::subscription::{Phase, Subscription};
+use crate::transaction::TransactionId;
 use crate::wire::token::Token;
 
 const MODULE: &str = "registry";
@@ -21,6 +23,16 @@ impl SessionRegistry {
     /// Every dialog with its key.
     pub(crate) fn dialogs(&self) -> impl Iterator<Item = (DialogId, &Dialog)> {
         self.dialogs.iter()
+    }
+
+    /// Every subscription with its key.
+    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (SubscriptionId, &Subscription)> {
+        self.subscriptions.iter()
+    }
+
+    /// SUBSCRIBEs that wait for a decision of the application.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = TransactionId> {
+        self.subscriptions().filter(|(_, it)| it.phase == Phase::Asked).filter_map(|(_, it)| it.request)
     }
 
     /// SessionId ↔ DialogId ↔ MediaSessionId, both ways and nobody left over.
@@ -48,8 +60,15 @@ impl SessionRegistry {
             }
         }
         for (id, dialog) in self.dialogs() {
-            let listed = self.dialogs_of(dialog.session).contains(&id);
-            ensure(listed, MODULE, "a dialog has a session", || format!("{id} of {}", dialog.session))?;
+            let listed = match dialog.user {
+                DialogUser::Session(session) => self.dialogs_of(session).contains(&id),
+                DialogUser::Subscription(it) => {
+                    self.subscription(it).is_some_and(|subscription| subscription.dialog == Some(id))
+                }
+            };
+            ensure(listed, MODULE, "a dialog has a session or a subscription", || {
+                format!("{id} of {:?}", dialog.user)
+            })?;
         }
         for (key, &session) in self.media.iter() {
             let named = self.media_of(session) == Some(media_id(key));

@@ -6,11 +6,12 @@ mod quota;
 
 use alloc::vec::Vec;
 
-use crate::base::ids::{DialogId, SessionId};
+use crate::base::ids::{DialogId, SessionId, SubscriptionId};
 use crate::base::slab::{Key, RawKey, Slab, key};
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, DialogUser};
 use crate::media::MediaSessionId;
 use crate::session::Session;
+use crate::subscription::Subscription;
 use crate::wire::token::{TOKEN_LEN, Token};
 
 pub(crate) use quota::Quota;
@@ -27,14 +28,16 @@ pub struct SessionRegistry {
     sessions: Slab<SessionId, Session>,
     dialogs: Slab<DialogId, Dialog>,
     media: Slab<MediaKey, SessionId>,
+    subscriptions: Slab<SubscriptionId, Subscription>,
 }
 
 impl SessionRegistry {
-    pub(crate) fn new(sessions_max: usize, dialogs_max: usize) -> Self {
+    pub(crate) fn new(sessions_max: usize, dialogs_max: usize, subscriptions_max: usize) -> Self {
         Self {
             sessions: Slab::new(sessions_max),
-            dialogs: Slab::new(dialogs_max),
+            dialogs: Slab::new(dialogs_max.saturating_add(subscriptions_max)),
             media: Slab::new(sessions_max),
+            subscriptions: Slab::new(subscriptions_max),
         }
     }
 
@@ -43,9 +46,12 @@ impl SessionRegistry {
         self.sessions.len()
     }
 
-    /// Whether there is no session, no dialog and no media stream.
+    /// Whether there is no session, no dialog, no media stream and no subscription.
     pub fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.dialogs.is_empty() && self.media.is_empty()
+        self.sessions.is_empty()
+            && self.dialogs.is_empty()
+            && self.media.is_empty()
+            && self.subscriptions.is_empty()
     }
 
     /// Number of dialogs.
@@ -75,7 +81,10 @@ impl SessionRegistry {
 
     /// The session that a dialog belongs to.
     pub fn session_of_dialog(&self, id: DialogId) -> Option<SessionId> {
-        self.dialogs.get(id).map(|dialog| dialog.session)
+        match self.dialogs.get(id)?.user {
+            DialogUser::Session(session) => Some(session),
+            DialogUser::Subscription(_) => None,
+        }
     }
 
     /// The media stream of a session.
@@ -124,6 +133,44 @@ impl SessionRegistry {
         self.dialogs_of(session).iter().copied().find(matches)
     }
 
+    /// The subscription.
+    pub fn subscription(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.subscriptions.get(id)
+    }
+
+    pub(crate) fn subscription_mut(&mut self, id: SubscriptionId) -> Option<&mut Subscription> {
+        self.subscriptions.get_mut(id)
+    }
+
+    /// All subscriptions. Linear: for diagnostics and shutdown.
+    pub fn subscription_ids(&self) -> Vec<SubscriptionId> {
+        self.subscriptions.iter().map(|(id, _)| id).collect()
+    }
+
+    /// Creates a subscription from its key; `nonce` makes its tag unguessable.
+    pub(crate) fn subscribe(
+        &mut self,
+        nonce: u64,
+        make: impl FnOnce([u8; TOKEN_LEN]) -> Subscription,
+    ) -> Option<SubscriptionId> {
+        self.subscriptions.insert_with(|id: SubscriptionId| make(Token { key: id.raw(), nonce }.encode()))
+    }
+
+    /// Takes a subscription and its dialog away.
+    pub(crate) fn remove_subscription(&mut self, id: SubscriptionId) -> Option<Subscription> {
+        let subscription = self.subscriptions.remove(id)?;
+        if let Some(dialog) = subscription.dialog {
+            self.dialogs.remove(dialog);
+        }
+        Some(subscription)
+    }
+
+    /// Finds the subscription whose tag we minted.
+    pub(crate) fn find_subscription(&self, tag: &[u8]) -> Option<SubscriptionId> {
+        let id = SubscriptionId::from_raw(Token::decode(tag)?.key);
+        (self.subscriptions.get(id)?.local_tag.as_slice() == tag).then_some(id)
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.sessions.is_full()
     }
@@ -147,16 +194,26 @@ impl SessionRegistry {
 
     /// Adds a dialog to its session.
     pub(crate) fn add_dialog(&mut self, dialog: Dialog) -> Option<DialogId> {
-        let session = self.sessions.get_mut(dialog.session)?;
-        let id = self.dialogs.insert(dialog)?;
-        session.dialogs.push(id);
+        let user = dialog.user;
+        let lives = match user {
+            DialogUser::Session(id) => self.sessions.get(id).is_some(),
+            DialogUser::Subscription(id) => self.subscriptions.get(id).is_some(),
+        };
+        let id = if lives { self.dialogs.insert(dialog)? } else { return None };
+        match user {
+            DialogUser::Session(session) => self.sessions.get_mut(session)?.dialogs.push(id),
+            DialogUser::Subscription(subscription) => {
+                self.subscriptions.get_mut(subscription)?.dialog = Some(id);
+            }
+        }
         Some(id)
     }
 
     /// Takes a dialog away from its session.
     pub(crate) fn remove_dialog(&mut self, id: DialogId) {
         if let Some(dialog) = self.dialogs.remove(id)
-            && let Some(session) = self.sessions.get_mut(dialog.session)
+            && let DialogUser::Session(session) = dialog.user
+            && let Some(session) = self.sessions.get_mut(session)
         {
             session.dialogs.retain(|other| *other != id);
         }

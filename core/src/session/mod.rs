@@ -15,7 +15,6 @@ mod transfer;
 mod tests;
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -27,7 +26,7 @@ pub use action::Action;
 pub use cells::Cells;
 pub use machine::{Cell, StateMachine, StateTable, TableError};
 pub(crate) use redirects::Redirects;
-pub(crate) use referral::{Referral, Transfers, Which};
+pub(crate) use referral::{Referral, TRANSFERS_MAX, Transfers, Which};
 pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
 pub use state::{Input, Role, State};
 pub use table::{Fallback, ROWS, Row, fallback};
@@ -262,7 +261,7 @@ pub struct Session {
     /// How many forks were acknowledged and hung up.
     pub(crate) forks_refused: u16,
     /// Keys that wait for the INFO before them to be answered.
-    pub(crate) keys: Option<Box<String>>,
+    pub(crate) keys: Option<Box<str>>,
     /// Header lines of the application for the CANCEL or the BYE that ends the session.
     pub(crate) parting: Option<Box<[u8]>>,
     /// Why the session will have ended, decided when it began to end.

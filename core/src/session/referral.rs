@@ -10,6 +10,9 @@ use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::transaction::TransactionId;
 
+/// Transfers that the peer of one call may have asked for and that are not over.
+pub(crate) const TRANSFERS_MAX: usize = 4;
+
 /// One REFER, ours or the peer's, that is not over.
 #[derive(Clone, Debug)]
 pub(crate) struct Referral {

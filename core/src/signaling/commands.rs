@@ -11,6 +11,9 @@ pub enum CommandError {
     /// The session ended before, or never was.
     #[error("no such call: it has ended")]
     NoSuchCall,
+    /// The subscription ended before, or never was.
+    #[error("no such subscription: it has ended")]
+    NoSuchSubscription,
     /// The command does not fit the moment.
     #[error("cannot {command} a call that is {state}")]
     WrongState {

@@ -4,10 +4,12 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
 use super::redact::Redaction;
-use crate::base::ids::SessionId;
+use crate::api::SubscriptionState;
+use crate::base::ids::{SessionId, SubscriptionId};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
 use crate::signaling::CommandError;
@@ -79,6 +81,47 @@ pub enum Asked<'a> {
         /// The type of the body, and the body.
         body: Option<(&'a str, &'a [u8])>,
     },
+    /// `subscribe` and `subscribe_with`
+    Subscribe {
+        /// To whom.
+        target: &'a str,
+        /// To what.
+        event: &'a str,
+        /// For how long.
+        expires: Duration,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `unsubscribe`
+    Unsubscribe {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
+    /// `accept_subscription`
+    AcceptSubscription {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The type of the body, and the body.
+        body: Option<(&'a str, &'a [u8])>,
+    },
+    /// `reject_subscription`
+    RejectSubscription {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// With which status.
+        status: u16,
+    },
+    /// `notify`
+    Notify {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// Where it stands from now on.
+        state: Cow<'a, SubscriptionState>,
+        /// The type of the body.
+        content_type: &'a str,
+        /// The body.
+        body: &'a [u8],
+    },
     /// `redirect` and `redirect_with`
     Redirect {
         /// The session.
@@ -91,6 +134,16 @@ pub enum Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
+    /// See [`Notify`](Self::Notify).
+    pub(crate) const fn notify(
+        subscription: SubscriptionId,
+        state: &'a SubscriptionState,
+        content_type: &'a str,
+        body: &'a [u8],
+    ) -> Self {
+        Self::Notify { subscription, state: Cow::Borrowed(state), content_type, body }
+    }
+
     pub(super) fn write(&self, out: &mut Packer<'_>, redaction: Redaction) {
         match self {
             Self::Ring { session, headers } => {
@@ -136,6 +189,45 @@ impl<'a> Asked<'a> {
                     out.bytes(body);
                 });
             }
+            Self::Subscribe { target, event, expires, headers } => {
+                out.byte(8);
+                out.text(target);
+                out.text(event);
+                out.duration(*expires);
+                write_fields(out, headers, redaction);
+            }
+            Self::Unsubscribe { subscription } => {
+                out.byte(9);
+                out.key(*subscription);
+            }
+            Self::AcceptSubscription { subscription, body } => {
+                out.byte(10);
+                out.key(*subscription);
+                out.option(*body, |out, (kind, body)| {
+                    out.text(kind);
+                    out.bytes(body);
+                });
+            }
+            Self::RejectSubscription { subscription, status } => {
+                out.byte(11);
+                out.key(*subscription);
+                out.number(*status);
+            }
+            Self::Notify { subscription, state, content_type, body } => {
+                out.byte(12);
+                out.key(*subscription);
+                match state.as_ref() {
+                    SubscriptionState::Pending => out.byte(0),
+                    SubscriptionState::Active => out.byte(1),
+                    SubscriptionState::Terminated { reason, retry_after } => {
+                        out.byte(2);
+                        out.text(reason);
+                        out.option(*retry_after, Packer::number);
+                    }
+                }
+                out.text(content_type);
+                out.bytes(body);
+            }
             Self::Redirect { session, contacts, headers } => {
                 out.byte(4);
                 out.key(*session);
@@ -173,6 +265,31 @@ impl<'a> Asked<'a> {
                 let body = from.option(|from| Ok((from.text()?, from.bytes()?)))?;
                 Self::Within { session, method, headers, body }
             }
+            8 => {
+                let (target, event, expires) = (from.text()?, from.text()?, from.duration()?);
+                Self::Subscribe { target, event, expires, headers: read_fields(from)? }
+            }
+            9 => Self::Unsubscribe { subscription: from.key()? },
+            10 => {
+                let subscription = from.key()?;
+                let body = from.option(|from| Ok((from.text()?, from.bytes()?)))?;
+                Self::AcceptSubscription { subscription, body }
+            }
+            11 => Self::RejectSubscription { subscription: from.key()?, status: from.number()? },
+            12 => {
+                let subscription = from.key()?;
+                let state = match from.byte()? {
+                    0 => SubscriptionState::Pending,
+                    1 => SubscriptionState::Active,
+                    2 => SubscriptionState::Terminated {
+                        reason: from.text()?.into(),
+                        retry_after: from.option(Unpacker::number)?,
+                    },
+                    _ => return Err(Impossible("no state of a subscription")),
+                };
+                let (content_type, body) = (from.text()?, from.bytes()?);
+                Self::Notify { subscription, state: Cow::Owned(state), content_type, body }
+            }
             _ => return Err(Impossible("no kind of command")),
         })
     }
@@ -191,6 +308,19 @@ impl<'a> Asked<'a> {
             Self::Within { session, method, headers, body } => {
                 core.request_within(now, *session, *method, headers, *body).map(drop)
             }
+            Self::Subscribe { target, event, expires, headers } => {
+                core.subscribe_with(now, target, event, *expires, headers).map(drop)
+            }
+            Self::Unsubscribe { subscription } => core.unsubscribe(now, *subscription),
+            Self::AcceptSubscription { subscription, body } => {
+                core.accept_subscription(now, *subscription, *body)
+            }
+            Self::RejectSubscription { subscription, status } => {
+                core.reject_subscription(now, *subscription, *status)
+            }
+            Self::Notify { subscription, state, content_type, body } => {
+                core.notify(now, *subscription, state, content_type, body)
+            }
             Self::Redirect { session, contacts, headers } => {
                 core.redirect_with(now, *session, contacts, headers)
             }
@@ -207,6 +337,13 @@ impl<'a> Asked<'a> {
             Self::Message { target, .. } => format!("message to {target}"),
             Self::Options { target, .. } => format!("options of {target}"),
             Self::Within { session, method, .. } => format!("{session}: send {}", method.as_str()),
+            Self::Subscribe { target, event, .. } => format!("subscribe to {event} of {target}"),
+            Self::Unsubscribe { subscription } => format!("{subscription}: unsubscribe"),
+            Self::AcceptSubscription { subscription, .. } => format!("{subscription}: accept"),
+            Self::RejectSubscription { subscription, status } => {
+                format!("{subscription}: reject with {status}")
+            }
+            Self::Notify { subscription, .. } => format!("{subscription}: notify"),
             Self::Redirect { session, contacts, .. } => {
                 format!("{session}: redirect to {}", contacts.join(", "))
             }

@@ -25,11 +25,13 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
                 transactions_max,
                 forks_max,
                 routes_max,
+                subscriptions_max,
             },
         codecs,
         dtmf,
         dtmf_by_info,
         info_packages,
+        event_packages,
         messages,
         redirects_max,
         ring_timeout,
@@ -68,9 +70,12 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
     out.flag(*keep_messages);
     out.flag(*dtmf_by_info);
     out.flag(*messages);
-    out.number(info_packages.len());
-    for package in info_packages {
-        out.text(package);
+    out.number(*subscriptions_max);
+    for packages in [info_packages, event_packages] {
+        out.number(packages.len());
+        for package in packages {
+            out.text(package);
+        }
     }
     out.byte(match reliable {
         Reliable::Supported => 0,
@@ -91,13 +96,14 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         head_octets_max: from.number()?,
         headers_max: from.number()?,
     };
-    let limits = Limits {
+    let mut limits = Limits {
         wire,
         half_open_per_source_max,
         sessions_max: from.number()?,
         transactions_max: from.number()?,
         forks_max: from.number()?,
         routes_max: from.number()?,
+        ..Limits::default()
     };
     let media_ports_ready = from.number()?;
     let codecs = CodecList::from_str(from.text()?).map_err(|_| Impossible("an unknown list of codecs"))?;
@@ -113,9 +119,14 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         if more { (from.number()?, from.flag()?) } else { (defaults.redirects_max, defaults.keep_messages) };
     let (dtmf_by_info, messages) =
         if more { (from.flag()?, from.flag()?) } else { (defaults.dtmf_by_info, defaults.messages) };
-    let mut info_packages = Vec::new();
-    for _ in 0..if more { from.number()? } else { 0_usize } {
-        info_packages.push(String::from(from.text()?));
+    let (mut info_packages, mut event_packages) = (Vec::new(), Vec::new());
+    if more {
+        limits.subscriptions_max = from.number()?;
+        for packages in [&mut info_packages, &mut event_packages] {
+            for _ in 0..from.number::<usize>()? {
+                packages.push(String::from(from.text()?));
+            }
+        }
     }
     let reliable = match if from.is_empty() { 0 } else { from.byte()? } {
         0 => Reliable::Supported,
@@ -133,6 +144,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         dtmf,
         dtmf_by_info,
         info_packages,
+        event_packages,
         messages,
         redirects_max,
         ring_timeout,

@@ -9,7 +9,7 @@ use super::pack::{Packer, crc32, write_varint};
 use super::record::Record;
 use super::redact::Redaction;
 use super::{CHECK_LEN, MAGIC, RECORD_MAX, VERSION};
-use crate::api::Output;
+use crate::api::{Event, Output};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::media::MediaCommand;
@@ -287,6 +287,9 @@ fn in_words(output: &Output, redaction: Redaction) -> String {
     match output {
         Output::Media(MediaCommand::SendDtmf { media, digits }) if redaction.digits => {
             alloc::format!("Media(SendDtmf {{ media: {media}, digits: {} keys }})", digits.iter().count())
+        }
+        Output::Event(Event::Dtmf { session, .. }) if redaction.digits => {
+            alloc::format!("Event(Dtmf {{ session: {session}, .. }})")
         }
         other => alloc::format!("{other:?}"),
     }

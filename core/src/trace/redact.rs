@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// What is masked before it is written. A masked value keeps its length, and a replay masks what it compares in the
 /// same way, so a redacted trace replays as well as any.
@@ -33,6 +34,22 @@ impl Redaction {
 
     /// A SIP message, or whatever came in the place of one.
     pub(super) fn message<'a>(self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut masked = self.without_credentials(bytes);
+        if self.digits
+            && let Some(keys) = pressed_keys(bytes)
+            && let Some(keys) = masked.to_mut().get_mut(keys)
+        {
+            // A number of two digits stays one, for it is read as a key.
+            let event = keys.len() == 2;
+            keys.fill(b'0');
+            if let ([first, ..], true) = (keys, event) {
+                *first = b'1';
+            }
+        }
+        masked
+    }
+
+    fn without_credentials(self, bytes: &[u8]) -> Cow<'_, [u8]> {
         if !self.credentials {
             return Cow::Borrowed(bytes);
         }
@@ -80,6 +97,32 @@ impl Redaction {
         let is_key = |c: char| matches!(c, '0'..='9' | '*' | '#' | 'a'..='d' | 'A'..='D');
         Cow::Owned(digits.chars().map(|c| if is_key(c) { '0' } else { c }).collect())
     }
+}
+
+/// Where the body of an INFO names the key that was pressed.
+fn pressed_keys(message: &[u8]) -> Option<Range<usize>> {
+    const TYPE: &[u8] = b"application/dtmf";
+    let head = message.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let (head, body) = message.split_at_checked(head + 4)?;
+    let at = head.windows(TYPE.len()).position(|window| window.eq_ignore_ascii_case(TYPE))?;
+    let relay = head.get(at + TYPE.len()) == Some(&b'-');
+    let mut start = head.len();
+    for line in body.split_inclusive(|&octet| matches!(octet, b'\r' | b'\n')) {
+        let name = line.trim_ascii_start().get(..6).is_some_and(|name| name.eq_ignore_ascii_case(b"signal"));
+        let value = match (relay, line.iter().position(|&octet| octet == b'=')) {
+            (false, _) if !line.trim_ascii().is_empty() => Some(0),
+            (true, Some(mark)) if name => Some(mark + 1),
+            _ => None,
+        };
+        if let Some(value) = value.and_then(|value| Some((value, line.get(value..)?))) {
+            let (before, value) = value;
+            let blank = value.len() - value.trim_ascii_start().len();
+            let start = start + before + blank;
+            return Some(start..start + value.trim_ascii().len());
+        }
+        start += line.len();
+    }
+    None
 }
 
 /// Where the secret part of a line begins.

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use super::pack::{crc32, write_varint};
 use super::*;
-use crate::api::{CoordinatorConfig, Event, InviteParams, NameFailure, Output};
+use crate::api::{CoordinatorConfig, Event, InviteParams, NameFailure, Output, SubscriptionState};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
@@ -129,7 +129,7 @@ fn request(method: &str, number: usize, to_tag: &str, extra: &str, body: &str) -
         "{method} sip:alice@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{method}{number}\r\n\
          Max-Forwards: 70\r\nFrom: <sip:bob@192.0.2.9>;tag=b{number}\r\nTo: <sip:alice@192.0.2.1>{to_tag}\r\n\
          Call-ID: {number}\r\nCSeq: {} {method}\r\nContact: <sip:bob@192.0.2.9>\r\n{extra}Content-Length: {}\r\n\r\n{body}",
-        if method == "BYE" { 2 } else { 1 },
+        if method == "BYE" { 3 } else { 1 },
         body.len()
     )
 }
@@ -165,6 +165,9 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     stage.core.handle_media(stage.now, event);
     stage.core.handle_media(stage.now, MediaEvent::DtmfSent { media });
     stage.core.handle_media(stage.now, MediaEvent::PeerLeft { media });
+    let key = "CSeq: 2 INFO";
+    let info = request("INFO", 1, &tag, "Content-Type: application/dtmf-relay\r\n", "Signal=7\r\n");
+    stage.feed(info.replace("CSeq: 1 INFO", key));
     stage.feed(request("BYE", 1, &tag, "", ""));
     stage.core.handle_media(stage.now, MediaEvent::Closed { media, report: MediaReport::default() });
     let headers = [("Subject", "tea"), ("Authorization", SECRET)];
@@ -193,15 +196,25 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     assert!(stage.core.reject_with(stage.now, session, 486, headers).is_err());
     assert!(stage.core.redirect_with(stage.now, session, &["sip:a@b", "<tel:+1>"], headers).is_err());
     stage.core.hangup_with(stage.now, session, headers).unwrap();
-    stage.core.options(stage.now, "sip:bob@10.0.0.1").unwrap();
-    stage.core.message_with(stage.now, "sip:bob@h", "text/plain", b"Hi", headers).unwrap();
-    assert!(stage.core.info(stage.now, session, "text/plain", b"Hi").is_err());
     assert!(stage.core.hangup(stage.now, session).is_ok());
     let session = stage.core.invite(stage.now, InviteParams::new("sip:nobody@nowhere")).unwrap();
     stage.drain(usize::MAX);
     let (query, failure) = (*stage.queries.last().unwrap(), NameFailure("no such host".into()));
     stage.core.handle_names(stage.now, query, Err(failure));
     assert_eq!(stage.core.session_state(session), None);
+    stage.core.options(stage.now, "sip:bob@10.0.0.1").unwrap();
+    stage.core.message_with(stage.now, "sip:bob@h", "text/plain", b"Hi", headers).unwrap();
+    assert!(stage.core.info(stage.now, session, "text/plain", b"Hi").is_err());
+    let subscription =
+        stage.core.subscribe(stage.now, "sip:bob@h", "dialog", Duration::from_secs(60)).unwrap();
+    stage.core.unsubscribe(stage.now, subscription).unwrap();
+    assert!(stage.core.accept_subscription(stage.now, subscription, Some(("a/b", b"x"))).is_err());
+    assert!(stage.core.reject_subscription(stage.now, subscription, 603).is_err());
+    for state in
+        [SubscriptionState::Pending, SubscriptionState::Active, SubscriptionState::terminated("giveup")]
+    {
+        assert!(stage.core.notify(stage.now, subscription, &state, "a/b", b"x").is_err());
+    }
     stage.feed(invite(2, ""));
     stage.core.shutdown(stage.now);
     stage.pass(Duration::from_secs(40));

@@ -67,6 +67,10 @@ fn an_unknown_package_gets_469_and_the_call_lives() {
     config.info_packages = vec!["conference".into()];
     for (config, known) in [(CoordinatorConfig::default(), ""), (config, "conference")] {
         let (mut desk, session, call) = active(Desk::with(config));
+        assert_eq!(
+            desk.last("200").message.all("Recv-Info"),
+            if known.is_empty() { vec![] } else { vec![known] }
+        );
         let info = call.again("INFO").cseq(2).branch("i").header("Info-Package: nonsense;x=1");
         desk.feed(info.body("application/x", "y").text());
         let refused = desk.only().message;

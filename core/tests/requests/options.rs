@@ -14,7 +14,7 @@ fn assert_capable(answer: &Message) {
     assert!(answer.header("Supported").contains("timer"));
     assert_eq!(answer.header("Accept"), "application/sdp");
     assert_eq!(answer.header("Accept-Encoding"), "identity");
-    assert_eq!(answer.header("Recv-Info"), "");
+    assert!(!answer.has("Recv-Info") && !answer.has("Allow-Events"), "there is nothing to name");
     assert_eq!(answer.header("Content-Type"), "application/sdp");
     assert!(answer.body().contains("m=audio 0 RTP/AVP 0 8 101\r\n"), "no port is open:\n{}", answer.body());
     assert!(answer.body().contains("a=rtpmap:0 PCMU/8000\r\n"));
@@ -23,13 +23,29 @@ fn assert_capable(answer: &Message) {
 #[test]
 fn options_outside_a_call_tell_what_we_can_do() {
     let mut desk = Desk::new();
-    desk.feed(Request::new("OPTIONS").text());
+    let long = format!("User-Agent: {}", "x".repeat(400));
+    desk.feed(Request::new("OPTIONS").header("Accept: application/sdp").header(&long).text());
     let answer = desk.only().message;
     assert_capable(&answer);
     assert!(answer.has_to_tag());
-    desk.feed(Request::new("OPTIONS").branch("2").cseq(2).header("Accept: text/plain").text());
+    desk.feed(Request::new("OPTIONS").branch("2").cseq(2).header("Accept: text/plain").header(&long).text());
     assert!(desk.only().message.body().is_empty(), "who takes no session descriptions gets none");
+    desk.feed(Request::new("OPTIONS").branch("3").cseq(3).header("Accept: application/sdp").text());
+    assert!(desk.only().message.body().is_empty(), "nor does a stranger who says little");
     desk.assert_all_gone();
+}
+
+#[test]
+fn packages_that_are_wanted_are_named() {
+    let mut config = CoordinatorConfig::default();
+    config.info_packages = vec!["a".into(), "b".into()];
+    config.event_packages = vec!["presence".into()];
+    config.messages = true;
+    let mut desk = Desk::with(config);
+    desk.feed(Request::new("OPTIONS").text());
+    let answer = desk.only().message;
+    assert_eq!((answer.header("Recv-Info"), answer.header("Allow-Events")), ("a, b", "presence"));
+    assert!(answer.header("Allow").ends_with(", MESSAGE"));
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub(crate) use message::Message;
 pub(crate) use peer::{Request, SDP, SDP_NO_CODEC, SDP_OTHER_PORT, respond};
 
 /// The methods that we understand.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REFER, NOTIFY";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REFER, NOTIFY, SUBSCRIBE";
 
 /// T1 of RFC 3261, 64 times: what a transaction waits at most.
 pub(crate) const GIVE_UP: Duration = Duration::from_secs(32);

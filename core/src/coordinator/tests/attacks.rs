@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::peer::{NO_CODEC, SDP, World, peer};
+use super::peer::{NO_CODEC, SDP, World, content_type, peer};
 use crate::api::{CoordinatorConfig, Limits};
 use crate::session::State;
 use crate::wire::frame::Frame;
@@ -55,11 +55,11 @@ pub(super) fn reply(world: &mut World, status: u16, tag: &str, extra: &str, body
 /// A request of the callee `tag` in a dialog of the call that we made.
 pub(super) fn back(world: &mut World, method: &str, tag: &str, cseq: u32, body: &str) {
     let o = ours(world);
-    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let (kind, extra) = (content_type(body), world.extra.clone());
     let text = format!(
         "{method} sip:offhook@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch=z9hG4bK{method}{tag}{cseq};rport\r\n\
          Max-Forwards: 70\r\nFrom: <sip:bob@10.9.9.9>;tag={tag}\r\nTo: <sip:a@h>;tag={}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n\
-         Contact: <sip:elsewhere@10.6.6.6:5060>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+         Contact: <sip:elsewhere@10.6.6.6:5060>\r\n{kind}{extra}Content-Length: {}\r\n\r\n{body}",
         o.tag,
         o.call_id,
         body.len()
@@ -312,7 +312,7 @@ fn half_open_until_the_ack() {
 fn a_stale_media_id_finds_nothing() {
     use crate::registry::SessionRegistry;
     use crate::session::{Role, Session};
-    let mut registry = SessionRegistry::new(8, 8);
+    let mut registry = SessionRegistry::new(8, 8, 8);
     let session = registry.create(1, |tag| Session::new(Role::Uas, tag, Default::default())).unwrap();
     let first = registry.mint_media(session).unwrap();
     for n in 0..65_535 {

@@ -60,7 +60,7 @@ fn the_registry_is_a_bijection() {
         let media = core.board.registry.media_of(id).unwrap();
         core.board.registry.remove_media(media);
     });
-    fires("a dialog has a session", World::calling(), |core, id| {
+    fires("a dialog has a session or a subscription", World::calling(), |core, id| {
         let frame = crate::wire::Frame::parse(RINGING, &Default::default()).unwrap();
         let facts = frame.facts().unwrap();
         let path = crate::wire::Path::udp(peer(), peer());

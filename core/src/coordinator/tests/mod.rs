@@ -9,5 +9,6 @@ mod offers;
 mod peer;
 mod referrals;
 mod rows;
+mod subscriptions;
 mod transfers;
 mod walks;

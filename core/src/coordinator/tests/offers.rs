@@ -354,3 +354,15 @@ fn an_offer_that_we_cannot_take_leaves_the_call_alone() {
         assert_eq!(plan(&world.net.nodes[0].core, world.session.unwrap()).ptime_ms, 20);
     }
 }
+
+#[test]
+fn an_offer_that_cannot_be_sent_is_refused_and_not_tried_for_ever() {
+    let mut world = World::calling();
+    world.respond(200, "one", Some(SDP));
+    world.peer_moves_to("sips:bob@10.9.9.9");
+    world.command(|core, now, id| core.hold(now, id));
+    assert_eq!(world.net.told(0).last().unwrap(), "refused 503");
+    assert_eq!(world.state(), Some(State::Active));
+    world.command(|core, now, id| core.resume(now, id));
+    world.hangup();
+}

@@ -24,6 +24,15 @@ pub(crate) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 
 pub(crate) const NO_CODEC: &str = "v=0\r\no=- 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
     m=audio 40000 RTP/AVP 98\r\na=rtpmap:98 nonsense/8000\r\n";
 
+/// Content-Type of a body, to be taken for what it looks like.
+pub(crate) fn content_type(body: &str) -> &'static str {
+    match body {
+        "" => "",
+        _ if body.starts_with("SIP/2.0") => "Content-Type: message/sipfrag\r\n",
+        _ => "Content-Type: application/sdp\r\n",
+    }
+}
+
 /// One of our coordinators, and somebody at 10.9.9.9 who talks to it.
 pub(crate) struct World {
     pub(crate) net: Net,
@@ -44,8 +53,12 @@ pub(crate) fn peer() -> SocketAddr {
 impl World {
     fn new(silent: bool) -> Self {
         let mut net = Net::new(42);
-        let config =
-            CoordinatorConfig { ring_timeout: Duration::from_secs(60), ..CoordinatorConfig::default() };
+        let config = CoordinatorConfig {
+            ring_timeout: Duration::from_secs(60),
+            event_packages: vec!["dialog".into()],
+            messages: true,
+            ..CoordinatorConfig::default()
+        };
         let handler = move |_: &InviteDetails| {
             if silent { SignalingDecision::Defer(Deferral::default()) } else { SignalingDecision::Accept }
         };
@@ -249,6 +262,14 @@ impl World {
         }
     }
 
+    /// The peer wants its requests elsewhere from now on.
+    pub(crate) fn peer_moves_to(&mut self, contact: &str) {
+        let id = self.session.unwrap();
+        let registry = &mut self.net.nodes[0].core.board.registry;
+        let dialog = registry.session(id).unwrap().dialog.unwrap();
+        registry.dialog_mut(dialog).unwrap().move_target(contact);
+    }
+
     /// Lets the session have a timer of 90 s that we refresh.
     pub(crate) fn ask_for_refresh(&mut self) {
         let id = self.session.unwrap();
@@ -309,8 +330,8 @@ impl World {
         to_tag: &str,
         body: Option<&str>,
     ) {
-        let kind = if body.is_some() { "Content-Type: application/sdp\r\n" } else { "" };
         let body = body.unwrap_or_default();
+        let kind = content_type(body);
         let text = format!(
             "{method} sip:alice@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch={branch};rport\r\n\
              Max-Forwards: 70\r\nFrom: <sip:bob@10.9.9.9>;tag={tag}\r\nTo: <sip:alice@10.0.0.1>{to_tag}\r\n\

@@ -396,7 +396,7 @@ fn replaces_matching() {
         assert_eq!(world.tell(&invite(n, &lines)), status, "{lines}");
         assert_eq!(world.state(), Some(State::Active));
     }
-    assert_eq!(world.says("INFO", &format!("Replaces: {good}\r\n"), "", ""), "405");
+    assert_eq!(world.says("INFO", &format!("Replaces: {good}\r\n"), "", ""), "400");
     assert_eq!(world.says("OPTIONS", &format!("Replaces: {good}\r\n"), "", ""), "400");
     // The right one.
     world.tell(&invite(50, &format!("Require: replaces\r\nReplaces: {good}\r\n")));
@@ -425,6 +425,25 @@ fn replaces_matching() {
     answered.net.run_for(Duration::from_millis(1));
     assert_eq!(answered.state(), Some(State::HangupPending));
     answered.silence();
+}
+
+/// However much a peer asks for, little is kept; and what is over makes room.
+#[test]
+fn a_peer_may_ask_for_few_transfers_at_a_time() {
+    let mut world = World::up();
+    let session = world.session.unwrap();
+    let mut news = Vec::new();
+    for round in 0..6 {
+        let status = world.refers("Refer-To: <sip:carol@10.0.0.3>\r\n");
+        assert_eq!(status, if round < 4 { "202" } else { "491" });
+        if round < 4 {
+            news.push(world.net.with(0, |core, now| core.accept_transfer(now, session)).unwrap());
+        }
+    }
+    world.net.with(0, |core, now| core.hangup(now, news[1])).unwrap();
+    world.net.run_for(40 * SECOND);
+    assert_eq!(world.refers("Refer-To: <sip:carol@10.0.0.3>\r\n"), "202");
+    world.silence();
 }
 
 /// A REFER that overtakes the ACK is asked for again; one in a call that is not up is declined.

@@ -64,6 +64,10 @@ impl Walk {
             2 => core.ring(now, id),
             3 => core.progress(now, id, true),
             4 => core.progress(now, id, false),
+            6 => core.transfer(now, id, "sip:carol@10.9.9.9"),
+            7 => core.transfer_unreported(now, id, "sip:carol@10.9.9.9"),
+            8 => core.accept_transfer(now, id).map(drop),
+            9 => core.reject_transfer(now, id, 603),
             _ => core.reject(now, id, 486),
         });
         drop(refused);
@@ -146,8 +150,54 @@ impl Walk {
         self.world.extra.clear();
     }
 
+    /// Something of a transfer happens, on either side.
+    fn transfer(&mut self) {
+        let lines = [
+            "Refer-To: <sip:carol@10.9.9.9>\r\n",
+            "Refer-To: <sip:carol@10.9.9.9>\r\nRefer-Sub: false\r\n",
+            "Refer-To: <sip:carol@10.9.9.9?Replaces=a%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n",
+            "Refer-To: <sip:carol@nowhere.example>\r\n",
+        ];
+        let states = ["active", "pending", "terminated;reason=noresource"];
+        let fragments = ["100 Trying", "180 Ringing", "200 OK", "486 Busy Here", ""];
+        match self.roll(8) {
+            which @ 0..=3 => self.command(6 + which),
+            4 => {
+                let line = lines[self.roll(4)];
+                self.within("REFER", line, "");
+            }
+            5 | 6 => {
+                let line = format!("Event: refer\r\nSubscription-State: {}\r\n", states[self.roll(3)]);
+                let body = format!("SIP/2.0 {}\r\n", fragments[self.roll(5)]);
+                self.within("NOTIFY", &line, &body);
+            }
+            _ => {
+                let sent = self.world.net.elsewhere.iter().rev();
+                let last = sent.map(|it| it.payload.clone()).find(|it| it.starts_with(b"INVITE "));
+                let (status, kept) = ([180, 200, 486, 302][self.roll(4)], self.world.our_tag.clone());
+                if let Some(last) = last {
+                    self.world.respond_to(&last, status, "one", Some(SDP).filter(|_| status == 200));
+                }
+                self.world.our_tag = kept;
+            }
+        }
+    }
+
+    /// A request of the peer within the call.
+    fn within(&mut self, method: &str, lines: &str, body: &str) {
+        self.world.cseq += 1;
+        self.world.extra = lines.into();
+        let (cseq, branch) = (self.world.cseq, format!("z9hG4bK{method}{}", self.world.cseq));
+        if self.caller {
+            back(&mut self.world, method, TAGS[0], cseq, body);
+        } else {
+            self.world.request(method, &branch, cseq, Some(body));
+        }
+        self.world.extra.clear();
+    }
+
     fn step(&mut self) {
-        match self.roll(14) {
+        match self.roll(16) {
             which @ 0..=2 => self.command(which),
             3 if self.roll(4) == 0 => self.command(5),
             12 if !self.caller => {
@@ -155,6 +205,7 @@ impl Walk {
                 self.command(which);
             }
             13 if !self.caller => self.prack(),
+            14 | 15 => self.transfer(),
             4 => self.wait(40_000),
             5 | 6 => self.wait(700),
             7..=9 if self.caller => self.respond(),

@@ -76,8 +76,9 @@ fn contains(file: &[u8], text: &str) -> bool {
 fn no_secret_octet_reaches_the_file() {
     let plain = sample(|recorder| recorder).finish();
     assert!(contains(&plain, "53cr37") && contains(&plain, "42*"));
+    assert!(contains(&plain, "Signal=7"));
     let masked = sample(|recorder| recorder.redact(Redaction::ALL)).finish();
-    for secret in ["53cr37", "username", "Digest", "42*"] {
+    for secret in ["53cr37", "username", "Digest", "42*", "Signal=7"] {
         assert!(!contains(&masked, secret), "{secret}");
     }
     assert!(contains(&masked, "Authorization: xxxxxx xxxxxxxxxxxxxxx xxxxxxxxxxxxxxxxx\r\n"));
@@ -111,6 +112,14 @@ fn secrets_are_masked_however_they_are_written() {
     );
     assert_eq!(Redaction::ALL.header("authorization", "Digest é"), "xxxxxx xx");
     assert_eq!(Redaction::ALL.digits("12a#x"), "0000x");
+    let info = |kind: &str, body: &str| {
+        let masked = mask(&format!("INFO x\r\nContent-Type: {kind}\r\n\r\n{body}"));
+        masked.split("\r\n\r\n").nth(1).unwrap().to_string()
+    };
+    assert_eq!(info("application/dtmf-relay", "Signal= 5\r\nDuration=5"), "Signal= 0\r\nDuration=5");
+    assert_eq!(info("Application/DTMF-Relay", "Duration=5\nsignal=11\n"), "Duration=5\nsignal=10\n");
+    assert_eq!(info("application/dtmf", "\r\n #\r\n"), "\r\n 0\r\n");
+    assert_eq!(info("text/plain", "Signal=5"), "Signal=5");
     let off = Redaction::default();
     assert_eq!(off.message(b"Authorization: a").as_ref(), b"Authorization: a");
 }

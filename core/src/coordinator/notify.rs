@@ -1,0 +1,320 @@
+//! Subscriptions of peers (RFC 6665 section 4.2).
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::UnifiedCoordinator;
+use super::commands::bad;
+use super::errands::check_content;
+use super::ingress::{Refusal, Request};
+use crate::adapter::{contact, seconds_text};
+use crate::api::{Counter, Event, Output, SubscriptionState};
+use crate::base::ids::SubscriptionId;
+use crate::base::time::Instant;
+use crate::dialog::Dialog;
+use crate::signaling::{CommandError, MessageDetails};
+use crate::subscription::{EventName, News, Phase, Subscription};
+use crate::transaction::{Reply, TransactionId};
+use crate::wire::frame::Frame;
+use crate::wire::text::parse_number;
+use crate::wire::{HeaderName, check_token, reason_phrase};
+
+/// Seconds of a subscription that does not say.
+const EXPIRES: u32 = 3_600;
+/// A shorter one costs more than it is worth (section 4.2.1.1).
+const EXPIRES_MIN: u32 = 30;
+/// A longer one is shortened.
+const EXPIRES_MAX: u32 = 86_400;
+/// How long a SUBSCRIBE waits for a decision.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl UnifiedCoordinator {
+    /// Accepts a subscription. The subscriber is told the state at once, with `body` if there is something to tell.
+    pub fn accept_subscription(
+        &mut self,
+        now: Instant,
+        id: SubscriptionId,
+        body: Option<(&str, &[u8])>,
+    ) -> Result<(), CommandError> {
+        note!(self, Record::asked(now, Asked::AcceptSubscription { subscription: id, body }));
+        self.advance(now);
+        let body = body.map(|(kind, body)| Ok((check_content(kind, body)?, Bytes::copy_from_slice(body))));
+        let body = body.transpose()?;
+        let (transaction, seconds) = self.asked(id)?;
+        self.confirm_subscription(id, transaction, seconds);
+        // Who asked for no time at all wanted to know the state once (section 4.4.3).
+        let state =
+            if seconds > 0 { SubscriptionState::Active } else { SubscriptionState::terminated("timeout") };
+        self.tell_subscriber(id, News { state, body });
+        Ok(())
+    }
+
+    /// Refuses a subscription with a status from 300 to 699.
+    pub fn reject_subscription(
+        &mut self,
+        now: Instant,
+        id: SubscriptionId,
+        status: u16,
+    ) -> Result<(), CommandError> {
+        note!(self, Record::asked(now, Asked::RejectSubscription { subscription: id, status }));
+        self.advance(now);
+        if !(300..=699).contains(&status) || matches!(status, 401 | 407) {
+            return Err(bad("status", alloc::format!("{status} is no refusal; use 300 to 699, such as 403")));
+        }
+        self.asked(id)?;
+        self.refuse_subscription(id, status);
+        Ok(())
+    }
+
+    /// Tells a subscriber what is new. While it has not answered the last NOTIFY the news waits, and only the latest is
+    /// told then.
+    pub fn notify(
+        &mut self,
+        now: Instant,
+        id: SubscriptionId,
+        state: &SubscriptionState,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<(), CommandError> {
+        note!(self, Record::asked(now, Asked::notify(id, state, content_type, body)));
+        self.advance(now);
+        if let SubscriptionState::Terminated { reason, .. } = state
+            && !reason.is_empty()
+        {
+            check_token(reason).map_err(|error| bad("reason", error))?;
+        }
+        let body = if body.is_empty() && content_type.is_empty() {
+            None
+        } else {
+            Some((check_content(content_type, body)?, Bytes::copy_from_slice(body)))
+        };
+        let found = self.board.registry.subscription(id).ok_or(CommandError::NoSuchSubscription)?;
+        match found.phase {
+            Phase::Notifying(_) => self.tell_subscriber(id, News { state: state.clone(), body }),
+            Phase::Closing => return Err(CommandError::NoSuchSubscription),
+            Phase::Asked => return Err(bad("subscription", "it has not been accepted")),
+            _ => return Err(bad("subscription", "it is ours: only the peer notifies")),
+        }
+        Ok(())
+    }
+
+    /// The SUBSCRIBE that waits for a decision, and for how many seconds it asks.
+    fn asked(&self, id: SubscriptionId) -> Result<(TransactionId, u32), CommandError> {
+        let found = self.board.registry.subscription(id).ok_or(CommandError::NoSuchSubscription)?;
+        let asked = found.request.filter(|_| found.phase == Phase::Asked);
+        asked
+            .map(|transaction| (transaction, found.wanted))
+            .ok_or_else(|| bad("subscription", "it does not wait for a decision"))
+    }
+
+    /// SUBSCRIBE outside any dialog.
+    pub(super) fn receive_subscribe(&mut self, request: &Request<'_>) {
+        match self.prepare_subscription(request) {
+            Ok(id) => {
+                let Some(subscription) = self.board.registry.subscription(id) else { return };
+                let (event, expires) = (String::from(subscription.event()), subscription.wanted);
+                let message = Arc::new(MessageDetails::new(request.frame, request.path));
+                let event = Event::SubscriptionRequested { subscription: id, event, expires, message };
+                self.board.outbox.push_back(Output::Event(event));
+                self.board.arm_subscription(id, PATIENCE);
+            }
+            Err(refusal) => self.refuse(request.transaction, refusal),
+        }
+    }
+
+    fn prepare_subscription(&mut self, request: &Request<'_>) -> Result<SubscriptionId, Refusal<'static>> {
+        let (frame, facts) = (request.frame, request.facts);
+        let event = self.known_event(frame)?;
+        let routes_max = self.board.config.limits.routes_max;
+        let target = Dialog::check_invite(frame, facts, routes_max)?;
+        let seconds = read_expires(frame)?;
+        let overload = || Refusal::with(503, "Retry-After", b"5".to_vec());
+        if self.shutting_down {
+            return Err(overload());
+        }
+        let board = &mut self.board;
+        let nonce = board.secret.next_u64();
+        let new = |tag| Subscription::new(Phase::Asked, tag, &event, seconds);
+        let Some(id) = board.registry.subscribe(nonce, new) else {
+            board.counters.add(Counter::Overload);
+            return Err(overload());
+        };
+        let tag = board.registry.subscription(id).map(|subscription| subscription.local_tag);
+        let made =
+            tag.and_then(|tag| Dialog::from_invite(id, frame, facts, target, &tag, request.path, routes_max));
+        if made.and_then(|dialog| board.registry.add_dialog(dialog)).is_none() {
+            board.registry.remove_subscription(id);
+            return Err(overload());
+        }
+        if let Some(subscription) = board.registry.subscription_mut(id) {
+            subscription.request = Some(request.transaction);
+        }
+        Ok(id)
+    }
+
+    /// The value of Event, if it names a package that the application knows.
+    fn known_event(&self, frame: &Frame<'_>) -> Result<String, Refusal<'static>> {
+        let packages = &self.board.config.event_packages;
+        let value = frame.first(HeaderName::Event).and_then(|value| core::str::from_utf8(value).ok());
+        let known = value
+            .and_then(|value| EventName::parse(value.as_bytes()))
+            .is_some_and(|event| packages.iter().any(|package| package.as_bytes() == event.package));
+        match value.filter(|_| known) {
+            Some(value) => Ok(value.into()),
+            None => Err(Refusal::with(489, "Allow-Events", packages.join(", ").into_bytes())),
+        }
+    }
+
+    /// SUBSCRIBE within the subscription: a refresh, or its end.
+    pub(super) fn receive_resubscribe(&mut self, request: &Request<'_>, id: SubscriptionId) {
+        let Some(subscription) = self.board.registry.subscription(id) else { return };
+        let event = request.frame.first(HeaderName::Event).and_then(EventName::parse);
+        let same = EventName::parse(subscription.event.as_bytes())
+            .is_some_and(|ours| event.is_some_and(|event| ours.matches(&event)));
+        let refusal = match (subscription.phase, read_expires(request.frame)) {
+            _ if !same => Refusal::plain(489),
+            (Phase::Notifying(_), Ok(0)) => {
+                self.confirm_subscription(id, request.transaction, 0);
+                return self.close_subscription(id, SubscriptionState::terminated("timeout"));
+            }
+            (Phase::Notifying(_), Ok(seconds)) => {
+                self.confirm_subscription(id, request.transaction, seconds);
+                let event = Event::Subscribed { subscription: id, expires: seconds };
+                self.board.outbox.push_back(Output::Event(event));
+                return self.tell_again(id);
+            }
+            (_, Err(refusal)) => refusal,
+            (Phase::Asked, _) => Refusal::plain(491),
+            _ => Refusal::plain(481),
+        };
+        self.refuse(request.transaction, refusal);
+    }
+
+    /// 200 to a SUBSCRIBE; from now on the subscription has this long.
+    fn confirm_subscription(&mut self, id: SubscriptionId, transaction: TransactionId, seconds: u32) {
+        let board = &mut self.board;
+        let life = Duration::from_secs(u64::from(seconds));
+        let until = board.now + life;
+        let Some(subscription) = board.registry.subscription_mut(id) else { return };
+        subscription.phase = Phase::Notifying(until);
+        if subscription.request == Some(transaction) {
+            subscription.request = None;
+        }
+        let (tag, dialog) = (subscription.local_tag, subscription.dialog);
+        let Some(path) = dialog.and_then(|id| board.registry.dialog(id)).map(|dialog| dialog.path) else {
+            return;
+        };
+        let (own, expires, agent) = (contact(board, &path), seconds_text(seconds), board.agent.clone());
+        let extra: [(&str, &[u8]); 3] =
+            [("Contact", &own), ("Expires", &expires), ("Server", agent.as_bytes())];
+        let (status, reason) = (200, reason_phrase(200));
+        let reply =
+            Reply { status, reason, to_tag: Some(&tag), record_route: true, extra: &extra, body: None };
+        board.respond(transaction, reply);
+        board.arm_subscription(id, life);
+    }
+
+    /// Refuses a SUBSCRIBE that waits for a decision.
+    pub(super) fn refuse_subscription(&mut self, id: SubscriptionId, status: u16) {
+        let waiting = self.board.registry.subscription(id).and_then(|subscription| subscription.request);
+        if let Some(transaction) = waiting {
+            self.board.respond_plain(transaction, status);
+        }
+        self.board.end_subscription(id, Some(status), reason_phrase(status).into(), None);
+    }
+
+    /// Ends a subscription of the peer with a last NOTIFY.
+    pub(super) fn close_subscription(&mut self, id: SubscriptionId, state: SubscriptionState) {
+        let told = self.board.registry.subscription(id).and_then(|subscription| subscription.told.as_ref());
+        let body = told.and_then(|news| news.body.clone());
+        self.tell_subscriber(id, News { state, body });
+    }
+
+    /// What was told last, for a subscriber that has refreshed (section 4.2.1.2).
+    fn tell_again(&mut self, id: SubscriptionId) {
+        let told = self.board.registry.subscription(id).and_then(|subscription| subscription.told.as_ref());
+        if let Some(news) = told {
+            let news = News { state: news.state.clone(), body: news.body.clone() };
+            self.tell_subscriber(id, news);
+        }
+    }
+
+    /// Sends news, or lets it wait for the answer to the NOTIFY before.
+    fn tell_subscriber(&mut self, id: SubscriptionId, news: News) {
+        let timer = self.board.config.timing.give_up();
+        let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
+        let over = news.state.is_over();
+        if subscription.request.is_some() {
+            subscription.news = Some(Box::new(news));
+        } else if self.board.send_notify(id, news).is_none() {
+            return self.board.end_subscription(id, Some(503), String::new(), None);
+        }
+        if over {
+            self.set_phase(id, Phase::Closing);
+            // Twice: the NOTIFY before may have to run out first.
+            self.board.arm_subscription(id, timer * 2);
+        }
+    }
+
+    /// A NOTIFY is answered, or never will be. A failure ends the subscription, unless it says when to try again
+    /// (section 4.2.2).
+    pub(super) fn notify_answered(&mut self, id: SubscriptionId, status: u16, response: Option<&Frame<'_>>) {
+        let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
+        subscription.request = None;
+        let later = response.is_some_and(|frame| frame.first(HeaderName::RetryAfter).is_some());
+        if status >= 300 && !(later && status != 481) {
+            return self.board.end_subscription(id, Some(status), reason_phrase(status).into(), None);
+        }
+        match (subscription.news.take(), subscription.phase) {
+            (Some(news), _) => {
+                if self.board.send_notify(id, *news).is_none() {
+                    self.board.end_subscription(id, Some(503), String::new(), None);
+                }
+            }
+            (None, Phase::Closing) => self.board.end_subscription(id, None, String::new(), None),
+            (None, _) => {}
+        }
+    }
+
+    /// SUBSCRIBE within a call: dialogs are not shared any more (section 4.5.2). The call does not mind.
+    pub(super) fn refuse_sharing(&mut self, request: &Request<'_>) {
+        let refusal = match self.known_event(request.frame) {
+            Ok(_) => Refusal { reason: "Subscribe Outside The Call", ..Refusal::plain(403) },
+            Err(refusal) => refusal,
+        };
+        self.refuse(request.transaction, refusal);
+    }
+
+    /// Ends all subscriptions, for we are about to go.
+    pub(super) fn end_subscriptions(&mut self) {
+        let ids: Vec<SubscriptionId> = self.board.registry.subscription_ids();
+        for id in ids {
+            match self.board.registry.subscription(id).map(|subscription| subscription.phase) {
+                Some(Phase::Asked) => self.refuse_subscription(id, 503),
+                Some(Phase::Notifying(_)) => {
+                    let (reason, retry_after) = ("probation".into(), None);
+                    self.close_subscription(id, SubscriptionState::Terminated { reason, retry_after });
+                }
+                Some(phase) if phase.is_ours() => self.leave(id),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Seconds that a SUBSCRIBE asks for, bounded; too few are refused (section 4.2.1.1).
+fn read_expires(frame: &Frame<'_>) -> Result<u32, Refusal<'static>> {
+    let Some(value) = frame.first(HeaderName::Expires) else { return Ok(EXPIRES) };
+    let malformed = || Refusal { reason: "Malformed Expires", ..Refusal::plain(400) };
+    let seconds = parse_number(value).ok_or_else(malformed)?;
+    let seconds = u32::try_from(seconds).unwrap_or(EXPIRES_MAX).min(EXPIRES_MAX);
+    if (1..EXPIRES_MIN).contains(&seconds) {
+        return Err(Refusal::with(423, "Min-Expires", seconds_text(EXPIRES_MIN).to_vec()));
+    }
+    Ok(seconds)
+}

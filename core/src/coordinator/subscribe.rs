@@ -1,0 +1,307 @@
+//! Subscriptions of ours (RFC 6665 section 4.1).
+//!
+//! The dialog is that of the first NOTIFY, which may come before the 200 (section 4.4.1). A SUBSCRIBE that forks can bring
+//! several; the first is kept, and the others are told that there is no such subscription.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use super::UnifiedCoordinator;
+use super::commands::{bad, check_headers, check_target};
+use super::ingress::{Refusal, Request};
+use super::transitions::printable;
+use crate::api::{Counter, Event, Output, SubscriptionState};
+use crate::base::ids::SubscriptionId;
+use crate::base::time::Instant;
+use crate::dialog::{Dialog, Sequence};
+use crate::signaling::{CommandError, MessageDetails};
+use crate::subscription::{EventName, Phase, read_state};
+use crate::wire::frame::{Frame, StartLine};
+use crate::wire::path::Path;
+use crate::wire::text::parse_number;
+use crate::wire::{HeaderName, check_text, reason_phrase};
+
+impl UnifiedCoordinator {
+    /// Subscribes to `event` of `target` for as long as `expires` says; it is refreshed until
+    /// [`unsubscribe`](Self::unsubscribe). What happens comes as [`Event::Subscribed`], [`Event::Notified`] and, once,
+    /// [`Event::SubscriptionEnded`].
+    pub fn subscribe(
+        &mut self,
+        now: Instant,
+        target: &str,
+        event: &str,
+        expires: Duration,
+    ) -> Result<SubscriptionId, CommandError> {
+        self.subscribe_with(now, target, event, expires, &[])
+    }
+
+    /// The same with header fields of the application, such as `Accept`.
+    pub fn subscribe_with(
+        &mut self,
+        now: Instant,
+        target: &str,
+        event: &str,
+        expires: Duration,
+        headers: &[(&str, &str)],
+    ) -> Result<SubscriptionId, CommandError> {
+        note!(self, Record::asked(now, Asked::Subscribe { target, event, expires, headers: headers.into() }));
+        self.advance(now);
+        if self.shutting_down {
+            return Err(CommandError::ShuttingDown);
+        }
+        let target = check_target(target)?;
+        let lines = check_headers(headers)?.lines();
+        check_text(event).map_err(|error| bad("event", error))?;
+        if EventName::parse(event.as_bytes()).is_none() {
+            return Err(bad("event", "it names a package, such as presence or dialog;id=7"));
+        }
+        let seconds = u32::try_from(expires.as_secs()).unwrap_or(u32::MAX);
+        let limit = self.board.config.limits.subscriptions_max;
+        self.board.begin_subscription(target, event, seconds, lines).ok_or(CommandError::Full { limit })
+    }
+
+    /// Ends a subscription of ours. The last NOTIFY may still come.
+    pub fn unsubscribe(&mut self, now: Instant, id: SubscriptionId) -> Result<(), CommandError> {
+        note!(self, Record::asked(now, Asked::Unsubscribe { subscription: id }));
+        self.advance(now);
+        let found = self.board.registry.subscription(id).ok_or(CommandError::NoSuchSubscription)?;
+        if !found.phase.is_ours() {
+            return Err(bad("subscription", "it is the peer's: notify it that it is terminated"));
+        }
+        self.leave(id);
+        Ok(())
+    }
+
+    /// Ends a subscription of ours, whatever that takes.
+    pub(super) fn leave(&mut self, id: SubscriptionId) {
+        let Some(found) = self.board.registry.subscription(id) else { return };
+        match found.phase {
+            Phase::Unsubscribing => {}
+            Phase::Resolving => self.board.end_subscription(id, None, String::new(), None),
+            // Without a dialog there is nothing to unsubscribe from: the first NOTIFY makes one.
+            _ if found.dialog.is_none() => self.set_phase(id, Phase::Unsubscribing),
+            _ => self.unsubscribe_now(id),
+        }
+    }
+
+    fn unsubscribe_now(&mut self, id: SubscriptionId) {
+        self.set_phase(id, Phase::Unsubscribing);
+        if self.board.send_subscribe(id, 0).is_none() {
+            return self.board.end_subscription(id, None, String::new(), None);
+        }
+        let timer_n = self.board.config.timing.give_up();
+        self.board.arm_subscription(id, timer_n);
+    }
+
+    pub(super) fn set_phase(&mut self, id: SubscriptionId, phase: Phase) {
+        if let Some(subscription) = self.board.registry.subscription_mut(id) {
+            subscription.phase = phase;
+        }
+    }
+
+    /// The address of the notifier is known, or will not be.
+    pub(super) fn notifier_found(&mut self, id: SubscriptionId, found: Result<Path, &str>) {
+        let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
+        let wanted = subscription.wanted;
+        let path = match found {
+            Ok(path) => path,
+            Err(why) => return self.board.end_subscription(id, Some(503), printable(why), None),
+        };
+        if let Some(draft) = &mut subscription.draft {
+            draft.path = Some(path);
+        }
+        subscription.phase = Phase::Subscribing;
+        if self.board.send_subscribe(id, wanted).is_none() {
+            return self.board.end_subscription(id, Some(503), String::new(), None);
+        }
+        // Timer N (section 4.1.2.4): a notifier that says 200 and nothing more is none.
+        let timer_n = self.board.config.timing.give_up();
+        self.board.arm_subscription(id, timer_n);
+    }
+
+    /// A response to our SUBSCRIBE, or that none came.
+    pub(super) fn subscribe_answered(
+        &mut self,
+        id: SubscriptionId,
+        status: u16,
+        response: Option<&Frame<'_>>,
+    ) {
+        let now = self.board.now;
+        let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
+        subscription.request = None;
+        let (phase, wanted, alone) = (subscription.phase, subscription.wanted, subscription.dialog.is_none());
+        let number = |name| {
+            let number = response.and_then(|frame| frame.first(name)).and_then(parse_number);
+            number.map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+        };
+        match status {
+            200..=299 if phase == Phase::Unsubscribing => {}
+            200..=299 => {
+                let granted = number(HeaderName::Expires).unwrap_or(wanted).min(wanted);
+                let until = now + Duration::from_secs(u64::from(granted));
+                if let Phase::Subscribed(_) = phase {
+                    subscription.phase = Phase::Subscribed(until);
+                    self.board.arm_refresh_of(id, until);
+                } else {
+                    subscription.wanted = granted;
+                }
+                let event = Event::Subscribed { subscription: id, expires: granted };
+                self.board.outbox.push_back(Output::Event(event));
+            }
+            423 if phase != Phase::Unsubscribing => {
+                let longer = number(HeaderName::MinExpires).filter(|&longer| longer > wanted);
+                let Some(longer) = longer.filter(|_| !subscription.lengthened) else {
+                    return self.end_by(id, status, response);
+                };
+                subscription.lengthened = true;
+                subscription.wanted = longer;
+                if self.board.send_subscribe(id, longer).is_none() {
+                    self.board.end_subscription(id, Some(503), String::new(), None);
+                }
+            }
+            // What a refresh is refused with does not always end what was granted before (section 4.1.2.3).
+            _ if alone || phase == Phase::Unsubscribing || ends_subscription(status) => {
+                self.end_by(id, status, response);
+            }
+            _ => {}
+        }
+    }
+
+    fn end_by(&mut self, id: SubscriptionId, status: u16, response: Option<&Frame<'_>>) {
+        let words = match response.map(|frame| frame.start()) {
+            Some(StartLine::Response { reason, .. }) => String::from_utf8_lossy(reason).into_owned(),
+            _ => reason_phrase(status).into(),
+        };
+        let retry = response.and_then(|frame| frame.first(HeaderName::RetryAfter)).and_then(parse_number);
+        let retry = retry.map(|retry| u32::try_from(retry).unwrap_or(u32::MAX));
+        self.board.end_subscription(id, Some(status), printable(&words), retry);
+    }
+
+    /// NOTIFY to our tag.
+    pub(super) fn receive_news(&mut self, request: &Request<'_>, id: SubscriptionId) {
+        let (state, left) = match self.check_notify(request, id) {
+            Ok(read) => read,
+            Err(refusal) => return self.refuse(request.transaction, refusal),
+        };
+        self.board.respond_plain(request.transaction, 200);
+        let message = Arc::new(MessageDetails::new(request.frame, request.path));
+        let event = Event::Notified { subscription: id, state: state.clone(), message };
+        self.board.outbox.push_back(Output::Event(event));
+        if let SubscriptionState::Terminated { reason, retry_after } = state {
+            return self.board.end_subscription(id, None, printable(&reason), retry_after);
+        }
+        let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
+        let first = subscription.draft.take().is_some();
+        if subscription.phase == Phase::Unsubscribing {
+            if first {
+                self.unsubscribe_now(id);
+            }
+            return;
+        }
+        let left = left.unwrap_or(subscription.wanted).min(subscription.wanted);
+        let until = self.board.now + Duration::from_secs(u64::from(left));
+        let refreshing = subscription.request.is_some() && !first;
+        subscription.phase = Phase::Subscribed(until);
+        if refreshing {
+            let left = until.saturating_since(self.board.now);
+            self.board.arm_subscription(id, left);
+        } else {
+            self.board.arm_refresh_of(id, until);
+        }
+    }
+
+    /// Whether a NOTIFY belongs to the subscription, and what it says of it. The first makes the dialog.
+    fn check_notify(
+        &mut self,
+        request: &Request<'_>,
+        id: SubscriptionId,
+    ) -> Result<(SubscriptionState, Option<u32>), Refusal<'static>> {
+        let (frame, facts) = (request.frame, request.facts);
+        let gone = || Refusal::plain(481);
+        let subscription = self.board.registry.subscription(id).ok_or_else(gone)?;
+        let event = frame.first(HeaderName::Event).and_then(EventName::parse);
+        let event = event.ok_or_else(|| Refusal::plain(489))?;
+        if !EventName::parse(subscription.event.as_bytes()).is_some_and(|ours| ours.matches(&event)) {
+            return Err(gone());
+        }
+        let state = frame.first(HeaderName::SubscriptionState).and_then(read_state);
+        let state = state
+            .ok_or_else(|| Refusal { reason: "Missing or Bad Subscription-State", ..Refusal::plain(400) })?;
+        if subscription.dialog.is_some() {
+            return Ok(state);
+        }
+        let draft = subscription.draft.as_ref().filter(|draft| draft.call_id == facts.call_id);
+        let (cseq, tag) = (draft.ok_or_else(gone)?.cseq, subscription.local_tag);
+        let routes_max = self.board.config.limits.routes_max;
+        let target = Dialog::check_invite(frame, facts, routes_max)?;
+        let dialog = Dialog::from_invite(id, frame, facts, target, &tag, request.path, routes_max);
+        let added = dialog.and_then(|mut dialog| {
+            dialog.count_from(cseq);
+            self.board.registry.add_dialog(dialog)
+        });
+        added.map(|_| state).ok_or_else(|| Refusal::plain(500))
+    }
+
+    /// A request to the tag of a subscription.
+    pub(super) fn receive_in_subscription(&mut self, request: &Request<'_>, id: SubscriptionId) {
+        let facts = request.facts;
+        let Some(subscription) = self.board.registry.subscription(id) else { return };
+        let (ours, dialog) = (subscription.phase.is_ours(), subscription.dialog);
+        if let Some(dialog) = dialog.and_then(|dialog| self.board.registry.dialog_mut(dialog)) {
+            if !dialog.matches(facts.call_id, facts.from_tag) {
+                // Another fork answered our SUBSCRIBE as well; one is enough.
+                self.board.counters.add(Counter::UnknownDialog);
+                return self.board.respond_plain(request.transaction, 481);
+            }
+            if dialog.receive_sequence(facts.cseq) == Sequence::OutOfOrder {
+                self.board.counters.add(Counter::LowSequence);
+                return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
+            }
+        }
+        if let Err(refusal) = self.check(request) {
+            return self.refuse(request.transaction, refusal);
+        }
+        if let Some(dialog) = dialog.and_then(|dialog| self.board.registry.dialog_mut(dialog)) {
+            dialog.refresh_target(request.frame);
+        }
+        match (request.method, ours) {
+            (crate::wire::Method::Notify, true) => self.receive_news(request, id),
+            (crate::wire::Method::Subscribe, false) => self.receive_resubscribe(request, id),
+            (crate::wire::Method::Options, _) => self.answer_options(request),
+            _ => {
+                self.board.counters.add(Counter::UnknownDialog);
+                self.board.respond_plain(request.transaction, 481);
+            }
+        }
+    }
+
+    /// The timer of a subscription is due.
+    pub(super) fn subscription_due(&mut self, id: SubscriptionId) {
+        let now = self.board.now;
+        let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
+        subscription.timer = None;
+        let wanted = subscription.wanted;
+        match subscription.phase {
+            Phase::Subscribed(until) if now < until => {
+                if self.board.send_subscribe(id, wanted).is_none() {
+                    tracing::debug!(subscription = %id, "no room for a refresh");
+                }
+                self.board.arm_subscription(id, until.saturating_since(now));
+            }
+            Phase::Asked => self.refuse_subscription(id, 480),
+            Phase::Notifying(_) => self.close_subscription(id, SubscriptionState::terminated("timeout")),
+            Phase::Unsubscribing | Phase::Closing => {
+                self.board.end_subscription(id, None, String::new(), None);
+            }
+            Phase::Resolving | Phase::Subscribing | Phase::Subscribed(_) => {
+                self.board.end_subscription(id, Some(408), "timeout".into(), None);
+            }
+        }
+    }
+}
+
+/// Whether a refusal of a refresh means that the subscription is gone (sections 4.1.2.2 and 4.1.2.3, RFC 5057).
+const fn ends_subscription(status: u16) -> bool {
+    matches!(status, 404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604)
+}

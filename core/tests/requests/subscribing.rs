@@ -1,0 +1,289 @@
+//! We subscribe (RFC 6665 section 4.1).
+
+use core::time::Duration;
+
+use offhook_core::base::ids::SubscriptionId;
+use offhook_core::coordinator::{CommandError, Event, SubscriptionState};
+
+use super::support::{GIVE_UP, ms};
+use super::{Desk, Message, Request, SECOND, respond};
+
+/// A SUBSCRIBE for ten minutes that has been sent.
+fn subscribing() -> (Desk, SubscriptionId, Message) {
+    let mut desk = Desk::new();
+    let id = subscribe(&mut desk, 600);
+    let sent = desk.only().message;
+    (desk, id, sent)
+}
+
+fn subscribe(desk: &mut Desk, seconds: u64) -> SubscriptionId {
+    let expires = Duration::from_secs(seconds);
+    let id = desk.core.subscribe(desk.now, "sip:peer@192.0.2.9", "presence", expires).unwrap();
+    desk.drain();
+    id
+}
+
+/// A NOTIFY of whoever got `subscribe`.
+fn notify(subscribe: &Message, cseq: u32, state: &str) -> Request {
+    Request::new("NOTIFY")
+        .call_id(subscribe.header("Call-ID"))
+        .caller_tag("far")
+        .callee_tag(&subscribe.caller_tag())
+        .cseq(cseq)
+        .branch(&format!("n{cseq}{}", state.len()))
+        .header("Event: presence")
+        .header(&format!("Subscription-State: {state}"))
+}
+
+fn granted(desk: &mut Desk, subscribe: &Message, seconds: u32) {
+    let lines = format!("Expires: {seconds}\r\nContact: <sip:peer@192.0.2.9>\r\n");
+    desk.feed(respond(subscribe, 200, "far", &lines, ""));
+}
+
+/// All that is told of subscriptions.
+pub(super) fn told(desk: &Desk) -> Vec<String> {
+    let say = |event: &Event| match event {
+        Event::Subscribed { expires, .. } => Some(format!("granted {expires}")),
+        Event::Notified { state: SubscriptionState::Terminated { reason, .. }, .. } => {
+            Some(format!("terminated {reason}"))
+        }
+        Event::Notified { state, message, .. } => {
+            Some(format!("{state:?} {}", String::from_utf8_lossy(message.body())).trim().to_string())
+        }
+        Event::SubscriptionRequested { event, expires, .. } => Some(format!("asked for {event} {expires}")),
+        Event::SubscriptionEnded { status, reason, retry_after, .. } => {
+            Some(format!("ended {status:?} {reason:?} {retry_after:?}"))
+        }
+        _ => None,
+    };
+    desk.events.iter().filter_map(say).collect()
+}
+
+#[test]
+fn a_subscription_from_the_first_notify_to_the_last() {
+    let (mut desk, id, subscribe) = subscribing();
+    assert_eq!(subscribe.first_line(), "SUBSCRIBE sip:peer@192.0.2.9 SIP/2.0");
+    assert_eq!((subscribe.header("Event"), subscribe.header("Expires")), ("presence", "600"));
+    assert!(subscribe.has("Contact"));
+    granted(&mut desk, &subscribe, 300);
+    desk.feed(notify(&subscribe, 1, "active;expires=300").body("text/x", "here").text());
+    assert_eq!(desk.codes(), ["200"]);
+    assert_eq!(told(&desk), ["granted 300", "Active here"]);
+    // A minute before its end it is refreshed, within the dialog of the NOTIFY.
+    desk.run_for(239 * SECOND);
+    assert!(desk.codes().is_empty());
+    desk.run_for(SECOND + ms(100));
+    let refresh = desk.only().message;
+    assert_eq!((refresh.code().as_str(), refresh.header("Expires")), ("SUBSCRIBE", "300"));
+    assert_eq!(refresh.callee_tag(), "far");
+    assert_eq!(refresh.cseq(), subscribe.cseq() + 1);
+    assert_eq!(refresh.header("Event"), "presence");
+    granted(&mut desk, &refresh, 300);
+    desk.feed(notify(&subscribe, 2, "active;expires=300").body("text/x", "still").text());
+    desk.news();
+    // And ended.
+    desk.core.unsubscribe(desk.now, id).unwrap();
+    desk.core.unsubscribe(desk.now, id).unwrap();
+    desk.drain();
+    let last = desk.only().message;
+    assert_eq!((last.header("Expires"), last.cseq()), ("0", subscribe.cseq() + 2));
+    desk.feed(respond(&last, 200, "", "Expires: 0\r\n", ""));
+    desk.feed(notify(&subscribe, 3, "terminated;reason=timeout").text());
+    assert_eq!(desk.codes(), ["200"]);
+    assert_eq!(told(&desk)[4..], ["terminated timeout", "ended None \"timeout\" None"]);
+    assert_eq!(desk.core.unsubscribe(desk.now, id), Err(CommandError::NoSuchSubscription));
+    desk.assert_all_gone();
+}
+
+#[test]
+fn a_notify_may_come_before_the_200() {
+    let (mut desk, id, subscribe) = subscribing();
+    desk.feed(notify(&subscribe, 7, "pending;expires=500").text());
+    assert_eq!(desk.codes(), ["200"]);
+    granted(&mut desk, &subscribe, 500);
+    desk.feed(notify(&subscribe, 8, "active;expires=500").body("text/x", "x").text());
+    assert_eq!(told(&desk), ["Pending", "granted 500", "Active x"]);
+    desk.news();
+    desk.core.unsubscribe(desk.now, id).unwrap();
+    desk.drain();
+    assert_eq!(desk.only().message.callee_tag(), "far");
+}
+
+#[test]
+fn of_forks_that_notify_the_first_is_kept() {
+    let (mut desk, _, subscribe) = subscribing();
+    desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+    desk.feed(notify(&subscribe, 1, "active").caller_tag("other").text());
+    assert_eq!(desk.codes(), ["200", "481"]);
+    desk.feed(notify(&subscribe, 2, "active").caller_tag("other").branch("again").text());
+    desk.feed(notify(&subscribe, 2, "active;expires=9").text());
+    assert_eq!(desk.codes(), ["481", "200"], "its numbers are not those of the other");
+    assert_eq!(told(&desk).len(), 2);
+}
+
+#[test]
+fn a_notify_for_nobody_gets_481() {
+    let (mut desk, _, subscribe) = subscribing();
+    desk.feed(notify(&subscribe, 1, "active").callee_tag("nobody").branch("a").text());
+    desk.feed(notify(&subscribe, 1, "active").call_id("another").branch("b").text());
+    let unasked = Request::new("NOTIFY").branch("c").header("Event: presence");
+    desk.feed(unasked.header("Subscription-State: active").text());
+    assert_eq!(desk.codes(), ["481", "481", "481"]);
+    assert!(told(&desk).is_empty());
+    // Nor does a call have anything to be notified of.
+    let (mut desk, session, call) = super::active(Desk::new());
+    desk.feed(
+        call.again("NOTIFY").cseq(2).header("Event: presence").header("Subscription-State: active").text(),
+    );
+    assert_eq!(desk.codes(), ["489"]);
+    desk.hangup(session);
+    super::finish(&mut desk);
+}
+
+#[test]
+fn a_notify_after_we_gave_up_gets_481() {
+    let (mut desk, _, subscribe) = subscribing();
+    granted(&mut desk, &subscribe, 600);
+    desk.run_for(GIVE_UP + SECOND);
+    assert_eq!(told(&desk), ["granted 600", "ended Some(408) \"timeout\" None"], "Timer N");
+    desk.feed(notify(&subscribe, 1, "active").text());
+    assert_eq!(desk.codes(), ["481"]);
+    desk.assert_all_gone();
+}
+
+#[test]
+fn a_notify_that_says_nothing_is_refused_and_changes_nothing() {
+    let (mut desk, _, subscribe) = subscribing();
+    let bare = || {
+        Request::new("NOTIFY")
+            .call_id(subscribe.header("Call-ID"))
+            .caller_tag("far")
+            .callee_tag(&subscribe.caller_tag())
+    };
+    desk.feed(bare().branch("a").text());
+    desk.feed(bare().branch("b").cseq(2).header("Event: presence").text());
+    desk.feed(bare().branch("c").cseq(3).header("Event: presence").header("Subscription-State: ;").text());
+    desk.feed(bare().branch("d").cseq(4).header("Event: dialog").header("Subscription-State: active").text());
+    let id = notify(&subscribe, 5, "active").header("Require: magic");
+    desk.feed(id.text());
+    desk.feed(notify(&subscribe, 6, "active").branch("e").no_contact().text());
+    assert_eq!(desk.codes(), ["489", "400", "400", "481", "420", "400"]);
+    assert!(told(&desk).is_empty());
+    desk.feed(notify(&subscribe, 7, "active").text());
+    desk.feed(notify(&subscribe, 7, "pending").text());
+    assert_eq!(desk.codes(), ["200", "500"], "and its numbers go up");
+}
+
+#[test]
+fn a_refusal_ends_it_with_its_reason() {
+    let (mut desk, _, subscribe) = subscribing();
+    desk.feed(respond(&subscribe, 489, "far", "Allow-Events: dialog\r\n", ""));
+    assert_eq!(told(&desk), ["ended Some(489) \"Whatever\" None"]);
+    let (mut busy, _, subscribe) = subscribing();
+    busy.feed(respond(&subscribe, 503, "far", "Retry-After: 30\r\n", ""));
+    assert_eq!(told(&busy), ["ended Some(503) \"Whatever\" Some(30)"]);
+    let (mut silent, _, _) = subscribing();
+    silent.run_for(GIVE_UP + SECOND);
+    assert_eq!(told(&silent), ["ended Some(408) \"Request Timeout\" None"]);
+    for mut desk in [desk, busy, silent] {
+        desk.assert_all_gone();
+    }
+}
+
+#[test]
+fn who_is_told_that_it_is_too_brief_asks_for_longer_once() {
+    let (mut desk, _, first) = subscribing();
+    desk.feed(respond(&first, 423, "far", "Min-Expires: 900\r\n", ""));
+    let second = desk.only().message;
+    assert_eq!((second.header("Expires"), second.cseq()), ("900", first.cseq() + 1));
+    assert_eq!(second.header("Call-ID"), first.header("Call-ID"));
+    desk.feed(respond(&second, 423, "far", "Min-Expires: 1800\r\n", ""));
+    assert_eq!(told(&desk), ["ended Some(423) \"Whatever\" None"]);
+    for lines in ["", "Min-Expires: 60\r\n", "Min-Expires: x\r\n"] {
+        let (mut desk, _, first) = subscribing();
+        desk.feed(respond(&first, 423, "far", lines, ""));
+        assert!(desk.codes().is_empty(), "{lines:?} is no reason to ask again");
+        assert_eq!(told(&desk).len(), 1);
+        desk.assert_all_gone();
+    }
+}
+
+#[test]
+fn a_refresh_that_fails_does_not_always_end_it() {
+    for (status, lives) in [(481, false), (404, false), (500, true), (503, true)] {
+        let (mut desk, _, subscribe) = subscribing();
+        granted(&mut desk, &subscribe, 200);
+        desk.feed(notify(&subscribe, 1, "active;expires=200").text());
+        desk.run_for(141 * SECOND);
+        let refresh = desk.last("SUBSCRIBE").message;
+        desk.feed(respond(&refresh, status, "", "", ""));
+        assert_eq!(told(&desk).len(), if lives { 2 } else { 3 }, "{status}");
+        desk.news();
+        desk.feed(notify(&subscribe, 2, "active").branch("late").text());
+        assert_eq!(desk.codes(), [if lives { "200" } else { "481" }]);
+        desk.run_for(400 * SECOND);
+        assert_eq!(told(&desk).iter().filter(|it| it.starts_with("ended")).count(), 1, "{status}");
+        desk.assert_all_gone();
+    }
+}
+
+#[test]
+fn the_notifier_may_end_or_shorten_it() {
+    let (mut desk, _, subscribe) = subscribing();
+    granted(&mut desk, &subscribe, 600);
+    desk.feed(notify(&subscribe, 1, "active;expires=20").text());
+    desk.news();
+    desk.run_for(10 * SECOND + ms(100));
+    assert_eq!(desk.codes(), ["SUBSCRIBE"], "sooner than was granted");
+    desk.feed(notify(&subscribe, 2, "terminated;reason=probation;retry-after=90").text());
+    assert_eq!(told(&desk).last().unwrap(), "ended None \"probation\" Some(90)");
+    desk.assert_all_gone();
+}
+
+#[test]
+fn unsubscribing_is_possible_at_any_moment() {
+    // Before the address is known.
+    let mut desk = Desk::new();
+    let id = desk.core.subscribe(desk.now, "sip:a@somewhere.example", "presence", SECOND * 60).unwrap();
+    desk.drain();
+    desk.core.unsubscribe(desk.now, id).unwrap();
+    desk.drain();
+    desk.name_found("192.0.2.9:5060");
+    assert!(desk.codes().is_empty());
+    assert_eq!(told(&desk), ["ended None \"\" None"]);
+    desk.assert_all_gone();
+    // Before the first NOTIFY: there is no dialog yet.
+    let (mut desk, id, subscribe) = subscribing();
+    desk.core.unsubscribe(desk.now, id).unwrap();
+    granted(&mut desk, &subscribe, 600);
+    assert!(desk.codes().is_empty());
+    desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+    assert_eq!(desk.codes(), ["200", "SUBSCRIBE"]);
+    assert_eq!(desk.last("SUBSCRIBE").message.header("Expires"), "0");
+    desk.run_for(GIVE_UP + SECOND);
+    assert_eq!(told(&desk).last().unwrap(), "ended Some(408) \"Request Timeout\" None");
+    desk.assert_all_gone();
+    // And so is shutting down.
+    let (mut desk, _, subscribe) = subscribing();
+    desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+    desk.core.shutdown(desk.now);
+    desk.drain();
+    assert_eq!(desk.last("SUBSCRIBE").message.header("Expires"), "0");
+    desk.assert_all_gone();
+}
+
+#[test]
+fn what_cannot_be_subscribed_to_is_refused_at_once() {
+    let mut desk = Desk::new();
+    let now = desk.now;
+    for (target, event) in
+        [("sip:a@h", ""), ("sip:a@h", "a b"), ("sip:a@h", "x\r\nVia: y"), ("tel:1", "presence")]
+    {
+        let refused = desk.core.subscribe(now, target, event, SECOND);
+        assert!(matches!(refused, Err(CommandError::BadArgument { .. })), "{target} {event:?}");
+    }
+    desk.core.subscribe(now, "sip:a@192.0.2.7", "presence", Duration::MAX).unwrap();
+    desk.drain();
+    assert_eq!(desk.only().message.header("Expires"), u32::MAX.to_string());
+    desk.assert_all_gone();
+}

@@ -1,0 +1,128 @@
+"""Calls with sipp: every scenario of sipp/ as sipp/scenarios.tsv says, one case each."""
+import contextlib
+import csv
+
+from peer_sipp import Sipp
+from sound import SPEECH_A, compare, mu_law
+from suite import add, case, replayed
+from tools import HERE, want
+
+FOLDER = HERE / "sipp"
+
+
+# ---------------------------------------------------------------- what is looked at besides sipp's verdict
+
+def heard(k, phone, judge):
+    """The recording is what sipp played."""
+    return "heard " + compare(SPEECH_A, k.out / "heard.wav", dropouts_max=1)
+
+
+def asked_again(k, phone, judge):
+    """RFC 3261 section 14.1: whoever owns the Call-ID asks again between 2.1 and 4 s after the 491."""
+    sent = [(at, first) for at, first in judge.log() if first.startswith(("INVITE ", "SIP/2.0 491"))]
+    refused = next(at for at, first in sent if "491" in first)
+    waited = next((at - refused for at, first in sent if first.startswith("INVITE") and at > refused), None)
+    want(waited and 2.05 < waited < 4.1, f"the re-INVITE came again after {waited} s, 2.1 to 4 wanted")
+    return f"asked again after {waited:.2f} s"
+
+
+def gave_up(k, phone, judge):
+    """Seven INVITEs (Timer A), and a timeout after 32 s (Timer B)."""
+    sent = sum(first.startswith("INVITE ") for _, first in judge.log())
+    want(sent == 7, f"{sent} INVITEs, 7 wanted")
+    at = phone.ended(1)["at"]
+    want(31.5 < at < 34, f"it gave up after {at:.1f} s, 32 wanted")
+    return f"gave up after {at:.1f} s"
+
+
+CHECKS = {check.__name__: check for check in (heard, asked_again, gave_up)}
+
+
+# ---------------------------------------------------------------- the table
+
+class Row:
+    """One line of the table."""
+
+    def __init__(self, line):
+        self.scenario, self.mode, self.about, self.limit = line["scenario"], line["mode"], line["about"], int(line["seconds"])
+        self.phone = [] if line["phone"] == "-" else line["phone"].split()
+        self.sipp = [] if line["sipp"] == "-" else line["sipp"].split()
+        wants = dict(word.partition("=")[::2] for word in line["want"].split() if word != "-")
+        self.slow, self.exit = "slow" in wants, int(wants.get("exit", 0))
+        self.ended = int(wants["ended"]) if "ended" in wants else None
+        self.recv_ms = int(wants.get("recv", 12000))
+        self.check = CHECKS[wants["check"]] if "check" in wants else None
+
+    @property
+    def takes(self):
+        """Whether sipp calls."""
+        return self.mode in ("answers", "rings", "left", "idle")
+
+    def run(self, k):
+        mu_law(SPEECH_A, k.out / "rtp.ul")  # What uac_rtp plays.
+        with contextlib.ExitStack() as running:
+            helper = running.enter_context(Sipp(k.out, "uas_answer")) if "@HELPER@" in " ".join(self.sipp) else None
+            more = [word.replace("@HELPER@", str(helper.port if helper else "")) for word in self.sipp]
+            detail = self.taken(k, more) if self.takes else self.made(k, more)
+            if helper:
+                helper.passes(15)
+            return detail
+
+    def taken(self, k, more):
+        """sipp calls the phone."""
+        told = self.phone + (["--calls", "1"] if self.mode == "answers" else [])
+        phone, port = k.listen(*(told or ["--answer"]))
+        with phone, Sipp(k.out, self.scenario, f"127.0.0.1:{port}", ["-s", "anyuser", *more], recv_ms=self.recv_ms) as judge:
+            judge.passes(self.limit)
+            if self.mode == "answers":
+                phone.exits(self.exit, 10)
+                phone.ended(1)
+            elif self.mode != "left":
+                phone.interrupted()
+            want(self.mode != "idle" or not phone.seen("incoming"), "the phone reported an incoming call")
+            return self.check(k, phone, judge) if self.check else ""
+
+    def made(self, k, more):
+        """The phone calls sipp."""
+        with Sipp(k.out, self.scenario, more=more, limit=90) as judge:
+            with k.call(f"sip:x@127.0.0.1:{judge.port}", *self.phone) as phone:
+                phone.exits(self.exit, self.limit)
+                event = phone.ended(1)
+                if self.exit == 0 or self.ended != 408:
+                    judge.passes(15)
+                if self.ended:
+                    want(event.get("status") == self.ended, f"ended says {event.get('status')}, {self.ended} wanted")
+                elif "--hangup-after" not in self.phone:
+                    want(phone.seen("answered"), "no `answered` event")
+                return self.check(k, phone, judge) if self.check else ""
+
+
+def read_table():
+    lines = [line for line in (FOLDER / "scenarios.tsv").read_text().splitlines() if not line.startswith("#")]
+    rows = [Row(line) for line in csv.DictReader(lines, delimiter="\t")]
+    files, named = {path.stem for path in FOLDER.glob("*.xml")}, {row.scenario for row in rows}
+    if files != named:
+        raise ValueError(f"sipp/scenarios.tsv and the scenarios differ: {sorted(files ^ named)}")
+    return rows
+
+
+for row in read_table():
+    def run(k, row=row):
+        return row.run(k)
+    run.__doc__ = f"sipp {row.scenario}, told: {' '.join(row.phone) or 'nothing'}; {row.about}"
+    add(row.scenario, run, ["sipp"] + ["numpy"] * (row.check is heard), "sipp", slow=row.slow,
+        later=row.about if row.mode == "later" else None)
+
+
+# ---------------------------------------------------------------- the trace of a call
+
+@case("sipp", "sipp")
+def uac_traced(k):
+    """sipp uac_call, told: --record-trace --ladder; the trace is replayed to the same outputs"""
+    trace, page = k.out / "call.trace", k.out / "call.html"
+    phone, port = k.listen("--answer-after", "200", "--calls", "1", "--record-trace", trace, "--ladder", page)
+    with phone, Sipp(k.out, "uac_call", f"127.0.0.1:{port}", ["-s", "anyuser"]) as judge:
+        judge.passes(30)
+        phone.exits(0, 10)
+    want("<svg" in page.read_text(), "no arrows in the page")
+    return replayed(k, trace)

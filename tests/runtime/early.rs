@@ -1,0 +1,164 @@
+//! Before the answer: early media, redirects, late offers, header fields.
+
+use super::{LOOPBACK, connect, loudness, or, peer, poll_once, soon, zip};
+use crate::rt::{AudioFrame, Call, EndReason, IncomingCall, PeerError, SimplePeer};
+
+super::on_runtime! {
+    the_caller_hears_before_the_answer,
+    a_caller_who_is_refused_has_heard_why,
+    nothing_is_heard_unless_it_is_let,
+    a_call_goes_where_it_is_sent,
+    redirects_can_be_left_alone,
+    the_other_side_makes_the_offer,
+    header_fields_go_along,
+}
+
+async fn incoming(peer: &SimplePeer) -> IncomingCall {
+    soon(peer.get_incoming_call()).await.unwrap()
+}
+
+/// Loud audio goes both ways.
+async fn talk(one: &Call, other: &Call) {
+    for (from, by) in [(one, other), (other, one)] {
+        let speak = async { while from.send_audio(AudioFrame::tone(440, 40)).await.is_ok() {} };
+        let hear = async { while loudness(&by.recv_audio().await.unwrap().samples) < 1000 {} };
+        soon(or(hear, speak)).await;
+    }
+}
+
+async fn the_caller_hears_before_the_answer() {
+    let (alice, bob) = (peer("alice").await, peer("bob").await);
+    let mut dialing = alice.dial(&bob.uri());
+    let early = dialing.early_audio().unwrap();
+    let incoming = incoming(&bob).await;
+    incoming.progress_with_audio().unwrap();
+    // Once more changes nothing.
+    incoming.progress_with_audio().unwrap();
+    loop {
+        let progress = soon(dialing.progress()).await.unwrap();
+        if progress.early_media {
+            assert_eq!((progress.status, progress.redirected_to), (183, None));
+            break;
+        }
+    }
+    let speak = async { while incoming.send_audio(AudioFrame::tone(440, 40)).await.is_ok() {} };
+    let hear = async { while loudness(&early.recv().await.unwrap().samples) < 1000 {} };
+    soon(or(hear, speak)).await;
+    soon(incoming.flush_audio()).await;
+    // The line is open the other way, too, though nobody speaks yet.
+    assert!(loudness(&soon(incoming.recv_audio()).await.unwrap().samples) < 10);
+    assert!(poll_once(&mut dialing).await.is_none(), "nobody has answered");
+    let (to_bob, to_alice) = soon(zip(dialing, incoming.accept())).await;
+    assert!(soon(early.recv()).await.is_none());
+    talk(&to_bob.unwrap(), &to_alice.unwrap()).await;
+}
+
+async fn a_caller_who_is_refused_has_heard_why() {
+    let (alice, bob) = (peer("alice").await, peer("bob").await);
+    let mut dialing = alice.dial(&bob.uri());
+    let early = dialing.early_audio().unwrap();
+    let announce = async {
+        let incoming = incoming(&bob).await;
+        incoming.progress_with_audio().unwrap();
+        incoming.send_audio(AudioFrame::tone(440, 400)).await.unwrap();
+        incoming.flush_audio().await;
+        incoming.reject(404).await.unwrap();
+    };
+    let hear = async {
+        let mut loud = 0;
+        while let Some(frame) = early.recv().await {
+            loud += u32::from(loudness(&frame.samples) > 1000);
+        }
+        loud
+    };
+    let (loud, (called, ())) = soon(zip(hear, zip(dialing, announce))).await;
+    assert_eq!(called.unwrap_err().status(), Some(404));
+    assert!(loud > 5, "{loud}");
+}
+
+async fn nothing_is_heard_unless_it_is_let() {
+    let (alice, bob) = (peer("alice").await, peer("bob").await);
+    let mut dialing = alice.dial(&bob.uri());
+    soon(dialing.progress()).await.unwrap();
+    let incoming = incoming(&bob).await;
+    let error = soon(incoming.send_audio(AudioFrame::silence(20))).await.unwrap_err();
+    assert!(matches!(error, PeerError::WrongState { .. }), "{error:?}");
+    assert!(soon(incoming.recv_audio()).await.is_none());
+    soon(incoming.flush_audio()).await;
+    dialing.cancel();
+    soon(incoming.cancelled()).await;
+    assert!(matches!(incoming.progress_with_audio(), Err(PeerError::CallerGaveUp)));
+    soon(&mut dialing).await.unwrap_err();
+    assert!(dialing.early_audio().is_none());
+}
+
+async fn a_call_goes_where_it_is_sent() {
+    let (alice, bob, carol) = (peer("alice").await, peer("bob").await, peer("carol").await);
+    let mut dialing = alice.dial(&bob.uri());
+    let send = async { incoming(&bob).await.redirect(&carol.uri()).await.unwrap() };
+    let follow = async {
+        loop {
+            let progress = dialing.progress().await.expect("the call goes on");
+            if let Some(to) = progress.redirected_to {
+                assert_eq!(progress.status, 181);
+                return to;
+            }
+        }
+    };
+    let (to, ()) = soon(zip(follow, send)).await;
+    assert_eq!(to, carol.uri());
+    let answer = async { incoming(&carol).await.accept().await };
+    let (to_carol, to_alice) = soon(zip(dialing, answer)).await;
+    talk(&to_carol.unwrap(), &to_alice.unwrap()).await;
+}
+
+async fn redirects_can_be_left_alone() {
+    let mut builder = SimplePeer::builder("alice").bind(LOOPBACK);
+    builder.config().core.redirects_max = 0;
+    let (alice, bob) = (builder.start().await.unwrap(), peer("bob").await);
+    let send = async { incoming(&bob).await.redirect("carol@192.0.2.1").await.unwrap() };
+    let target = bob.uri();
+    let (called, ()) = soon(zip(alice.call(&target), send)).await;
+    let Err(PeerError::Rejected { status: 302, message: Some(message), .. }) = called else {
+        panic!("{called:?}")
+    };
+    assert!(message.header("Contact").unwrap().contains("sip:carol@192.0.2.1"));
+}
+
+async fn the_other_side_makes_the_offer() {
+    let (alice, bob) = (peer("alice").await, peer("bob").await);
+    let dialing = alice.dial(&bob.uri()).with_late_offer();
+    let answer = async {
+        let incoming = incoming(&bob).await;
+        assert!(!incoming.details().has_offer());
+        incoming.accept().await
+    };
+    let (to_bob, to_alice) = soon(zip(dialing, answer)).await;
+    talk(&to_bob.unwrap(), &to_alice.unwrap()).await;
+}
+
+async fn header_fields_go_along() {
+    let (alice, bob) = (peer("alice").await, peer("bob").await);
+    let target = bob.uri();
+    let later = [("Retry-After", "60")];
+    let refuse = async { incoming(&bob).await.reject_with(480, &later).await.unwrap() };
+    let (called, ()) = soon(zip(alice.call(&target), refuse)).await;
+    let Err(PeerError::Rejected { message: Some(message), .. }) = called else { panic!("{called:?}") };
+    assert_eq!(message.header("Retry-After").as_deref(), Some("60"));
+
+    let answer = async {
+        let incoming = incoming(&bob).await;
+        let broken = incoming.accept_with(&[("X-A", "b\r\nVia: c")]).await;
+        assert!(matches!(broken, Err(PeerError::BadArgument { .. })), "{broken:?}");
+    };
+    let (called, ()) = soon(zip(alice.call(&target), answer)).await;
+    assert_eq!(called.unwrap_err().status(), Some(480), "the broken one was dropped");
+
+    let (to_bob, to_alice) = connect(&alice, &bob).await;
+    let error = soon(to_bob.hangup_with(&[("Reason", "SIP;\nx")])).await.unwrap_err();
+    assert!(matches!(error, PeerError::BadArgument { .. }), "{error:?}");
+    soon(to_bob.hangup_with(&[("Reason", "Q.850;cause=16")])).await.unwrap();
+    let end = soon(to_alice.ended()).await;
+    assert_eq!(end.reason, EndReason::RemoteHangup);
+    assert_eq!(end.message.unwrap().header("Reason").as_deref(), Some("Q.850;cause=16"));
+}
