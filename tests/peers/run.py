@@ -18,6 +18,7 @@ import argparse
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -35,7 +36,7 @@ import cases_wire  # noqa: F401
 from agent import python_with
 from sound import numpy_python
 from suite import CASES, Report
-from tools import ROOT
+from tools import ROOT, Process
 
 
 MODULES = {"pjsua2-python": "pjsua2", "baresip-python": "baresip"}
@@ -97,8 +98,16 @@ def run_all(options, report, names):
         thread.join()
 
 
+def stopped(signum, _):
+    """Ctrl-C or SIGTERM: nothing of ours stays behind."""
+    Process.end_all()
+    os._exit(128 + signum)
+
+
 def main():
     options = arguments()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(which, stopped)
     names = chosen(options)
     if options.list:
         for name in names:
