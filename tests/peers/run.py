@@ -82,18 +82,21 @@ def arguments():
 
 
 def run_all(options, report, names):
-    """Slow cases from the start, in threads of their own; beside them first those that want to be alone, then the rest."""
+    """First those that want to be alone; then the slow ones in threads of their own, and beside them the quiet ones
+    together, and then the rest."""
     cases = [CASES[name] for name in names]
-    slow = [threading.Thread(target=report.run, args=(options, case.name)) for case in cases if case.slow]
+    for case in cases:
+        if case.alone:
+            report.run(options, case.name)
+    rest = [case for case in cases if not case.alone]
+    slow = [threading.Thread(target=report.run, args=(options, case.name)) for case in rest if case.slow]
     for thread in slow:
         thread.start()
-    for case in cases:
-        if case.alone and not case.slow:
-            report.run(options, case.name)
-    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        for case in cases:
-            if not case.alone and not case.slow:
-                pool.submit(report.run, options, case.name)
+    for quiet in (True, False):
+        with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+            for case in rest:
+                if not case.slow and case.quiet == quiet:
+                    pool.submit(report.run, options, case.name)
     for thread in slow:
         thread.join()
 
