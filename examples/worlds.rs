@@ -18,7 +18,8 @@ use offhook_core::sim::worlds::{Act, Worlds};
 /// Explores every order in which one call can happen.
 #[derive(Parser)]
 struct Options {
-    /// What the caller does, in this order: call, ring, answer, reject, hangup.
+    /// What the caller does, in this order: call, ring, answer, reject, hangup, progress, early, hold, resume, update,
+    /// transfer, accept, refuse.
     #[arg(long, value_delimiter = ',', value_parser = act, default_value = "call,hangup")]
     caller: Vec<Act>,
     /// What the callee does.
@@ -35,6 +36,9 @@ struct Options {
     late: u8,
 }
 
+const WORDS: &str =
+    "call, ring, answer, reject, hangup, progress, early, hold, resume, update, transfer, accept, refuse";
+
 fn act(word: &str) -> Result<Act, String> {
     match word {
         "call" => Ok(Act::Call),
@@ -42,13 +46,21 @@ fn act(word: &str) -> Result<Act, String> {
         "answer" => Ok(Act::Answer),
         "reject" => Ok(Act::Reject(486)),
         "hangup" => Ok(Act::Hangup),
-        _ => Err(String::from("one of call, ring, answer, reject, hangup")),
+        "progress" => Ok(Act::Progress),
+        "early" => Ok(Act::EarlyMedia),
+        "hold" => Ok(Act::Hold),
+        "resume" => Ok(Act::Resume),
+        "update" => Ok(Act::Update),
+        "transfer" => Ok(Act::Transfer(200)),
+        "accept" => Ok(Act::AcceptTransfer),
+        "refuse" => Ok(Act::RejectTransfer),
+        _ => Err(format!("one of {WORDS}")),
     }
 }
 
 fn main() -> ExitCode {
     let Options { caller, callee, losses, duplicates, late } = Options::parse();
-    let silent = callee.contains(&Act::Ring);
+    let silent = callee.iter().any(|act| matches!(act, Act::Ring | Act::Progress | Act::EarlyMedia));
     let worlds = Worlds::new(caller, callee).losses(losses).duplicates(duplicates).late(late);
     let worlds = if silent { worlds.silent() } else { worlds };
     let start = Instant::now();

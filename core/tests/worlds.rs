@@ -5,12 +5,16 @@
 //! with either writes the page anew.
 #![allow(clippy::print_stdout, reason = "the counts are for people")]
 
-use offhook_core::sim::worlds::Act::{self, Answer, Call, Hangup, Reject, Ring};
+use offhook_core::sim::worlds::Act::{
+    self, AcceptTransfer, Answer, Call, EarlyMedia, Hangup, Hold, Progress, Reject, RejectTransfer, Resume,
+    Ring, Transfer, Update,
+};
 use offhook_core::sim::worlds::{Counts, Worlds};
 
 /// Losses, doubled datagrams, late ones.
 type Budget = (u8, u8, u8);
 
+const SOUND: &[Budget] = &[(0, 0, 0), (1, 0, 0), (0, 1, 0)];
 const PUNCTUAL: &[Budget] = &[(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0)];
 const ONE_LATE: &[Budget] = &[(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0, 1)];
 const LATE: &[Budget] = &[(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0, 1), (1, 0, 1)];
@@ -29,6 +33,22 @@ const SCRIPTS: &[Script] = &[
     ("answered, the callee hangs up", &[Call], &[Answer, Hangup], PUNCTUAL),
     ("cancelled or answered, both hang up", &[Call, Hangup], &[Answer, Hangup], PUNCTUAL),
     ("rung for late, cancelled or answered", &[Call, Hangup], &[Ring, Answer], PUNCTUAL),
+    ("held", &[Call, Hold], &[Answer], SOUND),
+    ("held by the callee", &[Call], &[Answer, Hold], SOUND),
+    ("held and resumed", &[Call, Hold, Resume], &[Answer], SOUND),
+    ("both hold", &[Call, Hold], &[Answer, Hold], SOUND),
+    ("held, the callee hangs up", &[Call, Hold], &[Answer, Hangup], SOUND),
+    ("held and hung up", &[Call, Hold, Hangup], &[Answer], SOUND),
+    ("updated", &[Call, Update], &[Answer], SOUND),
+    ("a hold crosses an UPDATE", &[Call, Hold], &[Answer, Update], SOUND),
+    ("rung reliably", &[Call], &[Progress, Answer], PUNCTUAL),
+    ("heard before the answer", &[Call], &[EarlyMedia, Answer], PUNCTUAL),
+    ("heard before the answer, cancelled", &[Call, Hangup], &[EarlyMedia, Answer], SOUND),
+    ("rung, then heard", &[Call], &[Progress, EarlyMedia, Answer], SOUND),
+    ("a transfer is refused", &[Call, Transfer(200)], &[Answer, RejectTransfer], SOUND),
+    ("a transfer to somebody busy", &[Call, Transfer(486)], &[Answer, AcceptTransfer], SOUND),
+    ("transferred", &[Call, Transfer(200)], &[Answer, AcceptTransfer], SOUND),
+    ("a transfer crosses a BYE", &[Call, Transfer(200)], &[Answer, Hangup], SOUND),
 ];
 
 /// A row of the page with more histories than this takes too long without optimization.
@@ -52,7 +72,7 @@ fn row(name: &str, (losses, duplicates, late): Budget, counts: Counts) -> String
 
 fn visit(name: &str, caller: &[Act], callee: &[Act], (losses, duplicates, late): Budget) -> Counts {
     let mut worlds = Worlds::new(caller, callee).losses(losses).duplicates(duplicates).late(late);
-    if callee.contains(&Ring) {
+    if callee.iter().any(|act| matches!(act, Ring | Progress | EarlyMedia)) {
         worlds = worlds.silent();
     }
     worlds

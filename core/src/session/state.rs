@@ -59,7 +59,7 @@ named! {
         AnswerPending = "about to be answered",
         /// Incoming: the 200 is sent, its ACK is awaited.
         Answered = "answered",
-        /// Incoming: hung up after the 200, BYE must wait for the ACK.
+        /// Hung up after a 200 of ours, BYE must wait for its ACK.
         HangupPending = "about to be hung up",
         /// The call is up.
         Active = "active",

@@ -382,6 +382,8 @@ pub const ROWS: &[Row] = {
         row(S::HangupPending, I::RxCancel, &[], S::HangupPending),
         row(S::HangupPending, I::RxReinvite, &[RefuseReinvite], S::HangupPending),
         row(S::HangupPending, I::Hangup, &[], S::HangupPending),
+        row(S::HangupPending, I::RxAnswerAgain, &[ResendAck], S::HangupPending),
+        row(S::HangupPending, I::RxOtherAnswer, &[RefuseFork], S::HangupPending),
         // The call is up.
         row(S::Active, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
         row(S::Active, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
@@ -416,7 +418,7 @@ pub const ROWS: &[Row] = {
         row(S::Reanswered, I::RxAnswerAgain, &[ResendAck], S::Reanswered),
         row(S::Reanswered, I::RxOtherAnswer, &[RefuseFork], S::Reanswered),
         row(S::Reanswered, I::Modify, &[], S::Reanswered),
-        row(S::Reanswered, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Reanswered, I::Hangup, &[CloseMedia, TellEnded], S::HangupPending),
         row(S::Reanswered, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::Reanswered, I::RxGone, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
         // Our offer waits for its answer.

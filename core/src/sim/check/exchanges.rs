@@ -97,6 +97,20 @@ impl WireChecker {
         self.exchanges.entry((branch.into(), method.into())).or_default()
     }
 
+    /// Whether a message was sent before, octet by octet.
+    pub(super) fn is_repeated(&self, message: &Arc<Message>) -> bool {
+        let exchange = self.exchanges.get(&(message.branch.clone(), message.method.clone()));
+        match &message.start {
+            Start::Request { method, .. } if method == "ACK" => {
+                self.acks.get(&message.branch) == Some(message)
+            }
+            Start::Request { .. } => {
+                exchange.is_some_and(|it| it.sent.is_some() && it.request.as_ref() == Some(message))
+            }
+            Start::Response { .. } => exchange.is_some_and(|it| it.responses.contains(message)),
+        }
+    }
+
     /// A request other than ACK.
     pub(super) fn request(&mut self, from: SocketAddr, to: SocketAddr, message: &Arc<Message>) -> Verdict {
         let now = self.now;

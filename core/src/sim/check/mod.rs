@@ -114,12 +114,14 @@ impl WireChecker {
             }
         };
         self.shape(&message)?;
+        let again = self.is_repeated(&message);
         match &message.start {
             Start::Request { method, .. } if method == "ACK" => self.ack(&message)?,
             Start::Request { .. } => self.request(from, to, &message)?,
             Start::Response { status } => self.response(*status, &message)?,
         }
-        self.description(&message)
+        // What is sent again may describe what has changed since.
+        if again { Ok(()) } else { self.description(&message) }
     }
 
     /// Rules that one message keeps or breaks by itself.

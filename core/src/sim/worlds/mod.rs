@@ -34,7 +34,8 @@
 //! `Answered` once at most, `Ended` once and last. On the first way to each world: nothing goes over the wire that the
 //! RFCs forbid ([`WireChecker`](super::check::WireChecker)). In each world: the caller has no answer that was not
 //! given. At each end: both have the call or neither, nothing is left of one that is over, and what the two users
-//! were told of its end can be told of one call.
+//! were told of its end can be told of one call. Who is said to hold the call wants to hold it, and the other side is
+//! told the same.
 
 mod parties;
 mod rules;
@@ -64,6 +65,29 @@ pub enum Act {
     Reject(u16),
     /// Ends the call, whatever stage it is in.
     Hangup,
+    /// Lets the caller hear it ring, reliably (RFC 3262).
+    Progress,
+    /// Lets the caller hear audio before the answer, reliably.
+    EarlyMedia,
+    /// Holds the call, once it is up.
+    Hold,
+    /// Resumes it.
+    Resume,
+    /// Asks for another codec by UPDATE (RFC 3311).
+    Update,
+    /// Asks the other to call somebody else, who answers with this status (RFC 3515).
+    Transfer(u16),
+    /// Does so.
+    AcceptTransfer,
+    /// Does not.
+    RejectTransfer,
+}
+
+impl Act {
+    /// Whether media or peers of a call that is up change by it.
+    const fn changes(self) -> bool {
+        matches!(self, Self::Hold | Self::Resume | Self::Update | Self::Transfer(_))
+    }
 }
 
 /// How much there was to see. The same script and the same code give the same counts.

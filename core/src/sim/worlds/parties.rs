@@ -12,17 +12,32 @@ use bytes::Bytes;
 
 use super::rules::Told;
 use super::{Act, Worlds};
-use crate::api::{CoordinatorConfig, InviteParams, NameFailure, Output};
+use crate::api::{CoordinatorConfig, InviteParams, Modification, NameFailure, Output};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
 use crate::media::{MediaCommand, MediaPort};
+use crate::sdp::CodecList;
+use crate::sdp::plan::Codec;
 use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
+use crate::wire::SDP_TYPE;
+use crate::wire::frame::{Frame, StartLine};
+use crate::wire::limits::WireLimits;
+use crate::wire::method::Method;
 use crate::wire::path::Path;
+use crate::wire::reply::ReplyHead;
+use crate::wire::uri::Uri;
 
 /// How long the caller waits for an answer and the callee with it: short, so that both give up within the time in which
 /// messages are repeated, and at the same moment.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who is called after a transfer: the user part of the URI is the status that it answers with.
+const TARGET: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)), 5060);
+
+/// How it takes a call.
+const TARGET_SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n\
+    m=audio 40000 RTP/AVP 0\r\n";
 
 pub(super) const fn address(party: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1 + party as u8)), 5060)
@@ -206,7 +221,10 @@ impl Live {
             // The search has checked the tables.
             tracing::error!(%error, "the default table is used");
         }
-        Self { number, core, session: None, told: Told::default(), done: 0, streams: 0, next_port: 16_384 }
+        let changes = worlds.scripts.iter().flatten().any(|act| act.changes());
+        let mut told = Told::default();
+        told.changes = changes;
+        Self { number, core, session: None, told, done: 0, streams: 0, next_port: 16_384 }
     }
 
     /// The next act of the user: there is none without a call, and none after it.
@@ -214,6 +232,8 @@ impl Live {
         let act = *worlds.scripts.get(self.number)?.get(self.done)?;
         let fits = match act {
             Act::Call => true,
+            Act::Hold | Act::Resume | Act::Update | Act::Transfer(_) => self.told.is_up(),
+            Act::AcceptTransfer | Act::RejectTransfer => self.told.is_up() && self.told.asked,
             _ => self.session.is_some() && self.told.ended.is_none(),
         };
         fits.then_some(act)
@@ -258,12 +278,26 @@ impl Live {
             (Act::Answer, Some(session)) => self.core.answer(now, session),
             (Act::Reject(status), Some(session)) => self.core.reject(now, session, status),
             (Act::Hangup, Some(session)) => self.core.hangup(now, session),
+            (Act::Progress, Some(session)) => self.core.progress(now, session, false),
+            (Act::EarlyMedia, Some(session)) => self.core.progress(now, session, true),
+            (Act::Hold, Some(session)) => self.core.hold(now, session),
+            (Act::Resume, Some(session)) => self.core.resume(now, session),
+            (Act::Update, Some(session)) => {
+                let change = Modification::codecs(CodecList::new(&[Codec::Pcma]).unwrap_or_default());
+                self.core.modify(now, session, change.by_update())
+            }
+            (Act::Transfer(status), Some(session)) => {
+                self.core.transfer(now, session, &format!("sip:{status}@{TARGET}"))
+            }
+            (Act::AcceptTransfer, Some(session)) => self.core.accept_transfer(now, session).map(drop),
+            (Act::RejectTransfer, Some(session)) => self.core.reject_transfer(now, session, 603),
         };
         if result.is_ok() {
             self.told.hung_up |= act == Act::Hangup;
             self.told.accepted |= act == Act::Answer;
+            self.told.wish(act);
         }
-        let must = matches!(act, Act::Call | Act::Hangup) || offered;
+        let must = matches!(act, Act::Call | Act::Hangup) || act.changes() || offered;
         result.err().filter(|_| must).map(|error| format!("{act:?} is refused: {error}"))
     }
 
@@ -274,6 +308,12 @@ impl Live {
             match output {
                 Output::Send(transmit) if transmit.path.remote == address(1 - self.number) => {
                     sent.push(letters.intern(1 - self.number, transmit.payload));
+                }
+                Output::Send(transmit) if transmit.path.remote == TARGET => {
+                    if let Some(answer) = target_says(&transmit.payload) {
+                        let path = Path::udp(address(self.number), TARGET);
+                        self.core.handle_datagram(now, path, &answer);
+                    }
                 }
                 Output::Send(transmit) => {
                     wrong = Some(format!("a message goes to {}, where nobody is", transmit.path.remote));
@@ -309,4 +349,22 @@ impl Live {
         }
         (sent, wrong)
     }
+}
+
+/// What the target of a transfer answers to an INVITE or a BYE. It is there in every world and never loses anything: the
+/// worlds are about the two others.
+fn target_says(message: &Bytes) -> Option<Bytes> {
+    let limits = WireLimits::NONE;
+    let frame = Frame::parse(message, &limits).ok()?;
+    let facts = frame.facts().ok()?;
+    let StartLine::Request { method, uri, .. } = frame.start() else { return None };
+    let status = match method {
+        Method::Invite => core::str::from_utf8(Uri::parse(uri).ok()?.user?).ok()?.parse().ok()?,
+        Method::Bye => 200,
+        _ => return None,
+    };
+    let head = ReplyHead::new(&frame, Some(&facts), &Path::udp(TARGET, TARGET));
+    let contact: [(&str, &[u8]); 1] = [("Contact", b"<sip:c@10.0.0.9:5060>")];
+    let body = (method == Method::Invite && status == 200).then_some((SDP_TYPE, TARGET_SDP.as_bytes()));
+    Some(head.respond(status, "Whatever", Some(b"target"), true, &contact, body))
 }
