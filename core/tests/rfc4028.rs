@@ -82,6 +82,8 @@ fn the_caller_wishes_and_the_callee_refreshes() {
         assert_eq!(update.body(), "", "a refresh changes no media");
         desk.feed(respond(&update, 200, "", &format!("{CONTACT}Session-Expires: 90;refresher=uac\r\n"), ""));
     }
+    let refreshed = desk.told().iter().filter(|told| *told == "refreshed by us").count();
+    assert_eq!(refreshed, 3, "what was agreed first is no refresh");
 }
 
 #[test]
@@ -122,6 +124,7 @@ fn who_wishes_to_refresh_is_let() {
         (confirmed.code().as_str(), confirmed.header("Session-Expires")),
         ("200", "120;refresher=uac")
     );
+    assert_eq!(desk.told().last().unwrap(), "refreshed by them");
     desk.run_for(87 * SECOND);
     assert_eq!(desk.codes(), [""; 0], "the time counts from the refresh");
     desk.run_for(SECOND);

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 use offhook_core::peer::prelude::{
-    Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, MediaPlan, MediaReport, PeerError, Progress,
-    TransferRequest,
+    Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, Info, MediaPlan, MediaReport, PeerError,
+    Progress, TransferRequest,
 };
 
 /// Prints events.
@@ -139,6 +139,23 @@ impl Reporter {
         self.say(
             || format!("call {call}: {}", if held { "they hold us" } else { "they took us back" }),
             || Line::of("held", call).number("held", held),
+        );
+    }
+
+    pub fn refreshed(&self, call: u64, by_us: bool) {
+        let by = if by_us { "us" } else { "them" };
+        self.say(
+            || format!("call {call}: still there, asked by {by}"),
+            || Line::of("refresh", call).text("by", by),
+        );
+    }
+
+    pub fn info(&self, call: u64, info: &Info) {
+        let Info { content_type, body, .. } = info;
+        let body = String::from_utf8_lossy(body);
+        self.say(
+            || format!("call {call}: they say in {content_type:?}: {body:?}"),
+            || Line::of("info", call).text("type", content_type).text("body", &body),
         );
     }
 

@@ -145,6 +145,8 @@ async fn follow_events<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) -
             CallEvent::Dtmf(digit) => phone.report.dtmf(number, digit),
             CallEvent::Held => phone.report.held(number, true),
             CallEvent::Resumed => phone.report.held(number, false),
+            CallEvent::Refreshed { by_us } => phone.report.refreshed(number, by_us),
+            CallEvent::Info(info) => phone.report.info(number, &info),
             CallEvent::MediaChanged(plan) => phone.report.media_changed(number, &plan),
             // The end is told with all that is known then.
             _ => {}

@@ -79,9 +79,7 @@ async fn a_caller_who_is_refused_has_heard_why() {
 
 /// Who requires that provisional responses do not get lost.
 async fn careful(user: &str) -> SimplePeer {
-    let mut builder = SimplePeer::builder(user).bind(LOOPBACK);
-    builder.config().core.reliable = Reliable::Required;
-    builder.start().await.unwrap()
+    SimplePeer::builder(user).bind(LOOPBACK).reliable(Reliable::Required).start().await.unwrap()
 }
 
 async fn reliable_ringing_opens_no_media() {

@@ -21,6 +21,7 @@ async fn settings_reach_the_other_side() {
     let mut builder = SimplePeer::builder("alice")
         .bind(LOOPBACK)
         .display_name("Alice A.")
+        .session_expires(std::time::Duration::from_secs(1800))
         .codecs("pcma".parse().unwrap())
         .rtp_ports(0..=0);
     builder.config().core.limits.sessions_max = 1;
@@ -29,6 +30,7 @@ async fn settings_reach_the_other_side() {
     let target = bob.uri();
     let answer = async {
         let incoming = bob.get_incoming_call().await.unwrap();
+        assert!(incoming.details().header("Session-Expires").unwrap().starts_with("1800"));
         assert_eq!(incoming.from_display().as_deref(), Some("Alice A."));
         let id = incoming.id();
         let call = incoming.accept().await.unwrap();

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::request::Content;
 use super::{Cause, DialogAdapter, MediaAdapter, Owner, Purpose, contact};
-use crate::api::{Counter, OfferMethod};
+use crate::api::{Counter, Event, OfferMethod, Output};
 use crate::base::ids::DialogId;
 use crate::session::{Input, Offering, Refresh, Refresher, Role, SessionTimer};
 use crate::transaction::ClientEventKind;
@@ -149,9 +149,12 @@ impl DialogAdapter<'_> {
         self.request(id, Method::Update, owner, content).map(|_| ())
     }
 
-    /// Starts the timers of what was agreed about refreshing.
-    pub(crate) fn arm_refresh(&mut self) {
-        let refresh = self.board.registry.session(self.session).and_then(|session| session.refresh);
+    /// Starts the timers of what was agreed about refreshing. If they run already, this is a refresh, `by_us` or by the
+    /// peer, and the application is told.
+    pub(crate) fn arm_refresh(&mut self, by_us: bool) {
+        let Some(session) = self.board.registry.session(self.session) else { return };
+        let (refresh, tag) = (session.refresh, session.tag);
+        let running = session.timers.get(SessionTimer::Expiry as usize).is_some_and(Option::is_some);
         self.board.disarm(self.session, SessionTimer::Refresh);
         self.board.disarm(self.session, SessionTimer::Expiry);
         let Some(refresh) = refresh else { return };
@@ -159,6 +162,10 @@ impl DialogAdapter<'_> {
             self.board.arm(self.session, SessionTimer::Refresh, after);
         }
         self.board.arm(self.session, SessionTimer::Expiry, refresh.expires_after());
+        if running {
+            let event = Event::Refreshed { session: self.session, tag, by_us };
+            self.board.outbox.push_back(Output::Event(event));
+        }
     }
 
     /// A 2xx that came again, or to an offer that is no more: its ACK, made anew.

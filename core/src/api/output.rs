@@ -138,6 +138,15 @@ pub enum Event {
         /// Whether the other side holds it.
         remote: bool,
     },
+    /// The session was refreshed (RFC 4028): the other side is still there.
+    Refreshed {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// Whether we asked, and not the other side.
+        by_us: bool,
+    },
     /// The other side refused a change that we asked for: all is as it was before.
     ModifyFailed {
         /// The session.
@@ -310,6 +319,7 @@ impl Event {
             | Self::Confirmed { session, .. }
             | Self::MediaChanged { session, .. }
             | Self::HoldChanged { session, .. }
+            | Self::Refreshed { session, .. }
             | Self::ModifyFailed { session, .. }
             | Self::TransferRequested { session, .. }
             | Self::TransferStarted { session, .. }

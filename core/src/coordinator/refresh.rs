@@ -88,7 +88,7 @@ impl UnifiedCoordinator {
                     dialog.refresh_target(frame);
                 }
                 self.agree_refresh(id, frame);
-                DialogAdapter { board: &mut self.board, session: id }.arm_refresh();
+                DialogAdapter { board: &mut self.board, session: id }.arm_refresh(true);
             }
             (422, Some((frame, _))) if self.lengthen_refresh(id, frame) => {
                 self.board.arm(id, SessionTimer::Refresh, Duration::ZERO);

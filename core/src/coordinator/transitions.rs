@@ -120,7 +120,7 @@ impl UnifiedCoordinator {
             Action::SendUpdateAnswer => dialog.send_update_answer(cause),
             Action::SendRefresh => dialog.send_refresh(),
             Action::ArmOfferAgain => dialog.arm_offer_again(cause),
-            Action::ArmRefresh => dialog.arm_refresh(),
+            Action::ArmRefresh => dialog.arm_refresh(cause.transaction.is_none()),
             Action::Settle => {
                 let media = board.registry.session(id).and_then(|session| session.media.as_ref());
                 if media.is_some_and(|media| !media.is_settled()) {

@@ -93,7 +93,8 @@ impl Call {
 
     /// Presses keys: any of `0123456789*#ABCD`. Ready when all have been sent; if this future is dropped, those that
     /// were begun are sent all the same. To an other side that takes no telephone-events they go by INFO, and this is
-    /// ready when the first is on its way.
+    /// ready when the first is on its way. While the other side
+    /// holds the call, keys wait.
     pub async fn send_dtmf(&self, digits: &str) -> Result<(), PeerError> {
         let shared = self.leg.shared();
         let number = shared.media(|side, _, _| side.dtmf_asked(self.media));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::api::CoordinatorConfig;
+use crate::api::{CoordinatorConfig, Reliable};
 use crate::sdp::CodecList;
 #[cfg(feature = "trace")]
 use crate::trace::Recorder;
@@ -98,6 +98,20 @@ impl Config {
     #[must_use]
     pub const fn timing(mut self, timing: Timing) -> Self {
         self.core.timing = timing;
+        self
+    }
+
+    /// Asks for a sign of life of each call in the middle of every such time (RFC 4028); 90 s is the least.
+    #[must_use]
+    pub const fn session_expires(mut self, interval: Duration) -> Self {
+        self.core.session_expires = Some(interval);
+        self
+    }
+
+    /// How much is made of provisional responses that cannot get lost (RFC 3262).
+    #[must_use]
+    pub const fn reliable(mut self, reliable: Reliable) -> Self {
+        self.core.reliable = reliable;
         self
     }
 

@@ -122,6 +122,9 @@ impl Signalling {
             Event::RequestDone { request, status, phrase, message } => {
                 self.errands.done(request, Reply { status, phrase, message }, due);
             }
+            Event::Refreshed { tag, by_us, .. } => {
+                self.note(now, tag, due, Note::Refreshed { by_us });
+            }
             Event::Replaced { tag, by, .. } => {
                 self.note(now, tag, due, Note::Replaced { by });
             }

@@ -48,6 +48,11 @@ pub enum CallEvent {
         /// The call that takes its place; [`get_incoming_call`](super::UnifiedCoordinator::get_incoming_call) gives it.
         by: SessionId,
     },
+    /// The other side is still there: the session was refreshed (RFC 4028), by us or by it.
+    Refreshed {
+        /// Whether we asked.
+        by_us: bool,
+    },
     /// The call is over. This comes last.
     Ended(CallEnd),
 }
@@ -72,6 +77,7 @@ pub(crate) enum Note {
     TransferRequested(Request),
     TransferProgress { status: u16, phrase: String, done: bool },
     Replaced { by: SessionId },
+    Refreshed { by_us: bool },
     Info(Info),
     Message(Arc<MessageDetails>),
 }
@@ -155,6 +161,7 @@ impl Call {
             }
             Note::Info(info) => CallEvent::Info(info),
             Note::Message(message) => CallEvent::Message(message),
+            Note::Refreshed { by_us } => CallEvent::Refreshed { by_us },
             Note::Replaced { by } => CallEvent::Replaced { by },
         }
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::api::Reliable;
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
 
@@ -148,6 +149,16 @@ impl<R: Runtime> PeerBuilder<R> {
     /// T1, T2 and T4 of RFC 3261.
     pub fn timing(self, timing: Timing) -> Self {
         self.with(|config| config.timing(timing))
+    }
+
+    /// Asks for a sign of life of each call in the middle of every such time (RFC 4028); 90 s is the least.
+    pub fn session_expires(self, interval: Duration) -> Self {
+        self.with(|config| config.session_expires(interval))
+    }
+
+    /// How much is made of provisional responses that cannot get lost (RFC 3262).
+    pub fn reliable(self, reliable: Reliable) -> Self {
+        self.with(|config| config.reliable(reliable))
     }
 
     /// Whether key presses are offered and taken (RFC 4733).

@@ -280,6 +280,8 @@ impl Desk {
             Event::MediaChanged { .. } => "media changed".into(),
             Event::Ended { reason, status: Some(status), .. } => format!("ended {reason:?} {status}"),
             Event::Ended { reason, .. } => format!("ended {reason:?}"),
+            Event::Refreshed { by_us: true, .. } => "refreshed by us".into(),
+            Event::Refreshed { .. } => "refreshed by them".into(),
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
             other => format!("{other:?}"),

@@ -262,6 +262,9 @@ impl Net {
             Event::TransferProgress { status, done: true, .. } => format!("transfer done {status}"),
             Event::TransferProgress { status, .. } => format!("transfer {status}"),
             Event::Replaced { .. } => "replaced".into(),
+            Event::Refreshed { by_us, .. } => {
+                format!("refreshed {}", if *by_us { "by us" } else { "by them" })
+            }
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
             other => format!("{other:?}"),

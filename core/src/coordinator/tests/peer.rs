@@ -296,7 +296,7 @@ impl World {
             self.net.with(0, |_, _| ());
             return self.respond_to_last(481, None);
         }
-        adapter.arm_refresh();
+        adapter.arm_refresh(true);
         if self.state() == Some(State::Offering) {
             // Else Timer B would be first.
             self.respond_to_last(100, None);
