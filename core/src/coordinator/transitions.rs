@@ -282,15 +282,16 @@ impl UnifiedCoordinator {
             self.board.quota.release(source);
         }
         let Some(session) = self.board.registry.session_mut(id) else { return };
-        let answered = session.dialog.is_some();
-        if session.role == Role::Uac && answered && session.invite.is_some() {
+        let repeats = session.role == Role::Uac && session.dialog.is_some() && session.invite.is_some();
+        // So does a re-INVITE of ours, whose final response we must acknowledge.
+        let offers = session.offering.as_ref().is_some_and(|offering| offering.invite);
+        if offers {
+            let give_up = self.board.config.timing.give_up();
+            self.board.arm(id, SessionTimer::Offer, give_up);
+        }
+        if let (true, Some(session)) = (repeats || offers, self.board.registry.session_mut(id)) {
             session.outgoing = None;
             return;
-        }
-        // So does a re-INVITE of ours, whose final response we must acknowledge.
-        if session.offering.as_ref().is_some_and(|offering| offering.invite) {
-            let give_up = self.board.config.timing.give_up();
-            return self.board.arm(id, SessionTimer::Offer, give_up);
         }
         for timer in SessionTimer::ALL {
             self.board.disarm(id, timer);

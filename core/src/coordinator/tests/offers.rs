@@ -366,3 +366,17 @@ fn an_offer_that_cannot_be_sent_is_refused_and_not_tried_for_ever() {
     world.command(|core, now, id| core.resume(now, id));
     world.hangup();
 }
+
+#[test]
+fn our_offer_is_given_up_though_the_answer_to_our_call_may_still_be_repeated() {
+    let mut world = World::calling();
+    world.respond(200, "one", Some(SDP));
+    world.command(|core, now, id| core.hold(now, id));
+    world.respond_to_last(100, None);
+    // The audit after each step wants a timer for the re-INVITE, whose own has stopped with the 100.
+    world.peer_says("BYE", "z9hG4bKbye", None);
+    assert_eq!(world.state(), Some(State::Terminated));
+    world.net.run_for(Duration::from_secs(66));
+    world.net.run_for(Duration::from_secs(66));
+    world.net.assert_all_gone();
+}
