@@ -11,8 +11,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::rules::Told;
-use super::{Act, Worlds};
-use crate::api::{CoordinatorConfig, InviteParams, NameFailure, Output};
+use super::{Act, Worlds, third};
+use crate::api::{CoordinatorConfig, InviteParams, Modification, NameFailure, Output, Reliable};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
@@ -185,6 +185,9 @@ pub(super) struct Live {
     done: usize,
     streams: usize,
     next_port: u16,
+    /// How the third answers.
+    third_answers: bool,
+    third: Vec<Bytes>,
 }
 
 impl Live {
@@ -193,6 +196,7 @@ impl Live {
             user: String::from("u"),
             ring_timeout: PATIENCE,
             answer_timeout: PATIENCE,
+            reliable: if worlds.reliably { Reliable::Required } else { Reliable::Supported },
             ..CoordinatorConfig::default()
         };
         let silent = worlds.silent;
@@ -206,7 +210,20 @@ impl Live {
             // The search has checked the tables.
             tracing::error!(%error, "the default table is used");
         }
-        Self { number, core, session: None, told: Told::default(), done: 0, streams: 0, next_port: 16_384 }
+        let other = worlds.scripts.get(1 - number);
+        let third_answers = other.is_some_and(|script| script.contains(&Act::Transfer(true)));
+        let (told, third) = (Told::default(), Vec::new());
+        Self {
+            number,
+            core,
+            session: None,
+            told,
+            done: 0,
+            streams: 0,
+            next_port: 16_384,
+            third_answers,
+            third,
+        }
     }
 
     /// The next act of the user: there is none without a call, and none after it.
@@ -214,6 +231,8 @@ impl Live {
         let act = *worlds.scripts.get(self.number)?.get(self.done)?;
         let fits = match act {
             Act::Call => true,
+            Act::AcceptTransfer | Act::RefuseTransfer if !self.told.asked => false,
+            Act::Hold | Act::Resume | Act::Update(_) | Act::Transfer(_) if !self.told.answered => false,
             _ => self.session.is_some() && self.told.ended.is_none(),
         };
         fits.then_some(act)
@@ -239,7 +258,18 @@ impl Live {
                 None
             }
         };
-        let (sent, wrong) = self.drain(now, letters);
+        let (mut sent, mut wrong) = self.drain(now, letters);
+        // The third is next door: what it says comes at once, and nothing is lost.
+        while !self.third.is_empty() {
+            for bytes in core::mem::take(&mut self.third) {
+                if let Some(response) = third::respond(&bytes, self.third_answers) {
+                    self.core.handle_datagram(now, Path::udp(address(self.number), address(2)), &response);
+                }
+            }
+            let (more, what) = self.drain(now, letters);
+            sent.extend(more);
+            wrong = wrong.or(what);
+        }
         (sent, refused.or(wrong))
     }
 
@@ -258,12 +288,26 @@ impl Live {
             (Act::Answer, Some(session)) => self.core.answer(now, session),
             (Act::Reject(status), Some(session)) => self.core.reject(now, session, status),
             (Act::Hangup, Some(session)) => self.core.hangup(now, session),
+            (Act::Progress, Some(session)) => self.core.progress(now, session, false),
+            (Act::EarlyMedia, Some(session)) => self.core.progress(now, session, true),
+            (Act::Hold, Some(session)) => self.core.hold(now, session),
+            (Act::Resume, Some(session)) => self.core.resume(now, session),
+            (Act::Update(direction), Some(session)) => {
+                self.core.modify(now, session, Modification::direction(direction).by_update())
+            }
+            (Act::Transfer(_), Some(session)) => {
+                self.core.transfer(now, session, &format!("sip:u@{}", address(2)))
+            }
+            (Act::AcceptTransfer, Some(session)) => {
+                self.core.accept_transfer(now, session).map(|new| self.told.new = Some(new))
+            }
+            (Act::RefuseTransfer, Some(session)) => self.core.reject_transfer(now, session, 603),
         };
         if result.is_ok() {
-            self.told.hung_up |= act == Act::Hangup;
-            self.told.accepted |= act == Act::Answer;
+            self.told.did(act);
         }
-        let must = matches!(act, Act::Call | Act::Hangup) || offered;
+        let may = matches!(act, Act::Ring | Act::Progress | Act::EarlyMedia | Act::Answer | Act::Reject(_));
+        let must = !may || offered;
         result.err().filter(|_| must).map(|error| format!("{act:?} is refused: {error}"))
     }
 
@@ -275,6 +319,9 @@ impl Live {
                 Output::Send(transmit) if transmit.path.remote == address(1 - self.number) => {
                     sent.push(letters.intern(1 - self.number, transmit.payload));
                 }
+                Output::Send(transmit) if transmit.path.remote == address(2) => {
+                    self.third.push(transmit.payload);
+                }
                 Output::Send(transmit) => {
                     wrong = Some(format!("a message goes to {}, where nobody is", transmit.path.remote));
                 }
@@ -283,7 +330,11 @@ impl Live {
                         wrong = Some(what);
                     }
                 }
-                Output::Media(MediaCommand::Open { .. }) => self.streams += 1,
+                Output::Media(MediaCommand::Open { media, plan, .. }) => {
+                    self.streams += 1;
+                    self.told.flows(media, plan.direction);
+                }
+                Output::Media(MediaCommand::Update { media, plan }) => self.told.flows(media, plan.direction),
                 Output::Media(MediaCommand::Close { .. }) => match self.streams.checked_sub(1) {
                     Some(rest) => self.streams = rest,
                     None => wrong = Some("a stream is closed that is not open".to_string()),

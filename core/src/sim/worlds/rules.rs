@@ -3,9 +3,12 @@
 use alloc::format;
 use alloc::string::String;
 
+use super::Act;
 use super::parties::History;
 use crate::api::{EndReason, Event};
 use crate::base::ids::SessionId;
+use crate::media::MediaSessionId;
+use crate::sdp::plan::Direction;
 
 /// What a user was told of the call, and asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -16,6 +19,22 @@ pub(super) struct Told {
     pub(super) ended: Option<(EndReason, Option<u16>)>,
     pub(super) hung_up: bool,
     pub(super) accepted: bool,
+    /// The stream of the call, and which way audio flows in it.
+    stream: Option<(MediaSessionId, Direction)>,
+    /// Who holds the call: this user, the other.
+    holds: (bool, bool),
+    /// Whether a wish waits for its answer, ...
+    waits: bool,
+    /// ... and the direction that was wished for last.
+    wished: Direction,
+    /// Whether the other asks for a transfer.
+    pub(super) asked: bool,
+    /// Whether ours is under way, and how it ended.
+    transfers: bool,
+    transferred: Option<u16>,
+    /// The call that a transfer led to, and whether it is up.
+    pub(super) new: Option<SessionId>,
+    new_is_up: bool,
 }
 
 impl Told {
@@ -24,11 +43,42 @@ impl Told {
         self.answered && self.ended.is_none()
     }
 
+    /// Takes in what the user did.
+    pub(super) const fn did(&mut self, act: Act) {
+        let direction = match act {
+            Act::Hold => Direction::SendOnly,
+            Act::Resume => Direction::SendRecv,
+            Act::Update(direction) => direction,
+            Act::Hangup => return self.hung_up = true,
+            Act::Answer => return self.accepted = true,
+            Act::Transfer(_) => return self.transfers = true,
+            Act::AcceptTransfer | Act::RefuseTransfer => return self.asked = false,
+            _ => return,
+        };
+        self.waits = true;
+        self.wished = direction;
+    }
+
+    /// Takes in the direction of a stream. The first one is that of the call.
+    pub(super) fn flows(&mut self, media: MediaSessionId, direction: Direction) {
+        if self.stream.is_none_or(|(known, _)| known == media) {
+            self.stream = Some((media, direction));
+        }
+    }
+
     /// Takes in an event. The error is what is wrong with it at this moment.
     pub(super) fn hear(&mut self, event: &Event, own: &mut Option<SessionId>) -> Result<(), String> {
         let Some(session) = &event.session() else { return Ok(()) };
         let wrong = |why: &str| Err(format!("the user is told {event:?}, {why}"));
-        if self.ended.is_some() {
+        if self.new == Some(*session) {
+            self.new_is_up = match event {
+                Event::Answered { .. } => true,
+                Event::Ended { .. } => false,
+                _ => self.new_is_up,
+            };
+            return Ok(());
+        }
+        if self.ended.is_some() && !matches!(event, Event::TransferStarted { .. }) {
             return wrong("but the call had ended");
         }
         // An outgoing call may end before the command that places it has returned.
@@ -67,6 +117,33 @@ impl Told {
                 Ok(())
             }
             Event::Progress { .. } => Ok(()),
+            Event::MediaChanged { .. } if self.is_up() => Ok(()),
+            Event::HoldChanged { local, remote, .. } if self.is_up() => {
+                if !self.waits && self.holds == (*local, *remote) {
+                    return wrong("but that was known");
+                }
+                self.waits = false;
+                self.holds = (*local, *remote);
+                Ok(())
+            }
+            Event::ModifyFailed { .. } if self.waits => {
+                self.waits = false;
+                self.wished = if self.holds.0 { Direction::SendOnly } else { Direction::SendRecv };
+                Ok(())
+            }
+            Event::TransferRequested { .. } if !self.asked && self.is_up() => {
+                self.asked = true;
+                Ok(())
+            }
+            Event::TransferStarted { new, .. } if self.new.is_none_or(|known| known == *new) => {
+                self.new = Some(*new);
+                self.asked = false;
+                Ok(())
+            }
+            Event::TransferProgress { status, done, .. } if self.transfers && self.transferred.is_none() => {
+                self.transferred = done.then_some(*status);
+                Ok(())
+            }
             _ => wrong("but nothing led to it"),
         }
     }
@@ -90,7 +167,7 @@ pub(super) fn at_the_end(caller: &History, callee: &History) -> Result<(), Strin
         return Err(differ(&format!("only the {who} has the call"), caller, callee));
     }
     for (party, name) in [(caller, "caller"), (callee, "callee")] {
-        let calls = usize::from(party.told.is_up());
+        let calls = usize::from(party.told.is_up()) + usize::from(party.told.new_is_up);
         if party.sessions != calls || party.streams != calls {
             let (sessions, streams) = (party.sessions, party.streams);
             return Err(format!(
@@ -102,10 +179,38 @@ pub(super) fn at_the_end(caller: &History, callee: &History) -> Result<(), Strin
         }
     }
     match (caller.told.ended, callee.told.ended) {
+        (None, None) if caller.told.is_up() => quiet(caller, callee),
         (None, None) => Ok(()),
         (Some(left), Some(right)) if agree(left, right, callee.told) => Ok(()),
         _ => Err(differ("no call can end so", caller, callee)),
     }
+}
+
+/// What must hold of a call that is up when nobody has anything more to say about it.
+fn quiet(caller: &History, callee: &History) -> Result<(), String> {
+    let wrong = |what: &str| Err(differ(what, caller, callee));
+    let (left, right) = (caller.told, callee.told);
+    let (Some((_, flow)), Some((_, back))) = (left.stream, right.stream) else {
+        return wrong("a call has no stream");
+    };
+    if flow != back.reversed() {
+        return wrong("audio does not flow for one as for the other");
+    }
+    if left.holds.0 != right.holds.1 || left.holds.1 != right.holds.0 {
+        return wrong("they do not agree who holds the call");
+    }
+    for told in [left, right] {
+        if told.waits {
+            return wrong("a wish has no answer");
+        }
+        if told.holds.0 == told.wished.receives() {
+            return wrong("what was wished for last is not so");
+        }
+        if told.transfers && told.transferred.is_none_or(|status| status < 300) {
+            return wrong("nobody knows what came of the transfer");
+        }
+    }
+    Ok(())
 }
 
 /// Whether a call can end in these two ways. Nobody runs into a timeout of the wire: what is lost is repeated.
