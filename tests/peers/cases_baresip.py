@@ -34,8 +34,8 @@ def calling_baresip(k, *told):
 
 
 for run, name in ((called_by_baresip, "baresip_calls"), (calling_baresip, "calls_baresip")):
-    add(name, run, ["baresip", "numpy"], "baresip")
-    add(*same(run, f"{name}_smol", "--runtime", "smol"), ["baresip", "numpy"], "baresip")
+    add(name, run, ["baresip", "numpy"], "baresip", quiet=True)
+    add(*same(run, f"{name}_smol", "--runtime", "smol"), ["baresip", "numpy"], "baresip", quiet=True)
 
 
 @case("baresip", "baresip")

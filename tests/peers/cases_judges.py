@@ -35,7 +35,7 @@ def judge_load(k):
             return here.clean(1000)
 
 
-@case("judges", "baresip", "numpy", "tshark")
+@case("judges", "baresip", "numpy", "tshark", quiet=True)
 def judge_baresip(k):
     """baresip calls baresip under tshark: audio both ways, digits, the ladder, RTP and RTCP"""
     with Capture(k.out) as capture:

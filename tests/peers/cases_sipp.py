@@ -110,7 +110,8 @@ for row in read_table():
     def run(k, row=row):
         return row.run(k)
     run.__doc__ = f"sipp {row.scenario}, told: {' '.join(row.phone) or 'nothing'}; {row.about}"
-    add(row.scenario, run, ["sipp"] + ["numpy"] * (row.check is heard), "sipp", slow=row.slow,
+    sound = row.check is heard
+    add(row.scenario, run, ["sipp"] + ["numpy"] * sound, "sipp", slow=row.slow, quiet=sound,
         later=row.about if row.mode == "later" else None)
 
 

@@ -46,10 +46,10 @@ def met(transferee, target):
     return f"those who stayed heard each other for {LASTS:g} s"
 
 
-def phone_transfers(k, Peer, attended):
-    """the phone calls the peer and transfers it to another the peer"""
+def phone_transfers(k, Peer, attended, Other=None):
+    """the phone calls the peer and transfers it to another of its kind"""
     with (Peer(k.out, "transferee", TRANSFEREE, "--answer", "200") as one,
-          Peer(k.out, "target", TARGET, "--answer", "200") as two):
+          (Other or Peer)(k.out, "target", TARGET, "--answer", "200") as two):
         told = ["--transfer-to", two.uri, "--transfer-after", "1500", *(["--attended"] if attended else [])]
         with k.call(one.uri, *sound(TRANSFEROR), *told) as phone:
             one.up(12, nth=2)
@@ -78,7 +78,7 @@ def target_is_busy(k, Peer):
 
 
 def phone_is_transferred(k, Peer, attended, *more):
-    """the peer calls the phone and transfers it to another the peer, told: --accept-transfers"""
+    """the peer calls the phone and transfers it to another of its kind, told: --accept-transfers"""
     phone, port = k.listen("--answer", "--accept-transfers", *sound(TRANSFEREE), *more)
     with (phone, Peer(k.out, "transferor", TRANSFEROR) as one, Peer(k.out, "target", TARGET, "--answer", "200") as two):
         one.say(f"call sip:phone@127.0.0.1:{port}")
@@ -151,3 +151,15 @@ def pj_transfer_traced(k):
 def pj_transfer_of_us_smol(k):
     """PJSIP transfers the phone, attended, told: --runtime smol"""
     return phone_is_transferred(k, Pjsua2, True, "--runtime", "smol")
+
+
+@case("pjsua2", "pjsua2-python", "baresip-python")
+def pj_transfer_to_baresip4(k):
+    """the phone calls PJSIP and transfers it to baresip 4, attended"""
+    return phone_transfers(k, Pjsua2, True, Baresip4)
+
+
+@case("baresip", "pjsua2-python", "baresip-python")
+def baresip4_transfer_to_pj(k):
+    """the phone calls baresip 4 and transfers it to PJSIP, attended"""
+    return phone_transfers(k, Baresip4, True, Pjsua2)

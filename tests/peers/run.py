@@ -18,6 +18,7 @@ import argparse
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -35,7 +36,7 @@ import cases_wire  # noqa: F401
 from agent import python_with
 from sound import numpy_python
 from suite import CASES, Report
-from tools import ROOT
+from tools import ROOT, Process
 
 
 MODULES = {"pjsua2-python": "pjsua2", "baresip-python": "baresip"}
@@ -81,24 +82,35 @@ def arguments():
 
 
 def run_all(options, report, names):
-    """Slow cases from the start, in threads of their own; beside them first those that want to be alone, then the rest."""
+    """First those that want to be alone; then the slow ones in threads of their own, and beside them the quiet ones
+    together, and then the rest."""
     cases = [CASES[name] for name in names]
-    slow = [threading.Thread(target=report.run, args=(options, case.name)) for case in cases if case.slow]
+    for case in cases:
+        if case.alone:
+            report.run(options, case.name)
+    rest = [case for case in cases if not case.alone]
+    slow = [threading.Thread(target=report.run, args=(options, case.name)) for case in rest if case.slow]
     for thread in slow:
         thread.start()
-    for case in cases:
-        if case.alone and not case.slow:
-            report.run(options, case.name)
-    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        for case in cases:
-            if not case.alone and not case.slow:
-                pool.submit(report.run, options, case.name)
+    for quiet in (True, False):
+        with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+            for case in rest:
+                if not case.slow and case.quiet == quiet:
+                    pool.submit(report.run, options, case.name)
     for thread in slow:
         thread.join()
 
 
+def stopped(signum, _):
+    """Ctrl-C or SIGTERM: nothing of ours stays behind."""
+    Process.end_all()
+    os._exit(128 + signum)
+
+
 def main():
     options = arguments()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(which, stopped)
     names = chosen(options)
     if options.list:
         for name in names:

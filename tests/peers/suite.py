@@ -14,13 +14,14 @@ CASES = {}
 class Case:
     """One case: its function, the programs it needs, and how it may run.
 
-    `slow`: it mostly waits, and runs beside all others; it is started first. `alone`: it measures load, and runs with
-    none but the slow ones. Any other runs beside a few of its kind.
+    `alone`: it measures load or time, and nothing runs beside it. `slow`: it mostly waits, and runs beside all others.
+    `quiet`: it compares sound sample by sample, and runs beside slow and quiet ones only. Any other runs beside a few of
+    its kind.
     """
 
-    def __init__(self, name, run, needs, group, slow=False, alone=False, later=None):
+    def __init__(self, name, run, needs, group, slow=False, alone=False, quiet=False, later=None):
         self.name, self.run, self.needs, self.group = name, run, needs, group
-        self.slow, self.alone, self.later = slow, alone, later
+        self.slow, self.alone, self.quiet, self.later = slow, alone, quiet, later
 
     @property
     def about(self):

@@ -87,6 +87,15 @@ def until(condition, seconds, text):
 class Process:
     """A program whose output goes to files; ended by its own pid, never by name."""
 
+    children = []
+
+    @classmethod
+    def end_all(cls):
+        """Ends whatever still runs: the suite itself was told to end."""
+        for popen in cls.children:
+            if popen.poll() is None:
+                popen.kill()
+
     def __init__(self, out, name, command, cwd=None, stdout=None, stdin=subprocess.DEVNULL):
         out.mkdir(parents=True, exist_ok=True)
         self.name, self.out = name, out
@@ -95,6 +104,7 @@ class Process:
         with open(self.stderr_path, "wb") as err, open(self.stdout_path, "wb") as log:
             self.popen = subprocess.Popen([str(word) for word in command], cwd=cwd, stdin=stdin, stdout=stdout or log,
                                           stderr=err)
+        self.children.append(self.popen)
 
     @property
     def pid(self):

@@ -71,9 +71,11 @@ def judge_capture(capture):
     text = ", ".join(f"{n} packets at {rate:.1f}/s with {gaps} gaps" for n, rate, gaps in found)
     want(len(found) == 2, f"{len(found)} RTP streams: {text}")
     want(all(rate > 49 and rate < 51 and not gaps for _, rate, gaps in found), text)
-    reports = capture.fields("rtcp", "rtcp.pt")
+    media = ", ".join(str(int(port) + more) for port in ports for more in (0, 1))
+    reports = capture.fields(f"rtcp && udp.dstport in {{{media}}}", "rtcp.pt")
     want(reports, "no RTCP in the capture")
-    bad = capture.fields("(sip || rtp || rtcp || sdp) && (_ws.malformed || _ws.expert.severity >= 6291456)", "frame.number")
+    wrong = "_ws.malformed || _ws.expert.severity >= 6291456"
+    bad = capture.fields(f'(sip.Call-ID == "{call}" || udp.dstport in {{{media}}}) && ({wrong})', "frame.number")
     want(not bad, f"{len(bad)} malformed packets, the first is frame {bad[0][0] if bad else ''}")
     return f"{' '.join(steps)}; RTP {text}; {len(reports)} RTCP"
 

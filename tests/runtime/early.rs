@@ -1,11 +1,12 @@
 //! Before the answer: early media, redirects, late offers, header fields.
 
 use super::{LOOPBACK, connect, loudness, or, peer, poll_once, soon, zip};
-use crate::rt::{AudioFrame, Call, EndReason, IncomingCall, PeerError, SimplePeer};
+use crate::rt::{AudioFrame, Call, EndReason, IncomingCall, PeerError, Reliable, SimplePeer};
 
 super::on_runtime! {
     the_caller_hears_before_the_answer,
     a_caller_who_is_refused_has_heard_why,
+    reliable_ringing_opens_no_media,
     nothing_is_heard_unless_it_is_let,
     a_call_goes_where_it_is_sent,
     redirects_can_be_left_alone,
@@ -74,6 +75,31 @@ async fn a_caller_who_is_refused_has_heard_why() {
     let (loud, (called, ())) = soon(zip(hear, zip(dialing, announce))).await;
     assert_eq!(called.unwrap_err().status(), Some(404));
     assert!(loud > 5, "{loud}");
+}
+
+/// Who requires that provisional responses do not get lost.
+async fn careful(user: &str) -> SimplePeer {
+    let mut builder = SimplePeer::builder(user).bind(LOOPBACK);
+    builder.config().core.reliable = Reliable::Required;
+    builder.start().await.unwrap()
+}
+
+async fn reliable_ringing_opens_no_media() {
+    let (alice, bob) = (careful("alice").await, careful("bob").await);
+    let mut dialing = alice.dial(&bob.uri());
+    let early = dialing.early_audio().unwrap();
+    let progress = soon(dialing.progress()).await.unwrap();
+    assert_eq!((progress.status, progress.early_media), (180, false));
+    let incoming = incoming(&bob).await;
+    // The PRACK of the 180 comes before this or after it.
+    incoming.progress_with_audio().unwrap();
+    let progress = soon(dialing.progress()).await.unwrap();
+    assert_eq!((progress.status, progress.early_media), (183, true));
+    let speak = async { while incoming.send_audio(AudioFrame::tone(440, 40)).await.is_ok() {} };
+    let hear = async { while loudness(&early.recv().await.unwrap().samples) < 1000 {} };
+    soon(or(hear, speak)).await;
+    let (to_bob, to_alice) = soon(zip(dialing, incoming.accept())).await;
+    talk(&to_bob.unwrap(), &to_alice.unwrap()).await;
 }
 
 async fn nothing_is_heard_unless_it_is_let() {

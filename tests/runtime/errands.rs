@@ -1,7 +1,9 @@
 //! INFO, MESSAGE, OPTIONS.
 
 use super::{LOOPBACK, Pair, connect, hasty, in_call, peer, poll_once, soon, until, zip};
-use crate::rt::{Call, CallEvent, EndReason, Event, PeerError, SimplePeer};
+use crate::rt::{
+    Call, CallEvent, EndReason, Event, Events, PeerError, SimplePeer, SubscriptionId, SubscriptionState,
+};
 
 super::on_runtime! {
     information_reaches_the_other_side,
@@ -9,6 +11,7 @@ super::on_runtime! {
     messages_are_for_those_who_want_them,
     one_can_ask_what_somebody_can_do,
     nobody_waits_for_ever,
+    one_can_be_kept_informed,
 }
 
 /// Who wants messages.
@@ -83,6 +86,58 @@ async fn one_can_ask_what_somebody_can_do() {
     for method in ["INVITE", "REFER", "UPDATE", "PRACK"] {
         assert!(message.header("Allow").unwrap().contains(method), "{message:?}");
     }
+}
+
+/// The next event of a subscription.
+async fn news(events: &mut Events) -> Event {
+    loop {
+        match soon(events.next()).await.unwrap() {
+            event @ (Event::Subscribed { .. }
+            | Event::Notified { .. }
+            | Event::SubscriptionRequested { .. }
+            | Event::SubscriptionEnded { .. }) => return event,
+            other => drop(other),
+        }
+    }
+}
+
+/// The next request to subscribe.
+async fn wanted(events: &mut Events) -> SubscriptionId {
+    loop {
+        if let Event::SubscriptionRequested { subscription, .. } = news(events).await {
+            return subscription;
+        }
+    }
+}
+
+async fn one_can_be_kept_informed() {
+    let mut builder = SimplePeer::builder("bob").bind(LOOPBACK);
+    builder.config().core.event_packages = vec![String::from("presence")];
+    let (alice, bob) = (peer("alice").await, builder.start().await.unwrap());
+    let (alice, target, bob) = (alice.coordinator(), bob.uri(), bob.coordinator());
+    let (mut ours, mut theirs) = (alice.events(), bob.events());
+    let hour = std::time::Duration::from_secs(3600);
+
+    let asked = alice.subscribe(&target, "presence", hour).unwrap();
+    let given = wanted(&mut theirs).await;
+    bob.accept_subscription(given, Some(("text/plain", b"here"))).unwrap();
+    bob.notify(given, &SubscriptionState::Active, "text/plain", b"away").unwrap();
+    let (mut told, mut granted) = (Vec::new(), None);
+    while told.len() < 2 || granted.is_none() {
+        match news(&mut ours).await {
+            Event::Notified { message, .. } => told.push(message.body().to_vec()),
+            Event::Subscribed { subscription, expires } => granted = Some((subscription, expires)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((told, granted), (vec![b"here".to_vec(), b"away".to_vec()], Some((asked, 3600))));
+    alice.unsubscribe(asked).unwrap();
+    while !matches!(news(&mut ours).await, Event::SubscriptionEnded { .. }) {}
+    alice.unsubscribe(asked).unwrap_err();
+
+    alice.subscribe(&target, "presence", hour).unwrap();
+    bob.reject_subscription(wanted(&mut theirs).await, 403).unwrap();
+    assert!(matches!(news(&mut ours).await, Event::SubscriptionEnded { status: Some(403), .. }));
 }
 
 async fn nobody_waits_for_ever() {

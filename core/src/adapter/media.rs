@@ -55,6 +55,7 @@ impl MediaAdapter<'_> {
                 plan: None,
                 next_plan: None,
                 answer: None,
+                unsaid: false,
             };
             session.media = Some(media);
         }
@@ -155,9 +156,8 @@ impl MediaAdapter<'_> {
         let session = self.board.registry.session_mut(self.session)?;
         if !session.late_offer {
             let media = session.media.as_mut()?;
-            let Answered { sdp, plan } = *media.answer.take()?;
-            media.next_plan = Some(plan);
-            return Some(sdp);
+            media.unsaid = false;
+            return media.answer.take();
         }
         let dialog = session.dialog?;
         let path = self.board.registry.dialog(dialog)?.path;
@@ -169,9 +169,8 @@ impl MediaAdapter<'_> {
     /// A copy of the answer that was prepared when the INVITE came. What comes of it holds from now on.
     pub(crate) fn answer_to_be(&mut self) -> Option<Vec<u8>> {
         let media = self.board.registry.session_mut(self.session)?.media.as_mut()?;
-        let answered = media.answer.as_ref()?;
-        media.next_plan = Some(answered.plan.clone());
-        Some(answered.sdp.clone())
+        media.unsaid = false;
+        media.answer.clone()
     }
 
     /// Declines all that the peer offers.
@@ -207,6 +206,10 @@ impl MediaAdapter<'_> {
 
     /// Makes the plan that was agreed on hold: opens the stream, or changes it.
     pub(crate) fn apply_plan(&mut self) {
+        let session = self.board.registry.session_mut(self.session);
+        if session.and_then(|session| session.media.as_ref()).is_none_or(|media| media.unsaid) {
+            return;
+        }
         self.settle();
         let Some(media) =
             self.board.registry.session_mut(self.session).and_then(|session| session.media.as_mut())
@@ -234,7 +237,9 @@ impl MediaAdapter<'_> {
         let Some(media) = session.and_then(|session| session.media.as_mut()) else { return };
         media.described = Some(said);
         media.lines = lines_of(&answered.sdp);
-        media.answer = Some(answered.into());
+        media.answer = Some(answered.sdp);
+        media.next_plan = Some(answered.plan);
+        media.unsaid = true;
     }
 
     /// Closes the stream and gives its port back: to the runtime if it was open, else to our own store.

@@ -77,10 +77,15 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// What an INVITE has in common with a copy of itself that took another way (RFC 3261 section 8.2.2.2).
-    fn merged_digest(&self, request: &Request<'_>) -> Digest {
+    /// What a request has in common with a copy of itself that took another way (RFC 3261 section 8.2.2.2).
+    pub(super) fn merged_digest(&self, request: &Request<'_>) -> Digest {
         let facts = request.facts;
-        let parts = [facts.from_tag.unwrap_or_default(), facts.call_id, &facts.cseq.to_be_bytes()];
+        let parts = [
+            facts.from_tag.unwrap_or_default(),
+            facts.call_id,
+            &facts.cseq.to_be_bytes(),
+            request.method.as_str().as_bytes(),
+        ];
         self.board.digests.digest(&parts)
     }
 

@@ -140,6 +140,10 @@ impl UnifiedCoordinator {
             Method::Invite => self.receive_invite(request),
             Method::Options => self.receive_options(request),
             Method::Refer => self.decline_refer(request),
+            Method::Message | Method::Subscribe if self.is_merged(request) => {
+                self.board.counters.add(Counter::Merged);
+                self.board.respond_plain(request.transaction, 482);
+            }
             Method::Message => self.receive_message(request, None),
             Method::Subscribe => self.receive_subscribe(request),
             // A BYE without To tag belongs to no dialog that could be.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::UnifiedCoordinator;
 use super::check::is_type;
 use super::ingress::{Refusal, Request};
-use crate::adapter::{contact, local_media};
+use crate::adapter::{Owner, contact, local_media};
 use crate::api::{Counter, Event, Output};
 use crate::base::ids::SessionId;
 use crate::media::MediaPort;
@@ -73,6 +73,18 @@ impl UnifiedCoordinator {
         let (status, reason) = (200, reason_phrase(200));
         let reply = Reply { status, reason, to_tag: Some(&tag), record_route: false, extra: &headers, body };
         board.respond(request.transaction, reply);
+    }
+
+    /// Whether the same request came by another way before (section 8.2.2.2); else it is remembered as long as its
+    /// transaction.
+    pub(super) fn is_merged(&mut self, request: &Request<'_>) -> bool {
+        let merged = self.merged_digest(request);
+        if self.board.merged.get(merged).is_some() {
+            return true;
+        }
+        self.board.merged.insert(merged, request.transaction);
+        self.board.owners.insert(request.transaction, Owner::Incoming { merged, session: None });
+        false
     }
 
     /// MESSAGE, within a call or not: the application gets it (RFC 3428 section 7). What it cannot mean is refused.

@@ -128,7 +128,13 @@ impl UnifiedCoordinator {
                 }
             }
             Action::ReplyGone => dialog.reply_gone(cause),
-            Action::ApplyPlan => {
+            Action::ApplyChange if cause.plan.is_none() => {
+                if let Some(media) = board.registry.session_mut(id).and_then(|session| session.media.as_mut())
+                {
+                    media.changed = false;
+                }
+            }
+            Action::ApplyPlan | Action::ApplyChange => {
                 if let (Some(plan), Some(session)) = (cause.plan.take(), board.registry.session_mut(id))
                     && let Some(media) = &mut session.media
                 {

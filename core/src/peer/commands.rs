@@ -1,7 +1,9 @@
 //! Commands by the name of a session, for whoever follows the events of a coordinator and has no handle at hand.
 
-use crate::api::Modification;
-use crate::base::ids::SessionId;
+use std::time::Duration;
+
+use crate::api::{Modification, SubscriptionState};
+use crate::base::ids::{SessionId, SubscriptionId};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator as Core;
 use crate::sdp::plan::Direction;
@@ -49,15 +51,59 @@ impl<R> UnifiedCoordinator<R> {
         self.command(|core, now| core.hangup(now, session))
     }
 
+    /// Subscribes to `event` of `target` (SUBSCRIBE), and refreshes that until
+    /// [`unsubscribe`](Self::unsubscribe). What happens is told by [`Event::Subscribed`](crate::api::Event::Subscribed),
+    /// `Notified` and, once, `SubscriptionEnded`.
+    pub fn subscribe(
+        &self,
+        target: &str,
+        event: &str,
+        expires: Duration,
+    ) -> Result<SubscriptionId, PeerError> {
+        self.command(|core, now| core.subscribe(now, &full_uri(target), event, expires))
+    }
+
+    /// Ends a subscription of ours. A last notification may still come.
+    pub fn unsubscribe(&self, subscription: SubscriptionId) -> Result<(), PeerError> {
+        self.command(|core, now| core.unsubscribe(now, subscription))
+    }
+
+    /// Accepts what [`Event::SubscriptionRequested`](crate::api::Event::SubscriptionRequested) asks for, with the type and
+    /// the body of the first notification if there is something to tell. Others can subscribe to what
+    /// [`event_packages`](crate::api::CoordinatorConfig::event_packages) names.
+    pub fn accept_subscription(
+        &self,
+        subscription: SubscriptionId,
+        body: Option<(&str, &[u8])>,
+    ) -> Result<(), PeerError> {
+        self.command(|core, now| core.accept_subscription(now, subscription, body))
+    }
+
+    /// Refuses it, with a status from 300 to 699.
+    pub fn reject_subscription(&self, subscription: SubscriptionId, status: u16) -> Result<(), PeerError> {
+        self.command(|core, now| core.reject_subscription(now, subscription, status))
+    }
+
+    /// Tells a subscriber what is new (NOTIFY).
+    pub fn notify(
+        &self,
+        subscription: SubscriptionId,
+        state: &SubscriptionState,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<(), PeerError> {
+        self.command(|core, now| core.notify(now, subscription, state, content_type, body))
+    }
+
     fn change(&self, session: SessionId, hold: Option<bool>, change: Modification) -> Result<(), PeerError> {
         let shared = self.shared();
         shared.signalling(|side, now, _| side.change_media(shared, now, session, hold, change)).map(drop)
     }
 
-    fn command(
+    fn command<T>(
         &self,
-        ask: impl FnOnce(&mut Core, Instant) -> Result<(), CommandError>,
-    ) -> Result<(), PeerError> {
+        ask: impl FnOnce(&mut Core, Instant) -> Result<T, CommandError>,
+    ) -> Result<T, PeerError> {
         self.shared().signalling(|side, now, _| ask(&mut side.core, now)).map_err(PeerError::from)
     }
 }

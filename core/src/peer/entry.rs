@@ -58,6 +58,8 @@ pub(crate) struct Entry {
     /// The stream, if the media side keeps it for the handle.
     pub(crate) media: Option<MediaSessionId>,
     pub(crate) answered: bool,
+    /// Whether it takes the place of another call: then it is handed out when it is answered.
+    pub(crate) replaces: bool,
     pub(crate) plan: Option<Arc<MediaPlan>>,
     pub(crate) end: Option<CallEnd>,
     pub(crate) progress: VecDeque<Progress>,
@@ -76,6 +78,7 @@ impl Entry {
             undecided: None,
             media: None,
             answered: false,
+            replaces: false,
             plan: None,
             end: None,
             progress: VecDeque::new(),

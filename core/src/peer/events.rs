@@ -41,14 +41,19 @@ impl Signalling {
                 });
             }
             Event::Answered { tag, media, plan, .. } => {
-                let held = self.change(tag, due, |entry| {
+                let mut replaces = false;
+                let known = self.change(tag, due, |entry| {
                     entry.media = Some(media);
                     entry.answered = true;
+                    replaces = entry.replaces;
                     entry.plan = plan;
                     entry.undecided = None;
                 });
-                if held.is_some() {
+                if known.is_some() {
                     shared.post(Letter::Attach(media));
+                }
+                if let Some(id) = EntryId::from_tag(tag).filter(|_| replaces) {
+                    self.offer(id, due);
                 }
             }
             Event::MediaChanged { tag, plan, .. } => {
@@ -75,6 +80,13 @@ impl Signalling {
             Event::Ended { tag, reason, status, phrase, message, .. } => {
                 self.ended(shared, tag, CallEnd { reason, status, phrase, message }, due);
             }
+            other => self.event_within(shared, now, other, due),
+        }
+    }
+
+    /// What happens beside the life of a call.
+    fn event_within(&mut self, shared: &Shared, now: Instant, event: Event, due: &mut Due) {
+        match event {
             Event::TransferRequested { session, tag, request } => {
                 let mut note = None;
                 self.change(tag, due, |entry| {
@@ -113,15 +125,8 @@ impl Signalling {
             Event::Replaced { tag, by, .. } => {
                 self.note(now, tag, due, Note::Replaced { by });
             }
-            Event::Message { session: None, .. }
-            | Event::Confirmed { .. }
-            | Event::TransferStarted { .. }
             // Subscriptions are not of a call: whoever has any reads the events of the coordinator.
-            | Event::Subscribed { .. }
-            | Event::Notified { .. }
-            | Event::SubscriptionRequested { .. }
-            | Event::SubscriptionEnded { .. }
-            | Event::App { .. } => {}
+            _ => {}
         }
     }
 
@@ -227,6 +232,12 @@ impl Signalling {
                     self.refuse(now, session, 503);
                 }
                 self.offer(id, due);
+            }
+            // One that takes the place of a call of ours the coordinator answers by itself, in a moment.
+            Policy::HandOut if details.header("Replaces").is_some() => {
+                if let Some(entry) = self.entries.get_mut(id) {
+                    entry.replaces = true;
+                }
             }
             Policy::HandOut => self.offer(id, due),
         }

@@ -73,8 +73,9 @@ pub mod prelude {
     };
     pub use crate::api::{
         CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod, Reliable,
+        SubscriptionState,
     };
-    pub use crate::base::ids::{DialogId, SessionId};
+    pub use crate::base::ids::{DialogId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;
     pub use crate::media::{MediaReport, MediaSessionId};
     pub use crate::sdp::CodecList;

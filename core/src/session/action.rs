@@ -70,6 +70,8 @@ pub enum Action {
     ReplyGone,
     /// Give the media stream its plan: the first opens it, a later one changes it.
     ApplyPlan,
+    /// The same with what this message brought, and with nothing else: what has been prepared waits for its message.
+    ApplyChange,
     /// Close the media stream.
     CloseMedia,
     /// Start the timer that gives up an unanswered outgoing call.

@@ -41,8 +41,8 @@ use crate::base::timers::TimerKey;
 use crate::wire::token::TOKEN_LEN;
 
 use crate::media::{MediaPort, MediaSessionId};
+use crate::sdp::CodecList;
 use crate::sdp::plan::{Direction, MediaPlan};
-use crate::sdp::{Answered, CodecList};
 use crate::signaling::InviteDetails;
 use crate::transaction::TransactionId;
 use crate::wire::path::Path;
@@ -126,7 +126,9 @@ pub(crate) struct SessionMedia {
     /// What the exchange under way will bring; [`Action::ApplyPlan`] makes it hold.
     pub(crate) next_plan: Option<MediaPlan>,
     /// Our answer to the offer of the INVITE, until it is sent where it cannot get lost.
-    pub(crate) answer: Option<Box<Answered>>,
+    pub(crate) answer: Option<Vec<u8>>,
+    /// Whether the peer has seen nothing of it, so that what it comes to (`next_plan`) must not hold yet.
+    pub(crate) unsaid: bool,
 }
 
 /// Who keeps the other from being heard.

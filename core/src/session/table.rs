@@ -261,7 +261,7 @@ pub const ROWS: &[Row] = {
         row(S::Incoming, I::Deadline, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
         row(S::Incoming, I::Modify, &[], S::Incoming),
         row(S::Ringing, I::Modify, &[], S::Ringing),
-        row(S::Ringing, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::Ringing),
+        row(S::Ringing, I::RxUpdate, &[SendUpdateAnswer, ApplyChange, TellMediaChanged], S::Ringing),
         row(S::Ringing, I::Ring, &[], S::Ringing),
         row(S::Ringing, I::AnswerRepeat, &[SendRinging], S::Ringing),
         row(S::Ringing, I::Progress, &[SendProgress], S::Ringing),
@@ -270,7 +270,7 @@ pub const ROWS: &[Row] = {
         row(
             S::Ringing,
             I::RxPrack,
-            &[ConfirmPrack, DisarmAnswer, ApplyPlan, TellMediaChanged, NextProgress],
+            &[ConfirmPrack, DisarmAnswer, ApplyChange, TellMediaChanged, NextProgress],
             S::Ringing,
         ),
         row(

@@ -1,7 +1,7 @@
 //! Subscriptions to the state of something else (RFC 6665), ours and the peer's.
 //!
-//! A subscription is no call: it has a dialog and a tag of its own. Its life is short enough to be told in one enum,
-//! [`Phase`].
+//! A subscription is no call: it has a dialog and a tag of its own. Its life is short enough to be told in one enum, the
+//! phase that it is in.
 
 mod read;
 

@@ -44,6 +44,20 @@ fn a_message_is_taken_in_a_call_and_out_of_it() {
 }
 
 #[test]
+fn a_message_that_comes_by_two_ways_is_heard_once() {
+    let mut desk = wanting();
+    let message = Request::new("MESSAGE").call_id("m").body("text/plain", "Hi");
+    desk.feed(message.clone().branch("left").text());
+    desk.feed(message.clone().branch("right").text());
+    assert_eq!(desk.codes(), ["200", "482"]);
+    assert_eq!(heard(&desk).len(), 1);
+    desk.run_for(super::support::GIVE_UP + super::SECOND);
+    desk.feed(message.branch("late").text());
+    assert_eq!(desk.codes(), ["200"], "nothing is remembered for ever");
+    desk.assert_all_gone();
+}
+
+#[test]
 fn who_wants_no_messages_says_so() {
     let (mut desk, _, call) = active(Desk::new());
     desk.feed(Request::new("MESSAGE").call_id("m").body("text/plain", "Hi").text());

@@ -94,6 +94,16 @@ fn unknown_packages_get_489() {
 }
 
 #[test]
+fn a_subscription_that_comes_by_two_ways_is_one() {
+    let mut desk = desk();
+    desk.feed(subscribe().branch("left").text());
+    desk.feed(subscribe().branch("right").text());
+    assert_eq!(desk.codes(), ["482"]);
+    assert_eq!(told(&desk).len(), 1);
+    desk.assert_all_gone();
+}
+
+#[test]
 fn how_long_is_bounded() {
     for (line, code, expires) in [
         ("X: y", "200", "3600"),

@@ -257,6 +257,28 @@ fn the_next_one_waits_for_the_prack_of_the_last() {
 }
 
 #[test]
+fn ringing_that_is_acknowledged_opens_no_media() {
+    let (mut desk, session, invite) = called("Supported: 100rel", SDP);
+    progress(&mut desk, session, false).unwrap();
+    let ringing = desk.only().message;
+    desk.feed(prack(&invite, &ringing, 2).text());
+    assert_eq!(desk.codes(), ["200"]);
+    let tag = ringing.callee_tag();
+    desk.feed(invite.again("UPDATE").cseq(3).branch("update").callee_tag(&tag).text());
+    assert_eq!(desk.codes(), ["200"]);
+    assert!(desk.media.is_empty(), "the caller has no answer yet");
+    progress(&mut desk, session, true).unwrap();
+    let early = desk.only().message;
+    assert_eq!(early.code(), "183");
+    assert!(early.body().contains("m=audio 20000"), "{early:?}");
+    desk.feed(prack(&invite, &early, 4).text());
+    assert_eq!(desk.codes(), ["200"]);
+    assert!(!desk.told().iter().any(|told| told.starts_with("media")), "{:?}", desk.told());
+    desk.answer(session);
+    confirm_and_leave(&mut desk, &invite);
+}
+
+#[test]
 fn a_caller_who_requires_it_gets_nothing_else() {
     let mut desk = Desk::new();
     let invite = Request::new("INVITE").header("Require: 100rel").sdp(SDP);

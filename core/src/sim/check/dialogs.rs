@@ -36,12 +36,12 @@ pub(super) struct Answer {
     intact: bool,
 }
 
-fn side_of(message: &Message) -> Dialog {
+pub(super) fn side_of(message: &Message) -> Dialog {
     (message.call_id.clone(), message.from_tag.clone(), message.to_tag.clone())
 }
 
 /// The same, for whoever responds to `message`.
-fn other_side_of(message: &Message) -> Dialog {
+pub(super) fn other_side_of(message: &Message) -> Dialog {
     (message.call_id.clone(), message.to_tag.clone(), message.from_tag.clone())
 }
 
@@ -130,7 +130,8 @@ impl WireChecker {
             self.answers.insert(responder, answer);
         }
         let rule = "a 2xx to an INVITE has an offer or an answer";
-        self.rule(message.has_sdp(), message, rule, "RFC 3261 section 13.2.1", || {
+        let told = self.described_early(&other_side_of(message));
+        self.rule(message.has_sdp() || told, message, rule, "RFC 3261 section 13.2.1", || {
             format!("{:?}", message.content_type)
         })
     }

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use super::dialogs::other_side_of;
 use super::message::{Message, Start};
 use super::{T1, T4, Verdict, WireChecker};
 use crate::base::time::Instant;
@@ -135,7 +136,11 @@ impl WireChecker {
             "RFC 3261 sections 8.1.1.7 and 17.1",
             || message.branch.clone(),
         )?;
-        self.sequence(message)
+        self.sequence(message)?;
+        if message.method == "PRACK" && !self.hears {
+            self.acknowledged(message);
+        }
+        self.within(message)
     }
 
     fn cancel(&self, message: &Message) -> Verdict {
@@ -200,9 +205,11 @@ impl WireChecker {
                     .any(|response| is_success(response) && response.to_tag == message.to_tag)
             });
         let offered = invite.and_then(|invite| invite.request.as_ref()).map(|invite| invite.has_sdp());
+        // What was offered and answered before the 2xx is not answered again.
+        let told = self.described_early(&other_side_of(message));
         let rule = "the ACK of a 2xx follows one, with the CSeq of its INVITE";
         self.rule(answered, message, rule, "RFC 3261 section 13.2.2.4", || format!("{}", message.cseq))?;
-        let fits = offered.is_none_or(|offered| offered != message.has_sdp());
+        let fits = offered.is_none_or(|offered| (!offered && !told) == message.has_sdp());
         let rule = "an ACK answers the offer of a 2xx, and nothing else";
         self.rule(fits, message, rule, "RFC 3261 section 13.2.1", || format!("offer in INVITE: {offered:?}"))
     }
@@ -243,15 +250,19 @@ impl WireChecker {
         if status >= 200 {
             exchange.last_sends = exchange.last_sends.saturating_add(1);
         }
-        if !exchange.responses.contains(message) {
+        let fresh = !exchange.responses.contains(message);
+        if fresh {
             exchange.responses.push(message.clone());
+        }
+        if self.damaged {
+            return self.answer(status, message);
+        }
+        if fresh {
+            self.session_answer(status, message)?;
         }
         let Some(exchange) = self.exchanges.get(&(message.branch.clone(), message.method.clone())) else {
             return Ok(());
         };
-        if self.damaged {
-            return self.answer(status, message);
-        }
         let copied = exchange.request.as_ref().is_none_or(|request| copies(message, request, status));
         self.rule(
             copied,
@@ -290,6 +301,9 @@ impl WireChecker {
                 self.damaged |= !intact;
                 if bye {
                     self.relieve(&message);
+                }
+                if message.method == "PRACK" {
+                    self.acknowledged(&message);
                 }
             }
             Start::Response { status } => {

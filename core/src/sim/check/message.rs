@@ -130,6 +130,14 @@ impl Message {
         Some((words.next()?, words.next()?.parse().ok()?))
     }
 
+    /// The lines of the head after the first.
+    pub(super) fn head(&self) -> impl Iterator<Item = &str> {
+        let head = self.bytes.len().saturating_sub(self.body.len());
+        let text =
+            self.bytes.get(..head).and_then(|head| core::str::from_utf8(head).ok()).unwrap_or_default();
+        text.lines().skip(1)
+    }
+
     /// Number of media lines.
     pub(super) fn media_lines(&self) -> usize {
         self.body.lines().filter(|line| line.starts_with("m=")).count()

@@ -1,12 +1,13 @@
 //! Is what goes over the wire allowed? A judge that knows the RFCs and none of the machines.
 //!
 //! [`WireChecker`] reads messages as they are sent, and if it is told also as they arrive. It is written from RFC
-//! 3261, RFC 3264 and RFC 6026 and uses nothing of the stack but the framing of a message, so that a mistake in the
+//! 3261, RFC 3264, RFC 6026 and those of what happens within a call, and uses nothing of the stack but the framing of a message, so that a mistake in the
 //! stack is not made a second time here.
 
 mod dialogs;
 mod exchanges;
 mod message;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::base::time::Instant;
 use dialogs::{Answer, Dialog, Side};
 use exchanges::Exchange;
 use message::{Message, Start};
+use sessions::Doings;
 
 /// T1 and T4 of RFC 3261 section 17.1.1.1.
 const T1: Duration = Duration::from_millis(500);
@@ -41,6 +43,7 @@ pub struct WireChecker {
     acks: BTreeMap<String, Arc<Message>>,
     dialogs: BTreeMap<Dialog, Side>,
     answers: BTreeMap<Dialog, Answer>,
+    doings: BTreeMap<Dialog, Doings>,
     /// Whether deliveries are told at all.
     hears: bool,
     /// Whether something arrived otherwise than it was sent: nobody knows what its receiver made of it, so rules that
@@ -137,7 +140,7 @@ impl WireChecker {
             || "no Content-Type".into(),
         )?;
         let contact = match &message.start {
-            Start::Request { method, .. } => method == "INVITE",
+            Start::Request { method, .. } => matches!(method.as_str(), "INVITE" | "UPDATE" | "REFER"),
             Start::Response { status } => {
                 message.method == "INVITE"
                     && (200..300).contains(status) | ((101..200).contains(status) & message.to_tag.is_some())

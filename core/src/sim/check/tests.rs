@@ -10,6 +10,8 @@ use core::time::Duration;
 
 use super::{Instant, Violation, WireChecker};
 
+mod sessions;
+
 const OFFER: &str = "v=0\r\no=a 7 1 IN IP4 10.0.0.1\r\ns=-\r\nm=audio 4000 RTP/AVP 0\r\n";
 const ANSWER: &str = "v=0\r\no=b 8 1 IN IP4 10.0.0.2\r\ns=-\r\nm=audio 5000 RTP/AVP 0\r\n";
 const VIA_A: &str = "SIP/2.0/UDP 10.0.0.1:5060;branch=";
