@@ -30,7 +30,7 @@ pub(super) struct Side {
 pub(super) struct Answer {
     since: Instant,
     cseq: u32,
-    /// Whether an ACK came, whatever became of it on its way.
+    /// Whether an ACK came for this or an earlier one, whatever became of it on its way.
     acknowledged: bool,
     /// Whether it came as it was sent.
     intact: bool,
@@ -126,7 +126,9 @@ impl WireChecker {
             format!("CSeq {}", message.cseq)
         })?;
         if known.is_none() {
-            let answer = Answer { since: now, cseq: message.cseq, acknowledged: false, intact: false };
+            // Only the call itself must be confirmed before its end, not what is changed in it.
+            let acknowledged = self.answers.get(&responder).is_some_and(|first| first.acknowledged);
+            let answer = Answer { since: now, cseq: message.cseq, acknowledged, intact: false };
             self.answers.insert(responder, answer);
         }
         let rule = "a 2xx to an INVITE has an offer or an answer";
