@@ -306,8 +306,12 @@ impl Live {
         if result.is_ok() {
             self.told.did(act);
         }
-        let may = matches!(act, Act::Ring | Act::Progress | Act::EarlyMedia | Act::Answer | Act::Reject(_));
-        let must = !may || offered;
+        let must = match act {
+            Act::Ring | Act::Progress | Act::EarlyMedia | Act::Answer | Act::Reject(_) => offered,
+            // Consent may come too late.
+            Act::AcceptTransfer | Act::RefuseTransfer => false,
+            _ => true,
+        };
         result.err().filter(|_| must).map(|error| format!("{act:?} is refused: {error}"))
     }
 

@@ -178,7 +178,13 @@ pub(super) fn at_the_end(caller: &History, callee: &History) -> Result<(), Strin
             return Err(format!("something is left at the {name}"));
         }
     }
-    match (caller.told.ended, callee.told.ended) {
+    // Who has a request under way may learn by a 481 that the other hung up, before the BYE comes.
+    let ended = |party: &History| {
+        let (reason, status) = party.told.ended?;
+        let gone = reason == EndReason::RemoteGone && party.told.answered;
+        Some((if gone { EndReason::RemoteHangup } else { reason }, status))
+    };
+    match (ended(caller), ended(callee)) {
         (None, None) if caller.told.is_up() => quiet(caller, callee),
         (None, None) => Ok(()),
         (Some(left), Some(right)) if agree(left, right, callee.told) => Ok(()),
@@ -196,7 +202,9 @@ fn quiet(caller: &History, callee: &History) -> Result<(), String> {
     if flow != back.reversed() {
         return wrong("audio does not flow for one as for the other");
     }
-    if left.holds.0 != right.holds.1 || left.holds.1 != right.holds.0 {
+    // Who does not want to be heard does not notice being held.
+    let held = |told: Told, by: Told| told.holds.1 == (by.holds.0 && told.wished.sends());
+    if !held(left, right) || !held(right, left) {
         return wrong("they do not agree who holds the call");
     }
     for told in [left, right] {
