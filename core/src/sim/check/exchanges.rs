@@ -289,7 +289,7 @@ impl WireChecker {
             Start::Request { method, .. } if method == "ACK" => {
                 let of_failure = self.exchange(&message.branch, "INVITE").ack.as_ref() == Some(&message);
                 self.damaged |= !of_failure && self.acks.get(&message.branch) != Some(&message);
-                self.relieve(&message);
+                self.relieve(&message.call_id, message.from_tag.as_deref());
                 self.heard_ack(&message);
             }
             Start::Request { .. } => {
@@ -300,7 +300,7 @@ impl WireChecker {
                 exchange.arrived |= exchange.sent.is_some() && intact;
                 self.damaged |= !intact;
                 if bye {
-                    self.relieve(&message);
+                    self.relieve(&message.call_id, message.from_tag.as_deref());
                 }
                 if message.method == "PRACK" {
                     self.acknowledged(&message);
@@ -319,6 +319,10 @@ impl WireChecker {
                     exchange.heard = Some((message.clone(), timely && intact));
                 }
                 self.damaged |= exchange.sent.is_some() && !intact;
+                // Or whose own BYE the caller took.
+                if status >= 200 && message.method == "BYE" {
+                    self.relieve(&message.call_id, message.to_tag.as_deref());
+                }
             }
         }
     }
@@ -326,11 +330,12 @@ impl WireChecker {
 
 impl WireChecker {
     /// Whoever has sent a final response to an INVITE of this caller need not repeat it any more.
-    fn relieve(&mut self, message: &Message) {
+    fn relieve(&mut self, call_id: &str, caller: Option<&str>) {
         let now = self.now;
         let invites = self.exchanges.values_mut().filter(|it| {
             let request = it.request.as_ref().filter(|request| request.method == "INVITE");
-            it.last.is_some() && request.is_some_and(|request| same_call(request, message))
+            it.last.is_some()
+                && request.is_some_and(|it| it.call_id == call_id && it.from_tag.as_deref() == caller)
         });
         for exchange in invites {
             exchange.relieved.get_or_insert(now);

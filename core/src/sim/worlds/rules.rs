@@ -181,8 +181,12 @@ pub(super) fn at_the_end(caller: &History, callee: &History) -> Result<(), Strin
     // Who has a request under way may learn by a 481 that the other hung up, before the BYE comes.
     let ended = |party: &History| {
         let (reason, status) = party.told.ended?;
-        let gone = reason == EndReason::RemoteGone && party.told.answered;
-        Some((if gone { EndReason::RemoteHangup } else { reason }, status))
+        let reason = match reason {
+            EndReason::RemoteGone if party.told.answered => EndReason::RemoteHangup,
+            EndReason::Transferred if party.told.transferred == Some(200) => EndReason::LocalHangup,
+            other => other,
+        };
+        Some((reason, status))
     };
     match (ended(caller), ended(callee)) {
         (None, None) if caller.told.is_up() => quiet(caller, callee),
