@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use offhook_core::sdp::plan::Direction;
 use offhook_core::sim::worlds::{Act, Worlds};
 
 /// Explores every order in which one call can happen.
@@ -50,10 +51,10 @@ fn act(word: &str) -> Result<Act, String> {
         "early" => Ok(Act::EarlyMedia),
         "hold" => Ok(Act::Hold),
         "resume" => Ok(Act::Resume),
-        "update" => Ok(Act::Update),
-        "transfer" => Ok(Act::Transfer(200)),
+        "update" => Ok(Act::Update(Direction::SendOnly)),
+        "transfer" => Ok(Act::Transfer(true)),
         "accept" => Ok(Act::AcceptTransfer),
-        "refuse" => Ok(Act::RejectTransfer),
+        "refuse" => Ok(Act::RefuseTransfer),
         _ => Err(format!("one of {WORDS}")),
     }
 }

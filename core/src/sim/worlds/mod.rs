@@ -34,13 +34,14 @@
 //! `Answered` once at most, `Ended` once and last. On the first way to each world: nothing goes over the wire that the
 //! RFCs forbid ([`WireChecker`](super::check::WireChecker)). In each world: the caller has no answer that was not
 //! given. At each end: both have the call or neither, nothing is left of one that is over, and what the two users
-//! were told of its end can be told of one call. Who is said to hold the call wants to hold it, and the other side is
-//! told the same.
+//! were told of its end can be told of one call. If they still have it, audio flows by the plan of one as by that of
+//! the other, each knows whether the other holds it, what was wished for last is so, and every wish was answered.
 
 mod parties;
 mod rules;
 mod search;
 mod story;
+mod third;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::sdp::plan::Direction;
 use crate::session::StateTable;
 
 /// What a user does.
@@ -65,29 +67,22 @@ pub enum Act {
     Reject(u16),
     /// Ends the call, whatever stage it is in.
     Hangup,
-    /// Lets the caller hear it ring, reliably (RFC 3262).
+    /// Says again that it rings; reliably with [`Worlds::reliably`].
     Progress,
-    /// Lets the caller hear audio before the answer, reliably.
+    /// Lets the caller hear something before the answer, by a reliable 183.
     EarlyMedia,
-    /// Holds the call, once it is up.
+    /// Holds the call.
     Hold,
-    /// Resumes it.
+    /// Takes it off hold.
     Resume,
-    /// Asks for another codec by UPDATE (RFC 3311).
-    Update,
-    /// Asks the other to call somebody else, who answers with this status (RFC 3515).
-    Transfer(u16),
-    /// Does so.
+    /// Asks for this direction by UPDATE.
+    Update(Direction),
+    /// Asks the other to call a third, who answers at once (or refuses, if not `Transfer(true)`).
+    Transfer(bool),
+    /// Does what the other asked for.
     AcceptTransfer,
     /// Does not.
-    RejectTransfer,
-}
-
-impl Act {
-    /// Whether media or peers of a call that is up change by it.
-    const fn changes(self) -> bool {
-        matches!(self, Self::Hold | Self::Resume | Self::Update | Self::Transfer(_))
-    }
+    RefuseTransfer,
 }
 
 /// How much there was to see. The same script and the same code give the same counts.
@@ -151,6 +146,8 @@ pub struct Worlds {
     scripts: [Vec<Act>; 2],
     budget: Budget,
     silent: bool,
+    reliably: bool,
+    first: Vec<usize>,
     tables: [StateTable; 2],
     worlds_max: u64,
 }
@@ -163,6 +160,8 @@ impl Worlds {
             scripts: [caller.into(), callee.into()],
             budget: Budget::default(),
             silent: false,
+            reliably: false,
+            first: Vec::new(),
             tables: [StateTable::default(), StateTable::default()],
             worlds_max: 20_000_000,
         }
@@ -189,6 +188,19 @@ impl Worlds {
     /// Incoming calls wait in silence for the callee to let them ring.
     pub const fn silent(mut self) -> Self {
         self.silent = true;
+        self
+    }
+
+    /// Both ask for reliable provisional responses (RFC 3262) and send all that can be so reliably.
+    pub const fn reliably(mut self) -> Self {
+        self.reliably = true;
+        self
+    }
+
+    /// There is only one way to begin: these parties (0 calls, 1 is called) take their next acts in this order, and
+    /// whatever is sent arrives before the next. If the call is up then, the timers of its set-up have fired, too.
+    pub fn after(mut self, first: impl Into<Vec<usize>>) -> Self {
+        self.first = first.into();
         self
     }
 

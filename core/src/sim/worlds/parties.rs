@@ -11,33 +11,18 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::rules::Told;
-use super::{Act, Worlds};
-use crate::api::{CoordinatorConfig, InviteParams, Modification, NameFailure, Output};
+use super::{Act, Worlds, third};
+use crate::api::{CoordinatorConfig, InviteParams, Modification, NameFailure, Output, Reliable};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
 use crate::media::{MediaCommand, MediaPort};
-use crate::sdp::CodecList;
-use crate::sdp::plan::Codec;
 use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
-use crate::wire::SDP_TYPE;
-use crate::wire::frame::{Frame, StartLine};
-use crate::wire::limits::WireLimits;
-use crate::wire::method::Method;
 use crate::wire::path::Path;
-use crate::wire::reply::ReplyHead;
-use crate::wire::uri::Uri;
 
 /// How long the caller waits for an answer and the callee with it: short, so that both give up within the time in which
 /// messages are repeated, and at the same moment.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Who is called after a transfer: the user part of the URI is the status that it answers with.
-const TARGET: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)), 5060);
-
-/// How it takes a call.
-const TARGET_SDP: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n\
-    m=audio 40000 RTP/AVP 0\r\n";
 
 pub(super) const fn address(party: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1 + party as u8)), 5060)
@@ -200,6 +185,9 @@ pub(super) struct Live {
     done: usize,
     streams: usize,
     next_port: u16,
+    /// How the third answers.
+    third_answers: bool,
+    third: Vec<Bytes>,
 }
 
 impl Live {
@@ -208,6 +196,7 @@ impl Live {
             user: String::from("u"),
             ring_timeout: PATIENCE,
             answer_timeout: PATIENCE,
+            reliable: if worlds.reliably { Reliable::Required } else { Reliable::Supported },
             ..CoordinatorConfig::default()
         };
         let silent = worlds.silent;
@@ -221,10 +210,20 @@ impl Live {
             // The search has checked the tables.
             tracing::error!(%error, "the default table is used");
         }
-        let changes = worlds.scripts.iter().flatten().any(|act| act.changes());
-        let mut told = Told::default();
-        told.changes = changes;
-        Self { number, core, session: None, told, done: 0, streams: 0, next_port: 16_384 }
+        let other = worlds.scripts.get(1 - number);
+        let third_answers = other.is_some_and(|script| script.contains(&Act::Transfer(true)));
+        let (told, third) = (Told::default(), Vec::new());
+        Self {
+            number,
+            core,
+            session: None,
+            told,
+            done: 0,
+            streams: 0,
+            next_port: 16_384,
+            third_answers,
+            third,
+        }
     }
 
     /// The next act of the user: there is none without a call, and none after it.
@@ -232,8 +231,8 @@ impl Live {
         let act = *worlds.scripts.get(self.number)?.get(self.done)?;
         let fits = match act {
             Act::Call => true,
-            Act::Hold | Act::Resume | Act::Update | Act::Transfer(_) => self.told.is_up(),
-            Act::AcceptTransfer | Act::RejectTransfer => self.told.is_up() && self.told.asked,
+            Act::AcceptTransfer | Act::RefuseTransfer if !self.told.asked => false,
+            Act::Hold | Act::Resume | Act::Update(_) | Act::Transfer(_) if !self.told.answered => false,
             _ => self.session.is_some() && self.told.ended.is_none(),
         };
         fits.then_some(act)
@@ -259,7 +258,18 @@ impl Live {
                 None
             }
         };
-        let (sent, wrong) = self.drain(now, letters);
+        let (mut sent, mut wrong) = self.drain(now, letters);
+        // The third is next door: what it says comes at once, and nothing is lost.
+        while !self.third.is_empty() {
+            for bytes in core::mem::take(&mut self.third) {
+                if let Some(response) = third::respond(&bytes, self.third_answers) {
+                    self.core.handle_datagram(now, Path::udp(address(self.number), address(2)), &response);
+                }
+            }
+            let (more, what) = self.drain(now, letters);
+            sent.extend(more);
+            wrong = wrong.or(what);
+        }
         (sent, refused.or(wrong))
     }
 
@@ -282,22 +292,26 @@ impl Live {
             (Act::EarlyMedia, Some(session)) => self.core.progress(now, session, true),
             (Act::Hold, Some(session)) => self.core.hold(now, session),
             (Act::Resume, Some(session)) => self.core.resume(now, session),
-            (Act::Update, Some(session)) => {
-                let change = Modification::codecs(CodecList::new(&[Codec::Pcma]).unwrap_or_default());
-                self.core.modify(now, session, change.by_update())
+            (Act::Update(direction), Some(session)) => {
+                self.core.modify(now, session, Modification::direction(direction).by_update())
             }
-            (Act::Transfer(status), Some(session)) => {
-                self.core.transfer(now, session, &format!("sip:{status}@{TARGET}"))
+            (Act::Transfer(_), Some(session)) => {
+                self.core.transfer(now, session, &format!("sip:u@{}", address(2)))
             }
-            (Act::AcceptTransfer, Some(session)) => self.core.accept_transfer(now, session).map(drop),
-            (Act::RejectTransfer, Some(session)) => self.core.reject_transfer(now, session, 603),
+            (Act::AcceptTransfer, Some(session)) => {
+                self.core.accept_transfer(now, session).map(|new| self.told.new = Some(new))
+            }
+            (Act::RefuseTransfer, Some(session)) => self.core.reject_transfer(now, session, 603),
         };
         if result.is_ok() {
-            self.told.hung_up |= act == Act::Hangup;
-            self.told.accepted |= act == Act::Answer;
-            self.told.wish(act);
+            self.told.did(act);
         }
-        let must = matches!(act, Act::Call | Act::Hangup) || act.changes() || offered;
+        let must = match act {
+            Act::Ring | Act::Progress | Act::EarlyMedia | Act::Answer | Act::Reject(_) => offered,
+            // Consent may come too late.
+            Act::AcceptTransfer | Act::RefuseTransfer => false,
+            _ => true,
+        };
         result.err().filter(|_| must).map(|error| format!("{act:?} is refused: {error}"))
     }
 
@@ -309,11 +323,8 @@ impl Live {
                 Output::Send(transmit) if transmit.path.remote == address(1 - self.number) => {
                     sent.push(letters.intern(1 - self.number, transmit.payload));
                 }
-                Output::Send(transmit) if transmit.path.remote == TARGET => {
-                    if let Some(answer) = target_says(&transmit.payload) {
-                        let path = Path::udp(address(self.number), TARGET);
-                        self.core.handle_datagram(now, path, &answer);
-                    }
+                Output::Send(transmit) if transmit.path.remote == address(2) => {
+                    self.third.push(transmit.payload);
                 }
                 Output::Send(transmit) => {
                     wrong = Some(format!("a message goes to {}, where nobody is", transmit.path.remote));
@@ -323,7 +334,11 @@ impl Live {
                         wrong = Some(what);
                     }
                 }
-                Output::Media(MediaCommand::Open { .. }) => self.streams += 1,
+                Output::Media(MediaCommand::Open { media, plan, .. }) => {
+                    self.streams += 1;
+                    self.told.flows(media, plan.direction);
+                }
+                Output::Media(MediaCommand::Update { media, plan }) => self.told.flows(media, plan.direction),
                 Output::Media(MediaCommand::Close { .. }) => match self.streams.checked_sub(1) {
                     Some(rest) => self.streams = rest,
                     None => wrong = Some("a stream is closed that is not open".to_string()),
@@ -349,22 +364,4 @@ impl Live {
         }
         (sent, wrong)
     }
-}
-
-/// What the target of a transfer answers to an INVITE or a BYE. It is there in every world and never loses anything: the
-/// worlds are about the two others.
-fn target_says(message: &Bytes) -> Option<Bytes> {
-    let limits = WireLimits::NONE;
-    let frame = Frame::parse(message, &limits).ok()?;
-    let facts = frame.facts().ok()?;
-    let StartLine::Request { method, uri, .. } = frame.start() else { return None };
-    let status = match method {
-        Method::Invite => core::str::from_utf8(Uri::parse(uri).ok()?.user?).ok()?.parse().ok()?,
-        Method::Bye => 200,
-        _ => return None,
-    };
-    let head = ReplyHead::new(&frame, Some(&facts), &Path::udp(TARGET, TARGET));
-    let contact: [(&str, &[u8]); 1] = [("Contact", b"<sip:c@10.0.0.9:5060>")];
-    let body = (method == Method::Invite && status == 200).then_some((SDP_TYPE, TARGET_SDP.as_bytes()));
-    Some(head.respond(status, "Whatever", Some(b"target"), true, &contact, body))
 }

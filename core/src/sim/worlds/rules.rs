@@ -7,6 +7,8 @@ use super::Act;
 use super::parties::History;
 use crate::api::{EndReason, Event};
 use crate::base::ids::SessionId;
+use crate::media::MediaSessionId;
+use crate::sdp::plan::Direction;
 
 /// What a user was told of the call, and asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,21 +19,22 @@ pub(super) struct Told {
     pub(super) ended: Option<(EndReason, Option<u16>)>,
     pub(super) hung_up: bool,
     pub(super) accepted: bool,
-    /// Whether the script has anything that changes a call.
-    pub(super) changes: bool,
-    /// Whether the user wants to hold the call.
-    wants_hold: bool,
-    /// Whether something was asked for that has not been answered.
-    wishes: bool,
-    /// Who holds the call, as the user was told.
-    local: bool,
-    remote: bool,
-    /// Whether the other side asks for a transfer.
+    /// The stream of the call, and which way audio flows in it.
+    stream: Option<(MediaSessionId, Direction)>,
+    /// Who holds the call: this user, the other.
+    holds: (bool, bool),
+    /// Whether a wish waits for its answer, ...
+    waits: bool,
+    /// ... and the direction that was wished for last.
+    wished: Direction,
+    /// Whether the other asks for a transfer.
     pub(super) asked: bool,
-    /// Calls with others that are up.
-    pub(super) elsewhere: usize,
-    /// Whether the outcome of a transfer is awaited.
-    transferring: bool,
+    /// Whether ours is under way, and how it ended.
+    transfers: bool,
+    transferred: Option<u16>,
+    /// The call that a transfer led to, and whether it is up.
+    pub(super) new: Option<SessionId>,
+    new_is_up: bool,
 }
 
 impl Told {
@@ -40,37 +43,47 @@ impl Told {
         self.answered && self.ended.is_none()
     }
 
-    /// Takes note of what the user asks for.
-    pub(super) fn wish(&mut self, act: Act) {
-        match act {
-            Act::Hold | Act::Resume => (self.wants_hold, self.wishes) = (act == Act::Hold, true),
-            Act::Update => self.wishes = true,
-            Act::Transfer(_) => self.transferring = true,
-            Act::AcceptTransfer | Act::RejectTransfer => self.asked = false,
-            _ => {}
-        }
+    /// Takes in what the user did.
+    pub(super) const fn did(&mut self, act: Act) {
+        let direction = match act {
+            Act::Hold => Direction::SendOnly,
+            Act::Resume => Direction::SendRecv,
+            Act::Update(direction) => direction,
+            Act::Hangup => return self.hung_up = true,
+            Act::Answer => return self.accepted = true,
+            Act::Transfer(_) => return self.transfers = true,
+            Act::AcceptTransfer | Act::RefuseTransfer => return self.asked = false,
+            _ => return,
+        };
+        self.waits = true;
+        self.wished = direction;
     }
 
-    /// News of a call with somebody else, which a transfer led to.
-    fn hear_elsewhere(&mut self, event: &Event) -> Result<(), String> {
-        match event {
-            Event::Answered { .. } => self.elsewhere += 1,
-            Event::Ended { .. } => self.elsewhere = self.elsewhere.saturating_sub(1),
-            _ => {}
+    /// Takes in the direction of a stream. The first one is that of the call.
+    pub(super) fn flows(&mut self, media: MediaSessionId, direction: Direction) {
+        if self.stream.is_none_or(|(known, _)| known == media) {
+            self.stream = Some((media, direction));
         }
-        Ok(())
     }
 
     /// Takes in an event. The error is what is wrong with it at this moment.
     pub(super) fn hear(&mut self, event: &Event, own: &mut Option<SessionId>) -> Result<(), String> {
         let Some(session) = &event.session() else { return Ok(()) };
         let wrong = |why: &str| Err(format!("the user is told {event:?}, {why}"));
+        if self.new == Some(*session) {
+            self.new_is_up = match event {
+                Event::Answered { .. } => true,
+                Event::Ended { .. } => false,
+                _ => self.new_is_up,
+            };
+            return Ok(());
+        }
+        if self.ended.is_some() && !matches!(event, Event::TransferStarted { .. }) {
+            return wrong("but the call had ended");
+        }
         // An outgoing call may end before the command that places it has returned.
         if own.is_some_and(|own| own != *session) {
-            return if self.changes { self.hear_elsewhere(event) } else { wrong("but that is another call") };
-        }
-        if self.ended.is_some() {
-            return wrong("but the call had ended");
+            return wrong("but that is another call");
         }
         match event {
             Event::Incoming { .. } if own.is_some() => wrong("a second time"),
@@ -104,19 +117,31 @@ impl Told {
                 Ok(())
             }
             Event::Progress { .. } => Ok(()),
-            Event::HoldChanged { local, remote, .. } if self.changes && self.is_up() => {
-                (self.local, self.remote) = (*local, *remote);
-                self.wishes = false;
+            Event::MediaChanged { .. } if self.is_up() => Ok(()),
+            Event::HoldChanged { local, remote, .. } if self.is_up() => {
+                if !self.waits && self.holds == (*local, *remote) {
+                    return wrong("but that was known");
+                }
+                self.waits = false;
+                self.holds = (*local, *remote);
                 Ok(())
             }
-            Event::MediaChanged { .. } if self.changes && self.is_up() => Ok(()),
-            Event::TransferRequested { .. } if self.changes && self.is_up() => {
+            Event::ModifyFailed { .. } if self.waits => {
+                self.waits = false;
+                self.wished = if self.holds.0 { Direction::SendOnly } else { Direction::SendRecv };
+                Ok(())
+            }
+            Event::TransferRequested { .. } if !self.asked && self.is_up() => {
                 self.asked = true;
                 Ok(())
             }
-            Event::TransferStarted { .. } if self.changes => Ok(()),
-            Event::TransferProgress { done, .. } if self.transferring => {
-                self.transferring = !done;
+            Event::TransferStarted { new, .. } if self.new.is_none_or(|known| known == *new) => {
+                self.new = Some(*new);
+                self.asked = false;
+                Ok(())
+            }
+            Event::TransferProgress { status, done, .. } if self.transfers && self.transferred.is_none() => {
+                self.transferred = done.then_some(*status);
                 Ok(())
             }
             _ => wrong("but nothing led to it"),
@@ -142,7 +167,7 @@ pub(super) fn at_the_end(caller: &History, callee: &History) -> Result<(), Strin
         return Err(differ(&format!("only the {who} has the call"), caller, callee));
     }
     for (party, name) in [(caller, "caller"), (callee, "callee")] {
-        let calls = usize::from(party.told.is_up()) + party.told.elsewhere;
+        let calls = usize::from(party.told.is_up()) + usize::from(party.told.new_is_up);
         if party.sessions != calls || party.streams != calls {
             let (sessions, streams) = (party.sessions, party.streams);
             return Err(format!(
@@ -153,34 +178,61 @@ pub(super) fn at_the_end(caller: &History, callee: &History) -> Result<(), Strin
             return Err(format!("something is left at the {name}"));
         }
     }
-    if caller.told.is_up() {
-        let (left, right) = (caller.told, callee.told);
-        if (left.local, left.remote) != (right.remote, right.local) {
-            return Err(differ("they do not agree on who holds the call", caller, callee));
-        }
-        if [left, right].iter().any(|told| told.wishes || told.local != told.wants_hold || told.transferring)
-        {
-            return Err(differ("a wish is forgotten", caller, callee));
-        }
-    }
-    match (caller.told.ended, callee.told.ended) {
+    // Who has a request under way may learn by a 481 that the other hung up, before the BYE comes.
+    let ended = |party: &History| {
+        let (reason, status) = party.told.ended?;
+        let reason = match reason {
+            EndReason::RemoteGone if party.told.answered => EndReason::RemoteHangup,
+            EndReason::Transferred if party.told.transferred == Some(200) => EndReason::LocalHangup,
+            other => other,
+        };
+        Some((reason, status))
+    };
+    match (ended(caller), ended(callee)) {
+        (None, None) if caller.told.is_up() => quiet(caller, callee),
         (None, None) => Ok(()),
         (Some(left), Some(right)) if agree(left, right, callee.told) => Ok(()),
         _ => Err(differ("no call can end so", caller, callee)),
     }
 }
 
+/// What must hold of a call that is up when nobody has anything more to say about it.
+fn quiet(caller: &History, callee: &History) -> Result<(), String> {
+    let wrong = |what: &str| Err(differ(what, caller, callee));
+    let (left, right) = (caller.told, callee.told);
+    let (Some((_, flow)), Some((_, back))) = (left.stream, right.stream) else {
+        return wrong("a call has no stream");
+    };
+    if flow != back.reversed() {
+        return wrong("audio does not flow for one as for the other");
+    }
+    // Who does not want to be heard does not notice being held.
+    let held = |told: Told, by: Told| told.holds.1 == (by.holds.0 && told.wished.sends());
+    if !held(left, right) || !held(right, left) {
+        return wrong("they do not agree who holds the call");
+    }
+    for told in [left, right] {
+        if told.waits {
+            return wrong("a wish has no answer");
+        }
+        if told.holds.0 == told.wished.receives() {
+            return wrong("what was wished for last is not so");
+        }
+        if told.transfers && told.transferred.is_none_or(|status| status < 300) {
+            return wrong("nobody knows what came of the transfer");
+        }
+    }
+    Ok(())
+}
+
 /// Whether a call can end in these two ways. Nobody runs into a timeout of the wire: what is lost is repeated.
 fn agree(caller: (EndReason, Option<u16>), callee: (EndReason, Option<u16>), told: Told) -> bool {
-    let leaves = |reason| matches!(reason, EndReason::LocalHangup | EndReason::Transferred);
-    // Whoever asks something of a side that has hung up may hear of it sooner by 481 than by the BYE.
-    let left = |reason| matches!(reason, EndReason::RemoteHangup | EndReason::RemoteGone);
-    let gave_up = leaves(caller.0) || caller.0 == EndReason::NoAnswer;
+    let gave_up = matches!(caller.0, EndReason::LocalHangup | EndReason::NoAnswer);
     let refused = |with: Option<u16>| gave_up || caller == (EndReason::Rejected, with);
     match callee {
         (EndReason::Cancelled, _) => gave_up && !told.answered,
-        (reason, _) if left(reason) => gave_up && told.answered,
-        (reason, _) if leaves(reason) && told.answered => gave_up || left(caller.0),
+        (EndReason::RemoteHangup, _) => gave_up && told.answered,
+        (EndReason::LocalHangup, _) if told.answered => gave_up || caller.0 == EndReason::RemoteHangup,
         (EndReason::LocalHangup, _) => refused(Some(480)),
         (EndReason::Declined | EndReason::Undecided, status) => refused(status) && !told.answered,
         _ => false,

@@ -132,7 +132,7 @@ impl<'a> Search<'a> {
         let first =
             World { now: Instant::ZERO, parties: [0, 0], flying: SmallVec::new(), left: self.worlds.budget };
         self.visit(first, 0, Step::Act(0), 0)?;
-        let mut next = 0;
+        let mut next = self.begin()?;
         while let Some(visit) = self.visits.get(next) {
             let (world, depth, at) = (visit.world.clone(), visit.depth, next as u32);
             let steps = self.steps(&world);
@@ -149,6 +149,40 @@ impl<'a> Search<'a> {
             next += 1;
         }
         Ok(())
+    }
+
+    /// Goes the only way there is at first; the place where it ends.
+    fn begin(&mut self) -> Result<usize, Found> {
+        let worlds = self.worlds;
+        for &party in &worlds.first {
+            self.go(Step::Act(party))?;
+            self.deliver()?;
+        }
+        while !worlds.first.is_empty()
+            && let Some(world) = self.visits.last().map(|visit| visit.world.clone())
+            && self.both(&world).iter().all(|party| party.told.is_up())
+            && let Some(step) = self.steps(&world).into_iter().find(|step| matches!(step, Step::Fire(_)))
+        {
+            self.go(step)?;
+            self.deliver()?;
+        }
+        Ok(self.visits.len().saturating_sub(1))
+    }
+
+    /// Lets all arrive that is under way, and what comes of it.
+    fn deliver(&mut self) -> Result<(), Found> {
+        while let Some(&(letter, since)) = self.visits.last().and_then(|visit| visit.world.flying.first()) {
+            self.go(Step::Deliver(letter, since))?;
+        }
+        Ok(())
+    }
+
+    fn go(&mut self, step: Step) -> Result<(), Found> {
+        let Some(Visit { world, depth, .. }) = self.visits.last() else { return Ok(()) };
+        let (world, depth, at) = (world.clone(), depth + 1, self.visits.len() as u32 - 1);
+        self.counts.steps += 1;
+        let then = self.take(&world, step);
+        self.visit(then, at, step, depth)
     }
 
     fn both(&self, world: &World) -> [&super::parties::History; 2] {
