@@ -16,7 +16,7 @@ use crate::adapter::{Cause, DialogAdapter};
 use crate::api::{EndReason, InviteParams, TransferRequest};
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
-use crate::session::{Action, Input, Referral, State, TRANSFERS_MAX, TransferInput, Which};
+use crate::session::{Action, Input, Referral, SessionTimer, State, TRANSFERS_MAX, TransferInput, Which};
 use crate::signaling::CommandError;
 use crate::wire::frame::Frame;
 use crate::wire::refer::{ReferTo, Replaces};
@@ -186,6 +186,8 @@ impl UnifiedCoordinator {
         let Some(transfers) = session.transfers.as_deref_mut() else { return };
         transfers.ours = None;
         transfers.theirs.clear();
+        self.board.disarm(id, SessionTimer::Consent);
+        self.board.disarm(id, SessionTimer::Transfer);
         if let Ok((_, request)) = pending
             && by_peer
         {

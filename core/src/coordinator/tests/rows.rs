@@ -90,6 +90,7 @@ fn reach(state: State, input: Input) -> World {
         State::Incoming => World::called(true, offer),
         State::Ringing => World::called(false, offer),
         State::Answered => with(World::called(false, offer), World::answer),
+        State::HangupPending if caller => with(reach(State::Reanswered, input), World::hangup),
         State::HangupPending => with(reach(State::Answered, input), World::hangup),
         State::Active if caller => with(World::calling(), |world| world.respond(200, "one", Some(SDP))),
         State::Active => {
