@@ -5,5 +5,6 @@ mod bounds;
 mod figures;
 mod keys;
 mod pair;
+mod races;
 mod source;
 mod stalls;

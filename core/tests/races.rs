@@ -1,0 +1,211 @@
+//! Races of signalling that no other file is about (RFC 3261, RFC 3581, RFC 5393).
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use offhook_core::base::ids::SessionId;
+use support::{Desk, GIVE_UP, Message, Request, SDP, SDP_OTHER_PORT, SECOND, ms, respond};
+
+const CONTACT: &str = "Contact: <sip:peer@192.0.2.9:5060>\r\n";
+
+fn calling() -> (Desk, SessionId, Message) {
+    let mut desk = Desk::new();
+    let session = desk.call("sip:peer@192.0.2.9");
+    let invite = desk.only().message;
+    (desk, session, invite)
+}
+
+/// A call of the peer's that is up; our tag.
+fn active() -> (Desk, SessionId, String) {
+    let mut desk = Desk::new();
+    let invite = Request::new("INVITE").sdp(SDP);
+    desk.feed(invite.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let tag = desk.last("200").message.callee_tag();
+    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
+    desk.news();
+    (desk, session, tag)
+}
+
+fn ended(desk: &Desk) -> usize {
+    desk.told().iter().filter(|told| told.starts_with("ended")).count()
+}
+
+#[test]
+fn a_1xx_without_tag_makes_no_dialog() {
+    for sdp in ["", SDP] {
+        let (mut desk, _, invite) = calling();
+        desk.feed(respond(&invite, 183, "", CONTACT, sdp));
+        assert_eq!(desk.core.registry().dialogs_len(), 0, "{sdp}");
+        desk.feed(respond(&invite, 200, "far", CONTACT, SDP_OTHER_PORT));
+        assert_eq!(desk.only().message.callee_tag(), "far");
+        assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_002);
+    }
+}
+
+#[test]
+fn what_comes_after_the_final_response_changes_nothing() {
+    let (mut desk, _, invite) = calling();
+    desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
+    desk.news();
+    let told = desk.told();
+    for (status, tag) in [(180, "far"), (183, "other"), (486, "far"), (603, "other")] {
+        desk.feed(respond(&invite, status, tag, CONTACT, SDP_OTHER_PORT));
+        assert_eq!(desk.codes(), [""; 0], "{status}");
+    }
+    assert_eq!(desk.told(), told);
+    assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_000);
+
+    let (mut desk, _, invite) = calling();
+    desk.feed(respond(&invite, 486, "far", "", ""));
+    desk.news();
+    desk.feed(respond(&invite, 200, "other", CONTACT, SDP));
+    desk.feed(respond(&invite, 180, "other", CONTACT, SDP));
+    assert_eq!(ended(&desk), 1, "a proxy chooses one final response");
+}
+
+/// The window of the copy is that of its transaction.
+#[test]
+fn a_merged_request_is_one_as_long_as_the_first_may_come_again() {
+    let copy = |method: &str, branch: &str| Request::new(method).branch(branch).sdp(SDP).text();
+    for (after, code) in [(ms(0), "482"), (GIVE_UP - ms(1), "482"), (GIVE_UP + SECOND, "180")] {
+        let mut desk = Desk::new();
+        desk.feed(copy("INVITE", "one"));
+        let session = desk.incoming();
+        desk.answer(session);
+        let tag = desk.last("200").message.callee_tag();
+        let start = desk.now;
+        desk.feed(Request::new("ACK").callee_tag(&tag).branch("ack").text());
+        desk.run_for(after);
+        assert_eq!(desk.now, start + after);
+        desk.news();
+        desk.feed(copy("INVITE", "two"));
+        assert_eq!(desk.only().message.code(), code, "after {after:?}");
+    }
+}
+
+/// Who is the last need not look at Max-Forwards (section 8.2 does not name it; 16.3 is for proxies).
+#[test]
+fn a_request_to_us_may_have_no_hops_left() {
+    let mut desk = Desk::new();
+    desk.feed(Request::new("INVITE").sdp(SDP).text().replace("Max-Forwards: 70", "Max-Forwards: 0"));
+    assert_eq!(desk.codes(), ["180"]);
+    let options = Request::new("OPTIONS").call_id("other").branch("two").text();
+    desk.feed(options.replace("Max-Forwards: 70", "Max-Forwards: 0"));
+    assert_eq!(desk.codes(), ["200"]);
+}
+
+#[test]
+fn an_ack_is_known_by_its_number_and_not_by_its_branch() {
+    let mut desk = Desk::new();
+    let invite = Request::new("INVITE").sdp(SDP);
+    desk.feed(invite.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let tag = desk.last("200").message.callee_tag();
+    desk.feed(invite.again("ACK").callee_tag(&tag).text());
+    assert_eq!(desk.told().last().unwrap(), "confirmed", "the branch of the INVITE itself");
+}
+
+#[test]
+fn the_ack_one_tick_before_the_end_saves_the_call() {
+    let mut desk = Desk::new();
+    let invite = Request::new("INVITE").sdp(SDP);
+    desk.feed(invite.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let tag = desk.last("200").message.callee_tag();
+    desk.run_for(GIVE_UP - ms(1));
+    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
+    desk.run_for(GIVE_UP);
+    assert_eq!(desk.times("BYE"), [0_u64; 0]);
+    assert_eq!(desk.told().last().unwrap(), "confirmed");
+}
+
+#[test]
+fn the_487_may_take_ten_seconds() {
+    let (mut desk, session, invite) = calling();
+    desk.feed(respond(&invite, 180, "far", CONTACT, ""));
+    desk.hangup(session);
+    let cancel = desk.last("CANCEL").message;
+    desk.feed(respond(&cancel, 200, "far", "", ""));
+    desk.run_for(10 * SECOND);
+    desk.news();
+    for _ in 0..3 {
+        desk.feed(respond(&invite, 487, "far", "", ""));
+        assert_eq!(desk.codes(), ["ACK"]);
+    }
+    desk.assert_all_gone();
+}
+
+/// RFC 3261 section 18.2.2, RFC 3581 section 4: what the Via says, where it came from, where the answer goes.
+#[test]
+fn answers_go_where_the_via_says() {
+    let table = [
+        ("192.0.2.9:5060", "192.0.2.9:5060", "192.0.2.9:5060", ""),
+        ("192.0.2.9", "192.0.2.9:40000", "192.0.2.9:5060", ""),
+        ("192.0.2.9:5070", "192.0.2.9:40000", "192.0.2.9:5070", ""),
+        ("192.0.2.9:5070;rport", "192.0.2.9:40000", "192.0.2.9:40000", ";received=192.0.2.9;rport=40000"),
+        ("10.0.0.1:5070", "198.51.100.4:40000", "198.51.100.4:5070", ";received=198.51.100.4"),
+        (
+            "10.0.0.1:5070;rport",
+            "198.51.100.4:40000",
+            "198.51.100.4:40000",
+            ";received=198.51.100.4;rport=40000",
+        ),
+        ("pbx.example.com", "198.51.100.4:40000", "198.51.100.4:5060", ";received=198.51.100.4"),
+        (
+            "10.0.0.1;received=203.0.113.5",
+            "198.51.100.4:40000",
+            "198.51.100.4:5060",
+            ";received=198.51.100.4",
+        ),
+    ];
+    for (sent_by, from, to, added) in table {
+        let mut desk = Desk::new();
+        let (host, params) = sent_by
+            .split_once(';')
+            .map_or((sent_by, String::new()), |(host, params)| (host, format!(";{params}")));
+        let via = format!("Via: SIP/2.0/UDP {host};branch=z9hG4bKx{params}\r\n");
+        desk.feed_from(from.parse().unwrap(), Request::new("OPTIONS").via(&via).text());
+        let sent = desk.only();
+        assert_eq!(sent.to(), to, "{sent_by} from {from}");
+        let echoed = sent.message.header("Via");
+        assert!(echoed.ends_with(&format!("branch=z9hG4bKx{added}")), "{sent_by} from {from}: {echoed}");
+    }
+}
+
+/// A re-INVITE that was refused leaves the target; the 183 and the 200 of the first INVITE move it.
+#[test]
+fn the_target_moves_with_each_dialog_forming_response() {
+    let (mut desk, session, invite) = calling();
+    desk.feed(respond(&invite, 183, "far", "Contact: <sip:one@192.0.2.21>\r\n", ""));
+    desk.feed(respond(&invite, 200, "far", "Contact: <sip:two@192.0.2.22>\r\n", SDP));
+    assert_eq!(desk.only().message.uri(), "sip:two@192.0.2.22");
+    desk.hangup(session);
+    assert_eq!(desk.only().message.uri(), "sip:two@192.0.2.22");
+}
+
+/// A BYE that is challenged has ended the call all the same.
+#[test]
+fn a_challenged_bye_leaves_nothing() {
+    for status in [401, 407] {
+        let (mut desk, session, _) = active();
+        desk.hangup(session);
+        let bye = desk.last("BYE").message;
+        desk.feed(respond(&bye, status, "", "WWW-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\n", ""));
+        assert_eq!(ended(&desk), 1);
+        desk.assert_all_gone();
+    }
+}
+
+/// The caller may hang up with BYE while it only rings (section 15): the callee answers both.
+#[test]
+fn numbers_above_31_bits_are_refused_within_a_call_too() {
+    let (mut desk, _, tag) = active();
+    let bye = Request::new("BYE").callee_tag(&tag).branch("bye").text();
+    desk.feed(bye.replace("CSeq: 1 ", "CSeq: 2147483648 "));
+    assert_eq!(desk.codes(), ["400"]);
+    assert_eq!(desk.told().last().unwrap(), "confirmed");
+}
