@@ -200,7 +200,6 @@ fn a_challenged_bye_leaves_nothing() {
     }
 }
 
-/// The caller may hang up with BYE while it only rings (section 15): the callee answers both.
 #[test]
 fn numbers_above_31_bits_are_refused_within_a_call_too() {
     let (mut desk, _, tag) = active();
