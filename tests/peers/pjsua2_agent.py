@@ -72,7 +72,7 @@ class Calls:
     """The calls there are, by PJSIP's id; the library keeps pointers to them and no reference."""
 
     def __init__(self):
-        self.by_id, self.gone, self.due, self.picked, self.count = {}, [], [], None, 0
+        self.by_id, self.gone, self.due, self.picked, self.recordings = {}, [], [], None, []
 
     def add(self, call):
         self.by_id[call.getId()] = call
@@ -95,7 +95,6 @@ class Calls:
 
 class Call(pj.Call):
     player = recorder = None
-    number = 0
 
     def onCallState(self, prm):
         info = self.getInfo()
@@ -115,19 +114,17 @@ class Call(pj.Call):
             tell("media", id=info.id, status=names.get(media.status, str(media.status)))
 
     def connect(self, audio):
-        if not self.number:
-            calls.count += 1
-            self.number = calls.count
         if a.play and not self.player:
             self.player = pj.AudioMediaPlayer()
             self.player.createPlayer(str(a.play))
         if a.record and not self.recorder:
             self.recorder = pj.AudioMediaRecorder()
-            path = a.record.with_stem(f"{a.record.stem}-{self.number}")
+            path = a.record.with_stem(f"{a.record.stem}-{len(calls.recordings) + 1}")
+            calls.recordings.append(path)
             self.recorder.createRecorder(str(path))
             # The sound card's silence keeps the recording in time while the call is mute.
             lib.audDevManager().getCaptureDevMedia().startTransmit(self.recorder)
-            tell("recording", number=self.number, file=str(path))
+            tell("recording", number=len(calls.recordings), file=str(path))
         if self.player:
             self.player.startTransmit(audio)
         if self.recorder:
@@ -217,6 +214,19 @@ def lines():
     return whole
 
 
+def events_until(done, seconds=3):
+    """Lets the library work until something is so, or for so long."""
+    end = time.time() + seconds
+    while not done() and time.time() < end:
+        lib.libHandleEvents(10)
+
+
+def complete(path):
+    """Whether a recording has its header: the bridge lets go of a recorder at its next tick, and only then is the length written."""
+    with open(path, "rb") as f:
+        return f.read(8)[4:] not in (b"", bytes(4))
+
+
 calls, unread, lib = Calls(), "", endpoint()
 account = new_account()
 tell("ready")
@@ -235,10 +245,10 @@ while said is not None and "quit" not in said:
         tell("error", what=error.info())
     said = lines()
 lib.hangupAllCalls()
-for _ in range(30):
-    lib.libHandleEvents(10)
+events_until(lambda: not any(call.isActive() for call in calls.by_id.values()))
 for call in [*calls.by_id.values(), *calls.gone]:
     call.player = call.recorder = None
+events_until(lambda: all(map(complete, calls.recordings)))
 tell("bye")
 sys.stdout.flush()
 os._exit(0)  # The destructors of the wheel's objects and of the library run in an order that crashes.
