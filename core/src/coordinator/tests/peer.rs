@@ -241,7 +241,7 @@ impl World {
     ) {
         let frame = Frame::parse(request, &WireLimits::default()).unwrap();
         let facts = frame.facts().unwrap();
-        let from = crate::wire::path::Path::udp(peer(), self.net.nodes[0].address);
+        let from = Path::udp(peer(), self.net.nodes[0].address);
         let head = ReplyHead::new(&frame, Some(&facts), &from);
         let body = body.map(|body| ("application/sdp", body.as_bytes()));
         let response = head.respond(status, "Whatever", Some(tag.as_bytes()), true, extra, body);
