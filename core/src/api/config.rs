@@ -57,6 +57,8 @@ pub struct CoordinatorConfig {
     pub min_se: Duration,
     /// Whether provisional responses are sent so that they cannot get lost (RFC 3262).
     pub reliable: Reliable,
+    /// Where requests within a call go when the peer's Contact looks wrong.
+    pub peer_contacts: PeerContacts,
 }
 
 /// How much is made of reliable provisional responses (RFC 3262, `100rel`).
@@ -69,6 +71,20 @@ pub enum Reliable {
     Supported,
     /// They are required of both who calls us (421 otherwise) and whom we call.
     Required,
+}
+
+/// Where requests within a call go that has no route set (RFC 3261 section 12.2.1.1): a peer behind a NAT may give a
+/// Contact that only its own network can reach. The Request-URI is the Contact in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum PeerContacts {
+    /// To the Contact, whatever it is.
+    AsGiven,
+    /// To where its messages come from if the Contact is an address of a private network and they are not from one,
+    /// else to the Contact.
+    #[default]
+    Private,
+    /// Always to where its messages come from.
+    Source,
 }
 
 impl Default for CoordinatorConfig {
@@ -93,6 +109,7 @@ impl Default for CoordinatorConfig {
             session_expires: None,
             min_se: Duration::from_secs(90),
             reliable: Reliable::default(),
+            peer_contacts: PeerContacts::default(),
         }
     }
 }

@@ -72,8 +72,8 @@ pub mod prelude {
         SignalingDecision, SignalingHandler, TransferRequest,
     };
     pub use crate::api::{
-        CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod, Reliable,
-        SubscriptionState,
+        CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod,
+        PeerContacts, Reliable, SubscriptionState,
     };
     pub use crate::base::ids::{DialogId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{CoordinatorConfig, Limits, Reliable};
+use crate::api::{CoordinatorConfig, Limits, PeerContacts, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -41,6 +41,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         session_expires,
         min_se,
         reliable,
+        peer_contacts,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -81,6 +82,11 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         Reliable::Supported => 0,
         Reliable::Never => 1,
         Reliable::Required => 2,
+    });
+    out.byte(match peer_contacts {
+        PeerContacts::AsGiven => 0,
+        PeerContacts::Private => 1,
+        PeerContacts::Source => 2,
     });
 }
 
@@ -134,6 +140,13 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         2 => Reliable::Required,
         _ => return Err(Impossible("no use of reliable responses")),
     };
+    // An older trace knows nothing else.
+    let peer_contacts = match if from.is_empty() { 0 } else { from.byte()? } {
+        0 => PeerContacts::AsGiven,
+        1 => PeerContacts::Private,
+        2 => PeerContacts::Source,
+        _ => return Err(Impossible("no way to treat contacts")),
+    };
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -154,6 +167,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         session_expires,
         min_se,
         reliable,
+        peer_contacts,
     })
 }
 
