@@ -4,10 +4,11 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
-use crate::sdp::plan::MediaPlan;
+use crate::sdp::plan::{Codec, MediaPlan};
 
 use super::api::{Audio, FRAME_SAMPLES, MediaEvent, MediaPort, MediaReport, MediaSessionId, Which};
 use super::codec::decoder;
@@ -29,6 +30,9 @@ use super::unproven::Unproven;
 
 /// Octets of audio in a packet that we take: 200 ms.
 const PAYLOAD_MAX: usize = 1600;
+/// How long packets with the numbers of the plan before are taken: some are under way when it changes (RFC 3264
+/// section 8.3.2).
+const RETIRED: Duration = Duration::from_secs(1);
 
 /// Events on their way to the caller.
 #[derive(Debug)]
@@ -56,6 +60,12 @@ pub(crate) struct Shared<'a> {
     pub(crate) rng: &'a mut Rng,
 }
 
+/// What a payload type stands for.
+enum Payload {
+    Audio(Codec),
+    Key,
+}
+
 /// The state of one session.
 pub(crate) struct Stream {
     pub(crate) media: MediaSessionId,
@@ -64,6 +74,8 @@ pub(crate) struct Stream {
     /// Whether the shard's list of streams with audio to read holds this one.
     pub(crate) listed: bool,
     plan: Arc<MediaPlan>,
+    /// The plan before, and until when its payload types are taken.
+    retired: Option<(Arc<MediaPlan>, Instant)>,
     flow: Flow,
     rtcp_latched: Option<SocketAddr>,
     sender: Sender,
@@ -99,6 +111,7 @@ impl Stream {
             port,
             seat,
             listed: false,
+            retired: None,
             flow: Flow::new(config, now, plan.remote_rtp),
             rtcp_latched: None,
             sender: Sender::new(config, now, shared.rng),
@@ -128,6 +141,11 @@ impl Stream {
         }
         if self.plan.direction.receives() != plan.direction.receives() {
             self.playout.reset();
+        }
+        if (plan.codec, plan.recv_payload_type, plan.recv_dtmf)
+            != (self.plan.codec, self.plan.recv_payload_type, self.plan.recv_dtmf)
+        {
+            self.retired = Some((self.plan.clone(), now + RETIRED));
         }
         self.plan = plan;
         if self.plan.send_dtmf.is_none() {
@@ -275,6 +293,18 @@ impl Stream {
         }
     }
 
+    /// What a payload type means now, or meant until a moment ago.
+    fn meaning(&self, now: Instant, payload_type: u8) -> Option<Payload> {
+        let retired = self.retired.as_ref().filter(|(_, until)| now < *until).map(|(plan, _)| plan);
+        [Some(&self.plan), retired].into_iter().flatten().find_map(|plan| {
+            if payload_type == plan.recv_payload_type {
+                Some(Payload::Audio(plan.codec))
+            } else {
+                (Some(payload_type) == plan.recv_dtmf).then_some(Payload::Key)
+            }
+        })
+    }
+
     fn is_expected(&self, header: &RtpHeader) -> bool {
         header.payload_type == self.plan.recv_payload_type || Some(header.payload_type) == self.plan.recv_dtmf
     }
@@ -312,31 +342,35 @@ impl Stream {
         }
         let newest = order == Order::Newest;
         let plays = self.plan.direction.receives();
-        if header.payload_type == self.plan.recv_payload_type {
-            if payload.is_empty() {
+        match self.meaning(now, header.payload_type) {
+            Some(Payload::Audio(codec)) => {
+                if payload.is_empty() {
+                    return;
+                }
+                if let Some(reception) = &mut self.reception {
+                    reception.observe_arrival(now, header.timestamp);
+                }
+                if plays {
+                    let audio = payload.iter().copied().map(decoder(codec));
+                    self.playout.insert(now, header.timestamp, audio, newest, &mut self.stats);
+                }
+            }
+            Some(Payload::Key) => {
+                let Some(event) = EventPayload::parse(payload) else {
+                    self.stats.malformed += 1;
+                    return;
+                };
+                for pressed in self.dtmf.receive(now, header.timestamp, event) {
+                    self.tell_pressed(pressed, shared);
+                }
+                if plays && newest {
+                    self.playout.insert_event(now, header.timestamp, event.duration, &mut self.stats);
+                }
+            }
+            None => {
+                self.stats.unexpected_payload += 1;
                 return;
             }
-            if let Some(reception) = &mut self.reception {
-                reception.observe_arrival(now, header.timestamp);
-            }
-            if plays {
-                let audio = payload.iter().copied().map(decoder(self.plan.codec));
-                self.playout.insert(now, header.timestamp, audio, newest, &mut self.stats);
-            }
-        } else if Some(header.payload_type) == self.plan.recv_dtmf {
-            let Some(event) = EventPayload::parse(payload) else {
-                self.stats.malformed += 1;
-                return;
-            };
-            for pressed in self.dtmf.receive(now, header.timestamp, event) {
-                self.tell_pressed(pressed, shared);
-            }
-            if plays && newest {
-                self.playout.insert_event(now, header.timestamp, event.duration, &mut self.stats);
-            }
-        } else {
-            self.stats.unexpected_payload += 1;
-            return;
         }
         if plays {
             let played = &mut self.played;

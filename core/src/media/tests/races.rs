@@ -75,6 +75,25 @@ fn a_new_address_keeps_sequence_and_ssrc() {
     }
 }
 
+/// Packets of the old codec are under way when the new one is agreed.
+#[test]
+fn a_removed_payload_type_is_heard_for_one_second_and_no_longer() {
+    let mut hand = Hand::new([plan(2), plan(1)]);
+    let audio = speech(2, 8000 * 2);
+    hand.speech(&audio[..4000]);
+    let new = MediaPlan { codec: Codec::Pcma, send_payload_type: 8, recv_payload_type: 8, ..plan(1) };
+    update(&mut hand.pair, 1, new);
+    hand.speech(&audio[4000..11_200]);
+    assert_eq!(hand.pair.report(1).unexpected_payload, 0, "900 ms later it is still taken");
+    hand.pair.run(MS(60));
+    let heard = hand.pair.peers[1].heard.clone();
+    assert!(position(&heard, &through(Codec::Pcmu, &audio[..10_000])).is_some(), "and decoded as what it is");
+    hand.pair.run(MS(300));
+    let before = hand.pair.report(1).unexpected_payload;
+    hand.speech(&audio[11_200..12_800]);
+    assert_eq!(hand.pair.report(1).unexpected_payload, before + 10, "then it is dropped");
+}
+
 #[test]
 fn the_caller_hears_before_the_answer() {
     let waiting = MediaPlan { remote_rtp: None, remote_rtcp: None, ..plan(1) };
