@@ -66,6 +66,21 @@ enum Payload {
     Key,
 }
 
+impl Payload {
+    fn of(plan: &MediaPlan, payload_type: u8) -> Option<Self> {
+        if payload_type == plan.recv_payload_type {
+            return Some(Self::Audio(plan.codec));
+        }
+        if Some(payload_type) == plan.recv_dtmf {
+            return Some(Self::Key);
+        }
+        plan.recv_others
+            .iter()
+            .find(|(number, _)| *number == payload_type)
+            .map(|&(_, codec)| Self::Audio(codec))
+    }
+}
+
 /// The state of one session.
 pub(crate) struct Stream {
     pub(crate) media: MediaSessionId,
@@ -142,8 +157,8 @@ impl Stream {
         if self.plan.direction.receives() != plan.direction.receives() {
             self.playout.reset();
         }
-        if (plan.codec, plan.recv_payload_type, plan.recv_dtmf)
-            != (self.plan.codec, self.plan.recv_payload_type, self.plan.recv_dtmf)
+        if (plan.codec, plan.recv_payload_type, plan.recv_dtmf, &plan.recv_others)
+            != (self.plan.codec, self.plan.recv_payload_type, self.plan.recv_dtmf, &self.plan.recv_others)
         {
             self.retired = Some((self.plan.clone(), now + RETIRED));
         }
@@ -255,7 +270,7 @@ impl Stream {
             self.stats.malformed += 1;
             return;
         }
-        let expected = self.is_expected(&header);
+        let expected = Payload::of(&self.plan, header.payload_type).is_some();
         let order = match &mut self.reception {
             _ if source == Source::Unproven => None,
             Some(reception) if reception.ssrc != header.ssrc => None,
@@ -296,17 +311,7 @@ impl Stream {
     /// What a payload type means now, or meant until a moment ago.
     fn meaning(&self, now: Instant, payload_type: u8) -> Option<Payload> {
         let retired = self.retired.as_ref().filter(|(_, until)| now < *until).map(|(plan, _)| plan);
-        [Some(&self.plan), retired].into_iter().flatten().find_map(|plan| {
-            if payload_type == plan.recv_payload_type {
-                Some(Payload::Audio(plan.codec))
-            } else {
-                (Some(payload_type) == plan.recv_dtmf).then_some(Payload::Key)
-            }
-        })
-    }
-
-    fn is_expected(&self, header: &RtpHeader) -> bool {
-        header.payload_type == self.plan.recv_payload_type || Some(header.payload_type) == self.plan.recv_dtmf
+        [Some(&self.plan), retired].into_iter().flatten().find_map(|plan| Payload::of(plan, payload_type))
     }
 
     /// Listens to another source from now on.

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::media::codec::encode;
 use crate::media::rtp::header::RtpHeader;
 use crate::media::{MediaCommand, MediaEvent, Which};
 use crate::sdp::plan::{Codec, MediaPlan};
@@ -45,9 +46,14 @@ impl Hand {
     }
 
     fn speech(&mut self, audio: &[i16]) {
+        self.speak(Codec::Pcmu, audio);
+    }
+
+    fn speak(&mut self, codec: Codec, audio: &[i16]) {
+        self.next.payload_type = codec.static_payload_type().unwrap();
         for frame in audio.chunks(160) {
-            let payload: Vec<u8> =
-                frame.iter().map(|&sample| audio_codec_algorithms::encode_ulaw(sample)).collect();
+            let mut payload = Vec::new();
+            encode(codec, frame.iter().copied(), &mut payload);
             self.packet(&payload);
         }
     }
@@ -92,6 +98,24 @@ fn a_removed_payload_type_is_heard_for_one_second_and_no_longer() {
     let before = hand.pair.report(1).unexpected_payload;
     hand.speech(&audio[11_200..12_800]);
     assert_eq!(hand.pair.report(1).unexpected_payload, before + 10, "then it is dropped");
+}
+
+/// The answer had two codecs, and the peer changes between them as it likes (RFC 3264 section 7).
+#[test]
+fn any_codec_of_the_answer_is_heard_at_any_moment() {
+    let both = MediaPlan { recv_others: [(8, Codec::Pcma)].into_iter().collect(), ..plan(1) };
+    let mut hand = Hand::new([plan(2), both]);
+    let audio = speech(2, 8000 * 2);
+    let mut expected = Vec::new();
+    for (number, part) in audio.chunks(1_600).enumerate() {
+        let codec = if number % 2 == 0 { Codec::Pcmu } else { Codec::Pcma };
+        hand.speak(codec, part);
+        expected.extend(through(codec, part));
+    }
+    hand.pair.run(MS(200));
+    assert_eq!(hand.pair.report(1).unexpected_payload, 0);
+    let heard = hand.pair.peers[1].heard.clone();
+    assert!(position(&heard, &expected).is_some(), "to the sample, through every change");
 }
 
 #[test]
