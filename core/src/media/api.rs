@@ -162,6 +162,8 @@ pub struct MediaReport {
     pub muted_audio_frames: u64,
     /// Packets from an address that the peer does not own.
     pub rejected_source: u64,
+    /// Packets and reports under our own SSRC: the peer chose the same one, or sends ours back.
+    pub own_ssrc: u64,
     /// Packets with a payload type that was not agreed.
     pub unexpected_payload: u64,
     /// Datagrams that were neither RTP nor RTCP.

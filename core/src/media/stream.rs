@@ -105,6 +105,8 @@ pub(crate) struct Stream {
     reported: bool,
     /// Whom the peer's RTCP comes from.
     rtcp_ssrc: Option<u32>,
+    /// The SSRC that we gave up because the peer uses it too.
+    given_up_ssrc: Option<u32>,
     left: bool,
     lost_before: u64,
     played: Played,
@@ -138,6 +140,7 @@ impl Stream {
             reported_packets: [0; 2],
             reported: false,
             rtcp_ssrc: None,
+            given_up_ssrc: None,
             left: false,
             lost_before: 0,
             played: Played::new(config.playout_queue),
@@ -270,6 +273,7 @@ impl Stream {
             self.stats.malformed += 1;
             return;
         }
+        self.compare_ssrc(now, header.ssrc, shared);
         let expected = Payload::of(&self.plan, header.payload_type).is_some();
         let order = match &mut self.reception {
             _ if source == Source::Unproven => None,
@@ -306,6 +310,23 @@ impl Stream {
         } else if source == Source::Unproven {
             self.stats.rejected_source += 1;
         }
+    }
+
+    /// Takes another SSRC if the peer uses ours (RFC 3550 section 8.2). Once: if it comes again, somebody sends our own
+    /// packets back, and would do so with any other.
+    fn compare_ssrc(&mut self, now: Instant, theirs: u32, shared: &mut Shared<'_>) {
+        if theirs != self.sender.ssrc {
+            return;
+        }
+        self.stats.own_ssrc += 1;
+        if self.given_up_ssrc.is_some() {
+            return;
+        }
+        self.send_report(now, true, shared);
+        self.given_up_ssrc = Some(self.sender.ssrc);
+        self.sender.change_ssrc(shared.rng);
+        self.reported_packets = [0; 2];
+        self.reported = false;
     }
 
     /// What a payload type means now, or meant until a moment ago.
@@ -403,6 +424,7 @@ impl Stream {
         for item in compound {
             match item {
                 Item::Report { ssrc, sender, blocks } => {
+                    self.compare_ssrc(now, ssrc, shared);
                     self.rtcp_ssrc = Some(ssrc);
                     let known = self.reception.as_mut().filter(|reception| reception.ssrc == ssrc);
                     if let Some(reception) = known {
@@ -420,7 +442,9 @@ impl Stream {
                 }
                 Item::Bye(mut sources) => {
                     let peer = self.reception.map(|reception| reception.ssrc).or(self.rtcp_ssrc);
-                    if !self.left && sources.any(|ssrc| Some(ssrc) == peer) {
+                    // Our own leave of an SSRC may be sent back to us.
+                    let theirs = |ssrc| Some(ssrc) == peer && Some(ssrc) != self.given_up_ssrc;
+                    if !self.left && sources.any(theirs) {
                         self.left = true;
                         shared.events.offer(MediaEvent::PeerLeft { media: self.media });
                     }

@@ -215,3 +215,48 @@ fn any_packet_of_a_press_is_the_press() {
         assert_eq!(presses.count(), expected, "{subset:07b}");
     }
 }
+
+/// Somebody sends our own SSRC back (RFC 3550 section 8.2).
+#[test]
+fn who_hears_its_own_ssrc_takes_another() {
+    let mut hand = Hand::new([plan(2), plan(1)]);
+    hand.pair.run(MS(200));
+    let own = rtp(&hand.pair, 1)[0].ssrc;
+    hand.next.ssrc = own;
+    hand.speech(&speech(6, 4000));
+    let last = rtp(&hand.pair, 1).last().unwrap().ssrc;
+    assert_ne!(last, own);
+    let bye = hand.pair.sent.iter().any(|(n, _, which, bytes)| {
+        *n == 1
+            && *which == Which::Rtcp
+            && bytes.windows(8).any(|part| part[1] == 203 && part[4..] == own.to_be_bytes())
+    });
+    assert!(bye, "the old one is taken leave of");
+}
+
+/// An echo that does not even change the header: it is heard, and we do not run away from ourselves.
+#[test]
+fn a_mirror_of_our_packets_is_heard_and_makes_us_change_once() {
+    let mut pair = Pair::new(Link { delay_ms: 10, ..Link::default() }, [plan(2), plan(1)]);
+    pair.peers[0].stuck_until = pair.now + Duration::from_secs(1_000);
+    let audio = speech(3, 8000 * 12);
+    pair.peers[1].to_send = audio.clone();
+    let mut mirrored = 0;
+    for _ in 0..650 {
+        pair.run(MS(20));
+        let new = pair.sent[mirrored..].to_vec();
+        mirrored += new.len();
+        for (_, _, which, bytes) in new.into_iter().filter(|(n, ..)| *n == 1) {
+            let from = if which == Which::Rtp { address(1, 4000) } else { address(1, 4001) };
+            let now = pair.now;
+            pair.peers[1].shard.handle_datagram(now, PORT.key, which, from, &bytes);
+        }
+    }
+    let mut used: Vec<u32> = rtp(&pair, 1).iter().map(|header| header.ssrc).collect();
+    used.dedup();
+    assert_eq!(used.len(), 2, "{used:?}");
+    let heard = pair.peers[1].heard.clone();
+    let spoken = through(Codec::Pcmu, &audio[8_000..]);
+    assert!(position(&heard, &spoken).is_some(), "the echo is heard, but for its beginning");
+    assert!(!pair.peers[1].events.iter().any(|event| matches!(event, MediaEvent::PeerLeft { .. })));
+}
