@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use offhook_core::peer::prelude::{
     Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, Info, MediaPlan, MediaReport, PeerError,
@@ -139,6 +140,18 @@ impl Reporter {
         self.say(
             || format!("call {call}: {}", if held { "they hold us" } else { "they took us back" }),
             || Line::of("held", call).number("held", held),
+        );
+    }
+
+    /// Nothing has come for so long, or something comes again.
+    pub fn silent(&self, call: u64, lasted: Option<Duration>) {
+        let Some(lasted) = lasted else {
+            return self.say(|| format!("call {call}: we hear them again"), || Line::of("heard", call));
+        };
+        let seconds = lasted.as_secs();
+        self.say(
+            || format!("call {call}: nothing heard for {seconds} s"),
+            || Line::of("silent", call).number("seconds", seconds),
         );
     }
 

@@ -119,6 +119,19 @@ pub enum MediaEvent {
         /// The session.
         media: MediaSessionId,
     },
+    /// Nothing has come for this long from a peer that should send: neither audio nor keys, whatever its RTCP says. Told
+    /// again each time it has lasted as long again. Not while the call is on hold.
+    Silent {
+        /// The session.
+        media: MediaSessionId,
+        /// How long nothing has come.
+        for_ms: u32,
+    },
+    /// Something comes again after [`Silent`](Self::Silent).
+    Heard {
+        /// The session.
+        media: MediaSessionId,
+    },
     /// The session is over, or could not be opened; its port is free once the packets that wait are sent.
     Closed {
         /// The session.

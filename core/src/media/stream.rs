@@ -10,6 +10,7 @@ use crate::base::rng::Rng;
 use crate::base::time::Instant;
 use crate::sdp::plan::{Codec, MediaPlan};
 
+use super::alive::{KeepAlive, News, Silence};
 use super::api::{Audio, FRAME_SAMPLES, MediaEvent, MediaPort, MediaReport, MediaSessionId, Which};
 use super::codec::decoder;
 use super::codec::dtmf::{DtmfDigits, DtmfReceiver, EventPayload, Pressed};
@@ -108,6 +109,8 @@ pub(crate) struct Stream {
     /// The SSRC that we gave up because the peer uses it too.
     given_up_ssrc: Option<u32>,
     left: bool,
+    keep_alive: KeepAlive,
+    silence: Silence,
     lost_before: u64,
     played: Played,
     stats: MediaReport,
@@ -142,6 +145,8 @@ impl Stream {
             rtcp_ssrc: None,
             given_up_ssrc: None,
             left: false,
+            keep_alive: KeepAlive::new(now),
+            silence: Silence::new(now),
             lost_before: 0,
             played: Played::new(config.playout_queue),
             stats: MediaReport::default(),
@@ -164,6 +169,9 @@ impl Stream {
             != (self.plan.codec, self.plan.recv_payload_type, self.plan.recv_dtmf, &self.plan.recv_others)
         {
             self.retired = Some((self.plan.clone(), now + RETIRED));
+        }
+        if !Self::expects(&self.plan) || plan.remote_rtp != self.plan.remote_rtp {
+            self.silence.restart(now);
         }
         self.plan = plan;
         if self.plan.send_dtmf.is_none() {
@@ -250,6 +258,41 @@ impl Stream {
         if self.schedule.take_due(now, shared.rng) {
             self.send_report(now, false, shared);
         }
+        self.keep_alive(now, shared);
+        self.look_for_silence(now, shared);
+    }
+
+    /// Sends what keeps the path open, if nothing else does.
+    fn keep_alive(&mut self, now: Instant, shared: &mut Shared<'_>) {
+        let Some(interval) = shared.config.keep_alive.filter(|_| !self.plan.rtcp_mux) else { return };
+        if self.keep_alive.take_due(now, self.sender.packets, interval)
+            && let Some(remote) = self.flow.remote()
+        {
+            let sent = shared.outbox.push(self.port.key, Which::Rtp, remote, |_| {});
+            self.stats.send_overflow += u64::from(!sent);
+        }
+    }
+
+    /// Whether the peer has agreed to send, and knows where to.
+    fn expects(plan: &MediaPlan) -> bool {
+        plan.direction.receives() && plan.remote_rtp.is_some()
+    }
+
+    fn look_for_silence(&mut self, now: Instant, shared: &mut Shared<'_>) {
+        if !Self::expects(&self.plan) {
+            return;
+        }
+        let media = self.media;
+        match self.silence.look(now, self.stats.received_packets, shared.config) {
+            Some(News::Silent(lasted)) => {
+                let for_ms = u32::try_from(lasted.as_millis()).unwrap_or(u32::MAX);
+                shared.events.offer(MediaEvent::Silent { media, for_ms });
+            }
+            Some(News::Heard) => {
+                shared.events.offer(MediaEvent::Heard { media });
+            }
+            None => {}
+        }
     }
 
     /// An RTP packet.
@@ -260,6 +303,10 @@ impl Stream {
         bytes: &[u8],
         shared: &mut Shared<'_>,
     ) {
+        if bytes.is_empty() {
+            // It keeps the path open, and has done so.
+            return;
+        }
         let Some((header, payload)) = RtpHeader::parse(bytes) else {
             self.stats.malformed += 1;
             return;

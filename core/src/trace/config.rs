@@ -198,6 +198,15 @@ pub(super) fn write_media(out: &mut Packer<'_>, event: &MediaEvent, hide_digits:
             out.byte(2);
             write_media_id(out, *media);
         }
+        MediaEvent::Silent { media, for_ms } => {
+            out.byte(4);
+            write_media_id(out, *media);
+            out.number(*for_ms);
+        }
+        MediaEvent::Heard { media } => {
+            out.byte(5);
+            write_media_id(out, *media);
+        }
         // No decision of the signalling side depends on the figures of the report: they are not kept.
         MediaEvent::Closed { media, report: _ } => {
             out.byte(3);
@@ -216,6 +225,8 @@ pub(super) fn read_media(from: &mut Unpacker<'_>) -> Unpacked<MediaEvent> {
         1 => MediaEvent::DtmfSent { media },
         2 => MediaEvent::PeerLeft { media },
         3 => MediaEvent::Closed { media, report: MediaReport::default() },
+        4 => MediaEvent::Silent { media, for_ms: from.number()? },
+        5 => MediaEvent::Heard { media },
         _ => return Err(Impossible("no kind of media event")),
     })
 }
