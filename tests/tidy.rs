@@ -37,6 +37,7 @@ const LAYERS: &[(&str, Below)] = &[
     ("sdp", Below::Only(&["base", "wire"])),
     ("transaction", Below::Only(&["base", "wire"])),
     ("signaling", Below::Only(&["base", "wire"])),
+    ("auth", Below::Only(&["base", "wire"])),
     ("api", Below::All),
     ("dialog", Below::All),
     ("session", Below::All),

@@ -70,6 +70,7 @@ extern crate alloc;
 
 mod adapter;
 pub mod api;
+mod auth;
 pub mod base;
 pub mod coordinator;
 pub mod dialog;
