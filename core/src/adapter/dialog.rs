@@ -97,6 +97,11 @@ impl DialogAdapter<'_> {
         }
         writer.header("User-Agent", board.config.user_agent.as_bytes());
         writer.raw(&out.headers);
+        if let Some(realms) = &mut session.realms {
+            let body = offer.as_deref().unwrap_or_default();
+            writer.raw(&realms.lines(&mut board.keys, Method::Invite, &out.target, body));
+            board.layer.set_owner(transaction, core::mem::take(&mut realms.chain).0);
+        }
         let message = match offer {
             Some(offer) => writer.finish_with(SDP_TYPE, &offer),
             None => writer.finish(),
@@ -132,8 +137,10 @@ impl DialogAdapter<'_> {
         let branch = self.board.layer.stateless_branch();
         // The session's own number may be that of the peer's re-INVITE by now.
         let cseq = facts.cseq;
+        let proofs = self.board.ack_proofs(id);
         let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
-        let writer = dialog.request("ACK", cseq, branch.as_bytes());
+        let mut writer = dialog.request("ACK", cseq, branch.as_bytes());
+        writer.raw(&proofs);
         let message = match &cause.description {
             Some(answer) => writer.finish_with(SDP_TYPE, answer),
             None => writer.finish(),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::dialog::{contact, first_hop, quoted};
 use super::{Owner, Parked, Switchboard, new_call_id};
 use crate::api::{Event, Output};
+use crate::auth::Realms;
 use crate::base::ids::{RequestId, SessionId};
 use crate::dialog::{write_cseq, write_via};
 use crate::signaling::MessageDetails;
@@ -23,6 +24,8 @@ pub(crate) struct Errand {
     pub(crate) session: Option<SessionId>,
     /// What is to be sent, while its address is unknown.
     pub(crate) draft: Option<Box<Draft>>,
+    /// Who has asked for credentials, outside any session.
+    pub(crate) realms: Option<Box<Realms>>,
 }
 
 /// A request outside any dialog, before it is written.
@@ -38,7 +41,7 @@ impl Switchboard {
     /// Asks for the address of a request outside any dialog. `None` if there is no room, or no place to ask.
     pub(crate) fn begin_errand(&mut self, draft: Draft) -> Option<RequestId> {
         let hop = first_hop(&draft.lines, &draft.target)?;
-        let id = self.errands.insert(Errand { session: None, draft: Some(Box::new(draft)) })?;
+        let id = self.errands.insert(Errand { session: None, draft: Some(Box::new(draft)), realms: None })?;
         if self.park(hop, Parked::Errand(id)) {
             return Some(id);
         }

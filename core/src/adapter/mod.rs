@@ -6,6 +6,7 @@
 #[cfg(any(test, feature = "sim"))]
 mod audit;
 mod capabilities;
+mod challenge;
 mod dialog;
 mod errand;
 mod media;

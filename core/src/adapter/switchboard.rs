@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::Errand;
 use crate::api::{CoordinatorConfig, Counter, Counters, Output, QueryId, ResolveTarget};
+use crate::auth::Keys;
 use crate::base::ids::{DialogId, RequestId, SessionId, SubscriptionId};
 use crate::base::index::{Digest, DigestKey, Index};
 use crate::base::rng::Rng;
@@ -110,6 +111,8 @@ pub(crate) struct Switchboard {
     pub(crate) digests: DigestKey,
     pub(crate) layer: TransactionLayer,
     pub(crate) registry: SessionRegistry,
+    /// The credentials of the application; the settings have them no more.
+    pub(crate) keys: Keys,
     pub(crate) timers: Timers<(SessionId, SessionTimer)>,
     /// One timer for each subscription.
     pub(crate) subscription_timers: Timers<SubscriptionId>,
@@ -131,7 +134,7 @@ pub(crate) struct Switchboard {
 }
 
 impl Switchboard {
-    pub(crate) fn new(config: CoordinatorConfig, seed: [u8; 32], now: Instant) -> Self {
+    pub(crate) fn new(mut config: CoordinatorConfig, seed: [u8; 32], now: Instant) -> Self {
         let mut secret = Rng::secret(seed);
         let mut rng = Rng::wire(seed);
         let limits = config.limits;
@@ -147,6 +150,7 @@ impl Switchboard {
             digests,
             layer,
             registry: SessionRegistry::new(limits.sessions_max, dialogs_max, limits.subscriptions_max),
+            keys: Keys::new(core::mem::take(&mut config.credentials)),
             timers: Timers::new(limits.sessions_max.saturating_mul(SessionTimer::ALL.len())),
             subscription_timers: Timers::new(limits.subscriptions_max),
             outbox: VecDeque::new(),

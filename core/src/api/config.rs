@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::auth::Credentials;
 use crate::base::ids::UserTag;
 use crate::sdp::CodecList;
 use crate::signaling::CommandError;
@@ -57,6 +58,8 @@ pub struct CoordinatorConfig {
     pub min_se: Duration,
     /// Whether provisional responses are sent so that they cannot get lost (RFC 3262).
     pub reliable: Reliable,
+    /// What we prove our name with to whoever asks by a digest challenge (401, 407).
+    pub credentials: Vec<Credentials>,
 }
 
 /// How much is made of reliable provisional responses (RFC 3262, `100rel`).
@@ -93,6 +96,7 @@ impl Default for CoordinatorConfig {
             session_expires: None,
             min_se: Duration::from_secs(90),
             reliable: Reliable::default(),
+            credentials: Vec::new(),
         }
     }
 }
@@ -118,6 +122,9 @@ impl CoordinatorConfig {
             .map_err(|error| bad("display name", &error))?;
         for package in self.info_packages.iter().chain(&self.event_packages) {
             check_token(package).map_err(|error| bad("package", &error))?;
+        }
+        for credentials in &self.credentials {
+            credentials.check().map_err(|error| bad("credentials", &error))?;
         }
         check_text(&self.user_agent).map_err(|error| bad("user agent", &error))
     }

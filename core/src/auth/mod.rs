@@ -14,4 +14,4 @@ mod tests;
 
 pub use credentials::Credentials;
 pub(crate) use keys::Keys;
-pub(crate) use realms::Realms;
+pub(crate) use realms::{Chain, Realms};

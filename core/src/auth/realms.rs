@@ -41,6 +41,8 @@ pub(crate) struct Realms {
     realms: Vec<Realm>,
     /// The lines that the last INVITE carried: its ACK carries the same (RFC 3261 section 22.1).
     invite: Box<[u8]>,
+    /// What the INVITE has been through that is about to be sent.
+    pub(crate) chain: Chain,
 }
 
 /// What was answered already for one request: how often it was sent again, and to which realms' challenges. It goes from

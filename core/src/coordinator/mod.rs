@@ -9,6 +9,8 @@
 macro_rules! note {
     ($coordinator:expr, $record:expr) => {
         #[cfg(feature = "trace")]
+        $coordinator.note_proofs();
+        #[cfg(feature = "trace")]
         if let Some(recorder) = &mut $coordinator.recorder {
             #[allow(unused_imports, reason = "not every note has all of them")]
             use crate::trace::{Asked, Command, Record};
@@ -137,6 +139,8 @@ impl UnifiedCoordinator {
     /// The next thing to do, in causal order.
     pub fn poll_output(&mut self) -> Option<Output> {
         let output = self.board.outbox.pop_front();
+        #[cfg(feature = "trace")]
+        self.note_proofs();
         #[cfg(feature = "trace")]
         if let Some(recorder) = &mut self.recorder {
             recorder.note_output(output.as_ref());

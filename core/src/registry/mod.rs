@@ -4,8 +4,10 @@
 mod audit;
 mod quota;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::auth::Realms;
 use crate::base::ids::{DialogId, SessionId, SubscriptionId};
 use crate::base::slab::{Key, RawKey, Slab, key};
 use crate::dialog::{Dialog, DialogUser};
@@ -169,6 +171,14 @@ impl SessionRegistry {
     pub(crate) fn find_subscription(&self, tag: &[u8]) -> Option<SubscriptionId> {
         let id = SubscriptionId::from_raw(Token::decode(tag)?.key);
         (self.subscriptions.get(id)?.local_tag.as_slice() == tag).then_some(id)
+    }
+
+    /// Who has asked for credentials within a call or a subscription.
+    pub(crate) fn realms_mut(&mut self, user: DialogUser) -> Option<&mut Option<Box<Realms>>> {
+        match user {
+            DialogUser::Session(id) => self.sessions.get_mut(id).map(|session| &mut session.realms),
+            DialogUser::Subscription(id) => self.subscriptions.get_mut(id).map(|it| &mut it.realms),
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {

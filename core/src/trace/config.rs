@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{CoordinatorConfig, Limits, Reliable};
+use crate::api::{CoordinatorConfig, Credentials, Limits, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -41,6 +41,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         session_expires,
         min_se,
         reliable,
+        credentials,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -82,6 +83,14 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         Reliable::Never => 1,
         Reliable::Required => 2,
     });
+    // Only where there are any. Passwords stay out: what was computed of them is recorded in their place.
+    if !credentials.is_empty() {
+        out.number(credentials.len());
+        for Credentials { username, password: _, realm } in credentials {
+            out.text(username);
+            out.option(realm.as_deref(), Packer::text);
+        }
+    }
 }
 
 pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
@@ -134,6 +143,12 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         2 => Reliable::Required,
         _ => return Err(Impossible("no use of reliable responses")),
     };
+    let mut credentials = Vec::new();
+    for _ in 0..if from.is_empty() { 0 } else { from.number::<usize>()? } {
+        let mut each = Credentials::new(from.text()?, "");
+        each.realm = from.option(Unpacker::text)?.map(String::from);
+        credentials.push(each);
+    }
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -154,6 +169,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         session_expires,
         min_se,
         reliable,
+        credentials,
     })
 }
 

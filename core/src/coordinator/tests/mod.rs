@@ -3,6 +3,7 @@
 mod attacks;
 mod audit;
 mod calls;
+mod challenges;
 mod early;
 mod net;
 mod offers;
