@@ -79,6 +79,7 @@ pub mod ladder;
 pub mod media;
 #[cfg(feature = "peer")]
 pub mod peer;
+pub mod registration;
 pub mod registry;
 pub mod sdp;
 pub mod session;

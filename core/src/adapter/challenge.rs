@@ -69,6 +69,7 @@ impl Switchboard {
         let realms = match (owner, user) {
             (_, Some(user)) => registry.realms_mut(user)?,
             (Owner::Errand(id), None) => &mut errands.get_mut(id)?.realms,
+            (Owner::Register(id), None) => &mut registry.registration_mut(id)?.realms,
             (Owner::Subscribe(id), None) => registry.realms_mut(DialogUser::Subscription(id))?,
             _ => return None,
         };
@@ -115,7 +116,7 @@ impl Switchboard {
                 let over = |state| matches!(state, State::Terminating | State::Terminated);
                 session.is_some_and(|session| !over(session.state))
             }
-            Owner::Errand(_) | Owner::Subscribe(_) | Owner::Notify(_) => true,
+            Owner::Errand(_) | Owner::Subscribe(_) | Owner::Notify(_) | Owner::Register(_) => true,
             Owner::Invite(_) | Owner::Incoming { .. } => false,
         }
     }
@@ -143,6 +144,12 @@ impl Switchboard {
                 }
                 if let Some(draft) = &mut subscription.draft {
                     draft.cseq = draft.cseq.max(cseq);
+                }
+            }
+            Owner::Register(id) => {
+                if let Some(registration) = self.registry.registration_mut(id) {
+                    registration.request = Some(sent);
+                    registration.cseq = cseq;
                 }
             }
             _ => {}
@@ -176,6 +183,10 @@ impl Switchboard {
             return;
         }
         let user = match self.owners.get(event.tx) {
+            Some(Owner::Register(id)) => {
+                let realms = self.registry.registration_mut(*id).and_then(|it| it.realms.as_mut());
+                return realms.map_or((), |realms| realms.take_next(frame));
+            }
             Some(Owner::Invite(id) | Owner::Bye(id) | Owner::Request { session: id, .. }) => {
                 DialogUser::Session(*id)
             }

@@ -12,6 +12,7 @@ mod errand;
 mod media;
 mod modify;
 mod redirect;
+mod registration;
 mod reliable;
 mod request;
 mod subscription;

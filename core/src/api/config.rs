@@ -146,6 +146,8 @@ pub struct Limits {
     pub forks_max: usize,
     /// Subscriptions at a time, ours and those of peers; a SUBSCRIBE above it gets 503.
     pub subscriptions_max: usize,
+    /// Registrations of ours at a time.
+    pub registrations_max: usize,
     /// Route and Record-Route entries of a dialog.
     pub routes_max: usize,
 }
@@ -159,6 +161,7 @@ impl Default for Limits {
             transactions_max: 1_000_000,
             forks_max: 16,
             subscriptions_max: 10_000,
+            registrations_max: 1_000,
             routes_max: 32,
         }
     }

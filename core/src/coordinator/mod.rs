@@ -39,6 +39,7 @@ mod recording;
 mod redirect;
 mod referral;
 mod refresh;
+mod register;
 mod reliable;
 mod replaces;
 mod responses;
@@ -154,10 +155,8 @@ impl UnifiedCoordinator {
             return Some(self.board.now);
         }
         let board = &self.board;
-        [board.layer.poll_timeout(), board.timers.next(), board.subscription_timers.next()]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [board.subscription_timers.next(), board.registration_timers.next()];
+        [board.layer.poll_timeout(), board.timers.next()].into_iter().chain(own).flatten().min()
     }
 
     /// Takes a bound pair of media ports, to be used until [`MediaCommand::Close`](crate::media::MediaCommand::Close).

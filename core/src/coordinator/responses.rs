@@ -42,6 +42,10 @@ impl UnifiedCoordinator {
                 self.board.layer.forget_message(event.tx);
                 self.notify_answered(id, event.status, Some(frame));
             }
+            Some(Owner::Register(id)) if event.kind != ClientEventKind::Provisional => {
+                self.board.layer.forget_message(event.tx);
+                self.register_answered(id, event.status, Some((frame, path)));
+            }
             Some(Owner::Errand(id)) if event.kind != ClientEventKind::Provisional => {
                 self.errand_answered(id, event.tx, path, frame);
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::api::{CoordinatorConfig, Reliable};
+use crate::api::{CoordinatorConfig, Credentials, Reliable};
 use crate::sdp::CodecList;
 #[cfg(feature = "trace")]
 use crate::trace::Recorder;
@@ -112,6 +112,13 @@ impl Config {
     #[must_use]
     pub const fn reliable(mut self, reliable: Reliable) -> Self {
         self.core.reliable = reliable;
+        self
+    }
+
+    /// Proves our name with these to whoever asks for it (401, 407). Each call adds one.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.core.credentials.push(credentials);
         self
     }
 

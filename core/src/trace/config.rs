@@ -26,6 +26,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
                 forks_max,
                 routes_max,
                 subscriptions_max,
+                registrations_max,
             },
         codecs,
         dtmf,
@@ -83,8 +84,9 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         Reliable::Never => 1,
         Reliable::Required => 2,
     });
-    // Only where there are any. Passwords stay out: what was computed of them is recorded in their place.
-    if !credentials.is_empty() {
+    // Only where they say something. Passwords stay out: what was computed of them is recorded in their place.
+    if !credentials.is_empty() || *registrations_max != Limits::default().registrations_max {
+        out.number(*registrations_max);
         out.number(credentials.len());
         for Credentials { username, password: _, realm } in credentials {
             out.text(username);
@@ -144,6 +146,9 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         _ => return Err(Impossible("no use of reliable responses")),
     };
     let mut credentials = Vec::new();
+    if !from.is_empty() {
+        limits.registrations_max = from.number()?;
+    }
     for _ in 0..if from.is_empty() { 0 } else { from.number::<usize>()? } {
         let mut each = Credentials::new(from.text()?, "");
         each.realm = from.option(Unpacker::text)?.map(String::from);

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::peer::{SDP, World, peer};
 use crate::api::{CoordinatorConfig, Credentials};
 use crate::session::State;
+use crate::wire::HeaderName;
 use crate::wire::frame::Frame;
 use crate::wire::limits::WireLimits;
-use crate::wire::{HeaderName, NameAddr};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A challenge of our own server.

@@ -9,6 +9,7 @@ mod net;
 mod offers;
 mod peer;
 mod referrals;
+mod registrations;
 mod rows;
 mod subscriptions;
 mod transfers;
