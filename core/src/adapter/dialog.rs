@@ -124,6 +124,12 @@ impl DialogAdapter<'_> {
         }
         let early: SmallVec<[DialogId; 4]> =
             board.registry.dialogs_of(self.session).iter().copied().collect();
+        // One counter for all that we ask (section 12.2.1.1): a PRACK may have had the number after the INVITE's.
+        let last = |&dialog: &DialogId| board.registry.dialog(dialog).map(Dialog::last_sequence);
+        let last = early.iter().filter_map(last).max().unwrap_or(0);
+        if let Some(session) = board.registry.session_mut(self.session) {
+            session.sent_cseq = session.sent_cseq.max(last);
+        }
         for dialog in early {
             board.drop_waiting(dialog);
             board.registry.remove_dialog(dialog);

@@ -13,7 +13,7 @@ use crate::wire::limits::WireLimits;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A challenge of our own server.
-const HOME: &str = "realm=\"home\", nonce=\"n1\", qop=\"auth\", opaque=\"o\"";
+pub(super) const HOME: &str = "realm=\"home\", nonce=\"n1\", qop=\"auth\", opaque=\"o\"";
 
 /// Values of a header field of a message of ours.
 pub(super) fn values(message: &Bytes, name: HeaderName) -> Vec<String> {
@@ -22,24 +22,24 @@ pub(super) fn values(message: &Bytes, name: HeaderName) -> Vec<String> {
     all.map(|header| String::from_utf8(header.value.to_vec()).unwrap()).collect()
 }
 
-fn first(message: &Bytes, name: HeaderName) -> String {
+pub(super) fn first(message: &Bytes, name: HeaderName) -> String {
     values(message, name).into_iter().next().unwrap_or_default()
 }
 
-fn cseq(message: &Bytes) -> u32 {
+pub(super) fn cseq(message: &Bytes) -> u32 {
     Frame::parse(message, &WireLimits::default()).unwrap().facts().unwrap().cseq
 }
 
-fn branch(message: &Bytes) -> Vec<u8> {
+pub(super) fn branch(message: &Bytes) -> Vec<u8> {
     Frame::parse(message, &WireLimits::default()).unwrap().facts().unwrap().via.branch.unwrap().to_vec()
 }
 
-fn body(message: &Bytes) -> Vec<u8> {
+pub(super) fn body(message: &Bytes) -> Vec<u8> {
     Frame::parse(message, &WireLimits::default()).unwrap().body().to_vec()
 }
 
 /// How many requests of that method have left.
-fn sent(world: &World, method: &str) -> usize {
+pub(super) fn sent(world: &World, method: &str) -> usize {
     world.net.codes().iter().filter(|code| *code == method).count()
 }
 
@@ -54,7 +54,7 @@ fn answered() -> World {
     world
 }
 
-fn finish(world: &mut World) {
+pub(super) fn finish(world: &mut World) {
     world.net.run_for(200 * SECOND);
     world.net.assert_all_gone();
 }

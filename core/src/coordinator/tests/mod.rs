@@ -4,6 +4,7 @@ mod attacks;
 mod audit;
 mod calls;
 mod challenges;
+mod challenges_within;
 mod early;
 mod net;
 mod offers;

@@ -215,10 +215,15 @@ impl World {
 
     /// Asks for credentials before anything comes of a request of ours.
     pub(crate) fn challenge(&mut self, request: &Bytes, status: u16, challenge: &str) {
+        self.challenge_as("one", request, status, challenge);
+    }
+
+    /// The same of whoever has this tag.
+    pub(crate) fn challenge_as(&mut self, whose: &str, request: &Bytes, status: u16, challenge: &str) {
         let name = if status == 407 { "Proxy-Authenticate" } else { "WWW-Authenticate" };
         let challenge = format!("Digest {challenge}");
         let tag = self.our_tag.clone();
-        self.respond_with(request, status, "one", &[(name, challenge.as_bytes())], None);
+        self.respond_with(request, status, whose, &[(name, challenge.as_bytes())], None);
         self.our_tag = tag;
     }
 

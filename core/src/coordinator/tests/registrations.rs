@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::challenges::values;
+use super::challenges::{cseq, first, values};
 use super::net::Net;
 use super::peer::peer;
 use crate::api::{CoordinatorConfig, Credentials, Event};
@@ -102,16 +102,8 @@ impl Desk {
     }
 }
 
-fn first(message: &Bytes, name: HeaderName) -> String {
-    values(message, name).into_iter().next().unwrap_or_default()
-}
-
 fn expires(message: &Bytes) -> u32 {
     first(message, HeaderName::Expires).parse().unwrap()
-}
-
-fn cseq(message: &Bytes) -> u32 {
-    Frame::parse(message, &WireLimits::default()).unwrap().facts().unwrap().cseq
 }
 
 #[test]
