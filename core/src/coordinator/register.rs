@@ -61,7 +61,7 @@ impl UnifiedCoordinator {
         let (call_id, tag) = (new_call_id(board), board.random_text());
         let mut registration = Registration::new(&parsed, &board.config.user, seconds, call_id, tag);
         registration.lines = lines;
-        let id = board.registry.add_registration(registration).ok_or(full.clone())?;
+        let id = board.registry.add_registration(registration).ok_or_else(|| full.clone())?;
         if board.ask_for_registrar(id) {
             return Ok(id);
         }

@@ -168,13 +168,30 @@ fn a_password_is_in_no_trace_and_what_it_came_to_is() {
         }
         let proof = String::from_utf8(stage.sent.last().unwrap().to_vec()).unwrap();
         assert!(proof.contains("Authorization: Digest username=\"alice\""), "{proof}");
+        let headers = [("X-Line", "2")];
+        let registered =
+            stage.core.register_with(now, "sip:192.0.2.9", Duration::from_secs(60), &headers).unwrap();
+        stage.drain(usize::MAX);
+        let query = stage.queries.pop().unwrap();
+        stage.core.handle_names(now, query, Ok(Stage::path()));
+        stage.drain(usize::MAX);
+        for (status, name, value) in
+            [(401, "WWW-Authenticate", "Digest realm=\"r\", nonce=\"n\""), (200, "Expires", "60")]
+        {
+            let register = stage.sent.last().unwrap().clone();
+            let frame = crate::wire::Frame::parse(&register, &crate::wire::WireLimits::NONE).unwrap();
+            let head = crate::wire::ReplyHead::new(&frame, frame.facts().ok().as_ref(), &Stage::path());
+            stage.feed(head.respond(status, "Who", Some(b"b"), false, &[(name, value.as_bytes())], None));
+        }
+        stage.core.unregister(now, registered).unwrap();
+        stage.drain(usize::MAX);
         let file = stage.finish();
         for word in ["top secret", "pa55phrase"] {
             assert!(!file.windows(word.len()).any(|window| window == word.as_bytes()), "{word}");
         }
         let trace = Trace::parse(&file).unwrap();
         let proofs = trace.records().filter(|record| matches!(record, Ok((_, Record::Proof(_))))).count();
-        assert_eq!(proofs, 2);
+        assert_eq!(proofs, 4, "two for the call, two for the registration");
         let replayed = replay(&trace).unwrap();
         assert!(replayed.is_identical(), "{:?}", replayed.divergence);
     }
