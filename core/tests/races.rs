@@ -208,3 +208,91 @@ fn numbers_above_31_bits_are_refused_within_a_call_too() {
     assert_eq!(desk.codes(), ["400"]);
     assert_eq!(desk.told().last().unwrap(), "confirmed");
 }
+
+/// The caller has given up, and the callee's 200 was under way all the time.
+#[test]
+fn a_200_after_timer_b_is_acknowledged_and_hung_up() {
+    let (mut desk, _, invite) = calling();
+    desk.run_for(GIVE_UP + SECOND);
+    assert_eq!(desk.told(), ["ended Timeout 408"]);
+    desk.news();
+    desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
+    assert_eq!(desk.codes(), ["ACK", "BYE"]);
+    let bye = desk.last("BYE").message;
+    assert_eq!(bye.callee_tag(), "far");
+    desk.feed(respond(&bye, 200, "", "", ""));
+    assert_eq!(desk.told(), ["ended Timeout 408"], "no news of a call that is over");
+    desk.assert_all_gone();
+}
+
+/// The same after a CANCEL that was answered and an INVITE that never was.
+#[test]
+fn a_200_after_the_487_was_given_up_is_acknowledged_and_hung_up() {
+    let (mut desk, session, invite) = calling();
+    desk.feed(respond(&invite, 180, "far", CONTACT, ""));
+    desk.hangup(session);
+    let cancel = desk.last("CANCEL").message;
+    desk.feed(respond(&cancel, 200, "far", "", ""));
+    desk.run_for(GIVE_UP + SECOND);
+    assert_eq!(ended(&desk), 1);
+    desk.news();
+    desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
+    assert_eq!(desk.codes(), ["ACK", "BYE"]);
+    assert_eq!(ended(&desk), 1);
+}
+
+/// The branch of an earlier INVITE of the same dialog, with another number: it is no repeat.
+#[test]
+fn a_branch_used_twice_is_refused() {
+    let (mut desk, _, tag) = active();
+    desk.feed(Request::new("INVITE").cseq(2).callee_tag(&tag).sdp(SDP_OTHER_PORT).text());
+    assert_eq!(desk.codes(), ["400"]);
+    assert_eq!(desk.told().last().unwrap(), "confirmed");
+}
+
+/// The first of two places to which we are sent says nothing for too long and answers while the second rings.
+#[test]
+fn a_200_of_the_place_before_is_hung_up_and_the_call_goes_on() {
+    let (mut desk, _, invite) = calling();
+    let contacts = "Contact: <sip:a@192.0.2.9>, <sip:b@192.0.2.9>;q=0.5\r\n";
+    desk.feed(respond(&invite, 302, "sends", contacts, ""));
+    let first = desk.last("INVITE").message;
+    desk.run_for(GIVE_UP);
+    let second = desk.last("INVITE").message;
+    desk.feed(respond(&second, 180, "b", CONTACT, ""));
+    desk.news();
+    for copy in 0..3 {
+        desk.feed(respond(&first, 200, "a", CONTACT, SDP));
+        assert_eq!(desk.codes(), if copy == 0 { ["ACK", "BYE"].as_slice() } else { &["ACK"] });
+    }
+    let bye = desk.last("BYE").message;
+    desk.feed(respond(&bye, 200, "", "", ""));
+    desk.feed(respond(&second, 200, "b", CONTACT, SDP));
+    assert_eq!(ended(&desk), 0);
+    assert_eq!(desk.last("ACK").message.callee_tag(), "b");
+}
+
+/// Late, and of several forks; each is repeated until its ACK comes.
+#[test]
+fn every_fork_that_answers_late_is_hung_up_once() {
+    let (mut desk, _, invite) = calling();
+    desk.run_for(GIVE_UP + SECOND);
+    desk.news();
+    for copy in 0..3 {
+        for tag in ["one", "two"] {
+            desk.feed(respond(&invite, 200, tag, CONTACT, SDP));
+            assert_eq!(desk.codes(), if copy == 0 { ["ACK", "BYE"].as_slice() } else { &["ACK"] });
+            assert_eq!(desk.last("ACK").message.callee_tag(), tag);
+        }
+    }
+    // A refusal that comes late wants its ACK as well, or it comes again and again.
+    let (mut desk, _, invite) = calling();
+    desk.run_for(GIVE_UP + SECOND);
+    desk.news();
+    for _ in 0..2 {
+        desk.feed(respond(&invite, 486, "far", "", ""));
+        assert_eq!(desk.codes(), ["ACK"]);
+    }
+    assert_eq!(ended(&desk), 1);
+    desk.assert_all_gone();
+}

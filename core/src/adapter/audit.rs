@@ -84,11 +84,13 @@ impl Switchboard {
         ensure(silent, MODULE, "a call has media until it is over", || format!("{id} {state:?}"))?;
         let told = over == session.end_told;
         ensure(told, MODULE, "the end is told when it comes", || format!("{id} {state:?}"))?;
-        let lingers = state != State::Terminated || session.invite.is_some() || session.offering.is_some();
+        let lingers = state != State::Terminated
+            || session.invite.or(session.given_up).is_some()
+            || session.offering.is_some();
         ensure(lingers, MODULE, "a session that is over waits for an INVITE only", || format!("{id}"))?;
         self.audit_provisional(id, session)?;
         self.audit_transfers(id, session)?;
-        if let Some(invite) = session.invite {
+        for invite in [session.invite, session.given_up].into_iter().flatten() {
             let named = match self.owners.get(invite) {
                 Some(Owner::Invite(owner)) => *owner == id,
                 Some(Owner::Incoming { session, .. }) => *session == Some(id),
@@ -157,7 +159,7 @@ impl Switchboard {
                 Owner::Invite(id) => {
                     let rule = "our INVITE works for a live session until it is refused";
                     let fits = match self.registry.session(*id) {
-                        Some(session) => session.invite == Some(transaction),
+                        Some(session) => [session.invite, session.given_up].contains(&Some(transaction)),
                         None => matches!(self.layer.state(transaction), Some((_, TxState::Completed))),
                     };
                     ensure(fits, MODULE, rule, || format!("{transaction} of {id}"))?;
@@ -237,7 +239,10 @@ impl Switchboard {
             ensure(unsent, MODULE, "what waits for an address is not sent", || format!("{id}"))?;
         }
         for (id, session) in self.registry.sessions() {
-            let fits = (session.state == State::Resolving) == (calling.get(&id) == Some(&1));
+            let asks = calling.get(&id) == Some(&1);
+            // A call may end while it waits; the answer to its question is ignored then.
+            let fits =
+                asks == (session.state == State::Resolving) || asks && session.state == State::Terminated;
             ensure(fits, MODULE, "who waits for an address has asked once", || format!("{id}"))?;
         }
         Ok(())

@@ -34,7 +34,7 @@ impl Switchboard {
         let Some(session) = self.registry.session_mut(id) else { return false };
         let open =
             matches!(session.state, State::Calling | State::Proceeding | State::Ringback | State::EarlyMedia);
-        if !open {
+        if !open || session.invite != Some(event.tx) {
             return false;
         }
         let realms = session.realms.get_or_insert_default();

@@ -226,10 +226,10 @@ impl DialogAdapter<'_> {
 
     /// Gives up an INVITE that never got a final response.
     pub(crate) fn abandon_invite(&mut self) {
-        let Some(session) = self.board.registry.session_mut(self.session) else { return };
-        if let Some(invite) = session.invite.take() {
-            self.board.owners.remove(invite);
-            self.board.layer.abandon(invite);
+        let invite = self.board.registry.session(self.session).and_then(|session| session.invite);
+        if let Some(invite) = invite {
+            self.board.layer.give_up(self.board.now, invite);
+            self.board.invite_given_up(self.session);
         }
     }
 
@@ -415,7 +415,7 @@ impl DialogAdapter<'_> {
             self.board.registry.remove_dialog(idle);
         }
         let session = self.board.registry.session(self.session)?;
-        let path = self.board.layer.path(session.invite?)?;
+        let path = self.board.layer.path(session.invite.or(session.given_up)?)?;
         let target = session.outgoing.as_ref().map(|out| out.target.clone()).unwrap_or_default();
         let dialog = Dialog::from_response(self.session, frame, facts, path, &target, limits.routes_max)?;
         self.board.registry.add_dialog(dialog)

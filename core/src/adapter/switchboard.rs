@@ -340,6 +340,21 @@ impl Switchboard {
         }
     }
 
+    /// Our INVITE has been given up: the session keeps it only for a 2xx that comes late. That of an attempt before it
+    /// had all the time it could have.
+    pub(crate) fn invite_given_up(&mut self, id: SessionId) {
+        let Some(session) = self.registry.session_mut(id) else { return };
+        let invite = session.invite.take().filter(|&invite| self.layer.state(invite).is_some());
+        let older = core::mem::replace(&mut session.given_up, invite);
+        if let Some(older) = older {
+            self.owners.remove(older);
+            self.layer.abandon(older);
+        }
+        if let Some(invite) = invite {
+            self.owners.insert(invite, Owner::Invite(id));
+        }
+    }
+
     /// Starts a timer of a session anew.
     pub(crate) fn arm(&mut self, session: SessionId, timer: SessionTimer, after: core::time::Duration) {
         self.disarm(session, timer);

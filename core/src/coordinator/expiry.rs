@@ -59,11 +59,15 @@ impl UnifiedCoordinator {
 
     /// A client transaction ended without a final response (RFC 3261 section 8.1.3.1).
     fn transaction_failed(&mut self, transaction: TransactionId, status: u16, reason: EndReason) {
-        match self.board.owners.remove(transaction) {
+        let owner = self.board.owners.remove(transaction);
+        if !matches!(owner, Some(Owner::Invite(_))) {
+            self.board.layer.abandon(transaction);
+        }
+        match owner {
             Some(Owner::Invite(id)) => {
                 let input = self.next_or(id, Input::InviteTimeout);
+                self.board.invite_given_up(id);
                 let Some(session) = self.board.registry.session_mut(id) else { return };
-                session.invite = None;
                 if input == Input::InviteTimeout {
                     session.end.get_or_insert(reason);
                 }
@@ -91,7 +95,14 @@ impl UnifiedCoordinator {
             }
             Some(Owner::Invite(id)) => {
                 let Some(session) = self.board.registry.session_mut(id) else { return };
-                session.invite = None;
+                if session.given_up == Some(transaction) {
+                    session.given_up = None;
+                    if session.state != State::Terminated {
+                        return;
+                    }
+                } else {
+                    session.invite = None;
+                }
                 self.feed(id, Input::InviteGone, Cause::default());
             }
             _ => {}

@@ -92,6 +92,10 @@ impl UnifiedCoordinator {
             Received::Absorbed => self.board.counters.add(Counter::Absorbed),
             Received::Ack => self.receive_ack(frame, &facts),
             Received::Cancel { cancel, invite } => self.receive_cancel(cancel, invite, path, frame, &facts),
+            Received::BranchTaken => {
+                self.board.counters.add(Counter::BadRequest);
+                self.respond_stateless(path, frame, Some(&facts), 400, "Branch Is In Use");
+            }
             Received::Full => {
                 self.board.counters.add(Counter::Overload);
                 self.respond_stateless(path, frame, Some(&facts), 503, reason_phrase(503));

@@ -63,7 +63,7 @@ impl UnifiedCoordinator {
         let Some(session) = self.board.registry.session(*id) else { return true };
         facts.from_tag == Some(&session.local_tag)
             && self.board.call_id(session).is_none_or(|call_id| call_id == facts.call_id)
-            && facts.cseq == session.sent_cseq
+            && (facts.cseq == session.sent_cseq || session.given_up == Some(client))
     }
 
     fn receive_invite_response(
@@ -78,6 +78,9 @@ impl UnifiedCoordinator {
             StartLine::Response { reason, .. } => String::from_utf8_lossy(reason),
             StartLine::Request { .. } => return,
         };
+        if self.board.registry.session(session).is_some_and(|it| it.given_up == Some(event.tx)) {
+            return self.receive_late(session, event, path, frame, facts);
+        }
         let mut cause = Cause {
             message: Some((frame, facts)),
             path: Some(path),
@@ -108,6 +111,30 @@ impl UnifiedCoordinator {
             self.board.layer.forget_message(event.tx);
         }
         self.feed(session, input, cause);
+    }
+
+    /// A response to an INVITE that was given up. Whoever answered it is acknowledged and hung up.
+    fn receive_late(
+        &mut self,
+        id: SessionId,
+        event: ClientEvent,
+        path: Path,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) {
+        let dialog = match event.kind {
+            ClientEventKind::Success => {
+                DialogAdapter { board: &mut self.board, session: id }.dialog_for(frame, facts)
+            }
+            _ => None,
+        };
+        if dialog.is_none() {
+            return self.board.counters.add(Counter::Ignored);
+        }
+        let description = if self.is_late(id) { self.decline_late_offer(id, frame.body()) } else { None };
+        let message = Some((frame, facts));
+        let cause = Cause { message, path: Some(path), dialog, description, ..Cause::default() };
+        self.feed(id, Input::RxOtherAnswer, cause);
     }
 
     /// 2xx: the first makes the call, a repeat wants its ACK again, and one from another fork is refused

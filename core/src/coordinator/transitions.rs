@@ -289,8 +289,11 @@ impl UnifiedCoordinator {
             let give_up = self.board.config.timing.give_up();
             self.board.arm(id, SessionTimer::Offer, give_up);
         }
-        if let (true, Some(session)) = (repeats || offers, self.board.registry.session_mut(id)) {
-            session.outgoing = None;
+        // So does whoever answers an INVITE that was given up; it may have to be answered with a description.
+        if let Some(session) = self.board.registry.session_mut(id)
+            && (repeats || offers || session.given_up.is_some())
+        {
+            session.outgoing = session.outgoing.take().filter(|_| session.given_up.is_some());
             return;
         }
         for timer in SessionTimer::ALL {

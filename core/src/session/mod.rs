@@ -226,6 +226,8 @@ pub struct Session {
     pub(crate) dialogs: SmallVec<[DialogId; 1]>,
     /// The INVITE transaction, ours or theirs, while it may still matter.
     pub(crate) invite: Option<TransactionId>,
+    /// Our INVITE that nobody waits for any more: whoever answers it late is acknowledged and hung up.
+    pub(crate) given_up: Option<TransactionId>,
     /// The server transaction of a re-INVITE whose 200 waits for its ACK.
     pub(crate) reinvite: Option<TransactionId>,
     /// Our offer within the call, while it waits for its answer.
@@ -283,6 +285,7 @@ impl Session {
             dialog: None,
             dialogs: SmallVec::new(),
             invite: None,
+            given_up: None,
             reinvite: None,
             offering: None,
             offer_tries: 0,

@@ -176,6 +176,14 @@ pub const ROWS: &[Row] = {
         row(S::EarlyMedia, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
         row(S::EarlyMedia, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(S::EarlyMedia, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        // A target that was given up before this one was called answers after all.
+        row(S::Resolving, I::RxOtherAnswer, &[RefuseFork], S::Resolving),
+        row(S::Calling, I::RxOtherAnswer, &[RefuseFork], S::Calling),
+        row(S::Proceeding, I::RxOtherAnswer, &[RefuseFork], S::Proceeding),
+        row(S::Ringback, I::RxOtherAnswer, &[RefuseFork], S::Ringback),
+        row(S::EarlyMedia, I::RxOtherAnswer, &[RefuseFork], S::EarlyMedia),
+        row(S::CancelPending, I::RxOtherAnswer, &[RefuseFork], S::CancelPending),
+        row(S::Cancelling, I::RxOtherAnswer, &[RefuseFork], S::Cancelling),
         // Giving up: CANCEL may only follow a provisional response (section 9.1).
         row(S::CancelPending, I::RxTrying, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
         row(

@@ -198,10 +198,7 @@ impl<'a> Asked<'a> {
                 out.key(*session);
                 out.text(method.as_str());
                 write_fields(out, headers, redaction);
-                out.option(*body, |out, (kind, body)| {
-                    out.text(kind);
-                    out.bytes(body);
-                });
+                write_body(out, *body);
             }
             Self::Subscribe { target, event, expires, headers } => {
                 out.byte(8);
@@ -217,10 +214,7 @@ impl<'a> Asked<'a> {
             Self::AcceptSubscription { subscription, body } => {
                 out.byte(10);
                 out.key(*subscription);
-                out.option(*body, |out, (kind, body)| {
-                    out.text(kind);
-                    out.bytes(body);
-                });
+                write_body(out, *body);
             }
             Self::RejectSubscription { subscription, status } => {
                 out.byte(11);
@@ -384,6 +378,13 @@ impl<'a> Asked<'a> {
             }
         }
     }
+}
+
+fn write_body(out: &mut Packer<'_>, body: Option<(&str, &[u8])>) {
+    out.option(body, |out, (kind, body)| {
+        out.text(kind);
+        out.bytes(body);
+    });
 }
 
 fn write_fields(out: &mut Packer<'_>, fields: &[(&str, &str)], redaction: Redaction) {

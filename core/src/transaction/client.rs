@@ -131,6 +131,15 @@ impl TransactionLayer {
         self.run(now, tx, Input::Send, Some(message), send);
     }
 
+    /// Waits no longer for the final response to an INVITE that was cancelled (9.1). A failure that still comes is
+    /// acknowledged and a 2xx told.
+    pub fn give_up(&mut self, now: Instant, tx: TransactionId) {
+        if self.takes(tx, Input::GiveUp).is_some() {
+            // The row sends nothing.
+            self.run(now, tx, Input::GiveUp, None, &mut |_| {});
+        }
+    }
+
     /// Lets go of the message of `tx`, which is over but lingers. A client's request: nobody needs it to build another
     /// one. The 2xx of a server: its ACK has come, so that nobody will repeat it.
     ///

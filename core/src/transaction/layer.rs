@@ -27,7 +27,8 @@ key! {
 pub enum TxEvent {
     /// Nothing that the user must know.
     None,
-    /// No final response came in time (Timers B and F): a 408 for the user (8.1.3.1). The id is stale now.
+    /// No final response came in time (Timers B and F): a 408 for the user (8.1.3.1). The id is stale now, but that of
+    /// an INVITE: every 2xx that still comes is told.
     ClientTimeout(TransactionId),
     /// The remote cannot be reached: a 503 for the user (8.1.3.1). The id is stale now.
     ClientUnreachable(TransactionId),
@@ -279,14 +280,12 @@ impl TransactionLayer {
             *transaction.lane(timer.lane()) = None;
         }
         let told = self.run(now, tx, Input::Fired(timer), None, send);
-        if self.transactions.get(tx).is_some() {
-            return Some(TxEvent::None);
-        }
         self.ended_owner = owner;
         Some(match told {
             Some(Effect::TellTimeout) => TxEvent::ClientTimeout(tx),
             Some(Effect::TellUnreachable) => TxEvent::ClientUnreachable(tx),
             Some(Effect::TellNoAck) => TxEvent::AckNeverCame(tx),
+            _ if self.transactions.get(tx).is_some() => TxEvent::None,
             _ => TxEvent::Gone(tx),
         })
     }

@@ -10,6 +10,8 @@ use crate::wire::{Facts, Frame, Method, Path, ReplyHead, StartLine, Transmit, Wi
 /// What only a server transaction has.
 pub(crate) struct Server {
     pub(crate) key: Digest,
+    /// The number of the request.
+    cseq: u32,
     /// What responses copy; `None` after the final one.
     pub(crate) head: Option<ReplyHead>,
 }
@@ -31,6 +33,8 @@ pub enum Received {
         /// The INVITE it is for; without one the answer is 481 (9.2).
         invite: Option<TransactionId>,
     },
+    /// A request with the branch of another one, which is not over: to be answered 400 without a transaction (8.1.1.7).
+    BranchTaken,
     /// There is no room: the caller may answer 503 without a transaction.
     Full,
 }
@@ -72,6 +76,10 @@ impl TransactionLayer {
         }
         let key = request.digest(&self.digests, method_text, facts.to_tag);
         if let Some(tx) = self.servers.get(key) {
+            if self.cseq(tx) != Some(facts.cseq) {
+                count(&mut self.counters.dropped);
+                return Received::BranchTaken;
+            }
             count(&mut self.counters.absorbed);
             self.run(now, tx, Input::Request, None, send);
             return Received::Absorbed;
@@ -101,13 +109,21 @@ impl TransactionLayer {
         }
         let kind = if method == Method::Invite { Kind::ServerInvite } else { Kind::ServerOther };
         let head = ReplyHead::new(frame, Some(facts), path);
-        let server = Server { key, head: Some(head) };
+        let server = Server { key, cseq: facts.cseq, head: Some(head) };
         let to = reply_path(&facts.via, path);
         let mut transaction = Transaction::new(kind, Role::Server(server));
         transaction.set_path(to);
         let tx = self.transactions.insert(transaction)?;
         self.servers.insert(key, tx);
         Some(tx)
+    }
+
+    /// The number of the request that server transaction `tx` is for.
+    fn cseq(&self, tx: TransactionId) -> Option<u32> {
+        match &self.transactions.get(tx)?.role {
+            Role::Server(server) => Some(server.cseq),
+            Role::Client(_) => None,
+        }
     }
 
     fn receive_ack(&mut self, now: Instant, ack: RequestKey<'_>, send: &mut dyn FnMut(Transmit)) -> Received {

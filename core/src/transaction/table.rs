@@ -36,6 +36,8 @@ pub enum State {
     Proceeding,
     /// A 2xx to an INVITE came or was sent (RFC 6026).
     Accepted,
+    /// Nobody waits for an INVITE any more, but its final response may be under way.
+    GivenUp,
     /// The final response came or was sent.
     Completed,
     /// The ACK of a failure response came.
@@ -67,6 +69,8 @@ pub enum Input {
     SendFailure,
     /// The user repeats its 2xx (13.3.1.4).
     Repeat2xx,
+    /// The user waits no longer for the final response to its INVITE (9.1).
+    GiveUp,
     /// A timer fired.
     Fired(Timer),
 }
@@ -141,11 +145,11 @@ use Effect::{
     Transmit,
 };
 use Input::{
-    Ack, Fired, Receive1xx, Receive2xx, ReceiveFailure, Repeat2xx, Request, Send, Send1xx, Send2xx,
+    Ack, Fired, GiveUp, Receive1xx, Receive2xx, ReceiveFailure, Repeat2xx, Request, Send, Send1xx, Send2xx,
     SendFailure,
 };
 use Kind::{ClientInvite, ClientOther, ServerInvite, ServerOther};
-use State::{Accepted, Calling, Completed, Confirmed, Idle, Proceeding, Terminated, Trying};
+use State::{Accepted, Calling, Completed, Confirmed, GivenUp, Idle, Proceeding, Terminated, Trying};
 use Timer::{A, B, D, E, F, G, H, I, J, K, L, M, Unreachable};
 
 /// A state has the same name.
@@ -155,9 +159,10 @@ const TRYING: Timer = Timer::Trying;
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     // 17.1.1.2 and RFC 6026 section 7.2. Timer B runs in Calling only: once it rings, the user decides how long.
+    // Who is given up may have answered all the same: without its ACK it would repeat that for 64·T1.
     row(ClientInvite, Idle,       Send,               &[Transmit, Start(A), Start(B)],                     Calling),
     row(ClientInvite, Calling,    Fired(A),           &[Repeat, Again(A)],                                 Calling),
-    row(ClientInvite, Calling,    Fired(B),           &[TellTimeout],                                      Terminated),
+    row(ClientInvite, Calling,    Fired(B),           &[Start(M), TellTimeout],                            GivenUp),
     row(ClientInvite, Calling,    Fired(Unreachable), &[TellUnreachable],                                  Terminated),
     row(ClientInvite, Calling,    Receive1xx,         &[Stop(A), Stop(B), TellProvisional],                Proceeding),
     row(ClientInvite, Calling,    Receive2xx,         &[Stop(A), Stop(B), Start(M), TellSuccess],          Accepted),
@@ -165,6 +170,10 @@ pub const ROWS: &[Row] = &[
     row(ClientInvite, Proceeding, Receive1xx,         &[TellProvisional],                                  Proceeding),
     row(ClientInvite, Proceeding, Receive2xx,         &[Start(M), TellSuccess],                            Accepted),
     row(ClientInvite, Proceeding, ReceiveFailure,     &[SendAck, Start(D), TellFailure],                   Completed),
+    row(ClientInvite, Proceeding, GiveUp,             &[Start(M)],                                         GivenUp),
+    row(ClientInvite, GivenUp,    Receive2xx,         &[Start(M), TellSuccess],                            Accepted),
+    row(ClientInvite, GivenUp,    ReceiveFailure,     &[SendAck, Start(D)],                                Completed),
+    row(ClientInvite, GivenUp,    Fired(M),           &[],                                                 Terminated),
     row(ClientInvite, Accepted,   Receive2xx,         &[TellSuccess],                                      Accepted),
     row(ClientInvite, Accepted,   Fired(M),           &[],                                                 Terminated),
     row(ClientInvite, Completed,  ReceiveFailure,     &[RepeatAck],                                        Completed),
@@ -228,12 +237,23 @@ impl Kind {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 8] =
-        [Idle, Calling, Trying, Proceeding, Accepted, Completed, Confirmed, Terminated];
+    pub const ALL: [Self; 9] =
+        [Idle, Calling, Trying, Proceeding, Accepted, GivenUp, Completed, Confirmed, Terminated];
 }
 
-const MESSAGES: [Input; 10] =
-    [Send, Request, Ack, Receive1xx, Receive2xx, ReceiveFailure, Send1xx, Send2xx, SendFailure, Repeat2xx];
+const MESSAGES: [Input; 11] = [
+    Send,
+    Request,
+    Ack,
+    Receive1xx,
+    Receive2xx,
+    ReceiveFailure,
+    Send1xx,
+    Send2xx,
+    SendFailure,
+    Repeat2xx,
+    GiveUp,
+];
 
 impl Input {
     /// How many inputs there are.
@@ -257,6 +277,7 @@ impl Input {
             Send2xx => 7,
             SendFailure => 8,
             Repeat2xx => 9,
+            GiveUp => 10,
             Fired(timer) => MESSAGES.len() + timer as usize,
         }
     }
@@ -264,7 +285,7 @@ impl Input {
     /// What it does where it has no row: what the user asks for is refused, all else dropped and counted.
     pub const fn default_effects(self) -> &'static [Effect] {
         match self {
-            Send | Send1xx | Send2xx | SendFailure | Repeat2xx => &[Refuse],
+            Send | Send1xx | Send2xx | SendFailure | Repeat2xx | GiveUp => &[Refuse],
             Request | Ack | Receive1xx | Receive2xx | ReceiveFailure | Fired(_) => &[Drop],
         }
     }

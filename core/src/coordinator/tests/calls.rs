@@ -77,6 +77,7 @@ fn short_patience_with_a_silent_peer() {
     net.run_for(2 * SECOND);
     assert_eq!(net.told(alice), ["ended NoAnswer 408"]);
     assert_eq!(net.codes(), ["INVITE"; 7]);
+    net.run_for(32 * SECOND);
     net.assert_all_gone();
 }
 

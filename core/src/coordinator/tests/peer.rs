@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::net::Net;
 use crate::adapter::DialogAdapter;
-use crate::api::{CoordinatorConfig, Credentials, InviteParams};
+use crate::api::{CoordinatorConfig, Credentials, InviteParams, NameFailure};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
@@ -15,7 +15,7 @@ use crate::session::{Input, Refresh, Refresher, State};
 use crate::signaling::{CommandError, Deferral, InviteDetails, SignalingDecision};
 use crate::wire::frame::Frame;
 use crate::wire::limits::WireLimits;
-use crate::wire::path::Transmit;
+use crate::wire::path::{Path, Transmit};
 use crate::wire::reply::ReplyHead;
 use crate::wire::{HeaderName, NameAddr, parse_rseq};
 
@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) session: Option<SessionId>,
     /// The INVITE that we sent to the peer.
     pub(crate) invite: Bytes,
+    /// The INVITE that we gave up before this one.
+    pub(crate) older: Bytes,
     /// Our tag, once the peer has seen it.
     pub(crate) our_tag: String,
     pub(crate) cseq: u32,
@@ -68,6 +70,7 @@ impl World {
             net,
             session: None,
             invite: Bytes::new(),
+            older: Bytes::new(),
             our_tag: String::new(),
             cseq: 100,
             extra: String::new(),
@@ -206,6 +209,22 @@ impl World {
         self.respond_with(&invite, 302, "one", &[("Contact", contacts)], None);
     }
 
+    /// The address that we asked for first is found: it is the peer's.
+    pub(crate) fn found(&mut self) {
+        let path = Path::udp(self.net.nodes[0].address, peer());
+        self.hear_of_names(Ok(path));
+    }
+
+    /// It is not.
+    pub(crate) fn lost(&mut self) {
+        self.hear_of_names(Err(NameFailure("no such host".into())));
+    }
+
+    fn hear_of_names(&mut self, found: Result<Path, NameFailure>) {
+        let (node, query) = self.net.asked.remove(0);
+        self.net.with(node, |core, now| core.handle_names(now, query, found));
+    }
+
     /// Answers any request of ours.
     pub(crate) fn respond_to(&mut self, request: &Bytes, status: u16, tag: &str, body: Option<&str>) {
         let headers: [(&str, &[u8]); 2] = [("Contact", b"<sip:bob@10.9.9.9:5060>"), ("Min-SE", b"200")];
@@ -237,7 +256,7 @@ impl World {
     ) {
         let frame = Frame::parse(request, &WireLimits::default()).unwrap();
         let facts = frame.facts().unwrap();
-        let from = crate::wire::path::Path::udp(peer(), self.net.nodes[0].address);
+        let from = Path::udp(peer(), self.net.nodes[0].address);
         let head = ReplyHead::new(&frame, Some(&facts), &from);
         let body = body.map(|body| ("application/sdp", body.as_bytes()));
         let response = head.respond(status, "Whatever", Some(tag.as_bytes()), true, extra, body);

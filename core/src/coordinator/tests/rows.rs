@@ -4,9 +4,7 @@
 use core::time::Duration;
 
 use super::peer::{NO_CODEC, SDP, World};
-use crate::api::NameFailure;
 use crate::session::{Action, Input, ROWS, State};
-use crate::wire::path::Path;
 
 /// Rows that only a caller can come to; all others of these states are walked as callee.
 fn as_caller(input: Input) -> bool {
@@ -36,6 +34,7 @@ fn reach(state: State, input: Input) -> World {
     let offer = if is_late(input) && state != State::Reanswered { None } else { Some(SDP) };
     let rings = |state| matches!(state, State::Calling | State::Proceeding | State::Ringback);
     match state {
+        _ if input == Input::RxOtherAnswer && is_before_the_answer(state) => calling_the_next(state),
         State::Calling if input == Input::RxBadEarlyOffer => World::calling_late(),
         State::CancelPending | State::Cancelling if input == Input::RxBadEarlyOffer => {
             let from = if state == State::Cancelling { State::Ringback } else { State::Calling };
@@ -120,6 +119,47 @@ fn reach(state: State, input: Input) -> World {
     }
 }
 
+fn is_before_the_answer(state: State) -> bool {
+    matches!(
+        state,
+        State::Resolving
+            | State::Calling
+            | State::Proceeding
+            | State::Ringback
+            | State::EarlyMedia
+            | State::CancelPending
+            | State::Cancelling
+    )
+}
+
+/// Sent elsewhere, we have called somebody who said nothing, and now call the next.
+fn calling_the_next(state: State) -> World {
+    let mut world = World::calling();
+    world.net.hold_names = true;
+    world.redirect();
+    world.found();
+    world.older = world.last("INVITE");
+    world.net.run_for(Duration::from_secs(33));
+    if state == State::Resolving {
+        return world;
+    }
+    world.found();
+    world.net.hold_names = false;
+    world.invite = world.last("INVITE");
+    match state {
+        State::Proceeding => world.respond(100, "one", None),
+        State::Ringback => world.respond(180, "one", None),
+        State::EarlyMedia => world.respond(183, "one", Some(SDP)),
+        State::CancelPending => world.hangup(),
+        State::Cancelling => {
+            world.respond(180, "one", None);
+            world.hangup();
+        }
+        _ => {}
+    }
+    world
+}
+
 fn with(mut world: World, f: impl FnOnce(&mut World)) -> World {
     f(&mut world);
     world
@@ -142,24 +182,19 @@ fn apply(world: &mut World, input: Input) {
         Input::AnswerLater | Input::Answer => world.net.with(0, |core, now| core.answer(now, id)).unwrap(),
         Input::Reject => world.net.with(0, |core, now| core.reject(now, id, 486)).unwrap(),
         Input::Hangup => world.hangup(),
-        Input::NamesFound | Input::NamesFailed => {
-            let (node, query) = world.net.asked.remove(0);
-            let path = Path::udp(world.net.nodes[0].address, super::peer::peer());
-            let found =
-                if input == Input::NamesFound { Ok(path) } else { Err(NameFailure("no such host".into())) };
-            world.net.with(node, |core, now| core.handle_names(now, query, found));
-        }
+        Input::NamesFound => world.found(),
+        Input::NamesFailed => world.lost(),
         Input::RxTrying => world.respond(100, "one", None),
         Input::RxRinging => world.respond(180, "one", None),
         Input::RxEarlyMedia => world.respond(183, "one", Some(SDP)),
         Input::RxAnswer | Input::RxAnswerAgain => world.respond(200, "one", Some(SDP)),
+        Input::RxOtherAnswer if !world.older.is_empty() => {
+            let older = world.older.clone();
+            world.respond_to(&older, 200, "two", Some(SDP));
+        }
         Input::RxOtherAnswer => world.respond(200, "two", Some(SDP)),
         Input::RxBadAnswer => world.respond(200, "one", Some(NO_CODEC)),
-        Input::NextTarget if world.state() == Some(State::Resolving) => {
-            let (node, query) = world.net.asked.remove(0);
-            let lost = Err(NameFailure("no such host".into()));
-            world.net.with(node, |core, now| core.handle_names(now, query, lost));
-        }
+        Input::NextTarget if world.state() == Some(State::Resolving) => world.lost(),
         Input::NextTarget => {
             world.net.hold_names = true;
             world.redirect();

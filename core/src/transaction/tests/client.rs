@@ -1,12 +1,12 @@
 //! Client transactions in virtual time.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::vec;
 
 use bytes::Bytes;
 
 use super::super::table::State;
-use super::super::{ClientEventKind, TxEvent};
+use super::super::{ClientEventKind, TransactionId, TxEvent};
 use super::{Bench, MS, ms, path, request, response};
 use crate::wire::Method;
 
@@ -14,7 +14,8 @@ use crate::wire::Method;
 fn timer_a_doubles_without_a_cap_and_timer_b_ends_it() {
     let mut bench = Bench::new();
     let (tx, _) = bench.ask("INVITE");
-    assert_eq!(bench.until(ms(100_000)), vec![(ms(32_000), TxEvent::ClientTimeout(tx))]);
+    let told = [(ms(32_000), TxEvent::ClientTimeout(tx)), (ms(64_000), TxEvent::Gone(tx))];
+    assert_eq!(bench.until(ms(100_000)), told);
     assert_eq!(bench.sent_at("INVITE"), [0, 500, 1_500, 3_500, 7_500, 15_500, 31_500]);
     assert!(bench.layer.is_empty());
     assert_eq!(bench.layer.poll_timeout(), None);
@@ -52,6 +53,57 @@ fn it_may_ring_for_as_long_as_the_user_likes() {
     assert_eq!(bench.response(&response(&text, 200, "x")).unwrap().kind, ClientEventKind::Success);
     assert_eq!(bench.until(ms(200_000)), vec![(ms(92_000), TxEvent::Gone(tx))], "Timer M");
     assert!(bench.sent().is_empty());
+}
+
+/// Given up because nobody spoke, and because nobody answered a CANCEL.
+fn given_up(cancelled: bool) -> (Bench, TransactionId, String) {
+    let mut bench = Bench::new();
+    let (tx, text) = bench.ask("INVITE");
+    if cancelled {
+        bench.response(&response(&text, 180, "x"));
+        bench.until(ms(32_000));
+        bench.layer.give_up(bench.now, tx);
+    } else {
+        bench.until(ms(32_000));
+    }
+    bench.sent();
+    (bench, tx, text)
+}
+
+#[test]
+fn a_2xx_that_comes_late_reaches_the_user() {
+    for cancelled in [false, true] {
+        let (mut bench, tx, text) = given_up(cancelled);
+        assert_eq!(bench.response(&response(&text, 180, "x")), None);
+        bench.until(ms(63_999));
+        assert_eq!(bench.response(&response(&text, 200, "x")).unwrap().kind, ClientEventKind::Success);
+        assert_eq!(bench.until(ms(200_000)), vec![(ms(95_999), TxEvent::Gone(tx))], "Timer M starts again");
+        assert_eq!(bench.response(&response(&text, 200, "x")), None);
+    }
+}
+
+#[test]
+fn a_failure_that_comes_late_is_acknowledged_and_not_told() {
+    for cancelled in [false, true] {
+        let (mut bench, tx, text) = given_up(cancelled);
+        for _ in 0..2 {
+            assert_eq!(bench.response(&response(&text, 487, "x")), None);
+            assert_eq!(bench.sent().len(), 1, "its ACK");
+        }
+        assert_eq!(bench.until(ms(200_000)), vec![(ms(64_000), TxEvent::Gone(tx))]);
+    }
+}
+
+#[test]
+fn only_an_invite_that_rings_is_given_up() {
+    let mut bench = Bench::new();
+    let (calling, _) = bench.ask("INVITE");
+    let (other, text) = bench.ask("BYE");
+    bench.response(&response(&text, 100, "x"));
+    let before = [bench.layer.state(calling), bench.layer.state(other)];
+    bench.layer.give_up(bench.now, calling);
+    bench.layer.give_up(bench.now, other);
+    assert_eq!([bench.layer.state(calling), bench.layer.state(other)], before);
 }
 
 #[test]

@@ -78,6 +78,7 @@ impl Link {
                 assert!(self.ends[end].respond(cancel, 200));
             }
             Received::Absorbed => {}
+            Received::BranchTaken => panic!("every branch is new"),
             Received::Full => panic!("there is room"),
         }
     }

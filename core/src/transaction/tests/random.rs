@@ -41,6 +41,7 @@ enum Act {
     },
     Abandon(usize),
     Forget(usize),
+    GiveUp(usize),
     Unreachable,
     Wait(u64),
 }
@@ -59,7 +60,8 @@ fn act() -> impl Strategy<Value = Act> {
         8 => (at.clone(), 0..STATUSES.len(), any::<bool>())
             .prop_map(|(request, status, tag)| Act::Response { request, status, tag }),
         1 => at.clone().prop_map(Act::Abandon),
-        1 => at.prop_map(Act::Forget),
+        1 => at.clone().prop_map(Act::Forget),
+        1 => at.prop_map(Act::GiveUp),
         1 => Just(Act::Unreachable),
         6 => prop_oneof![0..1_000_u64, 0..40_000_u64].prop_map(Act::Wait),
     ]
@@ -83,7 +85,7 @@ impl World {
     fn received(&mut self, received: Received) {
         match received {
             Received::New(tx) | Received::Cancel { cancel: tx, .. } => self.transactions.push(tx),
-            Received::Absorbed | Received::Ack | Received::Full => {}
+            Received::Absorbed | Received::Ack | Received::BranchTaken | Received::Full => {}
         }
     }
 
@@ -125,6 +127,7 @@ impl World {
             }
             Act::Abandon(at) => bench.layer.abandon(self.tx(at)?),
             Act::Forget(at) => bench.layer.forget_message(self.tx(at)?),
+            Act::GiveUp(at) => bench.layer.give_up(bench.now, self.tx(at)?),
             Act::Unreachable => bench.layer.transport_failed(bench.now, &path()),
             Act::Wait(millis) => {
                 let at = bench.now + ms(millis);
@@ -165,7 +168,8 @@ proptest! {
             prop_assert!(layer.servers.len() + layer.remotes.len() <= layer.len());
         }
         world.settle(&mut bench);
-        let quiet: Duration = super::Timing::default().give_up() + super::Timing::default().t4;
+        // An INVITE waits for Timer B, and as long again for who answers late.
+        let quiet: Duration = 2 * super::Timing::default().give_up() + super::Timing::default().t4;
         let end = bench.now + quiet;
         bench.until(end.saturating_since(Instant::ZERO));
         prop_assert_eq!(bench.layer.len(), 0);
