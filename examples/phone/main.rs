@@ -160,6 +160,9 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
     if let Some(credentials) = common.credentials() {
         config = config.credentials(credentials);
     }
+    if let Some(address) = common.address() {
+        config = config.address_of_record(&address);
+    }
     if let Some(name) = &common.display {
         config = config.display_name(name);
     }
@@ -195,7 +198,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
             let phone = Arc::new(Phone { runtime, stack, common, report, play, stop, numbers });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let mut registration = register::begin(&phone)?;
-            let good = registration.is_made().await && dial::make_calls(&phone, &call).await;
+            let good = registration.is_made(&phone).await && dial::make_calls(&phone, &call).await;
             finish(&phone, registration, &trace).await?;
             good
         }
@@ -210,7 +213,7 @@ async fn finish<R: Runtime>(
     trace: &trace::Trace,
 ) -> Result<(), Failure> {
     phone.stack.shutdown().await;
-    registration.is_over().await;
+    registration.over().await;
     trace.finish(phone.stack.recording())
 }
 

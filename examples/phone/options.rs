@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use offhook_core::peer::prelude::{
     CodecList, Credentials, Deferral, InviteDetails, Reliable, SignalingDecision, SignalingHandler,
 };
+use offhook_core::wire::Uri;
 
 /// Where `--help` shows what is done to a call that is up.
 const SCRIPT: &str = "While a call is up";
@@ -254,6 +255,14 @@ impl Command {
 }
 
 impl Common {
+    /// Where we can be called: where we register.
+    pub fn address(&self) -> Option<String> {
+        let registrar = Uri::parse(self.register.as_ref()?.as_bytes()).ok()?;
+        let user = registrar.user.map_or_else(|| self.user.clone().into(), String::from_utf8_lossy);
+        let port = registrar.port.map(|port| format!(":{port}")).unwrap_or_default();
+        Some(format!("sip:{user}@{}{port}", registrar.host))
+    }
+
     /// What we prove our name with.
     pub fn credentials(&self) -> Option<Credentials> {
         let password = self.password.clone().or_else(|| std::env::var("OFFHOOK_PASSWORD").ok())?;

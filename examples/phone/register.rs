@@ -59,14 +59,18 @@ pub fn begin<R: Runtime>(phone: &Arc<Phone<R>>) -> Result<Registration, Failure>
 }
 
 impl Registration {
-    /// Waits until it holds; false if it never will.
-    pub async fn is_made(&mut self) -> bool {
-        let made = self.stage.wait_for(|stage| *stage != Stage::Asking).await;
-        made.is_ok_and(|stage| *stage == Stage::Made)
+    /// Waits until it holds; false if it never will, or if somebody stops us.
+    pub async fn is_made<R: Runtime>(&mut self, phone: &Phone<R>) -> bool {
+        tokio::select! {
+            made = self.stage.wait_for(|stage| *stage != Stage::Asking) => {
+                made.is_ok_and(|stage| *stage == Stage::Made)
+            }
+            () = phone.stopped() => false,
+        }
     }
 
     /// Waits until it is over and everybody has been told.
-    pub async fn is_over(mut self) {
+    pub async fn over(mut self) {
         // Where none is wanted there is no sender, and nothing to wait for.
         self.stage.wait_for(|stage| *stage == Stage::Over).await.ok();
     }

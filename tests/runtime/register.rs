@@ -73,7 +73,14 @@ fn answer(request: &str, status: u16) -> String {
 }
 
 async fn alice() -> SimplePeer {
-    SimplePeer::builder("alice").bind(LOOPBACK).credentials("alice", "secret").start().await.unwrap()
+    let address = "alice@registrar.example";
+    SimplePeer::builder("alice")
+        .bind(LOOPBACK)
+        .address_of_record(address)
+        .credentials("alice", "secret")
+        .start()
+        .await
+        .unwrap()
 }
 
 async fn a_telephone_registers_and_leaves() {

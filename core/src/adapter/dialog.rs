@@ -1,5 +1,6 @@
 //! Actions into SIP.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,7 +12,7 @@ use super::modify::{min_se, session_expires, session_expires_reply};
 use super::reliable::RELIABLY;
 use super::request::Content;
 use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
-use crate::api::{Counter, Reliable, ResolveTarget};
+use crate::api::{CoordinatorConfig, Counter, Reliable, ResolveTarget};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{Dialog, write_cseq, write_via};
 use crate::session::{Input, Role, SessionTimer};
@@ -77,7 +78,10 @@ impl DialogAdapter<'_> {
         write_via(&mut writer, &path, branch.as_bytes());
         writer.header("Max-Forwards", b"70");
         let display = board.config.display_name.as_deref().map(quoted).unwrap_or_default();
-        writer.header_parts("From", &[&display, &contact, b";tag=", &session.local_tag]);
+        writer.header_parts(
+            "From",
+            &[&display, own_address(&board.config, &contact).as_ref(), b";tag=", &session.local_tag],
+        );
         let called = out.redirects.as_ref().map_or(&out.target[..], |redirects| redirects.called());
         writer.header_parts("To", &[b"<", called, b">"]);
         writer.header("Call-ID", &out.call_id);
@@ -431,6 +435,14 @@ pub(crate) fn contact(board: &Switchboard, path: &Path) -> SmallVec<[u8; 96]> {
     text.put_address(path.local);
     text.put(b">");
     text
+}
+
+/// What we call ourselves outside a dialog: our address-of-record, or what stands in Contact.
+pub(super) fn own_address<'a>(config: &CoordinatorConfig, contact: &'a [u8]) -> Cow<'a, [u8]> {
+    match &config.address_of_record {
+        Some(address) => Cow::Owned(format!("<{address}>").into_bytes()),
+        None => Cow::Borrowed(contact),
+    }
 }
 
 /// Where a request outside any dialog goes first: the application's first Route, else the target (section 8.1.2).

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 
 use bytes::Bytes;
 
-use super::dialog::{contact, first_hop, quoted};
+use super::dialog::{contact, first_hop, own_address, quoted};
 use super::{Owner, Parked, Switchboard, new_call_id};
 use crate::api::{Event, Output};
 use crate::auth::Realms;
@@ -62,7 +62,7 @@ impl Switchboard {
         write_via(&mut writer, &path, branch.as_bytes());
         writer.header("Max-Forwards", b"70");
         let display = self.config.display_name.as_deref().map(quoted).unwrap_or_default();
-        writer.header_parts("From", &[&display, &own, b";tag=", &tag]);
+        writer.header_parts("From", &[&display, &own_address(&self.config, &own), b";tag=", &tag]);
         writer.header_parts("To", &[b"<", &draft.target, b">"]);
         writer.header("Call-ID", &call_id);
         write_cseq(&mut writer, 1, method);

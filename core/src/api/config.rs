@@ -58,6 +58,9 @@ pub struct CoordinatorConfig {
     pub min_se: Duration,
     /// Whether provisional responses are sent so that they cannot get lost (RFC 3262).
     pub reliable: Reliable,
+    /// Where others call us, such as `sip:alice@example.com` (an address-of-record): the From of what we send outside a
+    /// dialog. `None` is our user at the address that we send from, which few registrars and carriers accept.
+    pub address_of_record: Option<String>,
     /// What we prove our name with to whoever asks by a digest challenge (401, 407).
     pub credentials: Vec<Credentials>,
 }
@@ -96,6 +99,7 @@ impl Default for CoordinatorConfig {
             session_expires: None,
             min_se: Duration::from_secs(90),
             reliable: Reliable::default(),
+            address_of_record: None,
             credentials: Vec::new(),
         }
     }
@@ -122,6 +126,13 @@ impl CoordinatorConfig {
             .map_err(|error| bad("display name", &error))?;
         for package in self.info_packages.iter().chain(&self.event_packages) {
             check_token(package).map_err(|error| bad("package", &error))?;
+        }
+        if let Some(address) = &self.address_of_record {
+            check_text(address).map_err(|error| bad("address of record", &error))?;
+            let parsed = Uri::parse(address.as_bytes());
+            if !parsed.is_ok_and(|uri| uri.is_sip() && uri.user.is_some() && uri.headers.is_none()) {
+                return Err(bad("address of record", &"it looks like sip:alice@example.com"));
+            }
         }
         for credentials in &self.credentials {
             credentials.check().map_err(|error| bad("credentials", &error))?;

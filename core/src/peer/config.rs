@@ -13,6 +13,7 @@ use crate::sdp::CodecList;
 use crate::trace::Recorder;
 use crate::transaction::Timing;
 
+use super::dialing::full_uri;
 use super::handler::ErasedHandler;
 
 /// Settings of a peer. Start from [`Config::new`] and change what shall differ.
@@ -112,6 +113,14 @@ impl Config {
     #[must_use]
     pub const fn reliable(mut self, reliable: Reliable) -> Self {
         self.core.reliable = reliable;
+        self
+    }
+
+    /// Where others call us, `sip:alice@example.com` say: what we call ourselves to those that we call. It is what a
+    /// registrar knows us by.
+    #[must_use]
+    pub fn address_of_record(mut self, address: &str) -> Self {
+        self.core.address_of_record = Some(full_uri(address));
         self
     }
 

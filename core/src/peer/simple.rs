@@ -188,6 +188,12 @@ impl<R: Runtime> PeerBuilder<R> {
         self.with(|config| config.reliable(reliable))
     }
 
+    /// Where others call us, `alice@example.com` say: what we call ourselves to those that we call. It is what a registrar
+    /// knows us by.
+    pub fn address_of_record(self, address: &str) -> Self {
+        self.with(|config| config.address_of_record(address))
+    }
+
     /// Proves our name with `username` and `password` to whoever asks for it (401, 407).
     ///
     /// Where the realm is known, name it: [`config`](Self::config) takes [`Credentials`] of one realm. These here are for

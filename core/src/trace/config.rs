@@ -42,6 +42,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         session_expires,
         min_se,
         reliable,
+        address_of_record,
         credentials,
     } = config;
     out.text(user);
@@ -85,8 +86,10 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         Reliable::Required => 2,
     });
     // Only where they say something. Passwords stay out: what was computed of them is recorded in their place.
-    if !credentials.is_empty() || *registrations_max != Limits::default().registrations_max {
+    let rooms = *registrations_max != Limits::default().registrations_max;
+    if rooms || !credentials.is_empty() || address_of_record.is_some() {
         out.number(*registrations_max);
+        out.option(address_of_record.as_deref(), Packer::text);
         out.number(credentials.len());
         for Credentials { username, password: _, realm } in credentials {
             out.text(username);
@@ -145,9 +148,10 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         2 => Reliable::Required,
         _ => return Err(Impossible("no use of reliable responses")),
     };
-    let mut credentials = Vec::new();
+    let (mut credentials, mut address_of_record) = (Vec::new(), None);
     if !from.is_empty() {
         limits.registrations_max = from.number()?;
+        address_of_record = from.option(Unpacker::text)?.map(String::from);
     }
     for _ in 0..if from.is_empty() { 0 } else { from.number::<usize>()? } {
         let mut each = Credentials::new(from.text()?, "");
@@ -174,6 +178,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         session_expires,
         min_se,
         reliable,
+        address_of_record,
         credentials,
     })
 }

@@ -340,6 +340,31 @@ fn nobody_waits_for_a_registrar_when_the_program_ends() {
     assert!(net.wire.is_empty() && net.nodes[0].core.is_idle());
 }
 
+/// Who is called by an address calls with it: a registrar's proxy knows us by nothing else.
+#[test]
+fn we_call_ourselves_by_our_address() {
+    let mut net = Net::new(1);
+    let address = Some("sip:alice@example.com".into());
+    let config = CoordinatorConfig { address_of_record: address, ..CoordinatorConfig::default() };
+    assert!(config.check().is_ok());
+    net.add_with(config.clone(), Box::new(DefaultSignalingHandler));
+    net.invite(0, "sip:bob@10.9.9.9");
+    net.with(0, |core, now| core.options(now, "sip:bob@10.9.9.9")).unwrap();
+    net.with(0, |core, now| core.message(now, "sip:bob@10.9.9.9", "text/plain", b"x")).unwrap();
+    net.with(0, |core, now| core.subscribe(now, "sip:bob@10.9.9.9", "dialog", MINUTE)).unwrap();
+    let sent: Vec<Bytes> = net.elsewhere.iter().map(|transmit| transmit.payload.clone()).collect();
+    assert_eq!(sent.len(), 4);
+    for message in sent {
+        let from = first(&message, HeaderName::From);
+        assert!(from.starts_with("<sip:alice@example.com>;tag="), "{from}");
+        assert_ne!(first(&message, HeaderName::Contact), "<sip:alice@example.com>");
+    }
+    for wrong in ["alice", "sip:example.com", "tel:+1", "sip:a@h?x=y", "sip:a@h\r\nVia: x"] {
+        let wrong = CoordinatorConfig { address_of_record: Some(wrong.into()), ..config.clone() };
+        assert!(wrong.check().is_err(), "{:?}", wrong.address_of_record);
+    }
+}
+
 #[test]
 fn what_cannot_be_registered_is_refused() {
     let mut net = Net::new(1);

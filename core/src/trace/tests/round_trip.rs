@@ -146,7 +146,8 @@ fn a_password_is_in_no_trace_and_what_it_came_to_is() {
             crate::api::Credentials::new("alice", "top secret"),
             crate::api::Credentials::new("other", "pa55phrase").for_realm("other"),
         ]);
-        let config = CoordinatorConfig { credentials, ..CoordinatorConfig::default() };
+        let address_of_record = Some("sip:alice@example.com".into());
+        let config = CoordinatorConfig { credentials, address_of_record, ..CoordinatorConfig::default() };
         let recorder = recorder(&file).redact(redaction);
         let now = Instant::from_millis(5);
         let core = UnifiedCoordinator::with_recorder(config, Box::new(handler()), [7; 32], now, recorder);
