@@ -70,6 +70,7 @@ extern crate alloc;
 
 mod adapter;
 pub mod api;
+mod auth;
 pub mod base;
 pub mod coordinator;
 pub mod dialog;
@@ -78,6 +79,7 @@ pub mod ladder;
 pub mod media;
 #[cfg(feature = "peer")]
 pub mod peer;
+pub mod registration;
 pub mod registry;
 pub mod sdp;
 pub mod session;

@@ -13,7 +13,7 @@
 //! `--record-trace FILE` keeps the signalling for `cargo run --example replay -- FILE`; `--ladder OUT.html` draws it.
 //!
 //! `options.rs` is the command line, `dial.rs` and `listen.rs` make and take calls, `early.rs` is what is heard before the answer, `talk.rs` what happens
-//! while one is up, `script.rs` what is done to it by the clock, `crowd.rs` answers thousands as cheaply as it can be done, `crew.rs` runs several beside each other,
+//! while one is up, `script.rs` what is done to it by the clock, `register.rs` registers, `crowd.rs` answers thousands as cheaply as it can be done, `crew.rs` runs several beside each other,
 //! `report.rs` prints, `trace.rs` records. All of it is the same on every runtime (`--runtime`); of tokio it uses the parts that need no tokio
 //! underneath: `select!` and `join!`, and what tasks tell each other through.
 
@@ -23,6 +23,7 @@ mod dial;
 mod early;
 mod listen;
 mod options;
+mod register;
 mod report;
 mod script;
 mod talk;
@@ -157,6 +158,12 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
     if let Command::Call(call) = &options.command {
         config.core.redirects_max = call.redirects;
     }
+    if let Some(credentials) = common.credentials() {
+        config = config.credentials(credentials);
+    }
+    if let Some(address) = common.address() {
+        config = config.address_of_record(&address);
+    }
     if let Some(name) = &common.display {
         config = config.display_name(name);
     }
@@ -181,17 +188,19 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
             };
             let phone = Arc::new(Phone { runtime, stack, common, report, play, stop, numbers });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
+            let registration = register::begin(&phone)?;
             let good =
                 if crowd { crowd::answer(&phone).await } else { listen::take_calls(&phone, &listen).await };
-            finish(&phone, &trace).await?;
+            finish(&phone, registration, &trace).await?;
             good
         }
         Command::Call(call) => {
             let stack = UnifiedCoordinator::new(config).await?;
             let phone = Arc::new(Phone { runtime, stack, common, report, play, stop, numbers });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
-            let good = dial::make_calls(&phone, &call).await;
-            finish(&phone, &trace).await?;
+            let mut registration = register::begin(&phone)?;
+            let good = registration.is_made(&phone).await && dial::make_calls(&phone, &call).await;
+            finish(&phone, registration, &trace).await?;
             good
         }
     };
@@ -199,8 +208,13 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
 }
 
 /// Ends everything and sees to it that what was to be recorded is.
-async fn finish<R: Runtime>(phone: &Phone<R>, trace: &trace::Trace) -> Result<(), Failure> {
+async fn finish<R: Runtime>(
+    phone: &Phone<R>,
+    registration: register::Registration,
+    trace: &trace::Trace,
+) -> Result<(), Failure> {
     phone.stack.shutdown().await;
+    registration.over().await;
     trace.finish(phone.stack.recording())
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use offhook_core::peer::prelude::{
-    CodecList, Deferral, InviteDetails, Reliable, SignalingDecision, SignalingHandler,
+    CodecList, Credentials, Deferral, InviteDetails, Reliable, SignalingDecision, SignalingHandler,
 };
+use offhook_core::wire::Uri;
 
 /// Where `--help` shows what is done to a call that is up.
 const SCRIPT: &str = "While a call is up";
@@ -209,6 +210,20 @@ pub struct Common {
     /// Our user name.
     #[arg(long, value_name = "NAME", default_value = "phone")]
     pub user: String,
+    /// Register there, so that calls for us come here: sip:registrar.example, or sip:alice@registrar.example if alice is not
+    /// who --user says. Calls are made once that is done.
+    #[arg(long, value_name = "URI")]
+    pub register: Option<String>,
+    /// Register for so many seconds at a time.
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = "3600", requires = "register")]
+    pub expires: Duration,
+    /// The name that we prove with --password [default: that of --user].
+    #[arg(long, value_name = "NAME")]
+    pub auth_user: Option<String>,
+    /// What we answer with when we are asked who we are (401, 407). Others on this machine can see it here; the environment
+    /// variable OFFHOOK_PASSWORD is the same, and they cannot.
+    #[arg(long, value_name = "PASSWORD")]
+    pub password: Option<String>,
     /// The name that the people we call see.
     #[arg(long, value_name = "NAME")]
     pub display: Option<String>,
@@ -243,6 +258,21 @@ impl Command {
 }
 
 impl Common {
+    /// Where we can be called: where we register.
+    pub fn address(&self) -> Option<String> {
+        let registrar = Uri::parse(self.register.as_ref()?.as_bytes()).ok()?;
+        let user = registrar.user.map_or_else(|| self.user.clone().into(), String::from_utf8_lossy);
+        let port = registrar.port.map(|port| format!(":{port}")).unwrap_or_default();
+        Some(format!("sip:{user}@{}{port}", registrar.host))
+    }
+
+    /// What we prove our name with.
+    pub fn credentials(&self) -> Option<Credentials> {
+        let password = self.password.clone().or_else(|| std::env::var("OFFHOOK_PASSWORD").ok())?;
+        let username = self.auth_user.clone().unwrap_or_else(|| self.user.clone());
+        Some(Credentials::new(username, password))
+    }
+
     /// Whether anything is to be said or heard.
     pub fn has_audio(&self) -> bool {
         self.listens() || self.play.is_some() || self.tone.is_some()

@@ -11,6 +11,7 @@ use offhook_core::peer::prelude::{
 };
 
 /// Prints events.
+#[derive(Clone, Copy)]
 pub struct Reporter {
     pub json: bool,
     pub quiet: bool,
@@ -22,6 +23,34 @@ impl Reporter {
             || format!("ready at {uri}"),
             || Line::new("ready").text("address", address).text("uri", uri),
         );
+    }
+
+    pub fn registered(&self, expires: u32) {
+        self.say(
+            || format!("registered for {expires} s"),
+            || Line::new("registered").number("expires", expires),
+        );
+    }
+
+    pub fn register_failed(&self, status: u16, phrase: &str, retry_in: Option<Duration>) {
+        let again = retry_in.map(|pause| pause.as_secs());
+        self.say(
+            || match again {
+                Some(seconds) => format!("not registered: {status} {phrase}; again in {seconds} s"),
+                None => format!("not registered: {status} {phrase}"),
+            },
+            || {
+                let line = Line::new("register-failed").number("status", status).text("phrase", phrase);
+                match again {
+                    Some(seconds) => line.number("retry_in", seconds),
+                    None => line.number("retry_in", "null"),
+                }
+            },
+        );
+    }
+
+    pub fn unregistered(&self) {
+        self.say(|| "unregistered".into(), || Line::new("unregistered"));
     }
 
     pub fn incoming(&self, call: u64, incoming: &IncomingCall) {

@@ -50,6 +50,7 @@ class Row:
         wants = dict(word.partition("=")[::2] for word in line["want"].split() if word != "-")
         self.slow, self.exit = "slow" in wants, int(wants.get("exit", 0))
         self.ended = int(wants["ended"]) if "ended" in wants else None
+        self.expires = int(wants.get("expires", 0))
         self.recv_ms = int(wants.get("recv", 12000))
         self.check = CHECKS[wants["check"]] if "check" in wants else None
 
@@ -63,7 +64,8 @@ class Row:
         with contextlib.ExitStack() as running:
             helper = running.enter_context(Sipp(k.out, "uas_answer")) if "@HELPER@" in " ".join(self.sipp) else None
             more = [word.replace("@HELPER@", str(helper.port if helper else "")) for word in self.sipp]
-            detail = self.taken(k, more) if self.takes else self.made(k, more)
+            how = self.taken if self.takes else self.registered if self.mode == "registers" else self.made
+            detail = how(k, more)
             if helper:
                 helper.passes(15)
             return detail
@@ -81,6 +83,18 @@ class Row:
                 phone.interrupted()
             want(self.mode != "idle" or not phone.seen("incoming"), "the phone reported an incoming call")
             return self.check(k, phone, judge) if self.check else ""
+
+    def registered(self, k, more):
+        """The phone registers with sipp, which is gone when the phone leaves."""
+        with Sipp(k.out, self.scenario, more=more) as judge:
+            phone, _ = k.listen(*self.phone, "--register", f"sip:127.0.0.1:{judge.port}")
+            with phone:
+                judge.passes(self.limit)
+                got = phone.expect("registered", 5)["expires"]
+                want(got == self.expires, f"registered for {got} s, {self.expires} wanted")
+                phone.interrupted()
+                phone.expect("unregistered", 1)
+                return f"for {got} s"
 
     def made(self, k, more):
         """The phone calls sipp."""

@@ -24,6 +24,7 @@ mod life;
 mod look;
 mod parts;
 mod refusals;
+mod register;
 mod trace;
 mod transfer;
 mod trouble;

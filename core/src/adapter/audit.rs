@@ -7,6 +7,7 @@ use super::switchboard::WAITING_MAX;
 use super::{Owner, Parked, Purpose, Switchboard};
 use crate::base::ids::SessionId;
 use crate::base::violation::{Violation, ensure};
+use crate::registration::{self, Registration};
 use crate::session::{Session, SessionTimer, State, TRANSFERS_MAX, TransferState};
 use crate::transaction::TransactionId;
 use crate::transaction::table::{Kind, State as TxState};
@@ -51,6 +52,16 @@ impl Switchboard {
             let rule = "a timer is of a live subscription";
             ensure(held == Some(key), MODULE, rule, || format!("{id}"))?;
         }
+        for (key, id) in self.registration_timers.iter() {
+            let held = self.registry.registration(id).and_then(|registration| registration.timer);
+            ensure(held == Some(key), MODULE, "a timer is of a live registration", || format!("{id}"))?;
+        }
+        let idle = |it: &Registration| it.timer.is_none() && it.request.is_none();
+        let mut registrations = self.registry.registrations();
+        let idle = registrations.find(|(_, it)| idle(it) && it.phase != registration::Phase::Resolving);
+        ensure(idle.is_none(), MODULE, "a registration goes on", || {
+            format!("{:?}", idle.map(|(id, it)| (id, it.phase)))
+        })?;
         let untimed = self
             .registry
             .subscriptions()
@@ -156,6 +167,7 @@ impl Switchboard {
                 // A BYE outlives the session that another end has taken away.
                 Owner::Subscribe(_)
                 | Owner::Notify(_)
+                | Owner::Register(_)
                 | Owner::Bye(_)
                 | Owner::Errand(_)
                 | Owner::Request { .. }
@@ -212,7 +224,7 @@ impl Switchboard {
         for (_, parked) in self.parked.iter() {
             match parked {
                 Parked::Dialog(id) => *asked.entry(*id).or_default() += 1,
-                Parked::Errand(_) | Parked::Subscription(_) => {}
+                Parked::Errand(_) | Parked::Subscription(_) | Parked::Registration(_) => {}
                 Parked::Invite(id) => *calling.entry(*id).or_default() += 1,
             }
         }

@@ -1,5 +1,6 @@
 //! Actions into SIP.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,7 +12,7 @@ use super::modify::{min_se, session_expires, session_expires_reply};
 use super::reliable::RELIABLY;
 use super::request::Content;
 use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
-use crate::api::{Counter, Reliable, ResolveTarget};
+use crate::api::{CoordinatorConfig, Counter, Reliable, ResolveTarget};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{Dialog, write_cseq, write_via};
 use crate::session::{Input, Role, SessionTimer};
@@ -77,7 +78,10 @@ impl DialogAdapter<'_> {
         write_via(&mut writer, &path, branch.as_bytes());
         writer.header("Max-Forwards", b"70");
         let display = board.config.display_name.as_deref().map(quoted).unwrap_or_default();
-        writer.header_parts("From", &[&display, &contact, b";tag=", &session.local_tag]);
+        writer.header_parts(
+            "From",
+            &[&display, own_address(&board.config, &contact).as_ref(), b";tag=", &session.local_tag],
+        );
         let called = out.redirects.as_ref().map_or(&out.target[..], |redirects| redirects.called());
         writer.header_parts("To", &[b"<", called, b">"]);
         writer.header("Call-ID", &out.call_id);
@@ -97,6 +101,11 @@ impl DialogAdapter<'_> {
         }
         writer.header("User-Agent", board.config.user_agent.as_bytes());
         writer.raw(&out.headers);
+        if let Some(realms) = &mut session.realms {
+            let body = offer.as_deref().unwrap_or_default();
+            writer.raw(&realms.lines(&mut board.keys, Method::Invite, &out.target, body));
+            board.layer.set_owner(transaction, core::mem::take(&mut realms.chain).0);
+        }
         let message = match offer {
             Some(offer) => writer.finish_with(SDP_TYPE, &offer),
             None => writer.finish(),
@@ -119,6 +128,12 @@ impl DialogAdapter<'_> {
         }
         let early: SmallVec<[DialogId; 4]> =
             board.registry.dialogs_of(self.session).iter().copied().collect();
+        // One counter for all that we ask (section 12.2.1.1): a PRACK may have had the number after the INVITE's.
+        let last = |&dialog: &DialogId| board.registry.dialog(dialog).map(Dialog::last_sequence);
+        let last = early.iter().filter_map(last).max().unwrap_or(0);
+        if let Some(session) = board.registry.session_mut(self.session) {
+            session.sent_cseq = session.sent_cseq.max(last);
+        }
         for dialog in early {
             board.drop_waiting(dialog);
             board.registry.remove_dialog(dialog);
@@ -132,8 +147,10 @@ impl DialogAdapter<'_> {
         let branch = self.board.layer.stateless_branch();
         // The session's own number may be that of the peer's re-INVITE by now.
         let cseq = facts.cseq;
+        let proofs = self.board.ack_proofs(id);
         let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
-        let writer = dialog.request("ACK", cseq, branch.as_bytes());
+        let mut writer = dialog.request("ACK", cseq, branch.as_bytes());
+        writer.raw(&proofs);
         let message = match &cause.description {
             Some(answer) => writer.finish_with(SDP_TYPE, answer),
             None => writer.finish(),
@@ -418,6 +435,14 @@ pub(crate) fn contact(board: &Switchboard, path: &Path) -> SmallVec<[u8; 96]> {
     text.put_address(path.local);
     text.put(b">");
     text
+}
+
+/// What we call ourselves outside a dialog: our address-of-record, or what stands in Contact.
+pub(super) fn own_address<'a>(config: &CoordinatorConfig, contact: &'a [u8]) -> Cow<'a, [u8]> {
+    match &config.address_of_record {
+        Some(address) => Cow::Owned(format!("<{address}>").into_bytes()),
+        None => Cow::Borrowed(contact),
+    }
 }
 
 /// Where a request outside any dialog goes first: the application's first Route, else the target (section 8.1.2).

@@ -6,9 +6,10 @@ use alloc::sync::Arc;
 
 use bytes::Bytes;
 
-use super::dialog::{contact, first_hop, quoted};
+use super::dialog::{contact, first_hop, own_address, quoted};
 use super::{Owner, Parked, Switchboard, new_call_id};
 use crate::api::{Event, Output};
+use crate::auth::Realms;
 use crate::base::ids::{RequestId, SessionId};
 use crate::dialog::{write_cseq, write_via};
 use crate::signaling::MessageDetails;
@@ -23,6 +24,8 @@ pub(crate) struct Errand {
     pub(crate) session: Option<SessionId>,
     /// What is to be sent, while its address is unknown.
     pub(crate) draft: Option<Box<Draft>>,
+    /// Who has asked for credentials, outside any session.
+    pub(crate) realms: Option<Box<Realms>>,
 }
 
 /// A request outside any dialog, before it is written.
@@ -38,7 +41,7 @@ impl Switchboard {
     /// Asks for the address of a request outside any dialog. `None` if there is no room, or no place to ask.
     pub(crate) fn begin_errand(&mut self, draft: Draft) -> Option<RequestId> {
         let hop = first_hop(&draft.lines, &draft.target)?;
-        let id = self.errands.insert(Errand { session: None, draft: Some(Box::new(draft)) })?;
+        let id = self.errands.insert(Errand { session: None, draft: Some(Box::new(draft)), realms: None })?;
         if self.park(hop, Parked::Errand(id)) {
             return Some(id);
         }
@@ -59,7 +62,7 @@ impl Switchboard {
         write_via(&mut writer, &path, branch.as_bytes());
         writer.header("Max-Forwards", b"70");
         let display = self.config.display_name.as_deref().map(quoted).unwrap_or_default();
-        writer.header_parts("From", &[&display, &own, b";tag=", &tag]);
+        writer.header_parts("From", &[&display, &own_address(&self.config, &own), b";tag=", &tag]);
         writer.header_parts("To", &[b"<", &draft.target, b">"]);
         writer.header("Call-ID", &call_id);
         write_cseq(&mut writer, 1, method);

@@ -6,11 +6,13 @@
 #[cfg(any(test, feature = "sim"))]
 mod audit;
 mod capabilities;
+mod challenge;
 mod dialog;
 mod errand;
 mod media;
 mod modify;
 mod redirect;
+mod registration;
 mod reliable;
 mod request;
 mod subscription;

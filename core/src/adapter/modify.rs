@@ -174,8 +174,11 @@ impl DialogAdapter<'_> {
             return;
         }
         let branch = self.board.layer.stateless_branch();
+        let proofs = self.board.ack_proofs(id);
         let Some(dialog) = self.board.registry.dialog(id) else { return };
-        let message = dialog.request("ACK", cseq, branch.as_bytes()).finish();
+        let mut writer = dialog.request("ACK", cseq, branch.as_bytes());
+        writer.raw(&proofs);
+        let message = writer.finish();
         self.board.dispatch(id, None, message);
     }
 }

@@ -37,6 +37,8 @@ impl DialogAdapter<'_> {
         if let Some(invite) = session.invite.take() {
             board.owners.remove(invite);
         }
+        // Whoever is called next has not asked for anything.
+        session.realms = None;
         if let Some(out) = &mut session.outgoing
             && let Some(next) = out.redirects.as_mut().and_then(|redirects| redirects.take_next())
         {

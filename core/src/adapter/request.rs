@@ -40,6 +40,7 @@ impl Switchboard {
         content: Content<'_>,
     ) -> Option<TransactionId> {
         let board = self;
+        let proofs = board.proofs(id, method, content.body.map_or(&[], |(_, body)| body));
         let (transaction, branch) = board.layer.begin(board.now, method)?;
         let Some(dialog) = board.registry.dialog_mut(id).filter(|dialog| !dialog.left) else {
             board.layer.abandon(transaction);
@@ -51,6 +52,7 @@ impl Switchboard {
             writer.header(name, value);
         }
         writer.raw(content.lines);
+        writer.raw(&proofs);
         writer.header("User-Agent", board.config.user_agent.as_bytes());
         let message = match content.body {
             Some((kind, body)) => writer.finish_with(kind, body),

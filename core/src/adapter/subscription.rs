@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::dialog::{contact, first_hop, quoted};
+use super::dialog::{contact, first_hop, own_address, quoted};
 use super::{Content, Owner, Parked, Switchboard, new_call_id};
 use crate::api::{Event, Output};
 use crate::base::ids::SubscriptionId;
@@ -76,7 +76,10 @@ impl Switchboard {
         write_via(&mut writer, &path, branch.as_bytes());
         writer.header("Max-Forwards", b"70");
         let display = self.config.display_name.as_deref().map(quoted).unwrap_or_default();
-        writer.header_parts("From", &[&display, &own, b";tag=", &subscription.local_tag]);
+        writer.header_parts(
+            "From",
+            &[&display, &own_address(&self.config, &own), b";tag=", &subscription.local_tag],
+        );
         writer.header_parts("To", &[b"<", &draft.target, b">"]);
         writer.header("Call-ID", &draft.call_id);
         write_cseq(&mut writer, draft.cseq, "SUBSCRIBE");

@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::Errand;
 use crate::api::{CoordinatorConfig, Counter, Counters, Output, QueryId, ResolveTarget};
-use crate::base::ids::{DialogId, RequestId, SessionId, SubscriptionId};
+use crate::auth::Keys;
+use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::base::index::{Digest, DigestKey, Index};
 use crate::base::rng::Rng;
 use crate::base::side::SideTable;
@@ -45,6 +46,8 @@ pub(crate) enum Owner {
     Subscribe(SubscriptionId),
     /// Our NOTIFY.
     Notify(SubscriptionId),
+    /// Our REGISTER.
+    Register(RegistrationId),
     /// A request whose response changes nothing: CANCEL, or the BYE to a fork.
     Nobody,
     /// The peer's INVITE: the digest under which a merged copy would be found, and what became of it.
@@ -78,6 +81,8 @@ pub(crate) enum Parked {
     Errand(RequestId),
     /// The first SUBSCRIBE of this subscription.
     Subscription(SubscriptionId),
+    /// The first REGISTER of this registration, or the first after a failure.
+    Registration(RegistrationId),
 }
 
 /// Requests that may wait for an address in one dialog: an ACK and a BYE, and some to spare.
@@ -110,9 +115,13 @@ pub(crate) struct Switchboard {
     pub(crate) digests: DigestKey,
     pub(crate) layer: TransactionLayer,
     pub(crate) registry: SessionRegistry,
+    /// The credentials of the application; the settings have them no more.
+    pub(crate) keys: Keys,
     pub(crate) timers: Timers<(SessionId, SessionTimer)>,
     /// One timer for each subscription.
     pub(crate) subscription_timers: Timers<SubscriptionId>,
+    /// One timer for each registration.
+    pub(crate) registration_timers: Timers<RegistrationId>,
     pub(crate) outbox: VecDeque<Output>,
     /// Inputs that actions gave rise to; they run after the transition that they come from.
     pub(crate) follow_ups: VecDeque<(SessionId, Input)>,
@@ -131,7 +140,7 @@ pub(crate) struct Switchboard {
 }
 
 impl Switchboard {
-    pub(crate) fn new(config: CoordinatorConfig, seed: [u8; 32], now: Instant) -> Self {
+    pub(crate) fn new(mut config: CoordinatorConfig, seed: [u8; 32], now: Instant) -> Self {
         let mut secret = Rng::secret(seed);
         let mut rng = Rng::wire(seed);
         let limits = config.limits;
@@ -146,9 +155,11 @@ impl Switchboard {
             secret,
             digests,
             layer,
-            registry: SessionRegistry::new(limits.sessions_max, dialogs_max, limits.subscriptions_max),
+            registry: SessionRegistry::new(&limits, dialogs_max),
+            keys: Keys::new(core::mem::take(&mut config.credentials)),
             timers: Timers::new(limits.sessions_max.saturating_mul(SessionTimer::ALL.len())),
             subscription_timers: Timers::new(limits.subscriptions_max),
+            registration_timers: Timers::new(limits.registrations_max),
             outbox: VecDeque::new(),
             follow_ups: VecDeque::new(),
             owners: SideTable::new(),

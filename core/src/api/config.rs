@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::auth::Credentials;
 use crate::base::ids::UserTag;
 use crate::sdp::CodecList;
 use crate::signaling::CommandError;
@@ -59,6 +60,11 @@ pub struct CoordinatorConfig {
     pub reliable: Reliable,
     /// Where requests within a call go when the peer's Contact looks wrong.
     pub peer_contacts: PeerContacts,
+    /// Where others call us, such as `sip:alice@example.com` (an address-of-record): the From of what we send outside a
+    /// dialog. `None` is our user at the address that we send from, which few registrars and carriers accept.
+    pub address_of_record: Option<String>,
+    /// What we prove our name with to whoever asks by a digest challenge (401, 407).
+    pub credentials: Vec<Credentials>,
 }
 
 /// How much is made of reliable provisional responses (RFC 3262, `100rel`).
@@ -110,6 +116,8 @@ impl Default for CoordinatorConfig {
             min_se: Duration::from_secs(90),
             reliable: Reliable::default(),
             peer_contacts: PeerContacts::default(),
+            address_of_record: None,
+            credentials: Vec::new(),
         }
     }
 }
@@ -136,6 +144,16 @@ impl CoordinatorConfig {
         for package in self.info_packages.iter().chain(&self.event_packages) {
             check_token(package).map_err(|error| bad("package", &error))?;
         }
+        if let Some(address) = &self.address_of_record {
+            check_text(address).map_err(|error| bad("address of record", &error))?;
+            let parsed = Uri::parse(address.as_bytes());
+            if !parsed.is_ok_and(|uri| uri.is_sip() && uri.user.is_some() && uri.headers.is_none()) {
+                return Err(bad("address of record", &"it looks like sip:alice@example.com"));
+            }
+        }
+        for credentials in &self.credentials {
+            credentials.check().map_err(|error| bad("credentials", &error))?;
+        }
         check_text(&self.user_agent).map_err(|error| bad("user agent", &error))
     }
 }
@@ -156,6 +174,8 @@ pub struct Limits {
     pub forks_max: usize,
     /// Subscriptions at a time, ours and those of peers; a SUBSCRIBE above it gets 503.
     pub subscriptions_max: usize,
+    /// Registrations of ours at a time.
+    pub registrations_max: usize,
     /// Route and Record-Route entries of a dialog.
     pub routes_max: usize,
 }
@@ -169,6 +189,7 @@ impl Default for Limits {
             transactions_max: 1_000_000,
             forks_max: 16,
             subscriptions_max: 10_000,
+            registrations_max: 1_000,
             routes_max: 32,
         }
     }

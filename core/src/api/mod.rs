@@ -8,6 +8,7 @@ mod stats;
 mod subscription;
 mod transfer;
 
+pub use crate::auth::Credentials;
 pub use config::{CoordinatorConfig, InviteParams, Limits, PeerContacts, Reliable};
 pub use end::EndReason;
 pub use modification::{Modification, OfferMethod};

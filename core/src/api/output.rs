@@ -2,10 +2,11 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::ids::{RequestId, SessionId, SubscriptionId, UserTag};
+use crate::base::ids::{RegistrationId, RequestId, SessionId, SubscriptionId, UserTag};
 use crate::base::slab::key;
 use crate::base::time::Instant;
 use crate::media::{MediaCommand, MediaSessionId};
@@ -306,6 +307,33 @@ pub enum Event {
         /// After how many seconds to subscribe again, if the notifier says so.
         retry_after: Option<u32>,
     },
+    /// The registrar keeps a registration of ours (RFC 3261 section 10), for the first time or once more.
+    Registered {
+        /// The registration.
+        registration: RegistrationId,
+        /// For how many seconds. It is refreshed in good time.
+        expires: u32,
+        /// The 200.
+        message: Arc<MessageDetails>,
+    },
+    /// A REGISTER failed.
+    RegistrationFailed {
+        /// The registration.
+        registration: RegistrationId,
+        /// The final status; 408 or 503 where none came.
+        status: u16,
+        /// Its reason phrase, or what else is known in words.
+        phrase: String,
+        /// After how long it is tried again; `None` if that is of no use: then the registration is over.
+        retry_in: Option<Duration>,
+        /// The response, if one came.
+        message: Option<Arc<MessageDetails>>,
+    },
+    /// A registration is over because we wanted it to be. Nothing comes after it.
+    Unregistered {
+        /// The registration.
+        registration: RegistrationId,
+    },
     /// An [`Action::App`](crate::session::Action::App) of an extended state table.
     App {
         /// The session.
@@ -344,7 +372,10 @@ impl Event {
             | Self::Subscribed { .. }
             | Self::Notified { .. }
             | Self::SubscriptionRequested { .. }
-            | Self::SubscriptionEnded { .. } => None,
+            | Self::SubscriptionEnded { .. }
+            | Self::Registered { .. }
+            | Self::RegistrationFailed { .. }
+            | Self::Unregistered { .. } => None,
         }
     }
 }

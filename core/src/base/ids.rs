@@ -22,6 +22,11 @@ key! {
     SubscriptionId, "subscription"
 }
 
+key! {
+    /// A registration of ours (RFC 3261 section 10), from the command to its end.
+    RegistrationId, "registration"
+}
+
 /// The application's own name for a session; every event of the session carries it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct UserTag(pub u64);

@@ -148,13 +148,16 @@ impl UnifiedCoordinator {
         Ok(())
     }
 
-    /// Ends every call; new ones are refused with 503 from now on. Done when
+    /// Ends every call, subscription and registration; new ones are refused with 503 from now on. Done when
     /// [`is_idle`](Self::is_idle), or when the registry is empty for those who do not wait for late repeats.
     pub fn shutdown(&mut self, now: Instant) {
         note!(self, Record::Shutdown { now });
         self.advance(now);
         self.shutting_down = true;
         self.end_subscriptions();
+        for registration in self.board.registry.registration_ids() {
+            self.leave_registrar(registration);
+        }
         for session in self.board.registry.ids() {
             self.feed(session, Input::Hangup, Cause::default());
         }

@@ -113,7 +113,7 @@ impl UnifiedCoordinator {
         }
         let dialog = self.open_dialog(session, "send a request within")?;
         let limit = self.board.config.limits.sessions_max;
-        let errand = Errand { session: Some(session), draft: None };
+        let errand = Errand { session: Some(session), draft: None, realms: None };
         let id = self.board.errands.insert(errand).ok_or(CommandError::Full { limit })?;
         let content = Content { headers: &[], lines: &lines, body };
         let mut adapter = DialogAdapter { board: &mut self.board, session };

@@ -31,6 +31,11 @@ impl UnifiedCoordinator {
                 if let Some(subscription) = self.board.subscription_timers.pop_due(now) {
                     self.subscription_due(subscription);
                 }
+            } else if due(self.board.registration_timers.next()) {
+                let now = self.board.now;
+                if let Some(registration) = self.board.registration_timers.pop_due(now) {
+                    self.registration_due(registration);
+                }
             } else {
                 break;
             }
@@ -73,6 +78,7 @@ impl UnifiedCoordinator {
             Some(Owner::Bye(id)) => self.feed(id, Input::RxByeDone, Cause::default()),
             Some(Owner::Subscribe(id)) => self.subscribe_answered(id, status, None),
             Some(Owner::Notify(id)) => self.notify_answered(id, status, None),
+            Some(Owner::Register(id)) => self.register_answered(id, status, None),
             Some(Owner::Errand(id)) => self.errand_over(id, status, "", None),
             Some(owner @ Owner::Request { .. }) => self.request_failed(owner, transaction, status),
             _ => {}

@@ -9,6 +9,8 @@
 macro_rules! note {
     ($coordinator:expr, $record:expr) => {
         #[cfg(feature = "trace")]
+        $coordinator.note_proofs();
+        #[cfg(feature = "trace")]
         if let Some(recorder) = &mut $coordinator.recorder {
             #[allow(unused_imports, reason = "not every note has all of them")]
             use crate::trace::{Asked, Command, Record};
@@ -37,6 +39,7 @@ mod recording;
 mod redirect;
 mod referral;
 mod refresh;
+mod register;
 mod reliable;
 mod replaces;
 mod responses;
@@ -138,6 +141,8 @@ impl UnifiedCoordinator {
     pub fn poll_output(&mut self) -> Option<Output> {
         let output = self.board.outbox.pop_front();
         #[cfg(feature = "trace")]
+        self.note_proofs();
+        #[cfg(feature = "trace")]
         if let Some(recorder) = &mut self.recorder {
             recorder.note_output(output.as_ref());
         }
@@ -150,10 +155,8 @@ impl UnifiedCoordinator {
             return Some(self.board.now);
         }
         let board = &self.board;
-        [board.layer.poll_timeout(), board.timers.next(), board.subscription_timers.next()]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [board.subscription_timers.next(), board.registration_timers.next()];
+        [board.layer.poll_timeout(), board.timers.next()].into_iter().chain(own).flatten().min()
     }
 
     /// Takes a bound pair of media ports, to be used until [`MediaCommand::Close`](crate::media::MediaCommand::Close).

@@ -50,6 +50,9 @@ impl UnifiedCoordinator {
             (Some(Parked::Subscription(id)), found) => {
                 self.notifier_found(id, found.as_ref().copied().map_err(|failure| failure.0.as_str()));
             }
+            (Some(Parked::Registration(id)), found) => {
+                self.registrar_found(id, found.as_ref().copied().map_err(|failure| failure.0.as_str()));
+            }
             (None, _) => {}
         }
     }
@@ -61,6 +64,7 @@ impl UnifiedCoordinator {
             Some(Owner::Bye(session)) => self.feed(session, Input::RxByeDone, Cause::default()),
             Some(Owner::Subscribe(id)) => self.subscribe_answered(id, 503, None),
             Some(Owner::Notify(id)) => self.notify_answered(id, 503, None),
+            Some(Owner::Register(id)) => self.register_answered(id, 503, None),
             Some(Owner::Errand(id)) => self.errand_over(id, 503, "", None),
             Some(owner) => self.request_failed(owner, transaction, 503),
             None => {}

@@ -2,6 +2,8 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
 use crate::api::CoordinatorConfig;
@@ -24,6 +26,7 @@ impl UnifiedCoordinator {
         let redaction = recorder.redaction();
         recorder.note(&Record::Start { now, seed, config: Cow::Borrowed(&settings), redaction });
         let mut coordinator = Self::with_handler(config, handler, seed, now);
+        coordinator.board.keys.note();
         coordinator.recorder = Some(Box::new(recorder));
         coordinator
     }
@@ -36,6 +39,20 @@ impl UnifiedCoordinator {
     /// The recorder, for a replay to look at what it kept.
     pub(crate) fn recorder_mut(&mut self) -> Option<&mut Recorder> {
         self.recorder.as_deref_mut()
+    }
+
+    /// Records what was computed of passwords since the last time, before whatever comes next.
+    pub(crate) fn note_proofs(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            for response in self.board.keys.take_noted() {
+                recorder.note(&Record::Proof(&response));
+            }
+        }
+    }
+
+    /// In a replay: what passwords that it does not know will come to.
+    pub(crate) fn follow_proofs(&mut self, script: VecDeque<Vec<u8>>) {
+        self.board.keys.follow(script);
     }
 
     /// Outputs that nobody has taken yet.

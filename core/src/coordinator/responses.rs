@@ -24,6 +24,10 @@ impl UnifiedCoordinator {
         let event =
             self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
         let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
+        if self.board.answer_challenge(event, frame, &facts) {
+            return;
+        }
+        self.board.note_next_nonce(event, frame);
         match self.board.owners.get(event.tx).copied() {
             Some(Owner::Invite(session)) => self.receive_invite_response(session, event, path, frame, &facts),
             Some(Owner::Bye(session)) if event.kind != ClientEventKind::Provisional => {
@@ -37,6 +41,10 @@ impl UnifiedCoordinator {
             Some(Owner::Notify(id)) if event.kind != ClientEventKind::Provisional => {
                 self.board.layer.forget_message(event.tx);
                 self.notify_answered(id, event.status, Some(frame));
+            }
+            Some(Owner::Register(id)) if event.kind != ClientEventKind::Provisional => {
+                self.board.layer.forget_message(event.tx);
+                self.register_answered(id, event.status, Some((frame, path)));
             }
             Some(Owner::Errand(id)) if event.kind != ClientEventKind::Provisional => {
                 self.errand_answered(id, event.tx, path, frame);
@@ -89,6 +97,12 @@ impl UnifiedCoordinator {
             },
             ClientEventKind::Failure if event.status == 422 && self.lengthen_refresh(session, frame) => {
                 Input::RxTooBrief
+            }
+            ClientEventKind::Failure
+                if self.board.is_challenge(event)
+                    && self.board.take_invite_challenge(session, event, frame) =>
+            {
+                Input::RxChallenged
             }
             ClientEventKind::Failure => self.read_failure(session, event.status, frame),
         };

@@ -226,6 +226,11 @@ impl Dialog {
         self.routes.routing(&self.target).next_hop
     }
 
+    /// The Request-URI of our requests: the target, unless the next hop is a strict router.
+    pub(crate) fn request_uri(&self) -> &[u8] {
+        self.routes.routing(&self.target).request_uri
+    }
+
     /// Where the peer wants requests, without the headers that a URI may have.
     pub(crate) fn bare_target(&self) -> &[u8] {
         let headers = Uri::parse(&self.target).ok().and_then(|uri| uri.headers).map_or(0, |it| it.len() + 1);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::api::{Modification, SubscriptionState};
-use crate::base::ids::{SessionId, SubscriptionId};
+use crate::base::ids::{RegistrationId, SessionId, SubscriptionId};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator as Core;
 use crate::sdp::plan::Direction;
@@ -93,6 +93,18 @@ impl<R> UnifiedCoordinator<R> {
         body: &[u8],
     ) -> Result<(), PeerError> {
         self.command(|core, now| core.notify(now, subscription, state, content_type, body))
+    }
+
+    /// Registers our address at a registrar, `alice@example.com` say, and keeps it registered for `expires` at a time. What
+    /// happens is told by [`Event::Registered`](crate::api::Event::Registered), `RegistrationFailed` and, once,
+    /// `Unregistered`. [`SimplePeer::register`](super::SimplePeer::register) does the same and waits.
+    pub fn register(&self, registrar: &str, expires: Duration) -> Result<RegistrationId, PeerError> {
+        self.command(|core, now| core.register(now, &full_uri(registrar), expires))
+    }
+
+    /// Ends a registration. A shutdown ends all of them.
+    pub fn unregister(&self, registration: RegistrationId) -> Result<(), PeerError> {
+        self.command(|core, now| core.unregister(now, registration))
     }
 
     fn change(&self, session: SessionId, hold: Option<bool>, change: Modification) -> Result<(), PeerError> {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::api::{CoordinatorConfig, Reliable};
+use crate::api::{CoordinatorConfig, Credentials, Reliable};
 use crate::sdp::CodecList;
 #[cfg(feature = "trace")]
 use crate::trace::Recorder;
 use crate::transaction::Timing;
 
+use super::dialing::full_uri;
 use super::handler::ErasedHandler;
 
 /// Settings of a peer. Start from [`Config::new`] and change what shall differ.
@@ -123,6 +124,21 @@ impl Config {
     #[must_use]
     pub const fn reliable(mut self, reliable: Reliable) -> Self {
         self.core.reliable = reliable;
+        self
+    }
+
+    /// Where others call us, `sip:alice@example.com` say: what we call ourselves to those that we call. It is what a
+    /// registrar knows us by.
+    #[must_use]
+    pub fn address_of_record(mut self, address: &str) -> Self {
+        self.core.address_of_record = Some(full_uri(address));
+        self
+    }
+
+    /// Proves our name with these to whoever asks for it (401, 407). Each call adds one.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.core.credentials.push(credentials);
         self
     }
 

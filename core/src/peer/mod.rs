@@ -72,10 +72,10 @@ pub mod prelude {
         SignalingDecision, SignalingHandler, TransferRequest,
     };
     pub use crate::api::{
-        CoordinatorConfig, Counter, Counters, EndReason, Event, Limits, Modification, OfferMethod,
-        PeerContacts, Reliable, SubscriptionState,
+        CoordinatorConfig, Counter, Counters, Credentials, EndReason, Event, Limits, Modification,
+        OfferMethod, PeerContacts, Reliable, SubscriptionState,
     };
-    pub use crate::base::ids::{DialogId, RequestId, SessionId, SubscriptionId};
+    pub use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;
     pub use crate::media::{MediaReport, MediaSessionId};
     pub use crate::sdp::CodecList;

@@ -257,7 +257,7 @@ impl Signalling {
         }
     }
 
-    /// Whether everything is hung up and said after a shutdown.
+    /// Whether everything is hung up, unregistered and said after a shutdown.
     pub(crate) fn finished(&mut self) -> bool {
         if self.stage != Stage::Stopping || !self.outgoing.is_empty() {
             return false;
@@ -269,7 +269,7 @@ impl Signalling {
             }
             self.leaving.pop();
         }
-        true
+        self.core.registry().registrations_len() == 0
     }
 
     /// Whether a message waits for the socket to have room.

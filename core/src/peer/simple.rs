@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::api::Reliable;
+use crate::api::{Credentials, Event, Reliable};
+use crate::base::ids::RegistrationId;
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
 
@@ -54,6 +55,32 @@ impl<R> SimplePeer<R> {
     /// The same call, with a view of what happens before it is answered, and a way to cancel.
     pub fn dial(&self, target: &str) -> Dialing {
         self.coordinator.dial(target)
+    }
+
+    /// Registers this telephone at a registrar, `alice@example.com` say, so that calls for that address come here. Ready when
+    /// the registrar has taken it; from then on it is refreshed until the shutdown, or until the coordinator is told to
+    /// [`unregister`](UnifiedCoordinator::unregister).
+    ///
+    /// An error says why it was refused, and then nothing goes on in the background. Most registrars want
+    /// [`credentials`](PeerBuilder::credentials).
+    pub async fn register(&self, registrar: &str, expires: Duration) -> Result<RegistrationId, PeerError> {
+        let mut events = self.coordinator.events();
+        let id = self.coordinator.register(registrar, expires)?;
+        while let Some(event) = events.next().await {
+            match event {
+                Event::Registered { registration, .. } if registration == id => return Ok(id),
+                Event::RegistrationFailed { registration, status, phrase, retry_in, .. }
+                    if registration == id =>
+                {
+                    if retry_in.is_some() {
+                        self.coordinator.unregister(id).ok();
+                    }
+                    return Err(PeerError::Refused { what: "the registration", status, phrase });
+                }
+                _ => {}
+            }
+        }
+        Err(PeerError::ShuttingDown)
     }
 
     /// The next call that comes in, ringing; `None` after the shutdown.
@@ -159,6 +186,20 @@ impl<R: Runtime> PeerBuilder<R> {
     /// How much is made of provisional responses that cannot get lost (RFC 3262).
     pub fn reliable(self, reliable: Reliable) -> Self {
         self.with(|config| config.reliable(reliable))
+    }
+
+    /// Where others call us, `alice@example.com` say: what we call ourselves to those that we call. It is what a registrar
+    /// knows us by.
+    pub fn address_of_record(self, address: &str) -> Self {
+        self.with(|config| config.address_of_record(address))
+    }
+
+    /// Proves our name with `username` and `password` to whoever asks for it (401, 407).
+    ///
+    /// Where the realm is known, name it: [`config`](Self::config) takes [`Credentials`] of one realm. These here are for
+    /// every one that asks.
+    pub fn credentials(self, username: &str, password: &str) -> Self {
+        self.with(|config| config.credentials(Credentials::new(username, password)))
     }
 
     /// Whether key presses are offered and taken (RFC 4733).

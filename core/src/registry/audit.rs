@@ -3,10 +3,11 @@
 use alloc::format;
 
 use super::{SessionRegistry, media_id};
-use crate::base::ids::{DialogId, SessionId, SubscriptionId};
+use crate::base::ids::{DialogId, RegistrationId, SessionId, SubscriptionId};
 use crate::base::slab::Key as _;
 use crate::base::violation::{Violation, ensure};
 use crate::dialog::{Dialog, DialogUser};
+use crate::registration::Registration;
 use crate::session::Session;
 use crate::subscription::{Phase, Subscription};
 use crate::transaction::TransactionId;
@@ -23,6 +24,11 @@ impl SessionRegistry {
     /// Every dialog with its key.
     pub(crate) fn dialogs(&self) -> impl Iterator<Item = (DialogId, &Dialog)> {
         self.dialogs.iter()
+    }
+
+    /// Every registration with its key.
+    pub(crate) fn registrations(&self) -> impl Iterator<Item = (RegistrationId, &Registration)> {
+        self.registrations.iter()
     }
 
     /// Every subscription with its key.

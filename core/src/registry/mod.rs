@@ -4,12 +4,16 @@
 mod audit;
 mod quota;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::base::ids::{DialogId, SessionId, SubscriptionId};
+use crate::api::Limits;
+use crate::auth::Realms;
+use crate::base::ids::{DialogId, RegistrationId, SessionId, SubscriptionId};
 use crate::base::slab::{Key, RawKey, Slab, key};
 use crate::dialog::{Dialog, DialogUser};
 use crate::media::MediaSessionId;
+use crate::registration::Registration;
 use crate::session::Session;
 use crate::subscription::Subscription;
 use crate::wire::token::{TOKEN_LEN, Token};
@@ -29,15 +33,18 @@ pub struct SessionRegistry {
     dialogs: Slab<DialogId, Dialog>,
     media: Slab<MediaKey, SessionId>,
     subscriptions: Slab<SubscriptionId, Subscription>,
+    registrations: Slab<RegistrationId, Registration>,
 }
 
 impl SessionRegistry {
-    pub(crate) fn new(sessions_max: usize, dialogs_max: usize, subscriptions_max: usize) -> Self {
+    pub(crate) fn new(limits: &Limits, dialogs_max: usize) -> Self {
+        let &Limits { sessions_max, subscriptions_max, registrations_max, .. } = limits;
         Self {
             sessions: Slab::new(sessions_max),
             dialogs: Slab::new(dialogs_max.saturating_add(subscriptions_max)),
             media: Slab::new(sessions_max),
             subscriptions: Slab::new(subscriptions_max),
+            registrations: Slab::new(registrations_max),
         }
     }
 
@@ -46,12 +53,13 @@ impl SessionRegistry {
         self.sessions.len()
     }
 
-    /// Whether there is no session, no dialog, no media stream and no subscription.
+    /// Whether there is no session, no dialog, no media stream, no subscription and no registration.
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
             && self.dialogs.is_empty()
             && self.media.is_empty()
             && self.subscriptions.is_empty()
+            && self.registrations.is_empty()
     }
 
     /// Number of dialogs.
@@ -147,6 +155,33 @@ impl SessionRegistry {
         self.subscriptions.iter().map(|(id, _)| id).collect()
     }
 
+    /// The registration.
+    pub fn registration(&self, id: RegistrationId) -> Option<&Registration> {
+        self.registrations.get(id)
+    }
+
+    pub(crate) fn registration_mut(&mut self, id: RegistrationId) -> Option<&mut Registration> {
+        self.registrations.get_mut(id)
+    }
+
+    /// Number of registrations.
+    pub fn registrations_len(&self) -> usize {
+        self.registrations.len()
+    }
+
+    /// All registrations. Linear: for diagnostics and shutdown.
+    pub fn registration_ids(&self) -> Vec<RegistrationId> {
+        self.registrations.iter().map(|(id, _)| id).collect()
+    }
+
+    pub(crate) fn add_registration(&mut self, registration: Registration) -> Option<RegistrationId> {
+        self.registrations.insert(registration)
+    }
+
+    pub(crate) fn remove_registration(&mut self, id: RegistrationId) -> Option<Registration> {
+        self.registrations.remove(id)
+    }
+
     /// Creates a subscription from its key; `nonce` makes its tag unguessable.
     pub(crate) fn subscribe(
         &mut self,
@@ -169,6 +204,14 @@ impl SessionRegistry {
     pub(crate) fn find_subscription(&self, tag: &[u8]) -> Option<SubscriptionId> {
         let id = SubscriptionId::from_raw(Token::decode(tag)?.key);
         (self.subscriptions.get(id)?.local_tag.as_slice() == tag).then_some(id)
+    }
+
+    /// Who has asked for credentials within a call or a subscription.
+    pub(crate) fn realms_mut(&mut self, user: DialogUser) -> Option<&mut Option<Box<Realms>>> {
+        match user {
+            DialogUser::Session(id) => self.sessions.get_mut(id).map(|session| &mut session.realms),
+            DialogUser::Subscription(id) => self.subscriptions.get_mut(id).map(|it| &mut it.realms),
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -35,6 +35,7 @@ pub use transfer::{
 };
 
 use crate::api::{EndReason, OfferMethod};
+use crate::auth::Realms;
 use crate::base::ids::{DialogId, UserTag};
 use crate::base::index::Digest;
 use crate::base::timers::TimerKey;
@@ -264,6 +265,8 @@ pub struct Session {
     pub(crate) forks_refused: u16,
     /// Keys that wait for the INFO before them to be answered.
     pub(crate) keys: Option<Box<str>>,
+    /// Who has asked for credentials.
+    pub(crate) realms: Option<Box<Realms>>,
     /// Header lines of the application for the CANCEL or the BYE that ends the session.
     pub(crate) parting: Option<Box<[u8]>>,
     /// Why the session will have ended, decided when it began to end.
@@ -303,6 +306,7 @@ impl Session {
             repeats: 0,
             forks_refused: 0,
             keys: None,
+            realms: None,
             parting: None,
             end: None,
             end_told: false,

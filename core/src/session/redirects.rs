@@ -89,12 +89,7 @@ fn usable(uri: &[u8]) -> Option<Bytes> {
 /// parameters as written, for a line of a phone may be told by them.
 fn is_same(left: &[u8], right: &[u8]) -> bool {
     let (Ok(left), Ok(right)) = (Uri::parse(left), Uri::parse(right)) else { return left == right };
-    let port = |uri: &Uri<'_>| uri.port.unwrap_or(5060);
-    let host = |uri: &Uri<'_>| alloc::format!("{}", uri.host).to_ascii_lowercase();
-    left.user == right.user
-        && port(&left) == port(&right)
-        && left.params.eq_ignore_ascii_case(right.params)
-        && host(&left) == host(&right)
+    left.is_same_place(&right) && left.params.eq_ignore_ascii_case(right.params)
 }
 
 #[cfg(test)]

@@ -129,6 +129,8 @@ named! {
         NextTarget = "NextTarget",
         /// 422 that asks for a longer session interval, which it shall have (RFC 4028 section 7.4).
         RxTooBrief = "RxTooBrief",
+        /// 401 or 407 that asks for credentials which we have (RFC 3261 section 22).
+        RxChallenged = "RxChallenged",
         /// 300 to 699.
         RxFailure = "RxFailure",
         /// ACK to our 2xx, with nothing more to learn from it.

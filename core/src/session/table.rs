@@ -69,6 +69,7 @@ pub const ROWS: &[Row] = {
         ),
         row(S::Calling, I::RxForkOver, &[SendPrack, EndFork], S::Proceeding),
         row(S::Calling, I::RxTooBrief, &[SendInvite], S::Calling),
+        row(S::Calling, I::RxChallenged, &[SendInvite], S::Calling),
         row(S::Calling, I::Modify, &[], S::Calling),
         row(
             S::Calling,
@@ -99,6 +100,7 @@ pub const ROWS: &[Row] = {
         ),
         row(S::Proceeding, I::RxForkOver, &[SendPrack, EndFork], S::Proceeding),
         row(S::Proceeding, I::RxTooBrief, &[SendInvite], S::Calling),
+        row(S::Proceeding, I::RxChallenged, &[SendInvite], S::Calling),
         row(S::Proceeding, I::Modify, &[], S::Proceeding),
         row(
             S::Proceeding,
@@ -129,6 +131,7 @@ pub const ROWS: &[Row] = {
         ),
         row(S::Ringback, I::RxForkOver, &[SendPrack, EndFork], S::Ringback),
         row(S::Ringback, I::RxTooBrief, &[SendInvite], S::Calling),
+        row(S::Ringback, I::RxChallenged, &[SendInvite], S::Calling),
         row(S::Ringback, I::Modify, &[], S::Ringback),
         row(
             S::Ringback,
@@ -160,6 +163,7 @@ pub const ROWS: &[Row] = {
         row(S::EarlyMedia, I::RxForkOver, &[SendPrack, EndFork, ApplyPlan], S::EarlyMedia),
         row(S::EarlyMedia, I::RxEarlyMediaOver, &[SendPrack, EndFork, ApplyPlan, TellProgress], S::Ringback),
         row(S::EarlyMedia, I::RxTooBrief, &[SendInvite], S::Calling),
+        row(S::EarlyMedia, I::RxChallenged, &[SendInvite], S::Calling),
         row(S::EarlyMedia, I::Modify, &[], S::EarlyMedia),
         row(
             S::EarlyMedia,
@@ -546,6 +550,7 @@ pub const fn fallback(input: Input) -> Fallback {
         | I::AckTimeout
         | I::CancelTimeout
         | I::RxTooBrief
+        | I::RxChallenged
         | I::RxBadEarlyOffer
         | I::RxForkOver
         | I::RxEarlyMediaOver

@@ -14,6 +14,9 @@ pub enum CommandError {
     /// The subscription ended before, or never was.
     #[error("no such subscription: it has ended")]
     NoSuchSubscription,
+    /// The registration ended before, or never was.
+    #[error("no such registration: it has ended")]
+    NoSuchRegistration,
     /// The command does not fit the moment.
     #[error("cannot {command} a call that is {state}")]
     WrongState {

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::auth::Realms;
 use crate::base::ids::DialogId;
 use crate::base::time::Instant;
 use crate::base::timers::TimerKey;
@@ -74,6 +75,8 @@ pub struct Subscription {
     pub(crate) told: Option<Box<News>>,
     /// Ours: whether the interval was lengthened on demand (423) already.
     pub(crate) lengthened: bool,
+    /// Who has asked for credentials.
+    pub(crate) realms: Option<Box<Realms>>,
 }
 
 /// What is needed until there is a dialog.
@@ -100,6 +103,7 @@ impl Subscription {
             news: None,
             told: None,
             lengthened: false,
+            realms: None,
         }
     }
 

@@ -9,7 +9,7 @@ use core::time::Duration;
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
 use super::redact::Redaction;
 use crate::api::SubscriptionState;
-use crate::base::ids::{SessionId, SubscriptionId};
+use crate::base::ids::{RegistrationId, SessionId, SubscriptionId};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
 use crate::signaling::CommandError;
@@ -122,6 +122,20 @@ pub enum Asked<'a> {
         /// The body.
         body: &'a [u8],
     },
+    /// `register` and `register_with`
+    Register {
+        /// The registrar, and who is registered.
+        uri: &'a str,
+        /// For how long.
+        expires: Duration,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
+    /// `unregister`
+    Unregister {
+        /// The registration.
+        registration: RegistrationId,
+    },
     /// `redirect` and `redirect_with`
     Redirect {
         /// The session.
@@ -184,10 +198,7 @@ impl<'a> Asked<'a> {
                 out.key(*session);
                 out.text(method.as_str());
                 write_fields(out, headers, redaction);
-                out.option(*body, |out, (kind, body)| {
-                    out.text(kind);
-                    out.bytes(body);
-                });
+                write_body(out, *body);
             }
             Self::Subscribe { target, event, expires, headers } => {
                 out.byte(8);
@@ -203,10 +214,7 @@ impl<'a> Asked<'a> {
             Self::AcceptSubscription { subscription, body } => {
                 out.byte(10);
                 out.key(*subscription);
-                out.option(*body, |out, (kind, body)| {
-                    out.text(kind);
-                    out.bytes(body);
-                });
+                write_body(out, *body);
             }
             Self::RejectSubscription { subscription, status } => {
                 out.byte(11);
@@ -227,6 +235,16 @@ impl<'a> Asked<'a> {
                 }
                 out.text(content_type);
                 out.bytes(body);
+            }
+            Self::Register { uri, expires, headers } => {
+                out.byte(13);
+                out.text(uri);
+                out.duration(*expires);
+                write_fields(out, headers, redaction);
+            }
+            Self::Unregister { registration } => {
+                out.byte(14);
+                out.key(*registration);
             }
             Self::Redirect { session, contacts, headers } => {
                 out.byte(4);
@@ -290,6 +308,11 @@ impl<'a> Asked<'a> {
                 let (content_type, body) = (from.text()?, from.bytes()?);
                 Self::Notify { subscription, state: Cow::Owned(state), content_type, body }
             }
+            13 => {
+                let (uri, expires) = (from.text()?, from.duration()?);
+                Self::Register { uri, expires, headers: read_fields(from)? }
+            }
+            14 => Self::Unregister { registration: from.key()? },
             _ => return Err(Impossible("no kind of command")),
         })
     }
@@ -321,6 +344,10 @@ impl<'a> Asked<'a> {
             Self::Notify { subscription, state, content_type, body } => {
                 core.notify(now, *subscription, state, content_type, body)
             }
+            Self::Register { uri, expires, headers } => {
+                core.register_with(now, uri, *expires, headers).map(drop)
+            }
+            Self::Unregister { registration } => core.unregister(now, *registration),
             Self::Redirect { session, contacts, headers } => {
                 core.redirect_with(now, *session, contacts, headers)
             }
@@ -344,11 +371,20 @@ impl<'a> Asked<'a> {
                 format!("{subscription}: reject with {status}")
             }
             Self::Notify { subscription, .. } => format!("{subscription}: notify"),
+            Self::Register { uri, .. } => format!("register at {uri}"),
+            Self::Unregister { registration } => format!("{registration}: unregister"),
             Self::Redirect { session, contacts, .. } => {
                 format!("{session}: redirect to {}", contacts.join(", "))
             }
         }
     }
+}
+
+fn write_body(out: &mut Packer<'_>, body: Option<(&str, &[u8])>) {
+    out.option(body, |out, (kind, body)| {
+        out.text(kind);
+        out.bytes(body);
+    });
 }
 
 fn write_fields(out: &mut Packer<'_>, fields: &[(&str, &str)], redaction: Redaction) {

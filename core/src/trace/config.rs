@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{CoordinatorConfig, Limits, PeerContacts, Reliable};
+use crate::api::{CoordinatorConfig, Credentials, Limits, PeerContacts, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -26,6 +26,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
                 forks_max,
                 routes_max,
                 subscriptions_max,
+                registrations_max,
             },
         codecs,
         dtmf,
@@ -42,6 +43,8 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         min_se,
         reliable,
         peer_contacts,
+        address_of_record,
+        credentials,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -88,6 +91,17 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         PeerContacts::Private => 1,
         PeerContacts::Source => 2,
     });
+    // Only where they say something. Passwords stay out: what was computed of them is recorded in their place.
+    let rooms = *registrations_max != Limits::default().registrations_max;
+    if rooms || !credentials.is_empty() || address_of_record.is_some() {
+        out.number(*registrations_max);
+        out.option(address_of_record.as_deref(), Packer::text);
+        out.number(credentials.len());
+        for Credentials { username, password: _, realm } in credentials {
+            out.text(username);
+            out.option(realm.as_deref(), Packer::text);
+        }
+    }
 }
 
 pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
@@ -147,6 +161,16 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         2 => PeerContacts::Source,
         _ => return Err(Impossible("no way to treat contacts")),
     };
+    let (mut credentials, mut address_of_record) = (Vec::new(), None);
+    if !from.is_empty() {
+        limits.registrations_max = from.number()?;
+        address_of_record = from.option(Unpacker::text)?.map(String::from);
+    }
+    for _ in 0..if from.is_empty() { 0 } else { from.number::<usize>()? } {
+        let mut each = Credentials::new(from.text()?, "");
+        each.realm = from.option(Unpacker::text)?.map(String::from);
+        credentials.push(each);
+    }
     Ok(CoordinatorConfig {
         user,
         display_name,
@@ -168,6 +192,8 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         min_se,
         reliable,
         peer_contacts,
+        address_of_record,
+        credentials,
     })
 }
 

@@ -204,6 +204,8 @@ pub enum Record<'a> {
     ActionAnswer,
     /// The action of a custom decision refused.
     ActionReject(u16),
+    /// What proved the knowledge of a password: the value of `response`. The password itself is in no trace.
+    Proof(&'a [u8]),
     /// A message was put out.
     Sent {
         /// From where to where.
@@ -227,7 +229,7 @@ kinds! {
     START = 1, DATAGRAM = 2, TIMEOUT = 3, NAMES = 4, MEDIA = 5, PORT = 6, PORTS_EXHAUSTED = 7, SEND_FAILED = 8,
     UNREACHABLE = 9, INVITE = 10, RING = 11, ANSWER = 12, REJECT = 13, HANGUP = 14, SEND_DTMF = 15, SET_TAG = 16,
     SHUTDOWN = 17, TABLE = 18, COMMAND = 19, ASKED = 20, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
-    ACTION_REJECT = 36, SENT = 48, PUT = 49, DRAINED = 50, FULL = 63,
+    ACTION_REJECT = 36, PROOF = 37, SENT = 48, PUT = 49, DRAINED = 50, FULL = 63,
 }
 
 impl<'a> Record<'a> {
@@ -260,7 +262,7 @@ impl Record<'_> {
         !self.is_decision() && !self.is_output() && !matches!(self, Self::Full)
     }
 
-    /// Whether it is what a handler, or the action of its decision, did.
+    /// Whether it is what a handler or the action of its decision did, or what a password came to.
     pub const fn is_decision(&self) -> bool {
         matches!(
             self,
@@ -269,6 +271,7 @@ impl Record<'_> {
                 | Self::ActionRing
                 | Self::ActionAnswer
                 | Self::ActionReject(_)
+                | Self::Proof(_)
         )
     }
 
@@ -344,6 +347,10 @@ impl Record<'_> {
             Self::ActionReject(status) => {
                 out.byte(ACTION_REJECT);
                 out.number(*status);
+            }
+            Self::Proof(response) => {
+                out.byte(PROOF);
+                out.bytes(&redaction.proof(response));
             }
             Self::Sent { path, payload } => {
                 out.byte(SENT);
@@ -497,6 +504,7 @@ impl<'a> Record<'a> {
             ACTION_RING => Self::ActionRing,
             ACTION_ANSWER => Self::ActionAnswer,
             ACTION_REJECT => Self::ActionReject(from.number()?),
+            PROOF => Self::Proof(from.bytes()?),
             SENT => Self::Sent { path: from.path()?, payload: from.bytes()? },
             PUT => Self::Put(from.text()?),
             DRAINED => Self::Drained,

@@ -89,6 +89,11 @@ impl Redaction {
         Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
     }
 
+    /// What a password came to.
+    pub(super) fn proof(self, response: &[u8]) -> Cow<'_, [u8]> {
+        if self.credentials { Cow::Owned(alloc::vec![b'x'; response.len()]) } else { Cow::Borrowed(response) }
+    }
+
     /// Pressed keys. What is no key stays, so that it is refused again.
     pub(super) fn digits(self, digits: &str) -> Cow<'_, str> {
         if !self.digits {

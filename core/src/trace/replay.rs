@@ -205,6 +205,7 @@ impl Player<'_> {
                     return Err(ReplayError::OtherTable { offset: place.offset });
                 }
             }
+            Record::Proof(_) => core.note_proofs(),
             Record::Sent { .. } | Record::Put(_) | Record::Drained => drop(core.poll_output()),
             command => self.command(command),
         }
@@ -238,7 +239,13 @@ impl Player<'_> {
 
     /// Lets the handler decide what was decided after the record that is about to be played.
     fn hand_script(&mut self, after: &Records<'_>) {
-        let script: VecDeque<Step> = after.clone().map_while(|next| Step::of(&next.ok()?.1)).collect();
+        let decided = || after.clone().map_while(|next| Some(next.ok()?.1).filter(Record::is_decision));
+        let proof = |record: Record<'_>| match record {
+            Record::Proof(response) => Some(Vec::from(response)),
+            _ => None,
+        };
+        self.core.follow_proofs(decided().filter_map(proof).collect());
+        let script: VecDeque<Step> = decided().filter_map(|record| Step::of(&record)).collect();
         if !script.is_empty() {
             self.core.replace_handler(Box::new(Script(script)));
         }

@@ -67,7 +67,7 @@ impl<'a> Iterator for Params<'a> {
 }
 
 /// Length of the quoted string that `text` begins with, both quotes included (RFC 3261 section 25.1).
-fn quoted_end(text: &[u8]) -> Option<usize> {
+pub(crate) fn quoted_end(text: &[u8]) -> Option<usize> {
     let mut escaped = false;
     for (at, &octet) in text.iter().enumerate().skip(1) {
         match octet {
@@ -81,7 +81,7 @@ fn quoted_end(text: &[u8]) -> Option<usize> {
 }
 
 /// Length of an unquoted parameter value: a token, a host (brackets, colons), or what some write instead.
-fn plain_end(text: &[u8]) -> usize {
+pub(crate) fn plain_end(text: &[u8]) -> usize {
     // Nearly all are tokens.
     let token = token_len(text);
     let ends = |&octet: &u8| is_lws(octet) || matches!(octet, b';' | b',' | b'"' | b'<' | b'>' | b'=');

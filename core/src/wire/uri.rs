@@ -208,6 +208,16 @@ impl<'a> Uri<'a> {
         })
     }
 
+    /// Whether both name the same user at the same place: the user as written, the host in any case, 5060 where no port
+    /// stands. Parameters do not count.
+    pub(crate) fn is_same_place(&self, other: &Uri<'_>) -> bool {
+        let same_host = match (self.host, other.host) {
+            (Host::Name(left), Host::Name(right)) => left.eq_ignore_ascii_case(right),
+            (left, right) => left == right,
+        };
+        same_host && self.user == other.user && self.port.unwrap_or(5060) == other.port.unwrap_or(5060)
+    }
+
     /// The value of the `transport` parameter.
     pub fn transport(&self) -> Option<&'a [u8]> {
         self.param("transport").flatten()

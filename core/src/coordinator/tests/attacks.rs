@@ -312,7 +312,8 @@ fn half_open_until_the_ack() {
 fn a_stale_media_id_finds_nothing() {
     use crate::registry::SessionRegistry;
     use crate::session::{Role, Session};
-    let mut registry = SessionRegistry::new(8, 8, 8);
+    let limits = Limits { sessions_max: 8, subscriptions_max: 8, ..Limits::default() };
+    let mut registry = SessionRegistry::new(&limits, 8);
     let session = registry.create(1, |tag| Session::new(Role::Uas, tag, Default::default())).unwrap();
     let first = registry.mint_media(session).unwrap();
     for n in 0..65_535 {

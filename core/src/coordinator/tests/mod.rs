@@ -3,11 +3,14 @@
 mod attacks;
 mod audit;
 mod calls;
+mod challenges;
+mod challenges_within;
 mod early;
 mod net;
 mod offers;
 mod peer;
 mod referrals;
+mod registrations;
 mod rows;
 mod subscriptions;
 mod transfers;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::net::Net;
 use crate::adapter::DialogAdapter;
-use crate::api::{CoordinatorConfig, InviteParams, NameFailure};
+use crate::api::{CoordinatorConfig, Credentials, InviteParams, NameFailure};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
@@ -59,6 +59,7 @@ impl World {
             ring_timeout: Duration::from_secs(60),
             event_packages: vec!["dialog".into()],
             messages: true,
+            credentials: vec![Credentials::new("alice", "secret")],
             ..CoordinatorConfig::default()
         };
         let handler = move |_: &InviteDetails| {
@@ -231,7 +232,21 @@ impl World {
         self.respond_with(request, status, tag, &headers[..count], body);
     }
 
-    fn respond_with(
+    /// Asks for credentials before anything comes of a request of ours.
+    pub(crate) fn challenge(&mut self, request: &Bytes, status: u16, challenge: &str) {
+        self.challenge_as("one", request, status, challenge);
+    }
+
+    /// The same of whoever has this tag.
+    pub(crate) fn challenge_as(&mut self, whose: &str, request: &Bytes, status: u16, challenge: &str) {
+        let name = if status == 407 { "Proxy-Authenticate" } else { "WWW-Authenticate" };
+        let challenge = format!("Digest {challenge}");
+        let tag = self.our_tag.clone();
+        self.respond_with(request, status, whose, &[(name, challenge.as_bytes())], None);
+        self.our_tag = tag;
+    }
+
+    pub(crate) fn respond_with(
         &mut self,
         request: &Bytes,
         status: u16,

@@ -199,6 +199,10 @@ fn apply(world: &mut World, input: Input) {
             world.net.hold_names = true;
             world.redirect();
         }
+        Input::RxChallenged => {
+            let invite = world.invite.clone();
+            world.challenge(&invite, 401, "realm=\"r\", nonce=\"n\"");
+        }
         Input::RxFailure => world.respond(486, "one", None),
         Input::RxAck => world.request("ACK", "z9hG4bKack2", world.cseq, None),
         Input::RxAckAnswer => world.request("ACK", "z9hG4bKack2", world.cseq, Some(SDP)),

@@ -136,3 +136,64 @@ fn a_table_of_the_applications_must_be_given() {
     assert!(replay_with_table(&trace, &StateTable::default()).is_err());
     assert!(replay_with_table(&trace, &table).unwrap().is_identical());
 }
+
+/// A trace must replay and must not give a password away.
+#[test]
+fn a_password_is_in_no_trace_and_what_it_came_to_is() {
+    for redaction in [Redaction::default(), Redaction::ALL] {
+        let file = File::default();
+        let credentials = Vec::from([
+            crate::api::Credentials::new("alice", "top secret"),
+            crate::api::Credentials::new("other", "pa55phrase").for_realm("other"),
+        ]);
+        let address_of_record = Some("sip:alice@example.com".into());
+        let config = CoordinatorConfig { credentials, address_of_record, ..CoordinatorConfig::default() };
+        let recorder = recorder(&file).redact(redaction);
+        let now = Instant::from_millis(5);
+        let core = UnifiedCoordinator::with_recorder(config, Box::new(handler()), [7; 32], now, recorder);
+        let (sessions, queries, sent) = (Vec::new(), Vec::new(), Vec::new());
+        let mut stage = Stage { core, file, now, sessions, queries, sent, next_port: 20_000 };
+        stage.drain(usize::MAX);
+        stage.core.invite(now, InviteParams::new("sip:bob@192.0.2.9")).unwrap();
+        stage.drain(usize::MAX);
+        let query = stage.queries.pop().unwrap();
+        stage.core.handle_names(now, query, Ok(Stage::path()));
+        stage.drain(usize::MAX);
+        for nonce in ["n1", "n2"] {
+            let invite = stage.sent.last().unwrap().clone();
+            let frame = crate::wire::Frame::parse(&invite, &crate::wire::WireLimits::NONE).unwrap();
+            let head = crate::wire::ReplyHead::new(&frame, frame.facts().ok().as_ref(), &Stage::path());
+            let challenge = format!("Digest realm=\"r\", nonce=\"{nonce}\", qop=\"auth\", stale=true");
+            let headers = [("WWW-Authenticate", challenge.as_bytes())];
+            stage.feed(head.respond(401, "Who", Some(b"b"), false, &headers, None));
+        }
+        let proof = String::from_utf8(stage.sent.last().unwrap().to_vec()).unwrap();
+        assert!(proof.contains("Authorization: Digest username=\"alice\""), "{proof}");
+        let headers = [("X-Line", "2")];
+        let registered =
+            stage.core.register_with(now, "sip:192.0.2.9", Duration::from_secs(60), &headers).unwrap();
+        stage.drain(usize::MAX);
+        let query = stage.queries.pop().unwrap();
+        stage.core.handle_names(now, query, Ok(Stage::path()));
+        stage.drain(usize::MAX);
+        for (status, name, value) in
+            [(401, "WWW-Authenticate", "Digest realm=\"r\", nonce=\"n\""), (200, "Expires", "60")]
+        {
+            let register = stage.sent.last().unwrap().clone();
+            let frame = crate::wire::Frame::parse(&register, &crate::wire::WireLimits::NONE).unwrap();
+            let head = crate::wire::ReplyHead::new(&frame, frame.facts().ok().as_ref(), &Stage::path());
+            stage.feed(head.respond(status, "Who", Some(b"b"), false, &[(name, value.as_bytes())], None));
+        }
+        stage.core.unregister(now, registered).unwrap();
+        stage.drain(usize::MAX);
+        let file = stage.finish();
+        for word in ["top secret", "pa55phrase"] {
+            assert!(!file.windows(word.len()).any(|window| window == word.as_bytes()), "{word}");
+        }
+        let trace = Trace::parse(&file).unwrap();
+        let proofs = trace.records().filter(|record| matches!(record, Ok((_, Record::Proof(_))))).count();
+        assert_eq!(proofs, 4, "two for the call, two for the registration");
+        let replayed = replay(&trace).unwrap();
+        assert!(replayed.is_identical(), "{:?}", replayed.divergence);
+    }
+}

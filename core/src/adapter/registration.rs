@@ -1,0 +1,82 @@
+//! REGISTER, written (RFC 3261 section 10.2).
+
+use core::time::Duration;
+
+use super::dialog::{contact, first_hop, quoted};
+use super::{Owner, Parked, Switchboard};
+use crate::api::{Event, Output};
+use crate::base::ids::RegistrationId;
+use crate::dialog::{write_cseq, write_via};
+use crate::registration::{Phase, Registration};
+use crate::wire::build::Writer;
+use crate::wire::method::Method;
+
+impl Switchboard {
+    /// Asks for the address of the registrar. False if there is no room, or no place to ask.
+    pub(crate) fn ask_for_registrar(&mut self, id: RegistrationId) -> bool {
+        let Some(registration) = self.registry.registration_mut(id) else { return false };
+        registration.phase = Phase::Resolving;
+        let hop = first_hop(&registration.lines, &registration.registrar);
+        hop.is_some_and(|hop| self.park(hop, Parked::Registration(id)))
+    }
+
+    /// Sends a REGISTER for so many seconds; for none, it takes our Contact away.
+    pub(crate) fn send_register(&mut self, id: RegistrationId, seconds: u32) -> Option<()> {
+        let path = self.registry.registration(id)?.path?;
+        let (transaction, branch) = self.layer.begin(self.now, Method::Register)?;
+        let Self { registry, keys, config, .. } = self;
+        let registration = registry.registration_mut(id)?;
+        registration.cseq = registration.cseq.saturating_add(1);
+        registration.request = Some(transaction);
+        registration.phase = if seconds == 0 { Phase::Leaving } else { Phase::Asking };
+        let Registration { registrar, aor, lines, call_id, local_tag, cseq, realms, .. } = registration;
+        let mut writer = Writer::request("REGISTER", registrar);
+        write_via(&mut writer, &path, branch.as_bytes());
+        writer.header("Max-Forwards", b"70");
+        let display = config.display_name.as_deref().map(quoted).unwrap_or_default();
+        writer.header_parts("From", &[&display, b"<", aor, b">;tag=", local_tag]);
+        writer.header_parts("To", &[b"<", aor, b">"]);
+        writer.header("Call-ID", call_id);
+        write_cseq(&mut writer, *cseq, "REGISTER");
+        if let Some(realms) = realms {
+            writer.raw(&realms.lines(keys, Method::Register, registrar, b""));
+        }
+        writer.raw(lines);
+        writer.header("Contact", &contact(self, &path));
+        writer.number("Expires", u64::from(seconds));
+        writer.header("Allow", &self.allow);
+        writer.header("Supported", self.supported);
+        writer.header("User-Agent", self.config.user_agent.as_bytes());
+        let message = writer.finish();
+        self.owners.insert(transaction, Owner::Register(id));
+        self.launch(path, Some(transaction), message);
+        Some(())
+    }
+
+    /// Starts the timer of a registration anew.
+    pub(crate) fn arm_registration(&mut self, id: RegistrationId, after: Duration) {
+        self.disarm_registration(id);
+        let deadline = self.now + after;
+        let Some(registration) = self.registry.registration_mut(id) else { return };
+        registration.timer = self.registration_timers.arm(deadline, id);
+    }
+
+    /// Stops the timer of a registration.
+    pub(crate) fn disarm_registration(&mut self, id: RegistrationId) {
+        let timer = self.registry.registration_mut(id).and_then(|registration| registration.timer.take());
+        if let Some(timer) = timer {
+            self.registration_timers.cancel(timer);
+        }
+    }
+
+    /// Forgets a registration and what is under way for it, and tells the application.
+    pub(crate) fn end_registration(&mut self, id: RegistrationId, event: Event) {
+        self.disarm_registration(id);
+        let Some(registration) = self.registry.remove_registration(id) else { return };
+        if let Some(request) = registration.request {
+            self.owners.remove(request);
+            self.layer.abandon(request);
+        }
+        self.outbox.push_back(Output::Event(event));
+    }
+}

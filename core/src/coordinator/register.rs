@@ -1,0 +1,235 @@
+//! Registrations of ours (RFC 3261 section 10): made, refreshed, and ended.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use super::UnifiedCoordinator;
+use super::commands::{bad, check_headers, check_target};
+use super::transitions::printable;
+use crate::adapter::{contact, new_call_id};
+use crate::api::{Event, Output};
+use crate::base::ids::RegistrationId;
+use crate::base::time::Instant;
+use crate::registration::{Phase, Registration, granted, is_passing, refresh_after};
+use crate::signaling::{CommandError, MessageDetails};
+use crate::wire::frame::{Frame, StartLine};
+use crate::wire::path::Path;
+use crate::wire::text::parse_number;
+use crate::wire::uri::Uri;
+use crate::wire::{HeaderName, reason_phrase};
+
+/// How long a registrar may take to let us go. Nobody waits longer for that when a program ends.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
+
+impl UnifiedCoordinator {
+    /// Registers our Contact at the registrar that `uri` names, such as `sip:alice@example.com` (without a user it is that
+    /// of the settings), and keeps it registered for `expires` at a time until [`unregister`](Self::unregister).
+    ///
+    /// What happens comes as [`Event::Registered`] and [`Event::RegistrationFailed`], and at the end as
+    /// [`Event::Unregistered`].
+    pub fn register(
+        &mut self,
+        now: Instant,
+        uri: &str,
+        expires: Duration,
+    ) -> Result<RegistrationId, CommandError> {
+        self.register_with(now, uri, expires, &[])
+    }
+
+    /// The same with header fields of the application. A Route among them leads to an outbound proxy.
+    pub fn register_with(
+        &mut self,
+        now: Instant,
+        uri: &str,
+        expires: Duration,
+        headers: &[(&str, &str)],
+    ) -> Result<RegistrationId, CommandError> {
+        note!(self, Record::asked(now, Asked::Register { uri, expires, headers: headers.into() }));
+        self.advance(now);
+        if self.shutting_down {
+            return Err(CommandError::ShuttingDown);
+        }
+        let target = check_target(uri)?;
+        let parsed = Uri::parse(&target).map_err(|_| bad("registrar", "not a SIP URI"))?;
+        let lines = check_headers(headers)?.lines();
+        let seconds = u32::try_from(expires.as_secs()).unwrap_or(u32::MAX);
+        if seconds == 0 {
+            return Err(bad("expires", "a registration lasts one second at least; an hour is usual"));
+        }
+        let board = &mut self.board;
+        let full = CommandError::Full { limit: board.config.limits.registrations_max };
+        let (call_id, tag) = (new_call_id(board), board.random_text());
+        let mut registration = Registration::new(&parsed, &board.config.user, seconds, call_id, tag);
+        registration.lines = lines;
+        let id = board.registry.add_registration(registration).ok_or_else(|| full.clone())?;
+        if board.ask_for_registrar(id) {
+            return Ok(id);
+        }
+        board.registry.remove_registration(id);
+        Err(full)
+    }
+
+    /// Ends a registration: the registrar is asked to forget our Contact, and has five seconds for it.
+    pub fn unregister(&mut self, now: Instant, id: RegistrationId) -> Result<(), CommandError> {
+        note!(self, Record::asked(now, Asked::Unregister { registration: id }));
+        self.advance(now);
+        if self.board.registry.registration(id).is_none() {
+            return Err(CommandError::NoSuchRegistration);
+        }
+        self.leave_registrar(id);
+        Ok(())
+    }
+
+    /// Ends a registration, whatever that takes.
+    pub(super) fn leave_registrar(&mut self, id: RegistrationId) {
+        let now = self.board.now;
+        let Some(registration) = self.board.registry.registration_mut(id) else { return };
+        match registration.phase {
+            Phase::Leaving => {}
+            // No two at a time (section 10.2).
+            Phase::Asking => {
+                registration.leaving = true;
+                self.board.arm_registration(id, LEAVE_MAX);
+            }
+            Phase::Registered | Phase::Waiting if registration.holds(now) => self.leave_now(id),
+            Phase::Registered | Phase::Waiting | Phase::Resolving => self.unregistered(id),
+        }
+    }
+
+    fn leave_now(&mut self, id: RegistrationId) {
+        match self.board.send_register(id, 0) {
+            Some(()) => self.board.arm_registration(id, LEAVE_MAX),
+            None => self.unregistered(id),
+        }
+    }
+
+    fn unregistered(&mut self, id: RegistrationId) {
+        self.board.end_registration(id, Event::Unregistered { registration: id });
+    }
+
+    /// The address of the registrar is known, or will not be.
+    pub(super) fn registrar_found(&mut self, id: RegistrationId, found: Result<Path, &str>) {
+        let Some(registration) = self.board.registry.registration_mut(id) else { return };
+        match found {
+            Ok(path) => {
+                registration.path = Some(path);
+                self.ask_registrar(id);
+            }
+            Err(why) => self.registration_failed(id, 503, why, None, None),
+        }
+    }
+
+    fn ask_registrar(&mut self, id: RegistrationId) {
+        let Some(wanted) = self.board.registry.registration(id).map(|it| it.wanted) else { return };
+        if self.board.send_register(id, wanted).is_none() {
+            self.registration_failed(id, 503, "too many transactions", None, None);
+        }
+    }
+
+    /// A response to our REGISTER, or that none came.
+    pub(super) fn register_answered(
+        &mut self,
+        id: RegistrationId,
+        status: u16,
+        response: Option<(&Frame<'_>, Path)>,
+    ) {
+        let now = self.board.now;
+        let Some(registration) = self.board.registry.registration_mut(id) else { return };
+        registration.request = None;
+        let success = (200..=299).contains(&status);
+        match registration.phase {
+            Phase::Leaving => return self.unregistered(id),
+            _ if registration.leaving && (success || registration.holds(now)) => return self.leave_now(id),
+            _ if registration.leaving => return self.unregistered(id),
+            _ => {}
+        }
+        let message = response.map(|(frame, path)| Arc::new(MessageDetails::new(frame, path)));
+        let number = |name| response.and_then(|(frame, _)| frame.first(name)).and_then(parse_number);
+        match (status, response, message) {
+            (200..=299, Some((frame, _)), Some(message)) => self.registration_granted(id, frame, message),
+            (423, _, message) => {
+                let longer = number(HeaderName::MinExpires).and_then(|longer| u32::try_from(longer).ok());
+                match longer.filter(|&longer| longer > registration.wanted && !registration.lengthened) {
+                    Some(longer) => {
+                        registration.lengthened = true;
+                        registration.wanted = longer;
+                        self.ask_registrar(id);
+                    }
+                    None => self.registration_failed(id, status, phrase_of(response), None, message),
+                }
+            }
+            (_, _, message) => {
+                let retry_after = number(HeaderName::RetryAfter);
+                self.registration_failed(id, status, phrase_of(response), retry_after, message);
+            }
+        }
+    }
+
+    /// It holds, for as long as the response says of our Contact (section 10.2.4).
+    fn registration_granted(&mut self, id: RegistrationId, frame: &Frame<'_>, message: Arc<MessageDetails>) {
+        let now = self.board.now;
+        let Some(registration) = self.board.registry.registration(id) else { return };
+        let own = registration.path.map(|path| contact(&self.board, &path)).unwrap_or_default();
+        let Some(expires) = granted(frame, &own, registration.wanted).filter(|&expires| expires > 0) else {
+            let phrase = "the registrar does not list our Contact";
+            return self.registration_failed(id, 200, phrase, None, Some(message));
+        };
+        let after = refresh_after(expires, &mut self.board.rng);
+        if let Some(registration) = self.board.registry.registration_mut(id) {
+            registration.phase = Phase::Registered;
+            registration.until = Some(now + Duration::from_secs(expires.into()));
+            registration.failures = 0;
+            registration.lengthened = false;
+        }
+        self.board.arm_registration(id, after);
+        let event = Event::Registered { registration: id, expires, message };
+        self.board.outbox.push_back(Output::Event(event));
+    }
+
+    /// It failed: for good, or until the next try.
+    fn registration_failed(
+        &mut self,
+        id: RegistrationId,
+        status: u16,
+        phrase: &str,
+        retry_after: Option<u64>,
+        message: Option<Arc<MessageDetails>>,
+    ) {
+        let phrase = printable(if phrase.is_empty() { reason_phrase(status) } else { phrase });
+        let passing = is_passing(status) || status == 200;
+        let Some(registration) = self.board.registry.registration_mut(id) else { return };
+        let pause = passing.then(|| registration.pause(&mut self.board.rng, retry_after));
+        let event = Event::RegistrationFailed { registration: id, status, phrase, retry_in: pause, message };
+        let Some(pause) = pause else { return self.board.end_registration(id, event) };
+        registration.failures = registration.failures.saturating_add(1);
+        registration.phase = Phase::Waiting;
+        if status == 200 {
+            registration.until = None;
+        }
+        self.board.arm_registration(id, pause);
+        self.board.outbox.push_back(Output::Event(event));
+    }
+
+    /// The timer of a registration is due.
+    pub(super) fn registration_due(&mut self, id: RegistrationId) {
+        let Some(registration) = self.board.registry.registration_mut(id) else { return };
+        registration.timer = None;
+        match registration.phase {
+            Phase::Registered => self.ask_registrar(id),
+            // Its address may have changed.
+            Phase::Waiting => {
+                if !self.board.ask_for_registrar(id) {
+                    self.registration_failed(id, 503, "too many questions for addresses", None, None);
+                }
+            }
+            Phase::Leaving | Phase::Asking | Phase::Resolving => self.unregistered(id),
+        }
+    }
+}
+
+fn phrase_of<'a>(response: Option<(&Frame<'a>, Path)>) -> &'a str {
+    match response.map(|(frame, _)| frame.start()) {
+        Some(StartLine::Response { reason, .. }) => core::str::from_utf8(reason).unwrap_or_default(),
+        _ => "",
+    }
+}

@@ -1,0 +1,125 @@
+//! Registrations and credentials, at a registrar of text.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{LOOPBACK, on_runtime, soon};
+use crate::rt::{Config, Event, PeerError, SimplePeer, UnifiedCoordinator};
+
+on_runtime!(
+    a_telephone_registers_and_leaves,
+    a_refusal_is_an_error_and_nothing_goes_on,
+    a_coordinator_registers_and_unregisters
+);
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Answers every REGISTER: 401 to one without credentials, else with the status it is made with.
+struct Registrar {
+    address: SocketAddr,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Registrar {
+    fn new(status: u16) -> Self {
+        let socket = UdpSocket::bind(LOOPBACK).unwrap();
+        // The thread ends with the test.
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let (address, heard) = (socket.local_addr().unwrap(), Arc::<Mutex<Vec<String>>>::default());
+        let told = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            let mut octets = [0; 4_096];
+            while let Ok((len, from)) = socket.recv_from(&mut octets) {
+                let request = String::from_utf8_lossy(&octets[..len]).into_owned();
+                let response = answer(&request, status);
+                told.lock().unwrap().push(request);
+                socket.send_to(response.as_bytes(), from).unwrap();
+            }
+        });
+        Self { address, heard }
+    }
+
+    fn uri(&self) -> String {
+        format!("alice@{}", self.address)
+    }
+
+    /// The values of Expires that were heard, in the requests that had credentials.
+    fn expires(&self) -> Vec<String> {
+        let heard = self.heard.lock().unwrap();
+        let proven =
+            heard.iter().filter(|request| request.contains("\r\nAuthorization: Digest username=\"alice\""));
+        proven.map(|request| field(request, "Expires").to_string()).collect()
+    }
+}
+
+fn field<'a>(message: &'a str, name: &str) -> &'a str {
+    let line = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_default()
+}
+
+fn answer(request: &str, status: u16) -> String {
+    let known = request.contains("\r\nAuthorization: ");
+    let mut text = format!("SIP/2.0 {} Whatever\r\n", if known { status } else { 401 });
+    for name in ["Via", "From", "Call-ID", "CSeq"] {
+        text += &format!("{name}: {}\r\n", field(request, name));
+    }
+    text += &format!("To: {};tag=registrar\r\n", field(request, "To"));
+    text += &match known {
+        true => format!("Contact: {};expires={}\r\n", field(request, "Contact"), field(request, "Expires")),
+        false => "WWW-Authenticate: Digest realm=\"here\", nonce=\"n\", qop=\"auth\"\r\n".to_string(),
+    };
+    text + "Content-Length: 0\r\n\r\n"
+}
+
+async fn alice() -> SimplePeer {
+    let address = "alice@registrar.example";
+    SimplePeer::builder("alice")
+        .bind(LOOPBACK)
+        .address_of_record(address)
+        .credentials("alice", "secret")
+        .start()
+        .await
+        .unwrap()
+}
+
+async fn a_telephone_registers_and_leaves() {
+    let registrar = Registrar::new(200);
+    let alice = alice().await;
+    soon(alice.register(&registrar.uri(), HOUR)).await.unwrap();
+    soon(alice.shutdown()).await;
+    assert_eq!(registrar.expires(), ["3600", "0"]);
+}
+
+async fn a_refusal_is_an_error_and_nothing_goes_on() {
+    for status in [403, 503] {
+        let registrar = Registrar::new(status);
+        let alice = alice().await;
+        let refused = soon(alice.register(&registrar.uri(), HOUR)).await;
+        assert!(
+            matches!(refused, Err(PeerError::Refused { status: got, .. }) if got == status),
+            "{refused:?}"
+        );
+        soon(alice.shutdown()).await;
+        assert_eq!(registrar.expires(), ["3600"]);
+    }
+}
+
+async fn a_coordinator_registers_and_unregisters() {
+    let registrar = Registrar::new(200);
+    let credentials = crate::rt::Credentials::new("alice", "secret").for_realm("here");
+    let desk =
+        UnifiedCoordinator::new(Config::new("alice", LOOPBACK).credentials(credentials)).await.unwrap();
+    let mut events = desk.events();
+    let id = desk.register(&registrar.uri(), HOUR).unwrap();
+    let made = soon(events.next()).await;
+    assert!(
+        matches!(made, Some(Event::Registered { registration, expires: 3_600, .. }) if registration == id)
+    );
+    desk.unregister(id).unwrap();
+    let over = soon(events.next()).await;
+    assert!(matches!(over, Some(Event::Unregistered { registration }) if registration == id), "{over:?}");
+    assert!(desk.unregister(id).is_err());
+    soon(desk.shutdown()).await;
+    assert_eq!(registrar.expires(), ["3600", "0"]);
+}
