@@ -165,8 +165,10 @@ pub struct MediaReport {
     pub concealed_frames: u64,
     /// Frames cut out to lower the delay or because the buffer was full.
     pub skipped_frames: u64,
-    /// Frames of silence put in to raise the delay.
+    /// Frames put in to raise the delay: silence in pauses, and such as are made up where a packet was late.
     pub inserted_frames: u64,
+    /// How much audio waits in the jitter buffer now: what it adds to the delay.
+    pub playout_delay: Duration,
     /// Interarrival jitter (RFC 3550 appendix A.8).
     pub jitter: Duration,
     /// Played frames that the application did not read in time.

@@ -544,6 +544,7 @@ impl Stream {
             report.lost += reception.sequence.lost();
             report.jitter = reception.jitter_time();
         }
+        report.playout_delay = self.playout.delay();
         report.dropped_audio_frames = self.played.dropped();
         report.remote = self.flow.remote();
         report

@@ -4,6 +4,7 @@ mod alive;
 mod audio;
 mod bounds;
 mod figures;
+mod jitter;
 mod keys;
 mod pair;
 mod races;

@@ -119,6 +119,8 @@ impl EventPayload {
 const PENDING_MAX: usize = 2 * DIGITS_MAX;
 /// Marks the last key of a command.
 const LAST: u8 = 0x80;
+/// The longest duration that a packet can tell of.
+const SEGMENT: u32 = u16::MAX as u32;
 /// How often the end of an event is sent (RFC 4733 section 2.5.1.4).
 const END_PACKETS: u8 = 3;
 
@@ -205,14 +207,22 @@ impl DtmfSender {
         let (event, timestamp, end, duration, marker) = match self.press {
             Press::None | Press::Gap { .. } => return None,
             Press::Tone { event, timestamp, packets: sent } => {
-                let duration = now.wrapping_sub(timestamp).saturating_add(samples);
-                let duration = u16::try_from(duration).unwrap_or(u16::MAX);
+                let mut timestamp = timestamp;
+                let mut duration = now.wrapping_sub(timestamp).saturating_add(samples);
                 let end = sent + 1 >= packets(self.tone);
+                let full = duration > SEGMENT;
+                // Another segment: its timestamp tells where it begins (RFC 4733 section 2.5.1.3).
+                let next = if full { timestamp.wrapping_add(SEGMENT) } else { timestamp };
+                if full && end {
+                    timestamp = next;
+                    duration -= SEGMENT;
+                }
+                let duration = u16::try_from(duration).unwrap_or(u16::MAX);
                 self.press = if end {
                     let gap = packets(self.gap);
                     Press::End { event, timestamp, duration, sent: 1, gap }
                 } else {
-                    Press::Tone { event, timestamp, packets: sent + 1 }
+                    Press::Tone { event, timestamp: next, packets: sent + 1 }
                 };
                 (event, timestamp, end, duration, sent == 0)
             }

@@ -22,6 +22,10 @@ const SURPLUS: i64 = 480;
 const OWED_MAX: u32 = 5;
 /// A debt that is never quite paid is dropped after this time.
 const FORGIVEN: Duration = Duration::from_millis(200);
+/// Packets of a window that come too late before the delay grows.
+const LATE_MIN: u32 = 2;
+/// Windows without a late packet after which the wanted delay is lowered by a frame: 15 s.
+const LOWERED_AFTER: u32 = 5;
 /// Louder frames are neither cut nor stretched.
 const QUIET: u16 = 200;
 
@@ -41,6 +45,8 @@ enum State {
 struct Window {
     packets: u32,
     behind: u32,
+    /// Packets that came too late to be played.
+    late: u32,
     /// Least time that a packet was early, in samples.
     least: Option<i64>,
 }
@@ -80,6 +86,8 @@ pub(crate) struct Playout {
     quiet_windows: u32,
     cut: bool,
     stretch: bool,
+    /// Frames by which the delay is to grow, at the next places where one is missing.
+    grow: u32,
     /// End of the key press that is heard, if any.
     event_end: Option<(u32, u64)>,
 }
@@ -114,8 +122,14 @@ impl Playout {
             quiet_windows: 0,
             cut: false,
             stretch: false,
+            grow: 0,
             event_end: None,
         }
+    }
+
+    /// How much waits to be played.
+    pub(crate) fn delay(&self) -> Duration {
+        time(self.buffer.level())
     }
 
     /// Forgets what is buffered; the next packet starts anew.
@@ -151,6 +165,7 @@ impl Playout {
         self.window = Window::default();
         self.cut = false;
         self.stretch = false;
+        self.grow = 0;
         place
     }
 
@@ -190,6 +205,7 @@ impl Playout {
         }
         if place + len <= self.buffer.cursor() {
             stats.late += 1;
+            self.too_late();
             return None;
         }
         if place + len > self.buffer.cursor() + CAPACITY {
@@ -253,7 +269,7 @@ impl Playout {
         if window.packets < WINDOW {
             return;
         }
-        let Window { packets, behind, least } = core::mem::take(&mut self.window);
+        let Window { packets, behind, least, .. } = core::mem::take(&mut self.window);
         if behind > 0 {
             self.quiet_windows = 0;
             if behind > packets / 20 {
@@ -261,12 +277,22 @@ impl Playout {
             }
         } else {
             self.quiet_windows += 1;
-            if self.quiet_windows.is_multiple_of(10) {
+            if self.quiet_windows.is_multiple_of(LOWERED_AFTER) {
                 self.target = self.target.saturating_sub(FRAME).max(self.target_min);
             }
         }
         self.stretch = behind > packets / 2;
         self.cut = least.is_some_and(|least| least > self.target as i64 + SURPLUS);
+    }
+
+    /// A packet was not waited for long enough. Once is an accident; from the second of a window on the delay grows by a
+    /// frame for each, until they come in time.
+    fn too_late(&mut self) {
+        self.window.late += 1;
+        if self.window.late >= LATE_MIN {
+            self.grow = self.grow.max(1);
+            self.target = (self.target + FRAME).min(self.target_max);
+        }
     }
 
     /// One tick of the clock. `tick` is its own time, `now` when it is served.
@@ -375,6 +401,12 @@ impl Playout {
         }
         stats.concealed_frames += u64::from(!self.conceal.is_silent());
         let mut samples = self.conceal.next();
+        if self.grow > 0 && self.buffer.level() + FRAME <= self.target_max {
+            // It is waited for once more: what is made up is put in, and takes no place of anything.
+            self.grow -= 1;
+            stats.inserted_frames += 1;
+            return self.stamp(samples, true);
+        }
         self.buffer.take(&mut samples);
         self.stamp(samples, true)
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::media::rtp::header::RtpHeader;
-use crate::media::{DtmfDigits, DtmfError, MediaCommand, MediaEvent, Which};
+use crate::media::{DtmfDigits, DtmfError, MediaCommand, MediaEvent, ShardConfig, Which};
 use crate::sdp::plan::Codec;
 
 use super::pair::{Link, MEDIA, PORT, Pair, address, plan, position, speech, through};
@@ -174,6 +174,33 @@ fn a_press_longer_than_the_duration_field_is_one_press() {
     let (keys, durations) = pressed(&hand.pair);
     assert_eq!(keys, "9");
     assert!((18_300..18_450).contains(&durations[0]), "{durations:?}");
+}
+
+/// A press that is longer than the field can tell goes out in segments (RFC 4733 section 2.5.1.3).
+#[test]
+fn a_key_held_for_twenty_seconds_is_sent_in_segments_and_heard_once() {
+    for (tone_ms, segments) in [(8_180, 1), (8_200, 2), (16_380, 2), (16_400, 3), (20_000, 3)] {
+        let config = ShardConfig { dtmf_tone: MS(tone_ms), ..ShardConfig::default() };
+        let mut pair = Pair::with(config, Link { delay_ms: 10, ..Link::default() }, [plan(2), plan(1)]);
+        press(&mut pair, "5");
+        pair.run(MS(tone_ms + 1_000));
+        let (keys, durations) = pressed(&pair);
+        assert_eq!(keys, "5", "{tone_ms}");
+        assert!((tone_ms..tone_ms + 40).contains(&u64::from(durations[0])), "{tone_ms}: {durations:?}");
+        let sent = pair.sent.iter().filter(|(n, _, which, _)| *n == 0 && *which == Which::Rtp);
+        let events = sent.filter_map(|(_, _, _, bytes)| RtpHeader::parse(bytes));
+        let mut stamps: Vec<u32> = Vec::new();
+        for (header, payload) in events.filter(|(header, _)| header.payload_type == 101) {
+            assert_eq!(header.marker, stamps.is_empty(), "one press has one beginning");
+            if stamps.last() != Some(&header.timestamp) {
+                stamps.push(header.timestamp);
+            }
+            let ends = payload[1] & 0x80 != 0;
+            assert!(!ends || stamps.len() == segments, "the end comes in the last segment");
+        }
+        assert_eq!(stamps.len(), segments, "{tone_ms}");
+        assert!(stamps.windows(2).all(|two| two[1].wrapping_sub(two[0]) == 0xFFFF));
+    }
 }
 
 #[test]

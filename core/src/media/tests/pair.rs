@@ -79,9 +79,13 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new(link: Link, plans: [MediaPlan; 2]) -> Self {
+        Self::with(ShardConfig::default(), link, plans)
+    }
+
+    pub(crate) fn with(config: ShardConfig, link: Link, plans: [MediaPlan; 2]) -> Self {
         let now = Instant::from_millis(5_000);
         let peers = [0_u8, 1].map(|n| {
-            let config = ShardConfig { ntp_at_zero: 77 << 32, ..ShardConfig::default() };
+            let config = ShardConfig { ntp_at_zero: 77 << 32, ..config.clone() };
             let mut shard = MediaShard::new(config, [n + 1; 32], now);
             let plan = Arc::new(plans[usize::from(n)].clone());
             shard.handle_command(now, MediaCommand::Open { media: MEDIA, port: PORT, plan });
