@@ -22,6 +22,7 @@ fn shard(remote: SocketAddr) -> MediaShard {
         codec: Codec::Pcmu,
         send_payload_type: 0,
         recv_payload_type: 0,
+        recv_others: Default::default(),
         send_dtmf: Some(101),
         recv_dtmf: Some(101),
         ptime_ms: 20,

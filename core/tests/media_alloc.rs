@@ -30,6 +30,7 @@ fn open(shard: &mut MediaShard) {
             codec: Codec::Pcmu,
             send_payload_type: 0,
             recv_payload_type: 0,
+            recv_others: Default::default(),
             send_dtmf: Some(101),
             recv_dtmf: Some(101),
             ptime_ms: 20,

@@ -3,7 +3,9 @@
 
 mod support;
 
+use offhook_core::api::Event;
 use offhook_core::base::ids::SessionId;
+use offhook_core::media::{MediaCommand, MediaEvent};
 use support::{Desk, GIVE_UP, Message, Request, SDP, SDP_OTHER_PORT, SECOND, ms, respond};
 
 const CONTACT: &str = "Contact: <sip:peer@192.0.2.9:5060>\r\n";
@@ -295,4 +297,27 @@ fn every_fork_that_answers_late_is_hung_up_once() {
     }
     assert_eq!(ended(&desk), 1);
     desk.assert_all_gone();
+}
+
+/// Silence is news while the call is up, and only then.
+#[test]
+fn a_silent_peer_is_news_while_the_call_is_up() {
+    let (mut desk, session, invite) = calling();
+    let Some(&MediaCommand::Open { media, .. }) = desk.media.first() else { panic!("no media") };
+    let hear = |desk: &mut Desk, event: MediaEvent| {
+        desk.core.handle_media(desk.now, event);
+        desk.drain();
+    };
+    hear(&mut desk, MediaEvent::Silent { media, for_ms: 30_000 });
+    desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
+    hear(&mut desk, MediaEvent::Silent { media, for_ms: 60_000 });
+    hear(&mut desk, MediaEvent::Heard { media });
+    desk.hangup(session);
+    hear(&mut desk, MediaEvent::Silent { media, for_ms: 90_000 });
+    let silent = |event: &Event| match event {
+        Event::MediaSilent { for_ms, .. } => Some(*for_ms),
+        _ => None,
+    };
+    let told: Vec<_> = desk.events.iter().filter_map(silent).collect();
+    assert_eq!(told, [Some(60_000), None]);
 }

@@ -440,6 +440,8 @@ fn our_bye_has_the_next_number() {
 fn media_open_with_the_offer_and_close_with_the_call() {
     let (mut desk, _, invite) = calling();
     assert_eq!(desk.media.len(), 1, "section 5.1 of RFC 3264: be ready to receive what was offered");
+    let plan = desk.plan();
+    assert_eq!((plan.recv_payload_type, plan.recv_others.to_vec()), (0, vec![(8, Codec::Pcma)]));
     desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
     assert_eq!(desk.plan().direction, Direction::SendRecv);
     desk.feed(back(&invite, "BYE").text());

@@ -153,6 +153,7 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
         config = config.rtp_ports(ports);
     }
     config.core.session_expires = common.session_expires;
+    config.silence = common.media_timeout.or(config.silence);
     config.core.reliable = common.reliable.into();
     if let Command::Call(call) = &options.command {
         config.core.redirects_max = call.redirects;

@@ -172,6 +172,18 @@ impl Reporter {
         );
     }
 
+    /// Nothing has come for so long, or something comes again.
+    pub fn silent(&self, call: u64, lasted: Option<Duration>) {
+        let Some(lasted) = lasted else {
+            return self.say(|| format!("call {call}: we hear them again"), || Line::of("heard", call));
+        };
+        let seconds = lasted.as_secs();
+        self.say(
+            || format!("call {call}: nothing heard for {seconds} s"),
+            || Line::of("silent", call).number("seconds", seconds),
+        );
+    }
+
     pub fn refreshed(&self, call: u64, by_us: bool) {
         let by = if by_us { "us" } else { "them" };
         self.say(

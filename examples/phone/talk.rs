@@ -20,6 +20,9 @@ const LINGER: Duration = Duration::from_millis(400);
 /// The far end may need a moment after its answer before it hears digits.
 const BEFORE_DIGITS: Duration = Duration::from_millis(200);
 
+/// Why we hang up when nothing is heard (RFC 3326).
+const NO_MEDIA: &str = "SIP;cause=408;text=\"No Media\"";
+
 /// How long each of several calls that we make lasts when nothing on the command line says it.
 const ONE_OF_MANY: Duration = Duration::from_millis(500);
 
@@ -143,6 +146,14 @@ async fn follow_events<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) -
                 phone.report.transfer(number, status, &phrase, done);
             }
             CallEvent::Dtmf(digit) => phone.report.dtmf(number, digit),
+            CallEvent::Silent(lasted) => {
+                phone.report.silent(number, Some(lasted));
+                if phone.common.media_timeout.is_some() {
+                    // The end is told with the reason.
+                    call.hangup_with(&[("Reason", NO_MEDIA)]).await.ok();
+                }
+            }
+            CallEvent::Heard => phone.report.silent(number, None),
             CallEvent::Held => phone.report.held(number, true),
             CallEvent::Resumed => phone.report.held(number, false),
             CallEvent::Refreshed { by_us } => phone.report.refreshed(number, by_us),

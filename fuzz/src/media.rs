@@ -41,6 +41,7 @@ fn plan(choice: u8) -> MediaPlan {
         codec,
         send_payload_type: payload_type,
         recv_payload_type: payload_type,
+        recv_others: Default::default(),
         send_dtmf: (choice & 16 == 0).then_some(101),
         recv_dtmf: (choice & 16 == 0).then_some(101),
         ptime_ms: [20, 10, 30, 60][usize::from(choice >> 5 & 3)],

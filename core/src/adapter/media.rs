@@ -301,10 +301,10 @@ fn cname(board: &Switchboard, local: SocketAddr) -> String {
     String::from_utf8(name).unwrap_or_default()
 }
 
-/// How the stream runs until the peer's answer is known: it listens for the codec that we like best.
+/// How the stream runs until the peer's answer is known: it listens for every codec that we offer.
 fn early_plan(local: &LocalMedia) -> MediaPlan {
-    let codec = local.codecs.iter().next().unwrap_or(Codec::Pcmu);
-    let payload_type = codec.static_payload_type().unwrap_or_default();
+    let mut offered = local.codecs.numbered();
+    let (codec, payload_type) = offered.next().unwrap_or((Codec::Pcmu, 0));
     MediaPlan {
         remote_rtp: None,
         remote_rtcp: None,
@@ -313,6 +313,7 @@ fn early_plan(local: &LocalMedia) -> MediaPlan {
         codec,
         send_payload_type: payload_type,
         recv_payload_type: payload_type,
+        recv_others: offered.map(|(codec, number)| (number, codec)).collect(),
         send_dtmf: None,
         recv_dtmf: None,
         ptime_ms: local.ptime_ms,

@@ -246,7 +246,7 @@ impl Switchboard {
     /// Where requests of `dialog` go next.
     pub(crate) fn hop(&self, dialog: DialogId) -> Hop {
         let Some(dialog) = self.registry.dialog(dialog) else { return Hop::Nowhere };
-        if dialog.hop_known {
+        if dialog.hop_known || dialog.goes_to_source(self.config.peer_contacts) {
             return Hop::Path(dialog.path);
         }
         match resolve_target(dialog.next_hop(), &dialog.path) {

@@ -58,6 +58,8 @@ pub struct CoordinatorConfig {
     pub min_se: Duration,
     /// Whether provisional responses are sent so that they cannot get lost (RFC 3262).
     pub reliable: Reliable,
+    /// Where requests within a call go when the peer's Contact looks wrong.
+    pub peer_contacts: PeerContacts,
     /// Where others call us, such as `sip:alice@example.com` (an address-of-record): the From of what we send outside a
     /// dialog. `None` is our user at the address that we send from, which few registrars and carriers accept.
     pub address_of_record: Option<String>,
@@ -75,6 +77,20 @@ pub enum Reliable {
     Supported,
     /// They are required of both who calls us (421 otherwise) and whom we call.
     Required,
+}
+
+/// Where requests within a call go that has no route set (RFC 3261 section 12.2.1.1): a peer behind a NAT may give a
+/// Contact that only its own network can reach. The Request-URI is the Contact in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum PeerContacts {
+    /// To the Contact, whatever it is.
+    AsGiven,
+    /// To where its messages come from if the Contact is an address of a private network and they are not from one,
+    /// else to the Contact.
+    #[default]
+    Private,
+    /// Always to where its messages come from.
+    Source,
 }
 
 impl Default for CoordinatorConfig {
@@ -99,6 +115,7 @@ impl Default for CoordinatorConfig {
             session_expires: None,
             min_se: Duration::from_secs(90),
             reliable: Reliable::default(),
+            peer_contacts: PeerContacts::default(),
             address_of_record: None,
             credentials: Vec::new(),
         }

@@ -9,7 +9,7 @@ mod subscription;
 mod transfer;
 
 pub use crate::auth::Credentials;
-pub use config::{CoordinatorConfig, InviteParams, Limits, Reliable};
+pub use config::{CoordinatorConfig, InviteParams, Limits, PeerContacts, Reliable};
 pub use end::EndReason;
 pub use modification::{Modification, OfferMethod};
 pub use output::{Event, NameFailure, Output, QueryId, ResolveTarget};

@@ -127,6 +127,15 @@ pub enum Event {
         /// What holds from now on.
         plan: Arc<MediaPlan>,
     },
+    /// A call is up and nothing comes from the other side, which should send; or something comes again.
+    MediaSilent {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// For how long nothing has come. Told again each time that has lasted as long again. `None`: something comes.
+        for_ms: Option<u32>,
+    },
     /// One side began or ceased to hold the call (RFC 3264 section 8.4), or a change that we asked for is done: each
     /// wish is answered by this or by `ModifyFailed`, several in a row by one of them.
     HoldChanged {
@@ -346,6 +355,7 @@ impl Event {
             | Self::Answered { session, .. }
             | Self::Confirmed { session, .. }
             | Self::MediaChanged { session, .. }
+            | Self::MediaSilent { session, .. }
             | Self::HoldChanged { session, .. }
             | Self::Refreshed { session, .. }
             | Self::ModifyFailed { session, .. }

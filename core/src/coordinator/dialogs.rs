@@ -43,11 +43,13 @@ impl UnifiedCoordinator {
             self.board.counters.add(Counter::UnknownDialog);
             return self.board.respond_plain(request.transaction, 481);
         };
-        let sequence =
-            self.board.registry.dialog_mut(dialog).map(|dialog| dialog.receive_sequence(facts.cseq));
-        if sequence == Some(Sequence::OutOfOrder) {
-            self.board.counters.add(Counter::LowSequence);
-            return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
+        let contacts = self.board.config.peer_contacts;
+        if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
+            if dialog.receive_sequence(facts.cseq) == Sequence::OutOfOrder {
+                self.board.counters.add(Counter::LowSequence);
+                return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
+            }
+            dialog.heard_from(request.path, contacts);
         }
         if let Err(refusal) = self.check(request) {
             return self.refuse(request.transaction, refusal);

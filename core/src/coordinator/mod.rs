@@ -56,7 +56,7 @@ use crate::adapter::Switchboard;
 pub use crate::api::*;
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
-use crate::media::{MediaEvent, MediaPort};
+use crate::media::{MediaEvent, MediaPort, MediaSessionId};
 use crate::registry::SessionRegistry;
 use crate::session::{State, StateMachine, StateTable, TableError};
 pub use crate::signaling::{CommandError, SessionCommands};
@@ -178,11 +178,26 @@ impl UnifiedCoordinator {
         self.board.ports.len()
     }
 
-    /// News from the media side. Nothing of it concerns signalling so far.
+    /// News from the media side. Of a silent peer the application is told.
     pub fn handle_media(&mut self, now: Instant, event: MediaEvent) {
         note!(self, Record::media(now, &event));
         self.advance(now);
         tracing::trace!(?event, "media event");
+        match event {
+            MediaEvent::Silent { media, for_ms } => self.tell_silent(media, Some(for_ms)),
+            MediaEvent::Heard { media } => self.tell_silent(media, None),
+            _ => {}
+        }
+    }
+
+    /// Before the answer it is no news that nothing comes.
+    fn tell_silent(&mut self, media: MediaSessionId, for_ms: Option<u32>) {
+        let registry = &self.board.registry;
+        let found = registry.session_of_media(media).and_then(|id| Some((id, registry.session(id)?)));
+        if let Some((id, session)) = found.filter(|(_, session)| session.state.is_up()) {
+            let event = Event::MediaSilent { session: id, tag: session.tag(), for_ms };
+            self.board.outbox.push_back(Output::Event(event));
+        }
     }
 
     /// The system refused to send this message. A request of ours ends with it; a response or an ACK ends nothing,

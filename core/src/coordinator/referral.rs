@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::UnifiedCoordinator;
 use super::commands::check_refusal;
 use super::ingress::{Refusal, Request};
-use super::transfer::{CONSENT, News, is_false, is_up, reported_until};
+use super::transfer::{CONSENT, News, is_false, reported_until};
 use crate::adapter::{Cause, DialogAdapter};
 use crate::api::{EndReason, InviteParams, TransferRequest};
 use crate::base::ids::{DialogId, SessionId};
@@ -60,7 +60,7 @@ impl UnifiedCoordinator {
             let cause = self.cause_of(request, dialog);
             return DialogAdapter { board: &mut self.board, session: id }.refuse_for_now(&cause);
         }
-        if !is_up(session) {
+        if !session.state.is_up() {
             return self.board.respond_plain(request.transaction, 603);
         }
         let transfers = session.transfers.get_or_insert_default();

@@ -262,8 +262,10 @@ impl UnifiedCoordinator {
         if let Err(refusal) = self.check(request) {
             return self.refuse(request.transaction, refusal);
         }
+        let contacts = self.board.config.peer_contacts;
         if let Some(dialog) = dialog.and_then(|dialog| self.board.registry.dialog_mut(dialog)) {
             dialog.refresh_target(request.frame);
+            dialog.heard_from(request.path, contacts);
         }
         match (request.method, ours) {
             (crate::wire::Method::Notify, true) => self.receive_news(request, id),

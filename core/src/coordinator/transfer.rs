@@ -15,7 +15,7 @@ use crate::adapter::{Cause, DialogAdapter, OVER};
 use crate::api::{Counter, EndReason, Event, Output};
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
-use crate::session::{Input, Referral, Session, SessionTimer, State, Transfers, Which};
+use crate::session::{Input, Referral, SessionTimer, State, Transfers, Which};
 use crate::session::{TransferAction, TransferInput, TransferState, transfer_row};
 use crate::signaling::CommandError;
 use crate::transaction::TransactionId;
@@ -103,7 +103,8 @@ impl UnifiedCoordinator {
     fn refer_to(&self, other: SessionId) -> Result<Vec<u8>, CommandError> {
         let found = self.board.registry.session(other).ok_or(CommandError::NoSuchCall)?;
         let wrong = CommandError::WrongState { command: "transfer to", state: found.state.as_str() };
-        let dialog = found.dialog.filter(|_| is_up(found)).and_then(|id| self.board.registry.dialog(id));
+        let dialog =
+            found.dialog.filter(|_| found.state.is_up()).and_then(|id| self.board.registry.dialog(id));
         let dialog = dialog.ok_or(wrong)?;
         let to_tag = if dialog.remote_tag().is_empty() { b"0" } else { dialog.remote_tag() };
         let (call_id, from_tag) = (dialog.call_id(), found.local_tag.as_slice());
@@ -119,7 +120,7 @@ impl UnifiedCoordinator {
     fn send_refer(&mut self, id: SessionId, refer_to: &[u8], reported: bool) -> Result<(), CommandError> {
         let now = self.board.now;
         let Some(session) = self.board.registry.session_mut(id) else { return Err(CommandError::NoSuchCall) };
-        let dialog = session.dialog.filter(|_| is_up(session));
+        let dialog = session.dialog.filter(|_| session.state.is_up());
         let wrong = |state| CommandError::WrongState { command: "transfer", state };
         let Some(dialog) = dialog else { return Err(wrong(session.state.as_str())) };
         let transfers = session.transfers.get_or_insert_default();
@@ -338,11 +339,6 @@ impl UnifiedCoordinator {
         let mut adapter = DialogAdapter { board: &mut self.board, session: id };
         adapter.report(dialog, referral, state, news.status, &phrase);
     }
-}
-
-/// Whether both sides know that the call is up, and neither has hung up.
-pub(super) fn is_up(session: &Session) -> bool {
-    matches!(session.state, State::Active | State::Reanswered | State::Offering | State::OfferWait)
 }
 
 /// Whether Refer-Sub says no (RFC 4488 section 4).

@@ -241,8 +241,7 @@ impl UnifiedCoordinator {
     /// Tells the application who holds the call, if that has changed or if it has asked for a change.
     fn tell_hold(&mut self, id: SessionId) {
         let Some(session) = self.board.registry.session_mut(id) else { return };
-        let up =
-            matches!(session.state, State::Active | State::Reanswered | State::Offering | State::OfferWait);
+        let up = session.state.is_up();
         let Some(media) = session.media.as_mut().filter(|_| up) else { return };
         let holds = media.holds_now();
         if media.holds != holds || media.told != media.said {

@@ -1,6 +1,7 @@
 //! Dialogs (RFC 3261 section 12): what both sides must remember to talk within a call.
 
 mod names;
+mod nat;
 mod routes;
 
 use alloc::boxed::Box;

@@ -38,6 +38,10 @@ impl Routes {
         Some(Self(routes))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How a request to `target` leaves.
     pub(crate) fn routing<'a>(&'a self, target: &'a [u8]) -> Routing<'a> {
         let uri_of =

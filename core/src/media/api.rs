@@ -119,6 +119,19 @@ pub enum MediaEvent {
         /// The session.
         media: MediaSessionId,
     },
+    /// Nothing has come for this long from a peer that should send: neither audio nor keys, whatever its RTCP says. Told
+    /// again each time it has lasted as long again. Not while the call is on hold.
+    Silent {
+        /// The session.
+        media: MediaSessionId,
+        /// How long nothing has come.
+        for_ms: u32,
+    },
+    /// Something comes again after [`Silent`](Self::Silent).
+    Heard {
+        /// The session.
+        media: MediaSessionId,
+    },
     /// The session is over, or could not be opened; its port is free once the packets that wait are sent.
     Closed {
         /// The session.
@@ -162,6 +175,8 @@ pub struct MediaReport {
     pub muted_audio_frames: u64,
     /// Packets from an address that the peer does not own.
     pub rejected_source: u64,
+    /// Packets and reports under our own SSRC: the peer chose the same one, or sends ours back.
+    pub own_ssrc: u64,
     /// Packets with a payload type that was not agreed.
     pub unexpected_payload: u64,
     /// Datagrams that were neither RTP nor RTCP.

@@ -34,6 +34,14 @@ pub struct ShardConfig {
     pub learning_window: Duration,
     /// A source is alive until it has been silent for this long.
     pub source_silence: Duration,
+    /// How often an empty datagram keeps the path open while no RTP is sent: receiving only, or on hold (RFC 6263 section
+    /// 4.1). `None`: never. With one port for RTP and RTCP the reports do it.
+    pub keep_alive: Option<Duration>,
+    /// After how long [`MediaEvent::Silent`](super::MediaEvent::Silent) tells that nothing has come at all from a peer
+    /// that should send. `None`: never.
+    pub silence_at_start: Option<Duration>,
+    /// The same when something had come before.
+    pub silence: Option<Duration>,
     /// Mean time between RTCP reports (RFC 3550 section 6.2).
     pub rtcp_interval: Duration,
     /// Length of a key press that we send.
@@ -62,6 +70,9 @@ impl Default for ShardConfig {
             playout_hold: Duration::from_millis(60),
             learning_window: Duration::from_secs(10),
             source_silence: Duration::from_secs(2),
+            keep_alive: Some(Duration::from_secs(15)),
+            silence_at_start: Some(Duration::from_secs(30)),
+            silence: Some(Duration::from_secs(30)),
             rtcp_interval: Duration::from_secs(5),
             dtmf_tone: Duration::from_millis(100),
             dtmf_gap: Duration::from_millis(60),

@@ -9,6 +9,7 @@
 //! octets go straight into the arena of outgoing packets and its samples are encoded behind them, without
 //! an allocation or a copy.
 
+mod alive;
 mod api;
 mod codec;
 mod config;

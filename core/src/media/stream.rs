@@ -4,11 +4,13 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
-use crate::sdp::plan::MediaPlan;
+use crate::sdp::plan::{Codec, MediaPlan};
 
+use super::alive::{KeepAlive, News, Silence};
 use super::api::{Audio, FRAME_SAMPLES, MediaEvent, MediaPort, MediaReport, MediaSessionId, Which};
 use super::codec::decoder;
 use super::codec::dtmf::{DtmfDigits, DtmfReceiver, EventPayload, Pressed};
@@ -29,6 +31,9 @@ use super::unproven::Unproven;
 
 /// Octets of audio in a packet that we take: 200 ms.
 const PAYLOAD_MAX: usize = 1600;
+/// How long packets with the numbers of the plan before are taken: some are under way when it changes (RFC 3264
+/// section 8.3.2).
+const RETIRED: Duration = Duration::from_secs(1);
 
 /// Events on their way to the caller.
 #[derive(Debug)]
@@ -56,6 +61,27 @@ pub(crate) struct Shared<'a> {
     pub(crate) rng: &'a mut Rng,
 }
 
+/// What a payload type stands for.
+enum Payload {
+    Audio(Codec),
+    Key,
+}
+
+impl Payload {
+    fn of(plan: &MediaPlan, payload_type: u8) -> Option<Self> {
+        if payload_type == plan.recv_payload_type {
+            return Some(Self::Audio(plan.codec));
+        }
+        if Some(payload_type) == plan.recv_dtmf {
+            return Some(Self::Key);
+        }
+        plan.recv_others
+            .iter()
+            .find(|(number, _)| *number == payload_type)
+            .map(|&(_, codec)| Self::Audio(codec))
+    }
+}
+
 /// The state of one session.
 pub(crate) struct Stream {
     pub(crate) media: MediaSessionId,
@@ -64,6 +90,8 @@ pub(crate) struct Stream {
     /// Whether the shard's list of streams with audio to read holds this one.
     pub(crate) listed: bool,
     plan: Arc<MediaPlan>,
+    /// The plan before, and until when its payload types are taken.
+    retired: Option<(Arc<MediaPlan>, Instant)>,
     flow: Flow,
     rtcp_latched: Option<SocketAddr>,
     sender: Sender,
@@ -78,7 +106,11 @@ pub(crate) struct Stream {
     reported: bool,
     /// Whom the peer's RTCP comes from.
     rtcp_ssrc: Option<u32>,
+    /// The SSRC that we gave up because the peer uses it too.
+    given_up_ssrc: Option<u32>,
     left: bool,
+    keep_alive: KeepAlive,
+    silence: Silence,
     lost_before: u64,
     played: Played,
     stats: MediaReport,
@@ -99,6 +131,7 @@ impl Stream {
             port,
             seat,
             listed: false,
+            retired: None,
             flow: Flow::new(config, now, plan.remote_rtp),
             rtcp_latched: None,
             sender: Sender::new(config, now, shared.rng),
@@ -110,7 +143,10 @@ impl Stream {
             reported_packets: [0; 2],
             reported: false,
             rtcp_ssrc: None,
+            given_up_ssrc: None,
             left: false,
+            keep_alive: KeepAlive::new(now),
+            silence: Silence::new(now),
             lost_before: 0,
             played: Played::new(config.playout_queue),
             stats: MediaReport::default(),
@@ -128,6 +164,14 @@ impl Stream {
         }
         if self.plan.direction.receives() != plan.direction.receives() {
             self.playout.reset();
+        }
+        if (plan.codec, plan.recv_payload_type, plan.recv_dtmf, &plan.recv_others)
+            != (self.plan.codec, self.plan.recv_payload_type, self.plan.recv_dtmf, &self.plan.recv_others)
+        {
+            self.retired = Some((self.plan.clone(), now + RETIRED));
+        }
+        if !Self::expects(&self.plan) || plan.remote_rtp != self.plan.remote_rtp {
+            self.silence.restart(now);
         }
         self.plan = plan;
         if self.plan.send_dtmf.is_none() {
@@ -214,6 +258,41 @@ impl Stream {
         if self.schedule.take_due(now, shared.rng) {
             self.send_report(now, false, shared);
         }
+        self.keep_alive(now, shared);
+        self.look_for_silence(now, shared);
+    }
+
+    /// Sends what keeps the path open, if nothing else does.
+    fn keep_alive(&mut self, now: Instant, shared: &mut Shared<'_>) {
+        let Some(interval) = shared.config.keep_alive.filter(|_| !self.plan.rtcp_mux) else { return };
+        if self.keep_alive.take_due(now, self.sender.packets, interval)
+            && let Some(remote) = self.flow.remote()
+        {
+            let sent = shared.outbox.push(self.port.key, Which::Rtp, remote, |_| {});
+            self.stats.send_overflow += u64::from(!sent);
+        }
+    }
+
+    /// Whether the peer has agreed to send, and knows where to.
+    fn expects(plan: &MediaPlan) -> bool {
+        plan.direction.receives() && plan.remote_rtp.is_some()
+    }
+
+    fn look_for_silence(&mut self, now: Instant, shared: &mut Shared<'_>) {
+        if !Self::expects(&self.plan) {
+            return;
+        }
+        let media = self.media;
+        match self.silence.look(now, self.stats.received_packets, shared.config) {
+            Some(News::Silent(lasted)) => {
+                let for_ms = u32::try_from(lasted.as_millis()).unwrap_or(u32::MAX);
+                shared.events.offer(MediaEvent::Silent { media, for_ms });
+            }
+            Some(News::Heard) => {
+                shared.events.offer(MediaEvent::Heard { media });
+            }
+            None => {}
+        }
     }
 
     /// An RTP packet.
@@ -224,6 +303,10 @@ impl Stream {
         bytes: &[u8],
         shared: &mut Shared<'_>,
     ) {
+        if bytes.is_empty() {
+            // It keeps the path open, and has done so.
+            return;
+        }
         let Some((header, payload)) = RtpHeader::parse(bytes) else {
             self.stats.malformed += 1;
             return;
@@ -237,7 +320,8 @@ impl Stream {
             self.stats.malformed += 1;
             return;
         }
-        let expected = self.is_expected(&header);
+        self.compare_ssrc(now, header.ssrc, shared);
+        let expected = Payload::of(&self.plan, header.payload_type).is_some();
         let order = match &mut self.reception {
             _ if source == Source::Unproven => None,
             Some(reception) if reception.ssrc != header.ssrc => None,
@@ -275,8 +359,27 @@ impl Stream {
         }
     }
 
-    fn is_expected(&self, header: &RtpHeader) -> bool {
-        header.payload_type == self.plan.recv_payload_type || Some(header.payload_type) == self.plan.recv_dtmf
+    /// Takes another SSRC if the peer uses ours (RFC 3550 section 8.2). Once: if it comes again, somebody sends our own
+    /// packets back, and would do so with any other.
+    fn compare_ssrc(&mut self, now: Instant, theirs: u32, shared: &mut Shared<'_>) {
+        if theirs != self.sender.ssrc {
+            return;
+        }
+        self.stats.own_ssrc += 1;
+        if self.given_up_ssrc.is_some() {
+            return;
+        }
+        self.send_report(now, true, shared);
+        self.given_up_ssrc = Some(self.sender.ssrc);
+        self.sender.change_ssrc(shared.rng);
+        self.reported_packets = [0; 2];
+        self.reported = false;
+    }
+
+    /// What a payload type means now, or meant until a moment ago.
+    fn meaning(&self, now: Instant, payload_type: u8) -> Option<Payload> {
+        let retired = self.retired.as_ref().filter(|(_, until)| now < *until).map(|(plan, _)| plan);
+        [Some(&self.plan), retired].into_iter().flatten().find_map(|plan| Payload::of(plan, payload_type))
     }
 
     /// Listens to another source from now on.
@@ -312,31 +415,35 @@ impl Stream {
         }
         let newest = order == Order::Newest;
         let plays = self.plan.direction.receives();
-        if header.payload_type == self.plan.recv_payload_type {
-            if payload.is_empty() {
+        match self.meaning(now, header.payload_type) {
+            Some(Payload::Audio(codec)) => {
+                if payload.is_empty() {
+                    return;
+                }
+                if let Some(reception) = &mut self.reception {
+                    reception.observe_arrival(now, header.timestamp);
+                }
+                if plays {
+                    let audio = payload.iter().copied().map(decoder(codec));
+                    self.playout.insert(now, header.timestamp, audio, newest, &mut self.stats);
+                }
+            }
+            Some(Payload::Key) => {
+                let Some(event) = EventPayload::parse(payload) else {
+                    self.stats.malformed += 1;
+                    return;
+                };
+                for pressed in self.dtmf.receive(now, header.timestamp, event) {
+                    self.tell_pressed(pressed, shared);
+                }
+                if plays && newest {
+                    self.playout.insert_event(now, header.timestamp, event.duration, &mut self.stats);
+                }
+            }
+            None => {
+                self.stats.unexpected_payload += 1;
                 return;
             }
-            if let Some(reception) = &mut self.reception {
-                reception.observe_arrival(now, header.timestamp);
-            }
-            if plays {
-                let audio = payload.iter().copied().map(decoder(self.plan.codec));
-                self.playout.insert(now, header.timestamp, audio, newest, &mut self.stats);
-            }
-        } else if Some(header.payload_type) == self.plan.recv_dtmf {
-            let Some(event) = EventPayload::parse(payload) else {
-                self.stats.malformed += 1;
-                return;
-            };
-            for pressed in self.dtmf.receive(now, header.timestamp, event) {
-                self.tell_pressed(pressed, shared);
-            }
-            if plays && newest {
-                self.playout.insert_event(now, header.timestamp, event.duration, &mut self.stats);
-            }
-        } else {
-            self.stats.unexpected_payload += 1;
-            return;
         }
         if plays {
             let played = &mut self.played;
@@ -364,6 +471,7 @@ impl Stream {
         for item in compound {
             match item {
                 Item::Report { ssrc, sender, blocks } => {
+                    self.compare_ssrc(now, ssrc, shared);
                     self.rtcp_ssrc = Some(ssrc);
                     let known = self.reception.as_mut().filter(|reception| reception.ssrc == ssrc);
                     if let Some(reception) = known {
@@ -381,7 +489,9 @@ impl Stream {
                 }
                 Item::Bye(mut sources) => {
                     let peer = self.reception.map(|reception| reception.ssrc).or(self.rtcp_ssrc);
-                    if !self.left && sources.any(|ssrc| Some(ssrc) == peer) {
+                    // Our own leave of an SSRC may be sent back to us.
+                    let theirs = |ssrc| Some(ssrc) == peer && Some(ssrc) != self.given_up_ssrc;
+                    if !self.left && sources.any(theirs) {
                         self.left = true;
                         shared.events.offer(MediaEvent::PeerLeft { media: self.media });
                     }

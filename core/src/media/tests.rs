@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod alive;
 mod audio;
 mod bounds;
 mod figures;

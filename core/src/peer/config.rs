@@ -27,6 +27,9 @@ pub struct Config {
     pub rtp_ports: RangeInclusive<u16>,
     /// Whether every incoming call is answered at once.
     pub auto_answer: bool,
+    /// After how long of silence from a side that should send [`CallEvent::Silent`](super::CallEvent::Silent) comes; `None`:
+    /// never.
+    pub silence: Option<Duration>,
     /// Settings of the coordinator: user, codecs, timing, limits.
     pub core: CoordinatorConfig,
     /// Clones share it: whoever starts first is recorded.
@@ -42,6 +45,7 @@ impl Config {
             bind,
             rtp_ports: 16_384..=32_767,
             auto_answer: false,
+            silence: Some(Duration::from_secs(30)),
             core,
             #[cfg(feature = "trace")]
             recorder: Arc::default(),
@@ -78,6 +82,13 @@ impl Config {
     #[must_use]
     pub const fn auto_answer(mut self, yes: bool) -> Self {
         self.auto_answer = yes;
+        self
+    }
+
+    /// After how long of silence from a side that should send it is told; [`Duration::ZERO`]: never.
+    #[must_use]
+    pub const fn silence(mut self, limit: Duration) -> Self {
+        self.silence = if limit.is_zero() { None } else { Some(limit) };
         self
     }
 

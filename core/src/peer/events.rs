@@ -122,6 +122,10 @@ impl Signalling {
             Event::RequestDone { request, status, phrase, message } => {
                 self.errands.done(request, Reply { status, phrase, message }, due);
             }
+            Event::MediaSilent { tag, for_ms, .. } => {
+                let lasted = for_ms.map(|ms| Duration::from_millis(ms.into()));
+                self.note(now, tag, due, Note::Silent(lasted));
+            }
             Event::Refreshed { tag, by_us, .. } => {
                 self.note(now, tag, due, Note::Refreshed { by_us });
             }

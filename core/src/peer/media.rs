@@ -126,10 +126,21 @@ pub(crate) struct Media {
 
 impl Media {
     /// `unix_time` is the time of day at `now`.
-    pub(crate) fn new(streams_max: usize, seed: [u8; 32], now: Instant, unix_time: Duration) -> Self {
+    pub(crate) fn new(
+        streams_max: usize,
+        silence: Option<Duration>,
+        seed: [u8; 32],
+        now: Instant,
+        unix_time: Duration,
+    ) -> Self {
         let unix_at_zero = unix_time.saturating_sub(now.saturating_since(Instant::ZERO));
-        let config =
-            ShardConfig { streams_max, ntp_at_zero: ntp_from_unix(unix_at_zero), ..ShardConfig::default() };
+        let config = ShardConfig {
+            streams_max,
+            ntp_at_zero: ntp_from_unix(unix_at_zero),
+            silence_at_start: silence,
+            silence,
+            ..ShardConfig::default()
+        };
         Self {
             shard: MediaShard::new(config, seed, now),
             streams: BTreeMap::new(),
@@ -248,7 +259,9 @@ impl Media {
                     self.forget(media);
                     shared.report(event);
                 }
-                MediaEvent::PeerLeft { .. } => shared.report(event),
+                MediaEvent::PeerLeft { .. } | MediaEvent::Silent { .. } | MediaEvent::Heard { .. } => {
+                    shared.report(event);
+                }
             }
         }
     }

@@ -73,7 +73,7 @@ pub mod prelude {
     };
     pub use crate::api::{
         CoordinatorConfig, Counter, Counters, Credentials, EndReason, Event, Limits, Modification,
-        OfferMethod, Reliable, SubscriptionState,
+        OfferMethod, PeerContacts, Reliable, SubscriptionState,
     };
     pub use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -26,6 +27,11 @@ pub enum CallEvent {
     Resumed,
     /// A later offer and answer changed the media: this holds from now on.
     MediaChanged(Arc<MediaPlan>),
+    /// The other side should send, and nothing has come for so long (`Config::silence`); told again each time it has lasted as
+    /// long again. Not while either side holds the call.
+    Silent(Duration),
+    /// After that something comes again.
+    Heard,
     /// The other side pressed a key. [`Call::recv_dtmf`] gives every key too.
     Dtmf(Dtmf),
     /// The other side sent information (INFO).
@@ -74,6 +80,7 @@ pub struct Info {
 pub(crate) enum Note {
     Held(bool),
     MediaChanged(Arc<MediaPlan>),
+    Silent(Option<Duration>),
     TransferRequested(Request),
     TransferProgress { status: u16, phrase: String, done: bool },
     Replaced { by: SessionId },
@@ -152,6 +159,8 @@ impl Call {
             Note::Held(true) => CallEvent::Held,
             Note::Held(false) => CallEvent::Resumed,
             Note::MediaChanged(plan) => CallEvent::MediaChanged(plan),
+            Note::Silent(Some(lasted)) => CallEvent::Silent(lasted),
+            Note::Silent(None) => CallEvent::Heard,
             Note::TransferRequested(request) => {
                 let stack = self.leg.stack();
                 CallEvent::TransferRequested(TransferRequest::new(stack, self.leg.id, self.id(), request))

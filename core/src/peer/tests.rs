@@ -95,7 +95,7 @@ fn bench() -> (Arc<Paper>, Arc<Shared>) {
     let paper = Arc::new(Paper::default());
     let core = UnifiedCoordinator::new(CoordinatorConfig::default(), [7; 32], Instant::ZERO);
     let signalling = Signalling::new(core, 100, PortPool::default(), Policy::HandOut);
-    let media = Media::new(100, [8; 32], Instant::ZERO, Duration::ZERO);
+    let media = Media::new(100, None, [8; 32], Instant::ZERO, Duration::ZERO);
     let shared = Shared::new(Box::new(PaperHost(Arc::clone(&paper))), signalling, media);
     shared.signalling(|_, _, _| ());
     (paper, shared)

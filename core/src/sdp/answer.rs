@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
+use smallvec::SmallVec;
+
 use super::codecs::{Meaning, TELEPHONE_EVENT_PAYLOAD_TYPE, meaning_of, payload_type_of};
 use super::parse::{Connection, MediaDescription, SdpError, SdpFault, SessionDescription};
 use super::plan::{Codec, Direction, MediaPlan};
@@ -153,6 +155,7 @@ struct Formats {
     codec: Codec,
     send: u8,
     recv: u8,
+    recv_others: SmallVec<[(u8, Codec); 2]>,
     send_dtmf: Option<u8>,
     recv_dtmf: Option<u8>,
 }
@@ -191,6 +194,7 @@ fn agree<'a>(
         codec: formats.codec,
         send_payload_type: formats.send,
         recv_payload_type: formats.recv,
+        recv_others: formats.recv_others,
         send_dtmf: formats.send_dtmf,
         recv_dtmf: formats.recv_dtmf,
         ptime_ms: agree_ptime_ms(media, local),
@@ -201,11 +205,20 @@ fn agree<'a>(
 /// Finds the first of the peer's formats that is a codec of ours, and telephone-event if both have it.
 fn agree_formats(media: &MediaDescription<'_>, local: &LocalMedia, role: Role) -> Option<Formats> {
     let mut codec = None;
+    let mut recv_others = SmallVec::new();
     let mut dtmf = None;
     for payload_type in media.formats().filter_map(payload_type_of) {
         match meaning_of(payload_type, &media.rtpmaps) {
             Meaning::Codec(found) if codec.is_none() && local.codecs.contains(found) => {
                 codec = Some((found, payload_type));
+            }
+            // Our answer has one codec, theirs may have several. Each arrives with the number that we gave to it.
+            Meaning::Codec(other) if role == Role::Offerer => {
+                let others = |&(_, known): &(u8, Codec)| known != other;
+                let is_new =
+                    codec.is_some_and(|(chosen, _)| chosen != other) && recv_others.iter().all(others);
+                recv_others
+                    .extend(local.codecs.number_of(other).filter(|_| is_new).map(|number| (number, other)));
             }
             Meaning::TelephoneEvent if dtmf.is_none() => dtmf = Some(payload_type),
             // An answer that leaves out a line which our offer had means what the offer said.
@@ -225,7 +238,7 @@ fn agree_formats(media: &MediaDescription<'_>, local: &LocalMedia, role: Role) -
         Role::Answerer => (send, send_dtmf),
         Role::Offerer => (local.codecs.number_of(codec)?, send_dtmf.map(|_| TELEPHONE_EVENT_PAYLOAD_TYPE)),
     };
-    Some(Formats { codec, send, recv, send_dtmf, recv_dtmf })
+    Some(Formats { codec, send, recv, recv_others, send_dtmf, recv_dtmf })
 }
 
 impl Formats {

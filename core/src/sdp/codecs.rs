@@ -65,7 +65,7 @@ impl CodecList {
     }
 
     /// Each codec with the payload type that our offers give to it: the static one, else a dynamic one.
-    pub(super) fn numbered(&self) -> impl Iterator<Item = (Codec, u8)> + '_ {
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (Codec, u8)> + '_ {
         // The list has no repetition, so it is far too short to reach the number of telephone-event.
         self.iter()
             .zip(DYNAMIC_PAYLOAD_TYPE_MIN..TELEPHONE_EVENT_PAYLOAD_TYPE)

@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::net::SocketAddr;
 
+use smallvec::SmallVec;
+
 /// An audio codec this stack can run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -93,6 +95,9 @@ pub struct MediaPlan {
     pub send_payload_type: u8,
     /// Payload type that we expect (the number we gave to `codec`).
     pub recv_payload_type: u8,
+    /// Other payload types that may arrive, and their codecs: whoever answers with several may change between them at any
+    /// moment (RFC 3264 section 7).
+    pub recv_others: SmallVec<[(u8, Codec); 2]>,
     /// Payload type for sending telephone-event (RFC 4733), if agreed.
     pub send_dtmf: Option<u8>,
     /// Payload type on which telephone-event arrives, if agreed.

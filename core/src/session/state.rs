@@ -206,3 +206,10 @@ pub enum Role {
     /// We were called.
     Uas,
 }
+
+impl State {
+    /// Whether both sides know that the call is up, and neither has hung up.
+    pub(crate) const fn is_up(self) -> bool {
+        matches!(self, Self::Active | Self::Reanswered | Self::Offering | Self::OfferWait)
+    }
+}

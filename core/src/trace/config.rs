@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{CoordinatorConfig, Credentials, Limits, Reliable};
+use crate::api::{CoordinatorConfig, Credentials, Limits, PeerContacts, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -42,6 +42,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         session_expires,
         min_se,
         reliable,
+        peer_contacts,
         address_of_record,
         credentials,
     } = config;
@@ -84,6 +85,11 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         Reliable::Supported => 0,
         Reliable::Never => 1,
         Reliable::Required => 2,
+    });
+    out.byte(match peer_contacts {
+        PeerContacts::AsGiven => 0,
+        PeerContacts::Private => 1,
+        PeerContacts::Source => 2,
     });
     // Only where they say something. Passwords stay out: what was computed of them is recorded in their place.
     let rooms = *registrations_max != Limits::default().registrations_max;
@@ -148,6 +154,13 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         2 => Reliable::Required,
         _ => return Err(Impossible("no use of reliable responses")),
     };
+    // An older trace knows nothing else.
+    let peer_contacts = match if from.is_empty() { 0 } else { from.byte()? } {
+        0 => PeerContacts::AsGiven,
+        1 => PeerContacts::Private,
+        2 => PeerContacts::Source,
+        _ => return Err(Impossible("no way to treat contacts")),
+    };
     let (mut credentials, mut address_of_record) = (Vec::new(), None);
     if !from.is_empty() {
         limits.registrations_max = from.number()?;
@@ -178,6 +191,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         session_expires,
         min_se,
         reliable,
+        peer_contacts,
         address_of_record,
         credentials,
     })
@@ -210,6 +224,15 @@ pub(super) fn write_media(out: &mut Packer<'_>, event: &MediaEvent, hide_digits:
             out.byte(2);
             write_media_id(out, *media);
         }
+        MediaEvent::Silent { media, for_ms } => {
+            out.byte(4);
+            write_media_id(out, *media);
+            out.number(*for_ms);
+        }
+        MediaEvent::Heard { media } => {
+            out.byte(5);
+            write_media_id(out, *media);
+        }
         // No decision of the signalling side depends on the figures of the report: they are not kept.
         MediaEvent::Closed { media, report: _ } => {
             out.byte(3);
@@ -228,6 +251,8 @@ pub(super) fn read_media(from: &mut Unpacker<'_>) -> Unpacked<MediaEvent> {
         1 => MediaEvent::DtmfSent { media },
         2 => MediaEvent::PeerLeft { media },
         3 => MediaEvent::Closed { media, report: MediaReport::default() },
+        4 => MediaEvent::Silent { media, for_ms: from.number()? },
+        5 => MediaEvent::Heard { media },
         _ => return Err(Impossible("no kind of media event")),
     })
 }

@@ -78,6 +78,13 @@ impl Sender {
         }
     }
 
+    /// Goes on under another SSRC, whose packets are counted anew (RFC 3550 section 6.4.1).
+    pub(crate) fn change_ssrc(&mut self, rng: &mut Rng) {
+        // One step from the old one at least.
+        self.ssrc = self.ssrc.wrapping_add(1 + rng.next_u32() % (u32::MAX - 1));
+        (self.packets, self.octets) = (0, 0);
+    }
+
     /// Queues what fits; how many samples did.
     pub(crate) fn queue(&mut self, samples: &[i16]) -> usize {
         if self.queue.capacity() == 0 {

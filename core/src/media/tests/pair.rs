@@ -26,6 +26,7 @@ pub(crate) fn plan(remote_host: u8) -> MediaPlan {
         codec: Codec::Pcmu,
         send_payload_type: 0,
         recv_payload_type: 0,
+        recv_others: Default::default(),
         send_dtmf: Some(101),
         recv_dtmf: Some(101),
         ptime_ms: 20,

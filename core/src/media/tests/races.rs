@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::media::codec::encode;
 use crate::media::rtp::header::RtpHeader;
 use crate::media::{MediaCommand, MediaEvent, Which};
 use crate::sdp::plan::{Codec, MediaPlan};
@@ -45,9 +46,14 @@ impl Hand {
     }
 
     fn speech(&mut self, audio: &[i16]) {
+        self.speak(Codec::Pcmu, audio);
+    }
+
+    fn speak(&mut self, codec: Codec, audio: &[i16]) {
+        self.next.payload_type = codec.static_payload_type().unwrap();
         for frame in audio.chunks(160) {
-            let payload: Vec<u8> =
-                frame.iter().map(|&sample| audio_codec_algorithms::encode_ulaw(sample)).collect();
+            let mut payload = Vec::new();
+            encode(codec, frame.iter().copied(), &mut payload);
             self.packet(&payload);
         }
     }
@@ -73,6 +79,43 @@ fn a_new_address_keeps_sequence_and_ssrc() {
         assert_eq!(two[1].sequence, two[0].sequence.wrapping_add(1));
         assert_eq!(two[1].timestamp, two[0].timestamp.wrapping_add(160));
     }
+}
+
+/// Packets of the old codec are under way when the new one is agreed.
+#[test]
+fn a_removed_payload_type_is_heard_for_one_second_and_no_longer() {
+    let mut hand = Hand::new([plan(2), plan(1)]);
+    let audio = speech(2, 8000 * 2);
+    hand.speech(&audio[..4000]);
+    let new = MediaPlan { codec: Codec::Pcma, send_payload_type: 8, recv_payload_type: 8, ..plan(1) };
+    update(&mut hand.pair, 1, new);
+    hand.speech(&audio[4000..11_200]);
+    assert_eq!(hand.pair.report(1).unexpected_payload, 0, "900 ms later it is still taken");
+    hand.pair.run(MS(60));
+    let heard = hand.pair.peers[1].heard.clone();
+    assert!(position(&heard, &through(Codec::Pcmu, &audio[..10_000])).is_some(), "and decoded as what it is");
+    hand.pair.run(MS(300));
+    let before = hand.pair.report(1).unexpected_payload;
+    hand.speech(&audio[11_200..12_800]);
+    assert_eq!(hand.pair.report(1).unexpected_payload, before + 10, "then it is dropped");
+}
+
+/// The answer had two codecs, and the peer changes between them as it likes (RFC 3264 section 7).
+#[test]
+fn any_codec_of_the_answer_is_heard_at_any_moment() {
+    let both = MediaPlan { recv_others: [(8, Codec::Pcma)].into_iter().collect(), ..plan(1) };
+    let mut hand = Hand::new([plan(2), both]);
+    let audio = speech(2, 8000 * 2);
+    let mut expected = Vec::new();
+    for (number, part) in audio.chunks(1_600).enumerate() {
+        let codec = if number % 2 == 0 { Codec::Pcmu } else { Codec::Pcma };
+        hand.speak(codec, part);
+        expected.extend(through(codec, part));
+    }
+    hand.pair.run(MS(200));
+    assert_eq!(hand.pair.report(1).unexpected_payload, 0);
+    let heard = hand.pair.peers[1].heard.clone();
+    assert!(position(&heard, &expected).is_some(), "to the sample, through every change");
 }
 
 #[test]
@@ -171,4 +214,49 @@ fn any_packet_of_a_press_is_the_press() {
         let expected = usize::from(subset.count_ones() >= 1);
         assert_eq!(presses.count(), expected, "{subset:07b}");
     }
+}
+
+/// Somebody sends our own SSRC back (RFC 3550 section 8.2).
+#[test]
+fn who_hears_its_own_ssrc_takes_another() {
+    let mut hand = Hand::new([plan(2), plan(1)]);
+    hand.pair.run(MS(200));
+    let own = rtp(&hand.pair, 1)[0].ssrc;
+    hand.next.ssrc = own;
+    hand.speech(&speech(6, 4000));
+    let last = rtp(&hand.pair, 1).last().unwrap().ssrc;
+    assert_ne!(last, own);
+    let bye = hand.pair.sent.iter().any(|(n, _, which, bytes)| {
+        *n == 1
+            && *which == Which::Rtcp
+            && bytes.windows(8).any(|part| part[1] == 203 && part[4..] == own.to_be_bytes())
+    });
+    assert!(bye, "the old one is taken leave of");
+}
+
+/// An echo that does not even change the header: it is heard, and we do not run away from ourselves.
+#[test]
+fn a_mirror_of_our_packets_is_heard_and_makes_us_change_once() {
+    let mut pair = Pair::new(Link { delay_ms: 10, ..Link::default() }, [plan(2), plan(1)]);
+    pair.peers[0].stuck_until = pair.now + Duration::from_secs(1_000);
+    let audio = speech(3, 8000 * 12);
+    pair.peers[1].to_send = audio.clone();
+    let mut mirrored = 0;
+    for _ in 0..650 {
+        pair.run(MS(20));
+        let new = pair.sent[mirrored..].to_vec();
+        mirrored += new.len();
+        for (_, _, which, bytes) in new.into_iter().filter(|(n, ..)| *n == 1) {
+            let from = if which == Which::Rtp { address(1, 4000) } else { address(1, 4001) };
+            let now = pair.now;
+            pair.peers[1].shard.handle_datagram(now, PORT.key, which, from, &bytes);
+        }
+    }
+    let mut used: Vec<u32> = rtp(&pair, 1).iter().map(|header| header.ssrc).collect();
+    used.dedup();
+    assert_eq!(used.len(), 2, "{used:?}");
+    let heard = pair.peers[1].heard.clone();
+    let spoken = through(Codec::Pcmu, &audio[8_000..]);
+    assert!(position(&heard, &spoken).is_some(), "the echo is heard, but for its beginning");
+    assert!(!pair.peers[1].events.iter().any(|event| matches!(event, MediaEvent::PeerLeft { .. })));
 }

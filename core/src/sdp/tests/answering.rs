@@ -21,6 +21,7 @@ fn whole_answer_is_our_own_template() {
         codec: Codec::Pcma,
         send_payload_type: 8,
         recv_payload_type: 8,
+        recv_others: Default::default(),
         send_dtmf: Some(96),
         recv_dtmf: Some(96),
         ptime_ms: 20,

@@ -58,6 +58,18 @@ fn first_codec_of_the_answer_that_is_ours_is_used() {
 }
 
 #[test]
+fn other_codecs_of_the_answer_may_arrive_as_well() {
+    let others = |media: &str| accepted(media).unwrap().recv_others.to_vec();
+    assert_eq!(others("m=audio 5000 RTP/AVP 8\n"), []);
+    assert_eq!(others("m=audio 5000 RTP/AVP 18 8 0 3 0 8\n"), [(0, Codec::Pcmu)]);
+    // Whatever number the answer has for it, it arrives with ours.
+    assert_eq!(others("m=audio 5000 RTP/AVP 8 97\na=rtpmap:97 PCMU/8000\n"), [(0, Codec::Pcmu)]);
+    // The answer that we write has one codec, and one is all that may come.
+    let answered = answer(&peer("m=audio 5000 RTP/AVP 8 0\n"), &local()).unwrap();
+    assert_eq!(answered.plan.recv_others.to_vec(), []);
+}
+
+#[test]
 fn telephone_event_needs_both_sides() {
     let with = "m=audio 5000 RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\n";
     assert_eq!(accepted(with).unwrap().send_dtmf, Some(101));
