@@ -124,6 +124,30 @@ fn keep_alives_are_counted() {
     }
 }
 
+/// What phones and servers send to keep a NAT's binding open, or to learn their own address, at the port of SIP.
+#[test]
+fn what_keeps_a_binding_open_is_no_bad_sip() {
+    // A binding request of RFC 8489: type, length, magic cookie, transaction id.
+    let stun = b"\0\x01\0\0\x21\x12\xa4\x42abcdefghijkl";
+    for (bytes, counter) in [
+        (&b"\r\n\r\n\r\n"[..], Counter::KeepAlive),
+        (b"\0", Counter::NotSip),
+        (b"\0\0\0\0", Counter::NotSip),
+        (b"jaK", Counter::NotSip),
+        (stun, Counter::NotSip),
+    ] {
+        let desk = dropped(bytes);
+        assert_eq!(desk.core.counters().get(counter), 1, "{bytes:?}");
+        assert_eq!(desk.core.counters().get(Counter::BadRequest), 0, "{bytes:?}");
+    }
+    // Nor does it disturb a call.
+    let mut desk = Desk::new();
+    desk.feed(stun);
+    desk.feed(Request::new("INVITE").sdp(SDP).text());
+    desk.feed(stun);
+    assert_eq!(desk.codes(), ["180"]);
+}
+
 #[test]
 fn what_exceeds_the_limits_is_dropped_and_counted() {
     let many = "X: y\r\n".repeat(257);

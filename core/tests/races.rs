@@ -3,9 +3,10 @@
 
 mod support;
 
-use offhook_core::api::Event;
+use offhook_core::api::{CoordinatorConfig, Event};
 use offhook_core::base::ids::SessionId;
 use offhook_core::media::{MediaCommand, MediaEvent};
+use offhook_core::wire::Method;
 use support::{Desk, GIVE_UP, Message, Request, SDP, SDP_OTHER_PORT, SECOND, ms, respond};
 
 const CONTACT: &str = "Contact: <sip:peer@192.0.2.9:5060>\r\n";
@@ -320,4 +321,68 @@ fn a_silent_peer_is_news_while_the_call_is_up() {
     };
     let told: Vec<_> = desk.events.iter().filter_map(silent).collect();
     assert_eq!(told, [Some(60_000), None]);
+}
+
+/// Every request of ours has the next number, whatever its method and why ever it is sent again; ACK has its INVITE's.
+#[test]
+fn one_counter_through_the_whole_call() {
+    let mut config = CoordinatorConfig::default();
+    config.session_expires = Some(100 * SECOND);
+    let mut desk = Desk::with(config);
+    let session = desk.call("sip:peer@192.0.2.9");
+    let mut numbers = Vec::new();
+    let mut next = |desk: &mut Desk, code: &str| {
+        let sent = desk.news().into_iter().map(|sent| sent.message).filter(|it| !it.code().starts_with('4'));
+        let sent: Vec<Message> = sent.collect();
+        numbers.extend(sent.iter().map(|sent| format!("{} {}", sent.cseq(), sent.code())));
+        sent.into_iter().find(|sent| sent.code() == code).unwrap()
+    };
+    let first = next(&mut desk, "INVITE");
+    desk.feed(respond(&first, 422, "far", "Min-SE: 300\r\n", ""));
+    let invite = next(&mut desk, "INVITE");
+    let reliable = format!("{CONTACT}Require: 100rel\r\nRSeq: 1\r\nAllow: UPDATE\r\n");
+    desk.feed(respond(&invite, 183, "far", &reliable, SDP));
+    let prack = next(&mut desk, "PRACK");
+    desk.feed(respond(&prack, 200, "", "", ""));
+    desk.feed(respond(&invite, 200, "far", &reliable, ""));
+    next(&mut desk, "ACK");
+    desk.core.hold(desk.now, session).unwrap();
+    desk.drain();
+    let hold = next(&mut desk, "INVITE");
+    desk.feed(respond(&hold, 491, "", "", ""));
+    desk.run_for(4 * SECOND);
+    let again = next(&mut desk, "INVITE");
+    desk.feed(respond(&again, 200, "", CONTACT, &SDP.replace("sendrecv", "recvonly")));
+    // The 200 to the first INVITE comes again, and its ACK with its own number.
+    desk.feed(respond(&invite, 200, "far", CONTACT, ""));
+    next(&mut desk, "ACK");
+    desk.core.request_within(desk.now, session, Method::Options, &[], None).unwrap();
+    desk.drain();
+    next(&mut desk, "OPTIONS");
+    desk.hangup(session);
+    next(&mut desk, "BYE");
+    let expected = "1 INVITE, 1 ACK, 2 INVITE, 3 PRACK, 2 ACK, 4 INVITE, 4 ACK, 5 INVITE, 5 ACK, 2 ACK, 6 OPTIONS, 7 BYE";
+    // What was only repeated is the same request.
+    numbers.dedup();
+    assert_eq!(numbers.join(", "), expected);
+}
+
+/// Our own INVITE comes back by a proxy that knows nobody else for that name: it is a call to ourselves, once. A copy of it
+/// that went round once more is the same request, and is told so (sections 8.2.2.2 and 16.3).
+#[test]
+fn our_own_request_comes_back_once_and_no_more() {
+    let (mut desk, _, invite) = calling();
+    let proxied = |branch: &str| {
+        let via = format!("Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{branch}\r\nVia:");
+        invite.text.replacen("Via:", &via, 1).replace("Max-Forwards: 70", "Max-Forwards: 69")
+    };
+    desk.feed(proxied("p1"));
+    assert_eq!(desk.codes(), ["180"]);
+    let around =
+        proxied("p1").replacen("Via:", "Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKp2\r\nVia:", 1);
+    desk.feed(around);
+    assert_eq!(desk.codes(), ["482"], "a loop ends at its first round");
+    desk.feed(proxied("p1"));
+    assert_eq!(desk.codes(), ["180"], "a repetition is no loop");
+    assert_eq!(desk.told(), ["incoming"]);
 }

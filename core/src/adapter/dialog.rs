@@ -156,24 +156,26 @@ impl DialogAdapter<'_> {
             None => writer.finish(),
         };
         // Which path it takes may not be known yet; what is sent again is sent along the path known then.
-        dialog.ack = Some(message.clone());
+        dialog.keep_ack(cseq, message.clone());
         if !self.board.dispatch(id, None, message) {
             tracing::debug!(session = %self.session, "the peer's Contact names no place that an ACK could go to");
         }
     }
 
-    /// Sends the ACK of `dialog` again.
-    pub(crate) fn resend_ack(&mut self, dialog: Option<DialogId>) {
-        let Some(id) = dialog else { return };
-        let Some(ack) = self.board.registry.dialog(id).and_then(|dialog| dialog.ack.clone()) else { return };
-        self.board.dispatch(id, None, ack);
+    /// Sends the ACK again that the 2xx at hand had.
+    pub(crate) fn resend_ack(&mut self, cause: &Cause<'_>) {
+        let (Some(id), Some((_, facts))) = (cause.dialog, cause.message) else { return };
+        let ack = self.board.registry.dialog(id).and_then(|dialog| dialog.ack_to(facts.cseq).cloned());
+        if let Some(ack) = ack {
+            self.board.dispatch(id, None, ack);
+        }
     }
 
     /// Acknowledges and hangs up a fork that answered when another had been taken.
     pub(crate) fn refuse_fork(&mut self, cause: &Cause<'_>) {
         let Some(id) = cause.dialog else { return };
-        if self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_some()) {
-            return self.resend_ack(cause.dialog);
+        if self.board.registry.dialog(id).is_some_and(Dialog::is_acknowledged) {
+            return self.resend_ack(cause);
         }
         let forks_max = self.board.config.limits.forks_max;
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
@@ -412,8 +414,9 @@ impl DialogAdapter<'_> {
         let answered = frame.status().is_some_and(|status| status >= 200);
         if session.dialogs.len() >= limits.forks_max.saturating_add(usize::from(answered)) {
             let others = || session.dialogs.iter().copied().filter(|&id| session.dialog != Some(id));
-            let rings =
-                |&id: &DialogId| self.board.registry.dialog(id).is_some_and(|dialog| dialog.ack.is_none());
+            let rings = |&id: &DialogId| {
+                self.board.registry.dialog(id).is_some_and(|dialog| !dialog.is_acknowledged())
+            };
             let idle = others().find(rings).or_else(|| others().next()).filter(|_| answered)?;
             self.board.drop_waiting(idle);
             self.board.registry.remove_dialog(idle);

@@ -93,7 +93,7 @@ impl UnifiedCoordinator {
             Action::TakeNextTarget => dialog.take_next_target(),
             Action::SendInvite => dialog.send_invite(),
             Action::SendAck => dialog.send_ack(cause),
-            Action::ResendAck => dialog.resend_ack(cause.dialog),
+            Action::ResendAck => dialog.resend_ack(cause),
             Action::RefuseFork => dialog.refuse_fork(cause),
             Action::SendCancel => dialog.send_cancel(),
             Action::SendBye => dialog.send_bye(cause.dialog),

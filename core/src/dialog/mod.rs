@@ -73,8 +73,9 @@ pub struct Dialog {
     pub(crate) update_allowed: bool,
     /// Whether a 2xx has made it last.
     pub(crate) confirmed: bool,
-    /// The ACK to the 2xx, to be sent again when the 2xx comes again.
-    pub(crate) ack: Option<Bytes>,
+    /// The ACKs to the 2xx of the INVITE and of our last re-INVITE, by their number: to be sent again when the 2xx comes
+    /// again.
+    acks: SmallVec<[(u32, Bytes); 1]>,
     /// What provisional responses brought, until the 2xx.
     pub(crate) early: Option<Box<Early>>,
 }
@@ -139,7 +140,7 @@ impl Dialog {
             left: false,
             update_allowed: allows_update(frame),
             confirmed: false,
-            ack: None,
+            acks: SmallVec::new(),
             early: None,
         })
     }
@@ -169,9 +170,26 @@ impl Dialog {
             left: false,
             update_allowed: allows_update(frame),
             confirmed: false,
-            ack: None,
+            acks: SmallVec::new(),
             early: None,
         })
+    }
+
+    /// Keeps the ACK to an INVITE with this number.
+    pub(crate) fn keep_ack(&mut self, cseq: u32, ack: Bytes) {
+        self.acks.retain(|(known, _)| *known != cseq);
+        self.acks.truncate(1);
+        self.acks.push((cseq, ack));
+    }
+
+    /// The ACK to the INVITE with this number.
+    pub(crate) fn ack_to(&self, cseq: u32) -> Option<&Bytes> {
+        self.acks.iter().find(|(known, _)| *known == cseq).map(|(_, ack)| ack)
+    }
+
+    /// Whether a 2xx was acknowledged here.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        !self.acks.is_empty()
     }
 
     /// Counts on from the number of a request that was sent before there was a dialog.

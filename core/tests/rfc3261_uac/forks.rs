@@ -50,6 +50,38 @@ fn of_two_forks_that_answer_one_is_kept_and_the_other_hung_up() {
     finish(&mut desk);
 }
 
+/// What a proxy has not stopped in time: the other early dialogs went with the first 2xx, whose transaction takes
+/// nothing but 2xx any more (RFC 6026 section 7.2).
+#[test]
+fn what_comes_of_a_fork_that_was_too_late() {
+    let (mut desk, session, invite) = calling();
+    for tag in ["one", "two"] {
+        desk.feed(respond(&invite, 183, tag, CONTACT, SDP));
+    }
+    desk.feed(respond(&invite, 200, "one", CONTACT, SDP));
+    desk.news();
+    let (told, plan) = (desk.told(), desk.plan());
+    let reliable = format!("{CONTACT}Require: 100rel\r\nRSeq: 1\r\n");
+    for (status, lines) in [(180, CONTACT), (183, CONTACT), (183, &reliable), (199, CONTACT), (487, "")] {
+        desk.feed(respond(&invite, status, "two", lines, SDP_OTHER_PORT));
+        assert_eq!(desk.codes(), [""; 0], "{status}: a caller who has been answered waits for nothing");
+    }
+    for (n, method) in (1..).zip(["UPDATE", "INFO", "OPTIONS", "INVITE", "BYE"]) {
+        let asked = back(&invite, method).caller_tag("two").cseq(n).branch(&format!("two{n}"));
+        desk.feed(asked.sdp(SDP_OTHER_PORT).text());
+        let answer = desk.only().message;
+        assert_eq!((answer.code().as_str(), answer.cseq()), ("481", n), "{method}");
+    }
+    assert_eq!((desk.told(), desk.plan()), (told, plan), "the call that was taken hears nothing of it");
+    // But if it answers all the same it must not be left alone.
+    desk.feed(respond(&invite, 200, "two", CONTACT, SDP_OTHER_PORT));
+    assert_eq!(desk.codes(), ["ACK", "BYE"]);
+    let bye = desk.last("BYE").message;
+    desk.feed(respond(&bye, 481, "", "", ""));
+    desk.hangup(session);
+    finish(&mut desk);
+}
+
 #[test]
 fn a_fork_that_answers_when_the_call_is_over_is_hung_up_too() {
     let (mut desk, _, invite) = answered(CONTACT);
