@@ -10,8 +10,8 @@ use bytes::Bytes;
 use offhook_core::base::ids::{SessionId, UserTag};
 use offhook_core::base::time::Instant;
 use offhook_core::coordinator::{
-    CommandError, CoordinatorConfig, Event, InviteParams, Modification, NameFailure, Output, QueryId,
-    UnifiedCoordinator,
+    CommandError, CoordinatorConfig, Credentials, Event, InviteParams, Modification, NameFailure, Output,
+    QueryId, UnifiedCoordinator,
 };
 use offhook_core::media::{MediaCommand, MediaEvent, MediaPort, MediaSessionId};
 use offhook_core::sdp::plan::Direction;
@@ -90,6 +90,7 @@ impl World {
     fn new(octets: &mut Octets<'_>) -> Self {
         let choice = octets.byte();
         let mut config = CoordinatorConfig::default();
+        config.credentials.push(Credentials::new("alice", "secret"));
         if choice & 1 != 0 {
             config.limits.sessions_max = 4;
             config.limits.transactions_max = 12;

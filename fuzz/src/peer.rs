@@ -42,7 +42,8 @@ const EXTRAS: [&str; 32] = [
     "",
     "",
     "",
-    "",
+    "WWW-Authenticate: Digest realm=\"a\", nonce=\"1\", qop=\"auth,auth-int\"\r\n\
+     Proxy-Authenticate: Digest realm=\"b\", nonce=\"2\", stale=true, algorithm=SHA-256, Basic realm=\"b\"\r\n",
     "Record-Route: <sip:10.8.8.8;lr>, <sip:10.8.8.7>\r\n",
     "Record-Route: <sips:proxy.example>\r\n",
     "Route: <sip:10.0.0.1;lr>\r\n",

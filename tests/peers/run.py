@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Calls between our phone and programs that others wrote: sipp, baresip, PJSIP, and tshark as the witness.
+"""Calls between our phone and programs that others wrote: sipp, baresip, PJSIP, Kamailio, and tshark as the witness.
 
 usage: tests/peers/run.py [--required] [--without PEER] [--only NAME ...] [--list] [--judges] [--jobs N] [--phone FILE]
                           [--peer-audio FILE] [--out DIR]
 
 Each case prints `ok|FAIL|skip|later name seconds detail`, the last line is a summary; the exit status is 1 when anything
-failed. NAME is a case, or a group: sipp, load, baresip, pjsua2, wire, judges. A case whose peer is not installed is
+failed. NAME is a case, or a group: sipp, load, baresip, pjsua2, kamailio, wire, judges. A case whose peer is not installed is
 skipped, with --required it fails; --without PEER skips its cases nevertheless, and the summary names it. `later` is a case for which the stack has no answer yet, with the reason; it
 is never counted as passed. --judges lets the peers judge each other, which shows that the measuring itself is sound on
 this machine and needs nothing of ours.
 
 The phone is target/release/examples/phone (`cargo build --release --examples`). Logs of each case are in DIR/NAME
-(target/peers). Debian: apt-get install sip-tester baresip-core tshark sox python3-numpy; PJSIP comes from PyPI
+(target/peers). Debian: apt-get install sip-tester baresip-core kamailio tshark sox python3-numpy; PJSIP comes from PyPI
 (requirements.txt) into a folder of its own, whose Python PEERS_PYTHON names, and so does a newer baresip.
 """
 import argparse
@@ -29,6 +29,7 @@ import cases_agents  # noqa: F401 (a module registers its cases)
 import cases_baresip  # noqa: F401
 import cases_baresip_session  # noqa: F401
 import cases_judges  # noqa: F401
+import cases_kamailio  # noqa: F401
 import cases_load  # noqa: F401
 import cases_sipp  # noqa: F401
 import cases_transfer  # noqa: F401

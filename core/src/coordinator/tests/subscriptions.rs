@@ -29,6 +29,7 @@ struct Walk {
     count: u32,
     asked: Vec<RequestId>,
     ours: Vec<SubscriptionId>,
+    registered: usize,
 }
 
 impl Walk {
@@ -39,7 +40,7 @@ impl Walk {
         if seed.is_multiple_of(2) {
             world.answer();
         }
-        Self { world, dice: Rng::secret(bytes), count: 0, asked: Vec::new(), ours: Vec::new() }
+        Self { world, dice: Rng::secret(bytes), count: 0, asked: Vec::new(), ours: Vec::new(), registered: 0 }
     }
 
     fn roll(&mut self, sides: usize) -> usize {
@@ -60,6 +61,9 @@ impl Walk {
     /// What the application does; a command that does not fit is refused, which is as good.
     fn command(&mut self) {
         let session = self.world.session.unwrap();
+        if self.roll(8) == 0 {
+            return self.register();
+        }
         let (which, id) = (self.roll(11) % 10, self.any());
         let host = ["sip:bob@10.9.9.9", "sip:bob@bob.example"][self.roll(2)];
         let seconds = Duration::from_secs([0, 5, 60][self.roll(3)]);
@@ -80,6 +84,20 @@ impl Walk {
         });
         self.ours.extend(made.0);
         self.asked.extend(made.1);
+    }
+
+    /// A registration begins, or one of them is to end.
+    fn register(&mut self) {
+        let host = ["sip:10.9.9.9", "sip:registrar.example"][self.roll(2)];
+        let seconds = Duration::from_secs([1, 30, 600][self.roll(3)]);
+        let known = self.world.net.nodes[0].core.registry().registration_ids();
+        let over = if known.is_empty() { None } else { Some(known[self.roll(known.len())]) };
+        let over = over.filter(|_| self.roll(2) == 0);
+        self.registered += usize::from(over.is_none());
+        self.world.net.with(0, |core, now| match over {
+            Some(id) => core.unregister(now, id).unwrap(),
+            None => drop(core.register(now, host, seconds).unwrap()),
+        });
     }
 
     /// A request of the peer outside the call, or in answer to a SUBSCRIBE or a 200 of ours.
@@ -142,6 +160,17 @@ impl Walk {
         if !requests.is_empty() {
             let (back, status) = (1 + self.roll(requests.len().min(4)), STATUSES[self.roll(8)]);
             let which = requests.len() - back;
+            if self.roll(4) == 0 {
+                let (nonce, stale) = (self.roll(4), self.roll(3) == 0);
+                let text = format!("realm=\"r\", nonce=\"{nonce}\", stale={stale}, qop=\"auth\"");
+                return self.world.challenge_as("far", &requests[which], 401, &text);
+            }
+            if requests[which].starts_with(b"REGISTER ") && self.roll(6) != 0 {
+                let status = if self.roll(3) == 0 { status } else { 200 };
+                let seconds = ["20", "700", "700", "0"][self.roll(4)];
+                let headers = [("Expires", seconds.as_bytes()), ("Min-Expires", b"900")];
+                return self.world.respond_with(&requests[which], status, "far", &headers, None);
+            }
             self.world.respond_to(&requests[which], status, "far", None);
         }
     }
@@ -198,6 +227,11 @@ impl Walk {
         }
         assert!(ends.values().all(|&ended| ended == 1), "seed {seed}: no end is told");
         assert!(self.ours.iter().all(|id| ends.contains_key(id)), "seed {seed}: nothing is told");
+        let over = |event: &&Event| {
+            matches!(event, Event::Unregistered { .. } | Event::RegistrationFailed { retry_in: None, .. })
+        };
+        let over = node.events.iter().filter(over).count();
+        assert_eq!(over, self.registered, "seed {seed}: every registration has one end");
         let mut asked = self.asked.clone();
         asked.sort_unstable();
         done.sort_unstable();
@@ -208,7 +242,7 @@ impl Walk {
 #[test]
 fn random_subscriptions_leave_nothing() {
     let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
-    for seed in 0..400 {
+    for seed in 0..600 {
         let mut walk = Walk::new(seed);
         for _ in 0..40 {
             walk.step();
@@ -221,7 +255,16 @@ fn random_subscriptions_leave_nothing() {
             *kinds.entry(kind.into()).or_default() += 1;
         }
     }
-    for kind in ["Subscribed", "Notified", "SubscriptionRequested", "SubscriptionEnded", "RequestDone"] {
-        assert!(kinds.get(kind).is_some_and(|&count| count > 100), "{kind} among {kinds:?}");
+    for kind in [
+        "Registered",
+        "RegistrationFailed",
+        "Unregistered",
+        "Subscribed",
+        "Notified",
+        "SubscriptionRequested",
+        "SubscriptionEnded",
+        "RequestDone",
+    ] {
+        assert!(kinds.get(kind).is_some_and(|&count| count > 50), "{kind} among {kinds:?}");
     }
 }

@@ -3,6 +3,8 @@
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use super::attacks::{back, contact, ours, reply};
 use super::peer::{NO_CODEC, SDP, World, peer};
 use crate::api::Event;
@@ -90,6 +92,9 @@ impl Walk {
         let (status, tag) = (STATUSES[self.roll(STATUSES.len())], TAGS[self.roll(3)]);
         let body = self.body().unwrap_or_default();
         let mut extra = String::from(contacts[self.roll(5)]);
+        if self.roll(8) == 0 {
+            return self.challenge("INVITE");
+        }
         if status < 200 && self.roll(2) == 0 {
             extra += &format!("Require: 100rel\r\nRSeq: {}\r\n", self.roll(4));
         }
@@ -104,8 +109,28 @@ impl Walk {
         let sent = self.world.net.elsewhere.iter().rev();
         let last = sent.map(|transmit| transmit.payload.clone()).find(|payload| fits(payload));
         let status = [200, 481, 100, 500][self.roll(4)];
-        if let Some(last) = last {
-            self.world.respond_to(&last, status, "one", None);
+        let challenged = self.roll(4) == 0;
+        match last {
+            Some(last) if challenged => self.challenge_to(&last),
+            Some(last) => self.world.respond_to(&last, status, "one", None),
+            None => {}
+        }
+    }
+
+    /// The peer wants to know who asks.
+    fn challenge_to(&mut self, request: &Bytes) {
+        let (status, nonce, stale) = ([401, 407][self.roll(2)], self.roll(4), self.roll(3) == 0);
+        let (realm, qop) = (self.roll(5), ["auth", "auth-int", "none"][self.roll(3)]);
+        let text = format!("realm=\"{realm}\", nonce=\"{nonce}\", stale={stale}, qop=\"{qop}\"");
+        self.world.challenge_as(TAGS[0], request, status, &text);
+    }
+
+    /// The same of our last request of that kind. What the peer says of an INVITE then is mostly said of the next one.
+    fn challenge(&mut self, method: &str) {
+        let request = self.world.last(method);
+        self.challenge_to(&request);
+        if self.roll(4) != 0 {
+            self.world.invite = self.world.last("INVITE");
         }
     }
 
@@ -175,6 +200,9 @@ impl Walk {
                 let sent = self.world.net.elsewhere.iter().rev();
                 let last = sent.map(|it| it.payload.clone()).find(|it| it.starts_with(b"INVITE "));
                 let (status, kept) = ([180, 200, 486, 302][self.roll(4)], self.world.our_tag.clone());
+                if self.roll(4) == 0 && last.is_some() {
+                    return self.challenge("INVITE");
+                }
                 if let Some(last) = last {
                     self.world.respond_to(&last, status, "one", Some(SDP).filter(|_| status == 200));
                 }
