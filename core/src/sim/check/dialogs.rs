@@ -136,6 +136,11 @@ impl WireChecker {
         })
     }
 
+    /// Whether a side has hung up, or was told so and agreed.
+    pub(super) fn is_over(&self, side: &Dialog) -> bool {
+        self.dialogs.get(side).is_some_and(|side| side.over)
+    }
+
     pub(super) fn heard_ack(&mut self, message: &Arc<Message>) {
         let intact = self.acks.get(&message.branch) == Some(message);
         if let Some(answer) = self.answers.get_mut(&other_side_of(message))
