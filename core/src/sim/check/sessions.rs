@@ -66,7 +66,9 @@ impl WireChecker {
             .offering
             .replace((message.method.clone(), message.cseq));
         let rule = "no offer is made while one's own is unanswered";
-        self.rule(before.is_none(), message, rule, "RFC 3264 section 4", || format!("{before:?}"))
+        self.rule(before.is_none() || self.damaged, message, rule, "RFC 3264 section 4", || {
+            format!("{before:?}")
+        })
     }
 
     /// PRACK names a reliable response of the other side (RFC 3262 section 4).
@@ -191,7 +193,7 @@ impl WireChecker {
         let rule = "RSeq counts by one";
         self.rule(next, message, rule, "RFC 3262 section 3", || format!("{rseq} after {last:?}"))?;
         let rule = "one reliable response waits for its PRACK at a time";
-        self.rule(open.is_none(), message, rule, "RFC 3262 section 3", || format!("{open:?}"))
+        self.rule(open.is_none() || self.damaged, message, rule, "RFC 3262 section 3", || format!("{open:?}"))
     }
 
     /// A 2xx to an INVITE.
@@ -203,7 +205,9 @@ impl WireChecker {
         let own = doings.and_then(|doings| doings.offering.clone());
         let rule = "no offer is taken while one's own is unanswered";
         let crossing = own.filter(|_| message.cseq > 0 && self.is_reinvite(message));
-        self.rule(crossing.is_none(), message, rule, "RFC 3261 section 14.2", || format!("{crossing:?}"))
+        self.rule(crossing.is_none() || self.damaged, message, rule, "RFC 3261 section 14.2", || {
+            format!("{crossing:?}")
+        })
     }
 
     /// Whether the INVITE that `response` answers came within a dialog.
