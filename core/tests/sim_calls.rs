@@ -56,6 +56,10 @@ fn a_swarm_of_faults() {
         fates.nobody,
     ];
     assert!(kinds.iter().all(|&count| count > 0), "{fates:?}");
+    // And all that people do in a call.
+    for what in ["PRACK", "UPDATE", "REFER", "NOTIFY", "491"] {
+        assert!(total.messages.contains_key(what), "no {what}: {:?}", total.messages);
+    }
     assert!(total.outcomes.len() > 12 && total.cells.len() > 60, "{:#?}", total.outcomes);
 }
 

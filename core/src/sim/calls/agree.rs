@@ -5,14 +5,16 @@
 //! | refused | nothing (its handler refused), or that it refused, or that nobody decided in time |
 //! | given up before the answer (it hung up, or nobody answered) | anything that has an end, or nothing at all |
 //! | no response at all | nothing, or an end that needs no word of the caller: it refused, hung up, was not acknowledged |
-//! | answered, hung up by us | answered, and: hung up by the caller, or by itself (both did, or the BYE was lost), or never acknowledged |
+//! | answered, hung up by us, or passed on | answered, and: hung up by the caller, or by itself (both did, or the BYE was lost), or never acknowledged |
 //! | answered, hung up by them | answered, and: hung up by itself, or never acknowledged (its BYE came through, the ACK did not) |
+//! | answered, but something asked in it had no answer | as when hung up by us |
 //!
-//! The last two are the problem of the two generals: whoever speaks last cannot know that it was heard, so a side may
+//! So may the callee end that asked something. Those before are the problem of the two generals: whoever speaks last cannot know that it was heard, so a side may
 //! believe in an answer that the other has given up for want of an ACK. More disagreement than that is a mistake.
 //! Nobody is told of an answer that the other side has not given, and nobody is left without an end.
 
 use crate::api::EndReason;
+use crate::sdp::plan::Codec;
 
 /// What one side of a call was told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -29,6 +31,21 @@ pub struct Told {
     pub ended: Option<(EndReason, Option<u16>)>,
     /// Frames of the other's voice that were heard.
     pub heard: u32,
+    /// The same since something was changed last.
+    pub heard_since: u32,
+    /// That something may be heard before the answer.
+    pub early: bool,
+    /// That we hold, and that the other side does.
+    pub held: (bool, bool),
+    /// The codec in use.
+    pub codec: Option<Codec>,
+    /// How often the session was refreshed.
+    pub refreshed: u32,
+}
+
+/// Whether a call ended because something that was asked in it had no answer: that looks the same from each side.
+const fn is_silence(reason: EndReason) -> bool {
+    matches!(reason, EndReason::RemoteGone | EndReason::SessionExpired)
 }
 
 /// Whether these two can be told of the same call. `damaged`: the network changed octets, so that each side may have
@@ -53,10 +70,16 @@ pub fn agree(caller: &Told, callee: &Told, damaged: bool) -> bool {
         (false, E::Timeout) => {
             matches!(other, None | Some(E::Declined | E::Undecided | E::LocalHangup | E::AckTimeout))
         }
-        (true, E::LocalHangup) => {
-            callee.answered && matches!(other, Some(E::RemoteHangup | E::LocalHangup | E::AckTimeout))
+        (true, E::LocalHangup | E::Transferred | E::RemoteGone | E::SessionExpired) => {
+            callee.answered
+                && other.is_some_and(|it| {
+                    is_silence(it) || matches!(it, E::RemoteHangup | E::LocalHangup | E::AckTimeout)
+                })
         }
-        (true, E::RemoteHangup) => callee.answered && matches!(other, Some(E::LocalHangup | E::AckTimeout)),
+        (true, E::RemoteHangup) => {
+            callee.answered
+                && other.is_some_and(|it| is_silence(it) || matches!(it, E::LocalHangup | E::AckTimeout))
+        }
         _ => false,
     }
 }
@@ -77,10 +100,13 @@ mod tests {
             (side(true, E::LocalHangup), side(true, E::AckTimeout), true),
             (side(true, E::RemoteHangup), side(true, E::LocalHangup), true),
             (side(false, E::Rejected), side(false, E::Declined), true),
+            (side(true, E::RemoteGone), side(true, E::RemoteHangup), true),
+            (side(true, E::Transferred), side(true, E::SessionExpired), true),
             (side(false, E::Rejected), nobody, true),
             (side(false, E::LocalHangup), side(true, E::RemoteHangup), true),
             (side(false, E::Timeout), side(true, E::AckTimeout), true),
             // An answer that nobody gave, or that nobody took back.
+            (side(true, E::RemoteGone), nobody, false),
             (side(true, E::LocalHangup), nobody, false),
             (side(true, E::LocalHangup), side(false, E::Declined), false),
             (side(true, E::RemoteHangup), side(true, E::RemoteHangup), false),

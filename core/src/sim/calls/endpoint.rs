@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use crate::api::{CoordinatorConfig, InviteParams};
 use crate::base::ids::SessionId;
@@ -39,12 +40,19 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(ip: IpAddr, user: &str, handler: Box<dyn SignalingHandler>, seed: [u8; 32]) -> Self {
+    pub(super) fn new(
+        ip: IpAddr,
+        user: &str,
+        handler: Box<dyn SignalingHandler>,
+        seed: [u8; 32],
+        interval: Option<Duration>,
+    ) -> Self {
         let mut config = CoordinatorConfig { user: user.into(), ..CoordinatorConfig::default() };
         config.limits.sessions_max = 512;
         config.limits.transactions_max = 8_192;
         config.limits.half_open_per_source_max = 16;
-        config.answer_timeout = core::time::Duration::from_secs(50);
+        config.answer_timeout = Duration::from_secs(50);
+        config.session_expires = interval;
         let now = Instant::ZERO;
         Self {
             ip,
@@ -104,12 +112,7 @@ impl Endpoint {
         self.shard.handle_command(now, command);
     }
 
-    pub(super) fn dial(
-        &mut self,
-        now: Instant,
-        target: &str,
-        patience: core::time::Duration,
-    ) -> Option<SessionId> {
+    pub(super) fn dial(&mut self, now: Instant, target: &str, patience: Duration) -> Option<SessionId> {
         let params = InviteParams { ring_timeout: Some(patience), ..InviteParams::new(target) };
         self.core.invite(now, params).ok()
     }

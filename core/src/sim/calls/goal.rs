@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::dice::Dice;
+use super::wish::{Early, Wish};
 use crate::base::time::Instant;
 
 /// What the callee's handler decides.
@@ -72,6 +73,12 @@ pub struct Goal {
     pub hang_up: HangUp,
     /// How long the caller's stack lets it ring.
     pub patience: Duration,
+    /// What is heard and seen before the answer.
+    pub early: Early,
+    /// What happens while it is up.
+    pub wish: Wish,
+    /// The call that comes to this one when its callee is passed on: then nobody dials.
+    pub of: Option<usize>,
 }
 
 impl Goal {
@@ -87,6 +94,9 @@ impl Goal {
             talk,
             hang_up: HangUp::Caller,
             patience: Duration::from_secs(60),
+            early: Early::Nothing,
+            wish: Wish::Nothing,
+            of: None,
         }
     }
 
@@ -117,6 +127,17 @@ impl Goal {
             _ => dice.millis(100, 3_000),
         });
         let (at, patience) = (Instant::from_millis(dice.roll(2_000)), dice.millis(8_000, 40_000));
-        Self { caller, callee, at, decision, pick_up, cancel, talk, hang_up, patience }
+        Self {
+            caller,
+            callee,
+            at,
+            decision,
+            pick_up,
+            cancel,
+            talk,
+            hang_up,
+            patience,
+            ..Self::plain(caller, callee, talk)
+        }
     }
 }

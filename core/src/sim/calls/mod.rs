@@ -1,7 +1,7 @@
 //! Calls by the thousand: people with goals, on networks with faults, among strangers who mean harm.
 //!
 //! A [`Scenario`] makes any number of small worlds. In each a few telephones, all real coordinators with their media
-//! shards, have some calls to make ([`Goal`]), and a random subset of faults ([`Mix`]) to make them through. Then the
+//! shards, have some calls to make ([`Goal`]), in which they hold, change, pass on ([`Wish`]), and a random subset of faults ([`Mix`]) to make them through. Then the
 //! faults end, everybody hangs up, and when all is quiet nothing may be left. After every step the machines are
 //! audited, every message is judged by the [`WireChecker`](super::check::WireChecker), and in the end both sides of
 //! every call must have been told [compatible things](agree()).
@@ -23,6 +23,7 @@
 
 mod agree;
 mod attack;
+mod deeds;
 mod dice;
 mod endpoint;
 mod goal;
@@ -32,6 +33,7 @@ mod report;
 mod story;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -42,6 +44,7 @@ pub use attack::Attack;
 pub use goal::{Cancel, Decision, Goal, HangUp, PickUp};
 pub use mix::{Cut, Mix};
 pub use report::{Digest, Failure, Happening, Report};
+pub use wish::{Early, Wish};
 
 use super::net::Link;
 use dice::Dice;
@@ -106,6 +109,9 @@ impl Scenario {
                 false => Goal::plain(caller, callee, self.talk.unwrap_or(Duration::from_secs(2))),
             });
         }
+        if self.swarm {
+            add_wishes(&mut dice, &mut goals, usize::from(mix.nat.is_some())..endpoints);
+        }
         let drawn = Attack::ALL.get(dice.roll(4) as usize).copied();
         let attack = self.attack.and_then(|attack| attack.or(drawn));
         self.play(seed, goals, mix, attack)
@@ -120,5 +126,21 @@ impl Scenario {
         attack: Option<Attack>,
     ) -> Result<Report, Box<Failure>> {
         Story::new(seed, goals, mix, attack).run()
+    }
+}
+
+/// Some of the calls are not only for talking; `reachable`: who can be called.
+fn add_wishes(dice: &mut Dice, goals: &mut Vec<Goal>, reachable: core::ops::Range<usize>) {
+    for number in 0..goals.len() {
+        let Some(goal) = goals.get(number).copied().filter(|_| dice.once_in(4)) else { continue };
+        let mut thirds = reachable.clone().filter(|third| ![goal.caller, goal.callee].contains(third));
+        let (leg, third) = (goals.len(), thirds.next());
+        let goal = goal.wishes(dice, third.map(|_| leg));
+        if let (Wish::Transfer { .. }, Some(third)) = (goal.wish, third) {
+            goals.push(Goal::leg(number, &goal, third));
+        }
+        if let Some(place) = goals.get_mut(number) {
+            *place = goal;
+        }
     }
 }

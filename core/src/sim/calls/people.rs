@@ -7,8 +7,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::goal::{Cancel, Decision, Goal, HangUp, PickUp};
-use super::story::{Deed, Story};
+use super::deeds::Deed;
+use super::goal::{Cancel, Decision, Goal, PickUp};
+use super::story::Story;
+use super::wish::{Doing, Early, Wish};
 use crate::api::Event;
 use crate::base::ids::SessionId;
 use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
@@ -43,19 +45,32 @@ impl Story {
                 told.incoming = true;
                 self.pick_up(number, session, goal);
             }
-            Event::Progress { .. } => told.progress = true,
+            Event::Progress { early_media, .. } => {
+                told.progress = true;
+                told.early |= early_media;
+            }
+            Event::HoldChanged { local, remote, .. } => {
+                told.held = (local, remote);
+                told.heard_since = 0;
+            }
+            Event::MediaChanged { plan, .. } => {
+                told.codec = Some(plan.codec);
+                told.heard_since = 0;
+            }
+            Event::Refreshed { .. } => told.refreshed += 1,
+            Event::TransferRequested { .. } => {
+                if let Wish::Transfer { leg, .. } = goal.wish {
+                    self.after(Duration::ZERO, Deed::Do(number, session, Doing::AcceptTransfer(leg)));
+                }
+            }
             Event::Answered { media, .. } => {
                 told.answered = true;
                 if let Some(endpoint) = self.endpoints.get_mut(number) {
                     endpoint.voices.insert(media, call);
                 }
                 self.after(Duration::ZERO, Deed::Speak(number, media));
-                let hangs_up = match goal.hang_up {
-                    HangUp::Caller => side == 0,
-                    HangUp::Callee => side == 1,
-                    HangUp::Both => true,
-                };
-                if hangs_up {
+                self.wish(number, session, side, goal.wish);
+                if goal.hang_up.is(side) {
                     self.after(goal.talk, Deed::HangUp(number, session));
                 }
                 if let (1, Cancel::AtAnswer(delay), Some(Some(other))) =
@@ -91,6 +106,11 @@ impl Story {
     fn pick_up(&mut self, number: usize, session: SessionId, goal: Goal) {
         if goal.decision == Decision::AnswerAtOnce {
             return;
+        }
+        match goal.early {
+            Early::Nothing => {}
+            Early::Ringing => self.after(Duration::ZERO, Deed::Do(number, session, Doing::Ring)),
+            Early::Media => self.after(Duration::ZERO, Deed::Do(number, session, Doing::LetHear)),
         }
         match goal.pick_up {
             PickUp::After(delay) => self.after(delay, Deed::Answer(number, session)),

@@ -16,6 +16,7 @@ use super::agree::Told;
 use super::attack::Attack;
 use super::goal::{Cancel, Decision, Goal, HangUp, PickUp};
 use super::mix::Mix;
+use super::wish::Wish;
 use crate::api::EndReason;
 use crate::base::time::Instant;
 use crate::base::violation::Violation;
@@ -113,10 +114,21 @@ impl Report {
         }
     }
 
-    pub(super) fn sum_up(&mut self, goals: &[Goal], told: &[[Told; 2]], mix: &Mix, now: Instant) {
+    pub(super) fn sum_up(
+        &mut self,
+        goals: &[Goal],
+        told: &[[Told; 2]],
+        begun: &[bool],
+        mix: &Mix,
+        now: Instant,
+    ) {
         self.worlds = 1;
         self.time = now.saturating_since(Instant::ZERO);
-        for (goal, [caller, callee]) in goals.iter().zip(told) {
+        for ((goal, [caller, callee]), begun) in goals.iter().zip(told).zip(begun) {
+            // In a world that is fair everything must come to pass.
+            if !begun && !mix.is_fair() {
+                continue;
+            }
             self.calls += 1;
             let reached = reached(goal, caller, callee, mix.delay());
             self.reached += u64::from(reached);
@@ -153,8 +165,11 @@ fn reached(goal: &Goal, caller: &Told, callee: &Told, delay: Duration) -> bool {
                 HangUp::Callee => (one, other) == (Some(hung_up[1]), Some(hung_up[0])),
                 HangUp::Both => [one, other].iter().all(|end| end.is_some_and(|end| hung_up.contains(&end))),
             };
-            let spoken = goal.talk < delay || caller.heard > 0 && callee.heard > 0;
-            order && caller.answered && callee.answered && spoken
+            let held = matches!(goal.wish, Wish::Hold { .. });
+            let spoken = held || goal.talk < delay || caller.heard > 0 && callee.heard > 0;
+            let passed_on = matches!(goal.wish, Wish::Transfer { .. });
+            let granted = goal.granted(caller, callee);
+            (order || passed_on) && caller.answered && callee.answered && spoken && granted
         }
         (_, PickUp::Reject(status, _)) => refused(status) && other == Some(EndReason::Declined),
         (_, PickUp::Never) => match one {

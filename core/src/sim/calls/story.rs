@@ -13,21 +13,21 @@ use bytes::Bytes;
 
 use super::agree::{Told, agree};
 use super::attack::{self, Attack};
+use super::deeds::Deed;
 use super::dice::Dice;
 use super::endpoint::{Endpoint, SIP_PORT};
-use super::goal::{Cancel, Goal};
+use super::goal::Goal;
 use super::mix::Mix;
 use super::people::handler;
 use super::report::{Failure, Happening, Report};
-use crate::api::{NameFailure, Output, QueryId};
+use super::wish::{INTERVAL, Wish};
+use crate::api::Output;
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::base::violation::Violation;
-use crate::media::MediaSessionId;
-use crate::session::Role;
 use crate::sim::check::WireChecker;
 use crate::sim::net::{Chance, Link, Network};
-use crate::wire::{Path, Transmit};
+use crate::wire::Transmit;
 
 /// Names of the endpoints.
 pub(super) const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
@@ -42,34 +42,16 @@ const SMALL: usize = 32;
 /// What a failure shows at most.
 const LOG_MAX: usize = 4_000;
 
-/// Something that happens at a time.
-#[derive(Clone, Debug)]
-pub(super) enum Deed {
-    Dial(usize),
-    Found(usize, QueryId, SocketAddr),
-    Answer(usize, SessionId),
-    Reject(usize, SessionId, u16),
-    HangUp(usize, SessionId),
-    Speak(usize, MediaSessionId),
-    Cut(IpAddr, IpAddr, bool),
-    Uncut,
-    Move(usize),
-    Heal,
-    GiveUp,
-    Flood(u64),
-    Send(SocketAddr, Bytes),
-}
-
 /// All that a world is made of.
 pub(super) struct Story {
     seed: u64,
     pub(super) now: Instant,
-    network: Network,
+    pub(super) network: Network,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) goals: Arc<Vec<Goal>>,
-    mix: Mix,
-    attack: Option<Attack>,
-    dice: Dice,
+    pub(super) mix: Mix,
+    pub(super) attack: Option<Attack>,
+    pub(super) dice: Dice,
     deeds: BTreeMap<(Instant, u64), Deed>,
     deed_count: u64,
     /// Caller and callee of each call.
@@ -82,7 +64,7 @@ pub(super) struct Story {
     log: VecDeque<(Instant, Happening)>,
     pub(super) report: Report,
     steps: u64,
-    attacked: bool,
+    pub(super) attacked: bool,
 }
 
 impl Story {
@@ -95,12 +77,13 @@ impl Story {
         let goals = Arc::new(goals);
         let count = 1 + goals.iter().map(|goal| goal.caller.max(goal.callee)).max().unwrap_or(1);
         let nat = mix.nat.map(|kind| network.add_nat(IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1)), kind));
+        let interval = goals.iter().any(|goal| goal.wish == Wish::Refresh).then_some(INTERVAL);
         let mut endpoints = Vec::new();
         for (number, name) in NAMES.into_iter().take(count).enumerate() {
             let ip = address(number as u8);
             network.add_host(ip, nat.filter(|_| number == 0));
             network.set_link(attack::ADDRESS.ip(), ip, Link::default());
-            endpoints.push(Endpoint::new(ip, name, Box::new(handler(goals.clone())), dice.seed()));
+            endpoints.push(Endpoint::new(ip, name, Box::new(handler(goals.clone())), dice.seed(), interval));
         }
         let (told, dialled) =
             (alloc::vec![[Told::default(); 2]; goals.len()], alloc::vec![None; goals.len()]);
@@ -132,7 +115,9 @@ impl Story {
     fn plan(&mut self) {
         for number in 0..self.goals.len() {
             let at = self.goals.get(number).map_or(Instant::ZERO, |goal| goal.at);
-            self.at(at, Deed::Dial(number));
+            if self.goals.get(number).is_some_and(|goal| goal.of.is_none()) {
+                self.at(at, Deed::Dial(number));
+            }
         }
         if let Some(cut) = self.mix.cut {
             let (from, to) = (address(cut.from as u8), address(cut.to as u8));
@@ -200,14 +185,16 @@ impl Story {
         self.agreement()
     }
 
-    fn broken(&self, rule: &'static str, detail: String) -> Violation {
+    pub(super) fn broken(&self, rule: &'static str, detail: String) -> Violation {
         Violation { rule, section: "simulation", message: None, detail }
     }
 
     fn agreement(&self) -> Result<(), Violation> {
         let damaged = self.mix.link.corrupt != Chance::NEVER;
         for (number, [caller, callee]) in self.told.iter().enumerate() {
-            if !agree(caller, callee, damaged) {
+            // What nobody dialled may never come.
+            let begun = self.dialled.get(number).is_some_and(Option::is_some) || callee.incoming;
+            if begun && !agree(caller, callee, damaged) {
                 let detail = format!("call {number}: caller {caller:?}, callee {callee:?}");
                 return Err(self.broken("both ends agree on what became of a call", detail));
             }
@@ -266,6 +253,7 @@ impl Story {
             let side = usize::from(goals.get(call).is_some_and(|goal| goal.callee == number));
             if let Some(told) = told.get_mut(call).and_then(|sides| sides.get_mut(side)) {
                 told.heard += 1;
+                told.heard_since += 1;
             }
         });
         endpoint.voices = voices;
@@ -273,7 +261,7 @@ impl Story {
     }
 
     /// Carries out everything that an endpoint wants done.
-    fn drain(&mut self, number: usize) -> Result<(), Violation> {
+    pub(super) fn drain(&mut self, number: usize) -> Result<(), Violation> {
         loop {
             let now = self.now;
             let Some(endpoint) = self.endpoints.get_mut(number) else { return Ok(()) };
@@ -329,132 +317,9 @@ impl Story {
         verdict
     }
 
-    fn act(&mut self, deed: Deed) -> Result<(), Violation> {
-        let now = self.now;
-        match deed {
-            Deed::Dial(call) => return self.dial(call),
-            Deed::Found(number, query, remote) => {
-                let Some(endpoint) = self.endpoints.get_mut(number) else { return Ok(()) };
-                let local = endpoint.sip();
-                let found = match remote.ip().is_unspecified() {
-                    true => Err(NameFailure(String::from("no such host"))),
-                    false => Ok(Path::udp(local, remote)),
-                };
-                endpoint.core.handle_names(now, query, found);
-                return self.drain(number);
-            }
-            Deed::Answer(number, session) => {
-                return self.command(number, |endpoint| endpoint.core.answer(now, session).is_ok());
-            }
-            Deed::Reject(number, session, status) => {
-                return self.command(number, |endpoint| endpoint.core.reject(now, session, status).is_ok());
-            }
-            Deed::HangUp(number, session) => {
-                self.note(number, format!("{session}: hangs up"));
-                return self.command(number, |endpoint| endpoint.core.hangup(now, session).is_ok());
-            }
-            Deed::Speak(number, media) => {
-                let Some(endpoint) = self.endpoints.get_mut(number) else { return Ok(()) };
-                if endpoint.speak(now, media, 5) {
-                    self.after(Duration::from_millis(100), Deed::Speak(number, media));
-                }
-                return self.drain(number);
-            }
-            Deed::Cut(from, to, both) => self.network.partition(from, to, both),
-            Deed::Uncut => self.network.heal(),
-            Deed::Move(number) => self.relocate(number),
-            Deed::Heal => {
-                self.network.set_default_link(Link::default());
-                self.network.heal();
-            }
-            Deed::GiveUp => return self.give_up(),
-            Deed::Flood(left) => {
-                let Some(attack) = self.attack else { return Ok(()) };
-                for number in 0..self.endpoints.len() {
-                    let Some(target) = self.endpoints.get(number).map(Endpoint::sip) else { continue };
-                    let payload = attack::flood(attack, target, &mut self.dice);
-                    self.network.send(now, attack::ADDRESS, target, payload);
-                }
-                if left > 1 {
-                    self.after(Duration::from_millis(5), Deed::Flood(left - 1));
-                }
-            }
-            Deed::Send(target, payload) => self.network.send(now, attack::ADDRESS, target, payload),
-        }
-        Ok(())
-    }
-
-    fn command(
-        &mut self,
-        number: usize,
-        command: impl FnOnce(&mut Endpoint) -> bool,
-    ) -> Result<(), Violation> {
-        // A command that comes too late is refused, which is as good.
-        if let Some(endpoint) = self.endpoints.get_mut(number) {
-            self.report.commands_refused += u64::from(!command(endpoint));
-        }
-        self.drain(number)
-    }
-
-    fn dial(&mut self, call: usize) -> Result<(), Violation> {
-        let Some(goal) = self.goals.get(call).copied() else { return Ok(()) };
-        let Some(callee) = self.endpoints.get(goal.callee).map(|endpoint| endpoint.ip) else { return Ok(()) };
-        let Some(caller) = self.endpoints.get_mut(goal.caller) else { return Ok(()) };
-        let Some(session) = caller.dial(self.now, &format!("sip:c{call}@{callee}"), goal.patience) else {
-            return Err(self.broken("a call can be made", format!("call {call}")));
-        };
-        caller.sessions.insert(session, Some(call));
-        self.note(goal.caller, format!("{session}: dials {}", name(goal.callee)));
-        if let Some(dialled) = self.dialled.get_mut(call) {
-            *dialled = Some(session);
-        }
-        if let Cancel::After(delay) = goal.cancel {
-            self.after(delay, Deed::HangUp(goal.caller, session));
-        }
-        self.drain(goal.caller)
-    }
-
-    fn relocate(&mut self, number: usize) {
-        let Some(endpoint) = self.endpoints.get_mut(number) else { return };
-        let new = IpAddr::V4(Ipv4Addr::new(10, 7, 7, number as u8 + 1));
-        self.network.move_host(endpoint.ip, new);
-        self.network.set_link(attack::ADDRESS.ip(), new, Link::default());
-        endpoint.ip = new;
-        self.note(number, format!("is at {new} from now on"));
-    }
-
-    /// Everybody who still has a call hangs up; what strangers have left ringing is theirs to time out.
-    fn give_up(&mut self) -> Result<(), Violation> {
-        self.left_alone()?;
-        for number in 0..self.endpoints.len() {
-            let Some(endpoint) = self.endpoints.get_mut(number) else { continue };
-            let live = endpoint.core.registry().ids().into_iter();
-            let live: Vec<SessionId> =
-                live.filter(|id| endpoint.sessions.get(id).is_some_and(Option::is_some)).collect();
-            for session in live {
-                self.act(Deed::HangUp(number, session))?;
-            }
-            // Calls that no goal asked for are answered and nobody knows why: their owner hangs up too.
-            let Some(endpoint) = self.endpoints.get_mut(number) else { continue };
-            let ghosts: Vec<SessionId> = endpoint.core.registry().ids();
-            let answered = |id: &SessionId| {
-                endpoint
-                    .core
-                    .registry()
-                    .session(*id)
-                    .is_some_and(|it| it.role() == Role::Uas && it.plan().is_some())
-            };
-            let ghosts: Vec<SessionId> = ghosts.into_iter().filter(answered).collect();
-            for session in ghosts {
-                self.act(Deed::HangUp(number, session))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Where everything gets through in the end, who is in a call knows when the other has left it: nobody needs more
     /// than 64·T1 to say so.
-    fn left_alone(&self) -> Result<(), Violation> {
+    pub(super) fn left_alone(&self) -> Result<(), Violation> {
         let since = |at: &Option<Instant>| at.is_some_and(|at| self.now > at + Duration::from_secs(33));
         for (number, (told, ended)) in self.told.iter().zip(&self.ended_at).enumerate() {
             let alone = match ended {
@@ -470,30 +335,14 @@ impl Story {
         Ok(())
     }
 
-    /// What an attacker on the wire makes of a message that has just arrived at `number`.
-    fn overheard(&mut self, number: usize, payload: &Bytes) {
-        let Some(attack) = self.attack else { return };
-        let Some(target) = self.endpoints.get(number).map(Endpoint::sip) else { return };
-        match attack {
-            Attack::SpoofedBye if !payload.starts_with(b"BYE") => {
-                for bye in attack::spoofed_byes(payload, target, &mut self.dice) {
-                    let delay = self.dice.millis(0, 3_000);
-                    self.after(delay, Deed::Send(target, bye));
-                }
-            }
-            Attack::ReplayedInvite if payload.starts_with(b"INVITE") && !self.attacked => {
-                self.attacked = true;
-                for _ in 0..10 {
-                    let delay = self.dice.millis(0, 40_000);
-                    self.after(delay, Deed::Send(target, payload.clone()));
-                }
-            }
-            _ => {}
-        }
-    }
-
     fn sum_up(&mut self) {
-        self.report.sum_up(&self.goals, &self.told, &self.mix, self.now);
+        let begun: Vec<bool> = self
+            .goals
+            .iter()
+            .zip(&self.dialled)
+            .map(|(goal, by)| goal.of.is_none() || by.is_some())
+            .collect();
+        self.report.sum_up(&self.goals, &self.told, &begun, &self.mix, self.now);
         self.report.fates.add(self.network.fates());
         for endpoint in &self.endpoints {
             self.report.cells.merge(endpoint.core.cells_visited());
@@ -525,6 +374,6 @@ fn address(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 0, 0, number + 1))
 }
 
-fn name(number: usize) -> &'static str {
+pub(super) fn name(number: usize) -> &'static str {
     NAMES.get(number).copied().unwrap_or("somebody")
 }

@@ -69,7 +69,9 @@ impl WireChecker {
         self.rule(!over, message, rule, "RFC 3261 sections 15.1.1 and 15.1.2", || message.method.clone())?;
         let open = inviting.is_some() && message.method == "INVITE";
         let rule = "one INVITE at a time in a dialog";
-        self.rule(!open, message, rule, "RFC 3261 section 14.1", || format!("{inviting:?} is not answered"))?;
+        self.rule(!open || self.damaged, message, rule, "RFC 3261 section 14.1", || {
+            format!("{inviting:?} is not answered")
+        })?;
         if message.method == "BYE" { self.bye(message, inside, &key) } else { Ok(()) }
     }
 
@@ -134,6 +136,11 @@ impl WireChecker {
         self.rule(message.has_sdp() || told, message, rule, "RFC 3261 section 13.2.1", || {
             format!("{:?}", message.content_type)
         })
+    }
+
+    /// Whether a side has hung up, or was told so and agreed.
+    pub(super) fn is_over(&self, side: &Dialog) -> bool {
+        self.dialogs.get(side).is_some_and(|side| side.over)
     }
 
     pub(super) fn heard_ack(&mut self, message: &Arc<Message>) {

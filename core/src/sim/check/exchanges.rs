@@ -1,6 +1,5 @@
 //! Rules of transactions: RFC 3261 sections 8.2.6, 9.1 and 17, RFC 6026.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -38,8 +37,8 @@ pub(super) struct Exchange {
     last: Option<(Instant, Arc<Message>)>,
     /// How often it was sent.
     last_sends: u32,
-    /// The first final response that came back, and whether it came as it was sent, in time.
-    heard: Option<(Arc<Message>, bool)>,
+    /// The first final response that came back, when, and whether it came as it was sent, in time.
+    heard: Option<(Instant, Arc<Message>, bool)>,
     /// The ACK of a failure response.
     ack: Option<Arc<Message>>,
     /// When the server first heard an ACK, or a BYE from whoever should have sent it.
@@ -48,15 +47,13 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// What a host should have done with what it heard.
-    pub(super) fn left_undone(&self, acks: &BTreeMap<String, Arc<Message>>) -> Option<Undone> {
-        if let Some((response, true)) = &self.heard {
-            let answers = |ack: &&Arc<Message>| {
-                same_call(ack, response) && ack.to_tag == response.to_tag && ack.cseq == response.cseq
-            };
-            if self.ack.is_none() && !(is_success(response) && acks.values().any(|ack| answers(&ack))) {
-                let rule = "a final response to an INVITE is acknowledged";
-                return Some((rule, "RFC 3261 sections 13.2.2.4 and 17.1.1.3", response.clone()));
-            }
+    pub(super) fn left_undone(&self) -> Option<Undone> {
+        if let Some((_, response, true)) = &self.heard
+            && self.ack.is_none()
+            && !is_success(response)
+        {
+            let rule = "a refusal of an INVITE is acknowledged";
+            return Some((rule, "RFC 3261 section 17.1.1.3", response.clone()));
         }
         // Twice T1 is late enough for the first repetition, whatever else is due at that moment.
         let late = |since: Instant, heard: Option<Instant>| heard.is_none_or(|at| at > since + 2 * T1);
@@ -77,6 +74,26 @@ impl Exchange {
         }
         let request = self.request.as_ref().filter(|_| self.arrived && self.last.is_none())?;
         Some(("a request is answered", "RFC 3261 section 8.2.6", request.clone()))
+    }
+
+    /// Who sent the request.
+    pub(super) fn sender(&self) -> Option<SocketAddr> {
+        self.sent.map(|(_, from, _)| from)
+    }
+
+    /// When it was first sent.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.sent.map(|(since, ..)| since)
+    }
+
+    /// When the first response came back.
+    pub(super) fn answered(&self) -> Option<Instant> {
+        self.answered
+    }
+
+    /// Whether the first final response that came back is a failure.
+    pub(super) fn is_refused(&self) -> bool {
+        self.heard.as_ref().is_some_and(|(_, response, _)| !is_success(response))
     }
 
     /// Forgets a series of responses when another one begins that its server need not connect with it any more: Timers I, J
@@ -323,6 +340,7 @@ impl WireChecker {
             Start::Response { status } => {
                 let status = *status;
                 let exchange = self.exchange(&message.branch, &message.method);
+                let concluded = exchange.heard.as_ref().map(|(at, ..)| *at);
                 exchange.provisional_heard |= status < 200;
                 exchange.answered.get_or_insert(now);
                 // One that comes when the client may have given up binds nobody.
@@ -330,9 +348,10 @@ impl WireChecker {
                     exchange.sent.is_some_and(|(since, from, _)| now < since + 64 * T1 && from == at);
                 let intact = exchange.responses.contains(&message);
                 if status >= 200 && message.method == "INVITE" && exchange.heard.is_none() {
-                    exchange.heard = Some((message.clone(), timely && intact));
+                    exchange.heard = Some((now, message.clone(), timely && intact));
                 }
                 self.damaged |= exchange.sent.is_some() && !intact;
+                self.demands(at, &message, concluded);
             }
         }
     }

@@ -7,6 +7,7 @@
 mod dialogs;
 mod exchanges;
 mod message;
+mod owed;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use crate::base::time::Instant;
 use dialogs::{Answer, Dialog, Side};
 use exchanges::Exchange;
 use message::{Message, Start};
+use owed::Owed;
 use sessions::Doings;
 
 /// T1 and T4 of RFC 3261 section 17.1.1.1.
@@ -44,6 +46,7 @@ pub struct WireChecker {
     dialogs: BTreeMap<Dialog, Side>,
     answers: BTreeMap<Dialog, Answer>,
     doings: BTreeMap<Dialog, Doings>,
+    owed: Owed,
     /// Whether deliveries are told at all.
     hears: bool,
     /// Whether something arrived otherwise than it was sent: nobody knows what its receiver made of it, so rules that
@@ -90,7 +93,8 @@ impl WireChecker {
         if self.damaged {
             return Ok(());
         }
-        match self.exchanges.values().find_map(|exchange| exchange.left_undone(&self.acks)) {
+        let undone = || self.exchanges.values().find_map(Exchange::left_undone);
+        match self.unpaid().or_else(undone) {
             Some((rule, section, message)) => Err(Violation {
                 rule,
                 section,
@@ -115,6 +119,7 @@ impl WireChecker {
         };
         self.shape(&message)?;
         let again = self.is_repeated(&message);
+        self.settles(&message)?;
         match &message.start {
             Start::Request { method, .. } if method == "ACK" => self.ack(&message)?,
             Start::Request { .. } => self.request(from, to, &message)?,

@@ -18,6 +18,8 @@ pub(super) struct Doings {
     rseq: Option<u32>,
     /// The same while no PRACK for it has come, and whether it carries a session description.
     unacknowledged: Option<(u32, bool)>,
+    /// RSeq of the last response of the other side that it had to acknowledge.
+    pub(super) taken: Option<u32>,
     /// Whether a reliable provisional response of its carried a session description.
     described: bool,
     /// Method and CSeq of its request with an offer that is not answered.
@@ -64,7 +66,9 @@ impl WireChecker {
             .offering
             .replace((message.method.clone(), message.cseq));
         let rule = "no offer is made while one's own is unanswered";
-        self.rule(before.is_none(), message, rule, "RFC 3264 section 4", || format!("{before:?}"))
+        self.rule(before.is_none() || self.damaged, message, rule, "RFC 3264 section 4", || {
+            format!("{before:?}")
+        })
     }
 
     /// PRACK names a reliable response of the other side (RFC 3262 section 4).
@@ -176,10 +180,7 @@ impl WireChecker {
         let rseq = message.values("RSeq");
         let rule = "RSeq and Require: 100rel go together";
         self.rule(required != rseq.is_empty(), message, rule, "RFC 3262 section 3", || format!("{rseq:?}"))?;
-        let Some(rseq) = rseq.first().filter(|_| required).and_then(|text| text.trim().parse::<u32>().ok())
-        else {
-            return Ok(());
-        };
+        let Some(rseq) = message.rseq() else { return Ok(()) };
         let wanted = invite.is_none_or(|it| it.lists("Supported", "100rel") || it.lists("Require", "100rel"));
         let rule = "nothing is sent reliably to a caller who does not know how";
         self.rule(wanted || self.damaged, message, rule, "RFC 3262 section 3", || format!("{rseq}"))?;
@@ -192,7 +193,7 @@ impl WireChecker {
         let rule = "RSeq counts by one";
         self.rule(next, message, rule, "RFC 3262 section 3", || format!("{rseq} after {last:?}"))?;
         let rule = "one reliable response waits for its PRACK at a time";
-        self.rule(open.is_none(), message, rule, "RFC 3262 section 3", || format!("{open:?}"))
+        self.rule(open.is_none() || self.damaged, message, rule, "RFC 3262 section 3", || format!("{open:?}"))
     }
 
     /// A 2xx to an INVITE.
@@ -204,7 +205,9 @@ impl WireChecker {
         let own = doings.and_then(|doings| doings.offering.clone());
         let rule = "no offer is taken while one's own is unanswered";
         let crossing = own.filter(|_| message.cseq > 0 && self.is_reinvite(message));
-        self.rule(crossing.is_none(), message, rule, "RFC 3261 section 14.2", || format!("{crossing:?}"))
+        self.rule(crossing.is_none() || self.damaged, message, rule, "RFC 3261 section 14.2", || {
+            format!("{crossing:?}")
+        })
     }
 
     /// Whether the INVITE that `response` answers came within a dialog.
@@ -221,8 +224,7 @@ impl WireChecker {
 
     /// A PRACK has arrived, or was sent where arrivals are not told.
     pub(super) fn acknowledged(&mut self, message: &Message) {
-        let rack = message.values("RAck").concat();
-        let rseq = rack.split_whitespace().next().and_then(|word| word.parse().ok());
+        let rseq = message.rack();
         if let Some(other) = self.doings.get_mut(&other_side_of(message)) {
             other.unacknowledged.take_if(|(open, _)| Some(*open) == rseq);
         }
@@ -237,6 +239,17 @@ impl Message {
             .filter(|(found, _)| found.trim().eq_ignore_ascii_case(name))
             .map(|(_, it)| it.trim().into())
             .collect()
+    }
+
+    /// The number that RAck names.
+    pub(super) fn rack(&self) -> Option<u32> {
+        self.values("RAck").concat().split_whitespace().next()?.parse().ok()
+    }
+
+    /// The number of a response that is sent reliably.
+    pub(super) fn rseq(&self) -> Option<u32> {
+        let reliable = self.lists("Require", "100rel");
+        self.values("RSeq").first().filter(|_| reliable)?.trim().parse().ok()
     }
 
     /// Whether a header that is a list has this member.

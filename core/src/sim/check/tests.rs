@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use super::{Instant, Violation, WireChecker};
 
+mod owed;
 mod sessions;
 
 const OFFER: &str = "v=0\r\no=a 7 1 IN IP4 10.0.0.1\r\ns=-\r\nm=audio 4000 RTP/AVP 0\r\n";
@@ -265,13 +266,13 @@ fn acknowledgements() {
     intrudes(&whole(), 3, ack(), follows);
     let mut call = up();
     call.pop();
-    undone(&call, "a final response to an INVITE is acknowledged");
+    undone(&call, "each 2xx to an INVITE is acknowledged");
     call[3].lost = true;
     call.push(Step { at_ms: 500, ..call[3].clone() });
     assert_eq!(run(&call), Ok(()), "who has not heard it need not acknowledge it");
     let mut call = refused();
     call.pop();
-    undone(&call, "a final response to an INVITE is acknowledged");
+    undone(&call, "a refusal of an INVITE is acknowledged");
     let mut call = whole();
     call.pop();
     call.push(Step { at_ms: 500, ..call[5].clone() });

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The INVITE and its reliable 183 with a description, PRACK, 200 to it, and the 200 without a description.
-fn reliable() -> Vec<Step> {
+pub(super) fn reliable() -> Vec<Step> {
     let mut invite = invite();
     invite.text = invite.text.replace(CONTACT, &format!("{CONTACT}Supported: 100rel\r\n"));
     let mut progress = response(183, "1 INVITE", "z9hG4bKi", ANSWER);
