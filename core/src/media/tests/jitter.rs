@@ -9,7 +9,7 @@ use crate::media::rtp::header::RtpHeader;
 use crate::media::{MediaReport, Which};
 use crate::sdp::plan::Codec;
 
-use super::pair::{Link, PORT, Pair, address, plan, position, speech, through};
+use super::pair::{PORT, Pair, address, position, speech, through};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
