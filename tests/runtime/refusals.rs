@@ -22,6 +22,7 @@ super::on_runtime! {
     bad_arguments_are_named,
     a_rate_that_does_not_fit_is_named,
     a_range_of_media_ports_runs_out_and_recovers,
+    media_get_both_ports_of_a_pair_or_none,
 }
 
 async fn busy() {
@@ -199,4 +200,24 @@ async fn a_range_of_media_ports_runs_out_and_recovers() {
     assert!(matches!(error, PeerError::Full { .. }), "{error:?}");
     soon(first.hangup()).await.unwrap();
     soon(narrow.call(&bob.uri())).await.expect("the port is free again");
+}
+
+/// RTP is at an even port and RTCP at the odd one after it (RFC 3550 section 11); of a pair that is half taken neither is
+/// kept.
+async fn media_get_both_ports_of_a_pair_or_none() {
+    let bind = |port: u16| std::net::UdpSocket::bind((LOOPBACK.ip(), port));
+    let low = (41_000..49_000).step_by(8).find(|&low| (low..low + 4).all(|port| bind(port).is_ok())).unwrap();
+    // The odd port of the first pair is somebody else's.
+    let other = bind(low + 1).unwrap();
+    let alice = SimplePeer::builder("alice").bind(LOOPBACK).rtp_ports(low..=low + 3).start().await.unwrap();
+    let bob = SimplePeer::builder("bob").bind(LOOPBACK).start().await.unwrap();
+    let (to_bob, to_alice) = super::connect(&alice, &bob).await;
+    let plan = to_alice.plan().unwrap();
+    assert_eq!(plan.remote_rtp.map(|addr| addr.port()), Some(low + 2));
+    assert_eq!(plan.remote_rtcp.map(|addr| addr.port()), Some(low + 3));
+    bind(low).expect("the even port beside it was let go");
+    let error = soon(alice.call(&bob.uri())).await.unwrap_err();
+    assert!(matches!(error, PeerError::Full { .. }), "{error:?}");
+    drop(other);
+    soon(to_bob.hangup()).await.unwrap();
 }

@@ -14,6 +14,8 @@ use crate::rt::{AudioFrame, EndReason, R};
 
 super::on_runtime! {
     a_full_send_buffer_loses_no_signalling,
+    answers_leave_in_the_order_of_their_questions,
+    and_so_they_do_when_there_is_no_room,
 }
 
 /// The runtime, on a system whose signalling sockets refuse two of three datagrams at first.
@@ -100,6 +102,53 @@ impl Socket for NarrowSocket {
     fn take_icmp_error(&self) -> Option<SocketAddr> {
         self.socket.take_icmp_error()
     }
+}
+
+/// Asks `count` questions, a hundred at a time, and looks at the order of the answers.
+async fn ask(target: SocketAddr, count: u32) {
+    let socket = R::current().unwrap().bind(LOOPBACK).unwrap();
+    let from = socket.local_addr();
+    let mut batch = RecvBatch::new(16, 65_536);
+    for first in (1..=count).step_by(100) {
+        for number in first..first + 100 {
+            let question = format!(
+                "OPTIONS sip:bob@{target} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{number}\r\n\
+                 Max-Forwards: 70\r\nFrom: <sip:a@{from}>;tag=1\r\nTo: <sip:bob@{target}>\r\nCall-ID: one\r\n\
+                 CSeq: {number} OPTIONS\r\nContent-Length: 0\r\n\r\n"
+            );
+            while socket.try_send(None, target, question.as_bytes()).is_err() {
+                soon(socket.send_ready()).await.unwrap();
+            }
+        }
+        let mut wanted = first;
+        while wanted < first + 100 {
+            soon(socket.recv_ready()).await.unwrap();
+            batch.clear();
+            if socket.try_recv(&mut batch).is_err() {
+                continue;
+            }
+            for answer in batch.iter() {
+                let text = String::from_utf8_lossy(answer.bytes);
+                assert!(text.starts_with("SIP/2.0 200 "), "{text}");
+                assert!(
+                    text.contains(&format!("\r\nCSeq: {wanted} OPTIONS\r\n")),
+                    "{wanted} is wanted:\n{text}"
+                );
+                wanted += 1;
+            }
+        }
+    }
+}
+
+async fn answers_leave_in_the_order_of_their_questions() {
+    let bob = super::peer("bob").await;
+    ask(bob.local_addr(), 20_000).await;
+}
+
+async fn and_so_they_do_when_there_is_no_room() {
+    let bob = peer::SimplePeer::<Narrow>::builder("bob").bind(LOOPBACK).start().await.unwrap();
+    ask(bob.local_addr(), 2_000).await;
+    assert!(bob.counters().network.sends_delayed > 0);
 }
 
 async fn a_full_send_buffer_loses_no_signalling() {

@@ -59,3 +59,53 @@ impl PortPool {
         self.idle.pop_front().map(|(port, _)| port)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn port(key: u32) -> MediaPort {
+        MediaPort { key, rtp: 4000 + 2 * key as u16, rtcp: 4001 + 2 * key as u16 }
+    }
+
+    const fn media(slot: u32) -> MediaSessionId {
+        MediaSessionId { shard: 0, generation: 1, slot }
+    }
+
+    fn after(pool: &mut PortPool, key: u32, now: Instant) {
+        pool.add(port(key));
+        assert!(pool.opened(media(key), key), "its reader is to be started");
+        pool.closed(media(key), now);
+    }
+
+    #[test]
+    fn a_pair_rests_before_the_next_call_gets_it() {
+        let (mut pool, start) = (PortPool::default(), Instant::from_millis(1_000));
+        assert_eq!(pool.take_idle(start), None);
+        after(&mut pool, 1, start);
+        after(&mut pool, 2, start + Duration::from_millis(100));
+        assert_eq!(
+            pool.take_idle(start + Duration::from_millis(499)),
+            None,
+            "packets of the old call may still come"
+        );
+        let now = start + QUARANTINE;
+        assert_eq!(pool.take_idle(now), Some(port(1)));
+        assert_eq!(pool.take_idle(now), None, "the second came later");
+        assert_eq!(pool.take_oldest(), Some(port(2)), "unless nothing else is left");
+        assert!(!pool.opened(media(9), 1), "it has its reader");
+        pool.closed(media(77), now);
+        assert_eq!(pool.take_oldest(), None, "a stream that never was gives no pair back");
+    }
+
+    #[test]
+    fn a_busy_server_does_not_bind_sockets_for_ever() {
+        let (mut pool, start) = (PortPool::default(), Instant::from_millis(1_000));
+        for key in 0..RESTING_MAX as u32 {
+            assert_eq!(pool.take_idle(start), None, "{key}");
+            after(&mut pool, key, start);
+        }
+        assert_eq!(pool.take_idle(start), Some(port(0)));
+        assert_eq!(pool.take_idle(start), None);
+    }
+}
