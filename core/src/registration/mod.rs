@@ -139,18 +139,25 @@ fn part(whole: Duration, rng: &mut Rng, least: u32, more: u32) -> Duration {
 }
 
 /// For how many seconds a 2xx grants the binding of `contact`: it says so for each, and for all that it does not say it of
-/// (section 10.2.4). `None` if it lists others and not ours.
+/// (section 10.2.4). A registrar that sees us through a NAT may list the address that it sees: of several with our user the
+/// first to end counts. `None` if it lists others and not ours.
 pub(crate) fn granted(frame: &Frame<'_>, contact: &[u8], wanted: u32) -> Option<u32> {
-    let seconds = |text| parse_number(text).map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
     let for_all = frame.first(HeaderName::Expires).and_then(seconds).unwrap_or(wanted);
     let ours = Uri::parse(NameAddr::parse(contact)?.uri).ok()?;
-    let mut listed = frame.values(HeaderName::Contact).filter_map(NameAddr::parse).peekable();
+    let listed = || frame.values(HeaderName::Contact).filter_map(NameAddr::parse);
     // Some registrars list nothing.
-    if listed.peek().is_none() {
+    if listed().next().is_none() {
         return Some(for_all);
     }
-    let own = listed.find(|addr| Uri::parse(addr.uri).is_ok_and(|uri| uri.is_same_place(&ours)))?;
-    Some(own.param("expires").and_then(seconds).unwrap_or(for_all))
+    let granted = |addr: NameAddr<'_>| addr.param("expires").and_then(seconds).unwrap_or(for_all);
+    let has = |addr: &NameAddr<'_>, fits: &dyn Fn(Uri<'_>) -> bool| Uri::parse(addr.uri).is_ok_and(fits);
+    let own = listed().find(|addr| has(addr, &|uri| uri.is_same_place(&ours)));
+    let same_user = || listed().filter(|addr| has(addr, &|uri| uri.user == ours.user));
+    own.map(granted).or_else(|| same_user().map(granted).min())
+}
+
+fn seconds(text: &[u8]) -> Option<u32> {
+    parse_number(text).map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 /// Whether it is of use to ask again after this status. A refusal of who we are, or of what we ask for, stays one.

@@ -15,7 +15,9 @@ fn what_is_granted_is_that_of_our_contact() {
     assert_eq!(grant(several), Some(90), "5060 is the port that is not written");
     assert_eq!(grant("Contact: <sip:alice@192.0.2.1:5060;ob>;expires=55\r\n"), Some(55));
     assert_eq!(grant("Expires: 44\r\nContact: <sip:alice@192.0.2.1:5060>\r\n"), Some(44));
-    assert_eq!(grant("Contact: <sip:alice@192.0.2.1:5061>;expires=9\r\n"), None, "another phone");
+    assert_eq!(grant("Contact: <sip:alice@203.0.113.7:40001>;expires=9\r\n"), Some(9), "as a NAT shows us");
+    let two = "Contact: <sip:alice@203.0.113.7:1>;expires=9, <sip:alice@203.0.113.8>;expires=8\r\n";
+    assert_eq!(grant(two), Some(8), "one of them is ours");
     assert_eq!(grant("Contact: <sip:Alice@192.0.2.1>;expires=9\r\n"), None, "a user is written as it is");
     assert_eq!((grant("Expires: 33\r\n"), grant("")), (Some(33), Some(600)));
     assert_eq!(grant("Contact: <sip:alice@192.0.2.1>;expires=99999999999\r\n"), Some(u32::MAX));

@@ -118,11 +118,14 @@ fn callee_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
     let answered = callee.when(|told| told == Told::Answered);
     // The caller hung up or lost patience, though its own news of the end may still be under way.
     let caller_left = || asked(caller, at, Asked::Hangup) || impatient(call, at);
+    // An answer that comes when the caller has given up is acknowledged, and hung up.
+    let hangs_up =
+        || caller_left() || before(caller, at, |told| matches!(told, Told::Ended(EndReason::Timeout, _)));
     match told {
         Told::Incoming => call.desk != Desk::Busy && !call.no_name,
         Told::Progress(_) => false,
         Told::Answered => call.desk == Desk::Answers || asked(callee, at, Asked::Accept),
-        Told::Confirmed => before(caller, at, |told| told == Told::Answered) || caller_left(),
+        Told::Confirmed => before(caller, at, |told| told == Told::Answered) || hangs_up(),
         Told::Ended(reason, status) => match reason {
             EndReason::LocalHangup => asked(callee, at, Asked::Hangup),
             EndReason::Declined => {
@@ -133,7 +136,7 @@ fn callee_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
                 answered.is_none() && since.is_some_and(|since| since + ANSWER_TIMEOUT <= at)
             }
             EndReason::Cancelled => answered.is_none() && caller_left(),
-            EndReason::RemoteHangup => answered.is_some() && caller_left(),
+            EndReason::RemoteHangup => answered.is_some() && hangs_up(),
             EndReason::AckTimeout => {
                 let late = answered.is_some_and(|since| since + GIVE_UP <= at);
                 let confirmed = callee.when(|told| told == Told::Confirmed).is_some();
