@@ -20,6 +20,7 @@ use offhook_core::signaling::{Deferral, InviteDetails, SignalingDecision};
 use offhook_core::trace::{Recorder, Trace, replay};
 use offhook_core::wire::{Frame, HeaderName, Path, Transmit, WireLimits};
 
+use crate::honest;
 use crate::octets::Octets;
 use crate::peer::{self, OURS};
 
@@ -60,6 +61,8 @@ struct World {
     ports_max: usize,
     /// Outputs are left where they are for a while.
     lazy: bool,
+    /// Peers write what is right.
+    honest: bool,
     file: Option<File>,
 }
 
@@ -103,6 +106,10 @@ impl World {
         if choice & 2 != 0 {
             (config.ring_timeout, config.answer_timeout) = (Duration::from_secs(2), Duration::from_secs(2));
         }
+        let honest = choice & 16 != 0;
+        if honest && choice & 32 != 0 {
+            config.session_expires = Some(config.min_se);
+        }
         let file = (choice & 4 != 0).then(File::default);
         let (handler, seed) = (Box::new(decide), [9; 32]);
         let core = match &file {
@@ -129,6 +136,7 @@ impl World {
             next_port: 16_384,
             ports_max: if choice & 8 == 0 { usize::MAX } else { 3 },
             lazy: false,
+            honest,
             file,
         };
         world.settle();
@@ -223,20 +231,22 @@ impl World {
         let choice = octets.byte();
         match choice & 31 {
             0..=3 => {
-                let message = peer::stranger(octets);
+                let message = if self.honest { honest::stranger(octets) } else { peer::stranger(octets) };
                 self.give(message);
             }
             4..=8 => {
+                let respond = if self.honest { honest::response } else { peer::response };
                 let requests: Vec<&Transmit> =
                     self.sent.iter().filter(|sent| !sent.payload.starts_with(b"SIP/")).collect();
                 let to = octets.recent(&requests).map(|sent| sent.payload.clone());
-                if let Some(message) = to.and_then(|request| peer::response(octets, &request)) {
+                if let Some(message) = to.and_then(|request| respond(octets, &request)) {
                     self.give(message);
                 }
             }
             9..=13 => {
+                let ask = if self.honest { honest::within } else { peer::within };
                 let near = octets.recent(&self.sent).map(|sent| sent.payload.clone());
-                if let Some(message) = near.and_then(|near| peer::within(octets, &near)) {
+                if let Some(message) = near.and_then(|near| ask(octets, &near)) {
                     self.give(message);
                 }
             }

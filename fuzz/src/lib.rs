@@ -8,6 +8,7 @@
 mod calls;
 mod coordinator;
 mod frame;
+mod honest;
 mod media;
 mod octets;
 mod peer;

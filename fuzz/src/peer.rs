@@ -5,11 +5,11 @@ use offhook_core::wire::{Frame, HeaderName, WireLimits};
 use crate::octets::Octets;
 
 pub(crate) const OURS: &str = "10.0.0.1:5060";
-const SDP: &str = "v=0\r\no=bob 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
+pub(crate) const SDP: &str = "v=0\r\no=bob 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
     m=audio 6000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n";
-const NO_CODEC: &str = "v=0\r\no=bob 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
+pub(crate) const NO_CODEC: &str = "v=0\r\no=bob 1 1 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
     m=audio 6000 RTP/AVP 18\r\n";
-const HELD: &str = "v=0\r\no=bob 1 2 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n\
+pub(crate) const HELD: &str = "v=0\r\no=bob 1 2 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n\
     m=audio 6000 RTP/AVP 0\r\na=sendonly\r\nm=video 0 RTP/AVP 31\r\n";
 const BODIES: [&str; 8] = ["", SDP, SDP, SDP, HELD, NO_CODEC, "v=0\r\n", "garbage"];
 
@@ -18,7 +18,7 @@ const METHODS: [&str; 16] = [
     "REFER", "NOTIFY", "MESSAGE", "invite", "X",
 ];
 pub(crate) const USERS: [&str; 8] = ["rings", "rings", "silent", "answers", "busy", "odd", "", "quick"];
-const TAGS: [&str; 4] = ["one", "two", "three", "four"];
+pub(crate) const TAGS: [&str; 4] = ["one", "two", "three", "four"];
 const STATUSES: [&str; 16] = [
     "100 Trying",
     "180 Ringing",
@@ -109,19 +109,19 @@ pub(crate) fn stranger(octets: &mut Octets<'_>) -> Vec<u8> {
 }
 
 /// What a message of ours says of its dialog, in our words.
-struct Names {
-    ours: String,
-    theirs: String,
-    call_id: String,
+pub(crate) struct Names {
+    pub(crate) ours: String,
+    pub(crate) theirs: String,
+    pub(crate) call_id: String,
     /// Every Via, and the CSeq: what a response takes over.
-    transaction: String,
-    method: String,
-    cseq: u32,
-    branch: String,
-    is_request: bool,
+    pub(crate) transaction: String,
+    pub(crate) method: String,
+    pub(crate) cseq: u32,
+    pub(crate) branch: String,
+    pub(crate) is_request: bool,
 }
 
-fn names(message: &[u8]) -> Option<Names> {
+pub(crate) fn names(message: &[u8]) -> Option<Names> {
     let frame = Frame::parse(message, &WireLimits::NONE).ok()?;
     let facts = frame.facts().ok()?;
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
@@ -144,7 +144,7 @@ fn names(message: &[u8]) -> Option<Names> {
     })
 }
 
-fn tagged(name: &str, octets: &mut Octets<'_>) -> String {
+pub(crate) fn tagged(name: &str, octets: &mut Octets<'_>) -> String {
     if name.contains(";tag=") {
         return name.to_owned();
     }
@@ -194,7 +194,7 @@ pub(crate) fn within(octets: &mut Octets<'_>, message: &[u8]) -> Option<Vec<u8>>
     Some(finish(head, octets, body))
 }
 
-fn untagged(name: &str) -> &str {
+pub(crate) fn untagged(name: &str) -> &str {
     name.split(";tag=").next().unwrap_or(name)
 }
 

@@ -9,9 +9,10 @@
 //! | answered, hung up by them | answered, and: hung up by itself, or never acknowledged (its BYE came through, the ACK did not) |
 //! | answered, but something asked in it had no answer | as when hung up by us |
 //!
-//! So may the callee end that asked something. Those before are the problem of the two generals: whoever speaks last cannot know that it was heard, so a side may
-//! believe in an answer that the other has given up for want of an ACK. More disagreement than that is a mistake.
-//! Nobody is told of an answer that the other side has not given, and nobody is left without an end.
+//! So may the callee end that asked something. Those before are the problem of the two generals: whoever speaks last
+//! cannot know that it was heard, so a side may believe in an answer that the other has given up for want of an ACK.
+//! More disagreement than that is a mistake. Nobody is told of an answer that the other side has not given, and
+//! nobody is left without an end.
 
 use crate::api::EndReason;
 use crate::sdp::plan::Codec;

@@ -1,10 +1,11 @@
 //! Calls by the thousand: people with goals, on networks with faults, among strangers who mean harm.
 //!
 //! A [`Scenario`] makes any number of small worlds. In each a few telephones, all real coordinators with their media
-//! shards, have some calls to make ([`Goal`]), in which they hold, change, pass on ([`Wish`]), and a random subset of faults ([`Mix`]) to make them through. Then the
-//! faults end, everybody hangs up, and when all is quiet nothing may be left. After every step the machines are
-//! audited, every message is judged by the [`WireChecker`](super::check::WireChecker), and in the end both sides of
-//! every call must have been told [compatible things](agree()).
+//! shards, have some calls to make ([`Goal`]), in which they hold, change, pass on ([`Wish`]), and a random subset of
+//! faults ([`Mix`]) to make them through. Then the faults end, everybody hangs up, and when all is quiet nothing may
+//! be left. After every step the machines are audited, every message is judged by the
+//! [`WireChecker`](super::check::WireChecker), and in the end both sides of every call must have been told
+//! [compatible things](agree()).
 //!
 //! Everything follows from one seed. World number 0 of a seed is made of the seed itself, so that a world that fails
 //! is seen again by its own seed and one call.
