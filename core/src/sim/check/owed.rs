@@ -70,9 +70,9 @@ impl WireChecker {
                 return;
             }
             let over = self.is_over(&side) || self.is_over(&other_side_of(response));
-            // BYE, or the ACK of a later INVITE, says more than the same ACK once more.
+            // BYE says more than the same ACK once more.
             let last = self.last_ack(&side);
-            let told = last.is_some_and(|cseq| cseq > response.cseq || over && cseq == response.cseq);
+            let told = over && last == Some(response.cseq);
             if !told {
                 self.owed.insert((side.clone(), Debt::Ack(response.cseq)), cause.clone());
             }
