@@ -320,7 +320,6 @@ impl Stream {
             self.stats.malformed += 1;
             return;
         }
-        self.compare_ssrc(now, header.ssrc, shared);
         let expected = Payload::of(&self.plan, header.payload_type).is_some();
         let order = match &mut self.reception {
             _ if source == Source::Unproven => None,
@@ -403,6 +402,7 @@ impl Stream {
         order: Order,
         shared: &mut Shared<'_>,
     ) {
+        self.compare_ssrc(now, header.ssrc, shared);
         self.stats.received_packets += 1;
         self.stats.received_octets += payload.len() as u64;
         match order {

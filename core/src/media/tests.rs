@@ -3,6 +3,7 @@
 mod alive;
 mod audio;
 mod bounds;
+mod collision;
 mod figures;
 mod jitter;
 mod keys;
