@@ -46,14 +46,16 @@ pub(crate) struct Silence {
     since: Instant,
     /// How often the present silence has been told.
     told: u32,
+    /// Whether the application believes that the peer is silent.
+    believed: bool,
 }
 
 impl Silence {
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { packets: 0, since: now, told: 0 }
+        Self { packets: 0, since: now, told: 0, believed: false }
     }
 
-    /// Begins anew: the peer was not expected to send until now.
+    /// Begins anew: the peer was not expected to send until now. Whoever was told of a silence is still to hear of its end.
     pub(crate) const fn restart(&mut self, now: Instant) {
         self.since = now;
         self.told = 0;
@@ -62,9 +64,9 @@ impl Silence {
     /// What is new, when so many packets have come in all. A silence is told again each time it has lasted as long again.
     pub(crate) fn look(&mut self, now: Instant, packets: u64, config: &ShardConfig) -> Option<News> {
         if packets != self.packets {
-            let was_silent = self.told > 0;
-            *self = Self { packets, since: now, told: 0 };
-            return was_silent.then_some(News::Heard);
+            let believed = self.believed;
+            *self = Self { packets, ..Self::new(now) };
+            return believed.then_some(News::Heard);
         }
         let limit = if packets == 0 { config.silence_at_start } else { config.silence };
         let lasted = now.saturating_since(self.since);
@@ -72,6 +74,7 @@ impl Silence {
             return None;
         }
         self.told = self.told.saturating_add(1);
+        self.believed = true;
         Some(News::Silent(lasted))
     }
 }

@@ -217,6 +217,13 @@ impl MediaShard {
         accepted.ok_or(NoSuchMedia(media))
     }
 
+    /// The call is up: from now on it counts how long its peer is silent (see [`MediaEvent::Silent`]).
+    pub fn expect_audio(&mut self, now: Instant, media: MediaSessionId) -> Result<(), NoSuchMedia> {
+        let now = self.clamp(now);
+        self.find(media)?;
+        self.with(media.slot, |stream, _| stream.expect_audio(now)).ok_or(NoSuchMedia(media))
+    }
+
     /// Whether the audio that is queued leaves as silence, at its own pace.
     pub fn mute(&mut self, media: MediaSessionId, yes: bool) -> Result<(), NoSuchMedia> {
         self.find(media)?;

@@ -1,5 +1,7 @@
 //! One media session: what is sent, what is heard, and the reports about both.
 
+mod rtcp;
+
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -8,7 +10,7 @@ use core::time::Duration;
 
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
-use crate::sdp::plan::{Codec, MediaPlan};
+use crate::sdp::plan::{Codec, Direction, MediaPlan};
 
 use super::alive::{KeepAlive, News, Silence};
 use super::api::{Audio, FRAME_SAMPLES, MediaEvent, MediaPort, MediaReport, MediaSessionId, Which};
@@ -20,8 +22,6 @@ use super::frames::{PHASES, Seat};
 use super::jitter::played::Played;
 use super::jitter::playout::{Frame, Playout};
 use super::outbox::Outbox;
-use super::rtcp::packet::{Compound, Item, SenderInfo, write_bye, write_cname, write_report};
-use super::rtcp::report;
 use super::rtcp::schedule::Schedule;
 use super::rtp::header::RtpHeader;
 use super::rtp::receive::Reception;
@@ -170,7 +170,7 @@ impl Stream {
         {
             self.retired = Some((self.plan.clone(), now + RETIRED));
         }
-        if !Self::expects(&self.plan) || plan.remote_rtp != self.plan.remote_rtp {
+        if (plan.direction, plan.remote_rtp) != (self.plan.direction, self.plan.remote_rtp) {
             self.silence.restart(now);
         }
         self.plan = plan;
@@ -273,9 +273,14 @@ impl Stream {
         }
     }
 
-    /// Whether the peer has agreed to send, and knows where to.
+    /// Whether the peer has agreed to send, and knows where to. One that holds us may play music, or nothing at all.
     fn expects(plan: &MediaPlan) -> bool {
-        plan.direction.receives() && plan.remote_rtp.is_some()
+        plan.direction == Direction::SendRecv && plan.remote_rtp.is_some()
+    }
+
+    /// The call is up: silence counts from now on.
+    pub(crate) const fn expect_audio(&mut self, now: Instant) {
+        self.silence.restart(now);
     }
 
     fn look_for_silence(&mut self, now: Instant, shared: &mut Shared<'_>) {
@@ -358,23 +363,6 @@ impl Stream {
         }
     }
 
-    /// Takes another SSRC if the peer uses ours (RFC 3550 section 8.2). Once: if it comes again, somebody sends our own
-    /// packets back, and would do so with any other.
-    fn compare_ssrc(&mut self, now: Instant, theirs: u32, shared: &mut Shared<'_>) {
-        if theirs != self.sender.ssrc {
-            return;
-        }
-        self.stats.own_ssrc += 1;
-        if self.given_up_ssrc.is_some() {
-            return;
-        }
-        self.send_report(now, true, shared);
-        self.given_up_ssrc = Some(self.sender.ssrc);
-        self.sender.change_ssrc(shared.rng);
-        self.reported_packets = [0; 2];
-        self.reported = false;
-    }
-
     /// What a payload type means now, or meant until a moment ago.
     fn meaning(&self, now: Instant, payload_type: u8) -> Option<Payload> {
         let retired = self.retired.as_ref().filter(|(_, until)| now < *until).map(|(plan, _)| plan);
@@ -449,91 +437,6 @@ impl Stream {
             let played = &mut self.played;
             self.playout.pump(now, false, &mut self.stats, |frame| played.push(frame));
         }
-    }
-
-    /// An RTCP packet.
-    pub(crate) fn handle_rtcp(
-        &mut self,
-        now: Instant,
-        which: Which,
-        remote: SocketAddr,
-        bytes: &[u8],
-        shared: &mut Shared<'_>,
-    ) {
-        if !self.flow.is_rtcp_peer(remote, self.plan.remote_rtcp) {
-            self.stats.rejected_source += 1;
-            return;
-        }
-        let Some(compound) = Compound::parse(bytes) else {
-            self.stats.malformed += 1;
-            return;
-        };
-        for item in compound {
-            match item {
-                Item::Report { ssrc, sender, blocks } => {
-                    self.compare_ssrc(now, ssrc, shared);
-                    self.rtcp_ssrc = Some(ssrc);
-                    let known = self.reception.as_mut().filter(|reception| reception.ssrc == ssrc);
-                    if let Some(reception) = known {
-                        if let Some(info) = sender {
-                            reception.sender_report(now, report::middle(info.ntp));
-                        }
-                        if which == Which::Rtcp && self.flow.is_latched_ip(remote) {
-                            self.rtcp_latched = Some(remote);
-                        }
-                    }
-                    let now_ntp = report::ntp(shared.config.ntp_at_zero, now);
-                    for block in blocks.filter(|block| block.ssrc == self.sender.ssrc) {
-                        report::take(now_ntp, &block, &mut self.stats);
-                    }
-                }
-                Item::Bye(mut sources) => {
-                    let peer = self.reception.map(|reception| reception.ssrc).or(self.rtcp_ssrc);
-                    // Our own leave of an SSRC may be sent back to us.
-                    let theirs = |ssrc| Some(ssrc) == peer && Some(ssrc) != self.given_up_ssrc;
-                    if !self.left && sources.any(theirs) {
-                        self.left = true;
-                        shared.events.offer(MediaEvent::PeerLeft { media: self.media });
-                    }
-                }
-                Item::Other => {}
-            }
-        }
-    }
-
-    /// Sends a compound report, with a BYE when the session ends (RFC 3550 sections 6.1 and 6.6).
-    pub(crate) fn send_report(&mut self, now: Instant, bye: bool, shared: &mut Shared<'_>) {
-        let (which, remote) = if self.plan.rtcp_mux {
-            (Which::Rtp, self.flow.remote())
-        } else {
-            (Which::Rtcp, self.rtcp_latched.or(self.plan.remote_rtcp))
-        };
-        let Some(remote) = remote else { return };
-        // Who never sent anything must not say BYE (section 6.3.7).
-        if bye && self.sender.packets == 0 && !self.reported {
-            return;
-        }
-        self.reported = true;
-        let ssrc = self.sender.ssrc;
-        let [older, newer] = self.reported_packets;
-        // An SR as long as something was sent since the report before the last (section 6.4).
-        let sender = (self.sender.packets != older).then(|| SenderInfo {
-            ntp: report::ntp(shared.config.ntp_at_zero, now),
-            timestamp: self.sender.timestamp_at(now, packet_samples(&self.plan)),
-            packets: self.sender.packets,
-            octets: self.sender.octets,
-        });
-        self.reported_packets = [newer, self.sender.packets];
-        let block = self.reception.as_mut().map(|reception| report::block(now, reception));
-        let cname = &self.plan.cname;
-        let sent = shared.outbox.push(self.port.key, which, remote, |out| {
-            write_report(out, ssrc, sender, block);
-            write_cname(out, ssrc, cname);
-            if bye {
-                write_bye(out, ssrc);
-            }
-        });
-        self.stats.send_overflow += u64::from(!sent);
     }
 
     /// How it goes.

@@ -172,7 +172,12 @@ impl Media {
                     }
                 }
                 Letter::Command(command) => self.command(shared, now, command, due),
-                Letter::Attach(media) => self.streams.entry(media).or_default().attached = true,
+                Letter::Attach(media) => {
+                    self.streams.entry(media).or_default().attached = true;
+                    if let Err(error) = self.shard.expect_audio(now, media) {
+                        tracing::debug!(%error, "answered, and over");
+                    }
+                }
                 Letter::Mute(media, yes) => {
                     if let Err(error) = self.shard.mute(media, yes) {
                         tracing::debug!(%error, "cannot mute");

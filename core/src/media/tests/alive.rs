@@ -102,7 +102,9 @@ fn silence_is_told_and_told_again() {
 #[test]
 fn nobody_is_silent_on_hold_or_before_he_knows_where_to_send() {
     let waiting = MediaPlan { remote_rtp: None, remote_rtcp: None, ..plan(2) };
-    for plan in [with(Direction::SendOnly, 2), with(Direction::Inactive, 2), waiting] {
+    for plan in
+        [with(Direction::SendOnly, 2), with(Direction::RecvOnly, 2), with(Direction::Inactive, 2), waiting]
+    {
         let mut pair = silent_pair();
         assert_eq!(told(&mut pair, 5), []);
         update(&mut pair, 0, plan);
@@ -110,6 +112,38 @@ fn nobody_is_silent_on_hold_or_before_he_knows_where_to_send() {
         update(&mut pair, 0, super::pair::plan(2));
         assert_eq!(told(&mut pair, 32), [(30, Some(30))], "the time on hold does not count");
     }
+}
+
+/// Who holds us may play music or nothing at all: what comes before and after is counted each for itself.
+#[test]
+fn every_change_of_direction_begins_the_count_anew() {
+    let mut pair = silent_pair();
+    for direction in [Direction::RecvOnly, Direction::SendRecv, Direction::SendOnly, Direction::SendRecv] {
+        assert_eq!(told(&mut pair, 20), [], "before {direction:?}");
+        update(&mut pair, 0, with(direction, 2));
+    }
+    assert_eq!(told(&mut pair, 32), [(30, Some(30))]);
+}
+
+#[test]
+fn a_silence_that_was_told_before_the_hold_ends_after_it() {
+    let mut pair = silent_pair();
+    assert_eq!(told(&mut pair, 32), [(30, Some(30))]);
+    update(&mut pair, 0, with(Direction::SendOnly, 2));
+    assert_eq!(told(&mut pair, 5), []);
+    update(&mut pair, 0, plan(2));
+    pair.peers[1].stuck_until = pair.now;
+    assert_eq!(told(&mut pair, 5), [(0, None)]);
+}
+
+/// What was silent in early media is another matter.
+#[test]
+fn the_answer_begins_the_count_anew() {
+    let mut pair = silent_pair();
+    assert_eq!(told(&mut pair, 20), []);
+    let now = pair.now;
+    pair.peers[0].shard.expect_audio(now, MEDIA).unwrap();
+    assert_eq!(told(&mut pair, 32), [(30, Some(30))]);
 }
 
 /// Neither strangers nor reports are a sign that somebody speaks.
