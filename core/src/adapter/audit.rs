@@ -109,8 +109,10 @@ impl Switchboard {
         let rule = "a reliable response is sent again until its PRACK comes or the time is up";
         ensure(timed, MODULE, rule, || format!("{id}"))?;
         let pending = session.state == State::AnswerPending;
-        let held = !pending || session.unacknowledged().is_some_and(|sent| sent.described);
-        ensure(held, MODULE, "an answer waits for a PRACK only", || format!("{id}"))?;
+        let held = !pending
+            || session.offering.is_some()
+            || session.unacknowledged().is_some_and(|sent| sent.described);
+        ensure(held, MODULE, "an answer waits for a PRACK or an UPDATE only", || format!("{id}"))?;
         let early = matches!(session.state, State::Ringing | State::AnswerPending);
         let kept = session.provisional.as_ref().is_none_or(|sent| early || sent.waits);
         ensure(kept, MODULE, "what was acknowledged is not kept after the answer", || format!("{id}"))?;

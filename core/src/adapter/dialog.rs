@@ -123,6 +123,7 @@ impl DialogAdapter<'_> {
         if let Some(refused) = session.invite.take() {
             board.owners.insert(refused, Owner::Nobody);
         }
+        session.offering = None;
         if let Some(out) = &mut session.outgoing {
             out.heard = None;
         }

@@ -133,7 +133,9 @@ impl MediaAdapter<'_> {
     /// Takes note that the peer knows what our last description said.
     fn settle(&mut self) {
         let session = self.board.registry.session_mut(self.session);
-        let Some(media) = session.and_then(|session| session.media.as_mut()) else { return };
+        // Of an offer that waits for its answer the peer knows nothing for certain.
+        let Some(session) = session.filter(|session| session.offering.is_none()) else { return };
+        let Some(media) = session.media.as_mut() else { return };
         media.said = media.made;
         media.agreed = media.described_direction;
         if media.is_settled() && media.agreed_codecs != media.codecs {
@@ -207,7 +209,12 @@ impl MediaAdapter<'_> {
     /// Makes the plan that was agreed on hold: opens the stream, or changes it.
     pub(crate) fn apply_plan(&mut self) {
         let session = self.board.registry.session_mut(self.session);
-        if session.and_then(|session| session.media.as_ref()).is_none_or(|media| media.unsaid) {
+        let Some(media) = session.and_then(|session| session.media.as_mut()).filter(|media| !media.unsaid)
+        else {
+            return;
+        };
+        if media.next_plan.is_none() {
+            media.changed = false;
             return;
         }
         self.settle();

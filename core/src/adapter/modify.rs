@@ -34,10 +34,12 @@ impl DialogAdapter<'_> {
 
     fn try_send_offer(&mut self) -> Option<()> {
         let session = self.board.registry.session(self.session)?;
-        let (id, refresh) = (session.dialog?, session.refresh);
+        let id = session.dialog.or_else(|| session.outgoing.as_ref()?.heard)?;
         let by = session.media.as_ref()?.by;
         let dialog = self.board.registry.dialog(id)?;
-        let invite = by == OfferMethod::Reinvite || !dialog.update_allowed;
+        // Before the answer there is only UPDATE, and nothing yet to refresh.
+        let invite = dialog.confirmed && (by == OfferMethod::Reinvite || !dialog.update_allowed);
+        let refresh = session.refresh.filter(|_| dialog.confirmed);
         let path = dialog.path;
         let offer = MediaAdapter { board: self.board, session: self.session }.reoffer(&path)?;
         let contact = contact(self.board, &path);
@@ -57,7 +59,7 @@ impl DialogAdapter<'_> {
         let content = Content { headers: &headers, body: Some((SDP_TYPE, &offer)), ..Content::default() };
         let transaction = self.request(id, method, owner, content)?;
         let media = self.board.registry.session(self.session)?.media.as_ref()?;
-        let offering = Offering { transaction, invite, offer, made: media.made };
+        let offering = Offering { dialog: id, transaction, invite, offer, made: media.made };
         self.board.registry.session_mut(self.session)?.offering = Some(Box::new(offering));
         self.board.arm(self.session, SessionTimer::Offer, OFFER_PATIENCE);
         Some(())
@@ -107,6 +109,9 @@ impl DialogAdapter<'_> {
         let pause = cause.pause.unwrap_or_else(|| self.glare_pause());
         if let Some(session) = self.board.registry.session_mut(self.session) {
             session.offering = None;
+            if let Some(media) = &mut session.media {
+                media.take_back();
+            }
         }
         self.board.arm(self.session, SessionTimer::Offer, pause);
     }

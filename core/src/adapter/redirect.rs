@@ -39,6 +39,7 @@ impl DialogAdapter<'_> {
         }
         // Whoever is called next has not asked for anything.
         session.realms = None;
+        session.offering = None;
         if let Some(out) = &mut session.outgoing
             && let Some(next) = out.redirects.as_mut().and_then(|redirects| redirects.take_next())
         {

@@ -127,8 +127,7 @@ impl UnifiedCoordinator {
             Purpose::Refer => self.refer_over(outcome),
             Purpose::Report(cseq) => self.report_over(outcome.session, cseq, outcome.status),
             Purpose::Key => self.key_over(outcome),
-            // What becomes of a PRACK changes nothing: whoever still waits for one lets its response come again.
-            Purpose::Prack => {}
+            Purpose::Prack => self.prack_over(outcome),
         }
     }
 

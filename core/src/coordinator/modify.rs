@@ -16,7 +16,7 @@ use crate::api::Modification;
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
 use crate::sdp::plan::Direction;
-use crate::session::{Cell, Input, Role, Session, State};
+use crate::session::{Cell, Input, Role, Session, SessionTimer, State};
 use crate::signaling::CommandError;
 use crate::transaction::ClientEventKind;
 use crate::wire::frame::StartLine;
@@ -69,7 +69,34 @@ impl UnifiedCoordinator {
             media.wish = media.wish.wrapping_add(1);
             session.offer_tries = 0;
         }
-        self.step(id, Input::Modify, Cause::default())
+        self.step(id, self.modify_input(id), Cause::default())
+    }
+
+    /// What is wanted of the media can be offered at once while the call is up. Before the answer it takes UPDATE, and a
+    /// first exchange that both sides know to be over (RFC 3311 section 5.1).
+    pub(super) fn modify_input(&self, id: SessionId) -> Input {
+        let registry = &self.board.registry;
+        let ready = |session: &Session| {
+            let dialog = match session.state {
+                State::EarlyMedia => session.outgoing.as_ref()?.heard,
+                State::Ringing => session.dialog,
+                _ => None,
+            };
+            let dialog = registry.dialog(dialog?)?;
+            let agreed = match session.role {
+                Role::Uac => dialog.early.as_ref()?.settled,
+                Role::Uas => {
+                    session.has_early_agreement()
+                        && session.unacknowledged().is_none_or(|sent| !sent.described)
+                }
+            };
+            let paused = session.timers.get(SessionTimer::Offer as usize)?.is_some();
+            Some(agreed && dialog.update_allowed && session.offering.is_none() && !paused)
+        };
+        match registry.session(id).and_then(ready) {
+            Some(true) => Input::ModifyEarly,
+            _ => Input::Modify,
+        }
     }
 
     /// An INVITE within a dialog: the peer changes the media, or only looks whether we are there (section 14.2).
@@ -167,18 +194,21 @@ impl UnifiedCoordinator {
     pub(super) fn offer_over(&mut self, outcome: &Outcome<'_>) {
         let id = outcome.session;
         let Some(session) = self.board.registry.session(id) else { return };
-        let Some(dialog) = session.dialog else { return };
         let over = matches!(session.state, State::Terminating | State::Terminated);
-        if session.offering.as_ref().is_none_or(|it| it.transaction != outcome.transaction) {
+        let offering = session.offering.as_ref().filter(|it| it.transaction == outcome.transaction);
+        let Some(dialog) = offering.map(|offering| offering.dialog) else {
             // A repeated 2xx lost its ACK.
-            if let (200..=299, Some((_, facts))) = (outcome.status, outcome.response)
+            if let (200..=299, Some((_, facts)), Some(dialog)) =
+                (outcome.status, outcome.response, session.dialog)
                 && facts.cseq_method == crate::wire::method::Method::Invite
             {
                 let mut adapter = DialogAdapter { board: &mut self.board, session: id };
                 adapter.ack_again(dialog, facts.cseq, ClientEventKind::Success);
             }
             return;
-        }
+        };
+        let early = session.dialog != Some(dialog) || session.state.is_early();
+        let forked = session.dialogs.len() > 1;
         let phrase = match outcome.response.map(|(frame, _)| frame.start()) {
             Some(StartLine::Response { reason, .. }) => String::from_utf8_lossy(reason).into_owned(),
             _ => String::from(reason_phrase(outcome.status)),
@@ -198,10 +228,19 @@ impl UnifiedCoordinator {
                 if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
                     dialog.refresh_target(frame);
                 }
-                self.agree_refresh(id, frame);
-                self.read_offer_answer(id, dialog, &mut cause)
+                if !early {
+                    self.agree_refresh(id, frame);
+                }
+                let input = self.read_offer_answer(id, dialog, &mut cause);
+                self.note_early_change(id, dialog, &cause);
+                input
             }
-            (422, Some((frame, _))) if self.lengthen_refresh(id, frame) => Input::RxTooBrief,
+            (422, Some((frame, _))) if !early && self.lengthen_refresh(id, frame) => Input::RxTooBrief,
+            // One of several that ring has gone; the others may still answer.
+            _ if outcome.ends_dialog() && early && forked => {
+                cause.status = Some(199);
+                self.read_fork_over(id, &mut cause)
+            }
             _ if outcome.ends_dialog() => Input::RxGone,
             (491, _) if self.may_try_again(id) => Input::RxOfferGlare,
             (500, Some((frame, _))) if frame.first(HeaderName::RetryAfter).is_some() => {

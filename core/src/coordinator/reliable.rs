@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
+use super::dialogs::Outcome;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter, requires_reliably};
 use crate::api::Counter;
@@ -45,15 +46,18 @@ impl UnifiedCoordinator {
         self.step(session, input, Cause::default())
     }
 
-    /// Takes the call, at once or when the PRACK has come that the 200 must wait for (RFC 3262 section 3).
+    /// Takes the call, at once or when that has come which the 200 must wait for: the PRACK of a session description
+    /// (RFC 3262 section 3), or the outcome of an UPDATE of ours.
     pub(super) fn answer_now(
         &mut self,
         session: SessionId,
         headers: HeaderList<'_>,
     ) -> Result<(), CommandError> {
         let found = self.board.registry.session_mut(session);
-        let sent = found.filter(|found| found.state == State::Ringing).and_then(|it| it.provisional.as_mut());
-        let input = match sent.filter(|sent| sent.waits && sent.described) {
+        let found = found.filter(|found| found.state == State::Ringing);
+        let offers = found.as_ref().is_some_and(|it| it.offering.is_some());
+        let sent = found.and_then(|it| it.provisional.as_mut());
+        let input = match sent.filter(|sent| offers || sent.waits && sent.described) {
             Some(sent) => {
                 sent.answer_headers =
                     headers.iter().map(|(name, value)| (name.into(), value.into())).collect();
@@ -94,20 +98,36 @@ impl UnifiedCoordinator {
                 }
             }
         } else {
-            // An offer may come once the first exchange is complete (section 5).
+            let undecided = matches!(session.state, State::Ringing | State::AnswerPending);
+            let aside = session.state == State::AnswerPending && !sent.described;
+            // An offer may come once the first exchange is complete (section 5), and while we make none.
             if !body.is_empty() {
-                let undecided = matches!(session.state, State::Ringing | State::AnswerPending);
-                let may = undecided && session.has_early_agreement();
-                let answered = if may {
-                    self.answer_into(id, request, dialog, &mut cause)
-                } else {
-                    Err(Refusal::plain(488))
+                let answered = match undecided && session.has_early_agreement() {
+                    true if session.offering.is_some() => Err(Refusal::plain(491)),
+                    true => self.answer_into(id, request, dialog, &mut cause),
+                    false => Err(Refusal::plain(488)),
                 };
                 cause.status = answered.err().map(|refusal| refusal.status);
             }
-            Input::RxPrack
+            if aside { Input::RxSidePrack } else { Input::RxPrack }
         };
         self.feed(id, input, cause);
+    }
+
+    /// Our PRACK has its outcome. A refusal changes nothing: whoever still waits for it lets its response come again, and
+    /// the answer to the INVITE may be on its way.
+    pub(super) fn prack_over(&mut self, outcome: &Outcome<'_>) {
+        let (id, Some((_, facts)), 200..=299) = (outcome.session, outcome.response, outcome.status) else {
+            return;
+        };
+        let dialog = self.board.registry.dialog_of(id, facts.to_tag, facts.call_id);
+        let early = dialog.and_then(|dialog| self.board.registry.dialog_mut(dialog)?.early.as_mut());
+        let Some(early) = early.filter(|early| early.agreed && !early.settled) else { return };
+        early.settled = true;
+        let media = self.board.registry.session(id).and_then(|session| session.media.as_ref());
+        if media.is_some_and(|media| !media.is_settled()) {
+            self.feed(id, self.modify_input(id), Cause::default());
+        }
     }
 
     /// 101 to 199: it may begin or end an early dialog (RFC 3261 section 12.1), may bring an early answer, and may want
@@ -221,7 +241,7 @@ impl UnifiedCoordinator {
     }
 
     /// 199: this early dialog will not be answered any more. If it was heard, the latest of the others is heard instead.
-    fn read_fork_over(&mut self, id: SessionId, cause: &mut Cause<'_>) -> Input {
+    pub(super) fn read_fork_over(&mut self, id: SessionId, cause: &mut Cause<'_>) -> Input {
         let registry = &self.board.registry;
         let out = registry.session(id).and_then(|session| session.outgoing.as_ref());
         let heard = out.and_then(|out| out.heard);
@@ -254,6 +274,7 @@ impl UnifiedCoordinator {
             return;
         };
         early.plan = Some(plan.clone());
+        early.updated = true;
         if let Some(session) = self.board.registry.session_mut(id).filter(|it| it.role == Role::Uac)
             && let Some(out) = &mut session.outgoing
         {

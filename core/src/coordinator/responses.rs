@@ -5,8 +5,8 @@ use alloc::string::String;
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
 use crate::api::Counter;
-use crate::base::ids::SessionId;
-use crate::session::Input;
+use crate::base::ids::{DialogId, SessionId};
+use crate::session::{Input, State};
 use crate::transaction::{ClientEvent, ClientEventKind, TransactionId};
 use crate::wire::frame::{Facts, Frame, StartLine};
 use crate::wire::path::Path;
@@ -160,12 +160,10 @@ impl UnifiedCoordinator {
             return Some(Input::RxOtherAnswer);
         }
         session.dialog = Some(dialog);
-        let early = session.dialogs.iter().copied().filter(|&other| other != dialog);
-        let early: smallvec::SmallVec<[_; 4]> = early.collect();
-        for other in early {
-            self.board.drop_waiting(other);
-            self.board.registry.remove_dialog(other);
-        }
+        let offering = session.state == State::EarlyMedia;
+        self.leave_others(id, dialog);
+        let offering =
+            offering && self.board.registry.session(id).is_some_and(|session| session.offering.is_some());
         self.agree_refresh(id, frame);
         let confirmed = self.board.registry.dialog_mut(dialog)?;
         confirmed.confirm(frame, routes_max);
@@ -175,7 +173,7 @@ impl UnifiedCoordinator {
         {
             // The answer came in a provisional response already. One that came reliably is the last word.
             cause.plan = Some(plan);
-            return Some(Input::RxAnswer);
+            return Some(if offering { Input::RxAnswerMidOffer } else { Input::RxAnswer });
         }
         if self.is_late(id) {
             let usable = self.answer_late_offer(id, frame.body(), cause);
@@ -187,6 +185,25 @@ impl UnifiedCoordinator {
                 Some(Input::RxAnswer)
             }
             _ => Some(Input::RxBadAnswer),
+        }
+    }
+
+    /// Ends the early dialogs of those who did not answer first (RFC 6026 section 7.2).
+    fn leave_others(&mut self, id: SessionId, kept: DialogId) {
+        let Some(session) = self.board.registry.session(id) else { return };
+        let others = session.dialogs.iter().copied().filter(|&other| other != kept);
+        let others: smallvec::SmallVec<[_; 4]> = others.collect();
+        for other in others {
+            let early = self.board.registry.dialog(other).and_then(|dialog| dialog.early.as_ref());
+            let updated = early.is_some_and(|early| early.updated);
+            if let Some(session) = self.board.registry.session_mut(id) {
+                session.leave_offer_of(other);
+                if let Some(media) = session.media.as_mut().filter(|_| updated) {
+                    media.tell_again();
+                }
+            }
+            self.board.drop_waiting(other);
+            self.board.registry.remove_dialog(other);
         }
     }
 

@@ -21,6 +21,7 @@ impl UnifiedCoordinator {
     ) -> Result<(), CommandError> {
         let outcome = self.transition(session, input, &mut cause);
         while let Some((session, input)) = self.board.follow_ups.pop_front() {
+            let input = if input == Input::Modify { self.modify_input(session) } else { input };
             let mut cause = Cause::default();
             if self.transition(session, input, &mut cause).is_err() {
                 self.board.counters.add(Counter::Ignored);
@@ -349,7 +350,7 @@ fn command_name(input: Input) -> &'static str {
         Input::Progress | Input::ProgressAudio => "announce",
         Input::Reject => "reject",
         Input::Hangup => "hang up",
-        Input::Modify => "change the media of",
+        Input::Modify | Input::ModifyEarly => "change the media of",
         other => other.as_str(),
     }
 }

@@ -89,6 +89,10 @@ pub(crate) struct Early {
     pub(crate) plan: Option<MediaPlan>,
     /// Whether it came reliably: then it holds whatever the 2xx has (RFC 3262 section 5).
     pub(crate) agreed: bool,
+    /// Whether the callee has our PRACK of it, so that more may be offered (RFC 3311 section 5.1).
+    pub(crate) settled: bool,
+    /// Whether more was: whoever else answers knows nothing of it.
+    pub(crate) updated: bool,
 }
 
 /// The number that a request of the peer carries, compared with those before it (section 12.2.2).

@@ -147,6 +147,19 @@ impl SessionMedia {
         Holds { local: !self.agreed.receives(), remote: self.agreed.sends() && !flows.sends() }
     }
 
+    /// Our last offer came to nothing: the peer knows no more than before.
+    pub(crate) fn take_back(&mut self) {
+        self.made = self.said;
+        self.described_direction = self.agreed;
+    }
+
+    /// Whoever knew of our changes is gone, and another has taken the call as it was offered at first.
+    pub(crate) fn tell_again(&mut self) {
+        self.wish = self.wish.wrapping_add(1);
+        self.agreed = Direction::SendRecv;
+        self.take_back();
+    }
+
     /// Whether the peer knows all that the application wants.
     pub(crate) fn is_settled(&self) -> bool {
         self.said == self.wish
@@ -156,6 +169,8 @@ impl SessionMedia {
 /// An offer of ours within the call that has no answer yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Offering {
+    /// The dialog that it was made in; before the answer there may be several.
+    pub(crate) dialog: DialogId,
     /// The re-INVITE or UPDATE that carries it.
     pub(crate) transaction: TransactionId,
     /// Whether it is an INVITE, whose 2xx wants an ACK.
@@ -331,6 +346,15 @@ impl Session {
     /// The reliable provisional response whose PRACK is awaited.
     pub(crate) fn unacknowledged(&self) -> Option<&Provisional> {
         self.provisional.as_deref().filter(|sent| sent.waits)
+    }
+
+    /// Gives up our offer, if it was made in this dialog, which is no more.
+    pub(crate) fn leave_offer_of(&mut self, dialog: DialogId) {
+        if self.offering.take_if(|offering| offering.dialog == dialog).is_some()
+            && let Some(media) = &mut self.media
+        {
+            media.take_back();
+        }
     }
 
     /// Whether the timers are those of a reliable provisional response. After the answer they are those of the 200.

@@ -97,6 +97,8 @@ named! {
         Hangup = "Hangup",
         /// Command, or what is left of one: the peer is to learn what the application wants of the media.
         Modify = "Modify",
+        /// The same while the call is not answered yet, but may be changed by UPDATE (RFC 3311).
+        ModifyEarly = "ModifyEarly",
         /// The interceptor admitted a new INVITE.
         Admitted = "Admitted",
         /// The interceptor admitted a new INVITE and wants no 180 yet.
@@ -119,6 +121,8 @@ named! {
         RxEarlyMediaOver = "RxEarlyMediaOver",
         /// The first 2xx, with a usable answer.
         RxAnswer = "RxAnswer",
+        /// The first 2xx, while an UPDATE of ours in its early dialog waits for the answer to its offer.
+        RxAnswerMidOffer = "RxAnswerMidOffer",
         /// A repeat of the 2xx that we took.
         RxAnswerAgain = "RxAnswerAgain",
         /// A 2xx of another fork than the one we took.
@@ -143,6 +147,8 @@ named! {
         RxPrack = "RxPrack",
         /// PRACK of our reliable provisional response, whose answer to the offer in it is missing or cannot be used.
         RxBadPrack = "RxBadPrack",
+        /// PRACK of another response than the one that our 200 waits for.
+        RxSidePrack = "RxSidePrack",
         /// CANCEL of the INVITE.
         RxCancel = "RxCancel",
         /// BYE.
@@ -208,6 +214,11 @@ pub enum Role {
 }
 
 impl State {
+    /// Whether the call is not answered yet, but both sides may have agreed on the media.
+    pub(crate) const fn is_early(self) -> bool {
+        matches!(self, Self::EarlyMedia | Self::Ringing | Self::AnswerPending)
+    }
+
     /// Whether both sides know that the call is up, and neither has hung up.
     pub(crate) const fn is_up(self) -> bool {
         matches!(self, Self::Active | Self::Reanswered | Self::Offering | Self::OfferWait)

@@ -38,11 +38,44 @@ const fn row(state: State, input: Input, actions: &'static [Action], next: State
     Row { state, input, actions, next }
 }
 
+/// What many rows do alike.
+mod acts {
+    use super::Action::{self, *};
+
+    /// The call is over: nothing more goes out.
+    pub(super) const OVER: &[Action] = &[DisarmAll, CloseMedia, TellEnded, Release];
+    /// Gives up a call that has a provisional response.
+    pub(super) const CANCEL: &[Action] = &[DisarmAll, SendCancel, ArmCancelTimeout];
+    /// The same, on a provisional response that may want its PRACK first.
+    pub(super) const PRACK_CANCEL: &[Action] = &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout];
+    /// The callee has taken our call.
+    pub(super) const TAKE: &[Action] = &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle];
+    /// The callee has taken a call that cannot be: it gets its ACK, and a BYE.
+    pub(super) const ACK_BYE: &[Action] = &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded];
+    /// Hangs up.
+    pub(super) const BYE: &[Action] = &[DisarmAll, SendBye, CloseMedia, TellEnded];
+    /// The peer has hung up.
+    pub(super) const HUNG_UP: &[Action] = &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release];
+    /// Refuses an incoming call whose stream may be open.
+    pub(super) const REFUSE: &[Action] = &[DisarmAll, SendReject, CloseMedia, TellEnded, Release];
+    /// The caller has given up: its INVITE gets 487.
+    pub(super) const TERMINATE: &[Action] = &[DisarmAll, SendTerminated, CloseMedia, TellEnded, Release];
+    /// Gives up a call whose early dialog is no more, or has no common description any more.
+    pub(super) const DROP_CANCEL: &[Action] = &[DisarmAll, AbandonOffer, SendCancel, ArmCancelTimeout];
+    /// The same of an incoming call.
+    pub(super) const DROP_TERMINATE: &[Action] =
+        &[DisarmAll, AbandonOffer, SendTerminated, CloseMedia, TellEnded, Release];
+    /// Takes an incoming call.
+    pub(super) const ANSWER: &[Action] =
+        &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered];
+}
+
 /// The default table (RFC 3261 sections 9, 13, 14 and 15).
 pub const ROWS: &[Row] = {
     use Action::*;
     use Input as I;
     use State as S;
+    use acts::*;
     &[
         // An outgoing call.
         row(S::Idle, I::MakeCall, &[ArmRingTimeout, Resolve], S::Resolving),
@@ -55,127 +88,91 @@ pub const ROWS: &[Row] = {
         row(S::Calling, I::RxTrying, &[], S::Proceeding),
         row(S::Calling, I::RxRinging, &[SendPrack, TellProgress], S::Ringback),
         row(S::Calling, I::RxEarlyMedia, &[SendPrack, ApplyPlan, TellProgress], S::EarlyMedia),
-        row(
-            S::Calling,
-            I::RxAnswer,
-            &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
-            S::Active,
-        ),
-        row(
-            S::Calling,
-            I::RxBadEarlyOffer,
-            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
-            S::Cancelling,
-        ),
+        row(S::Calling, I::RxAnswer, TAKE, S::Active),
+        row(S::Calling, I::RxBadEarlyOffer, PRACK_CANCEL, S::Cancelling),
         row(S::Calling, I::RxForkOver, &[SendPrack, EndFork], S::Proceeding),
         row(S::Calling, I::RxTooBrief, &[SendInvite], S::Calling),
         row(S::Calling, I::RxChallenged, &[SendInvite], S::Calling),
         row(S::Calling, I::Modify, &[], S::Calling),
-        row(
-            S::Calling,
-            I::RxBadAnswer,
-            &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
-            S::Terminating,
-        ),
+        row(S::Calling, I::RxBadAnswer, ACK_BYE, S::Terminating),
         row(S::Calling, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
-        row(S::Calling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::Calling, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::Calling, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Calling, I::RxFailure, OVER, S::Terminated),
+        row(S::Calling, I::InviteTimeout, OVER, S::Terminated),
+        row(S::Calling, I::InviteGone, OVER, S::Terminated),
         row(S::Calling, I::Hangup, &[], S::CancelPending),
         row(S::Calling, I::RingTimeout, &[], S::CancelPending),
         row(S::Proceeding, I::RxTrying, &[], S::Proceeding),
         row(S::Proceeding, I::RxRinging, &[SendPrack, TellProgress], S::Ringback),
         row(S::Proceeding, I::RxEarlyMedia, &[SendPrack, ApplyPlan, TellProgress], S::EarlyMedia),
-        row(
-            S::Proceeding,
-            I::RxAnswer,
-            &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
-            S::Active,
-        ),
-        row(
-            S::Proceeding,
-            I::RxBadEarlyOffer,
-            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
-            S::Cancelling,
-        ),
+        row(S::Proceeding, I::RxAnswer, TAKE, S::Active),
+        row(S::Proceeding, I::RxBadEarlyOffer, PRACK_CANCEL, S::Cancelling),
         row(S::Proceeding, I::RxForkOver, &[SendPrack, EndFork], S::Proceeding),
         row(S::Proceeding, I::RxTooBrief, &[SendInvite], S::Calling),
         row(S::Proceeding, I::RxChallenged, &[SendInvite], S::Calling),
         row(S::Proceeding, I::Modify, &[], S::Proceeding),
-        row(
-            S::Proceeding,
-            I::RxBadAnswer,
-            &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
-            S::Terminating,
-        ),
+        row(S::Proceeding, I::RxBadAnswer, ACK_BYE, S::Terminating),
         row(S::Proceeding, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
-        row(S::Proceeding, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::Proceeding, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::Proceeding, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
-        row(S::Proceeding, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::Proceeding, I::RxFailure, OVER, S::Terminated),
+        row(S::Proceeding, I::InviteGone, OVER, S::Terminated),
+        row(S::Proceeding, I::Hangup, CANCEL, S::Cancelling),
+        row(S::Proceeding, I::RingTimeout, CANCEL, S::Cancelling),
         row(S::Ringback, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::Ringback),
         row(S::Ringback, I::RxTrying, &[], S::Ringback),
         row(S::Ringback, I::RxRinging, &[SendPrack, TellProgress], S::Ringback),
         row(S::Ringback, I::RxEarlyMedia, &[SendPrack, ApplyPlan, TellProgress], S::EarlyMedia),
-        row(
-            S::Ringback,
-            I::RxAnswer,
-            &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
-            S::Active,
-        ),
-        row(
-            S::Ringback,
-            I::RxBadEarlyOffer,
-            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
-            S::Cancelling,
-        ),
+        row(S::Ringback, I::RxAnswer, TAKE, S::Active),
+        row(S::Ringback, I::RxBadEarlyOffer, PRACK_CANCEL, S::Cancelling),
         row(S::Ringback, I::RxForkOver, &[SendPrack, EndFork], S::Ringback),
         row(S::Ringback, I::RxTooBrief, &[SendInvite], S::Calling),
         row(S::Ringback, I::RxChallenged, &[SendInvite], S::Calling),
         row(S::Ringback, I::Modify, &[], S::Ringback),
-        row(
-            S::Ringback,
-            I::RxBadAnswer,
-            &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
-            S::Terminating,
-        ),
+        row(S::Ringback, I::RxBadAnswer, ACK_BYE, S::Terminating),
         row(S::Ringback, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
-        row(S::Ringback, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::Ringback, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::Ringback, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
-        row(S::Ringback, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(S::Ringback, I::RxFailure, OVER, S::Terminated),
+        row(S::Ringback, I::InviteGone, OVER, S::Terminated),
+        row(S::Ringback, I::Hangup, CANCEL, S::Cancelling),
+        row(S::Ringback, I::RingTimeout, CANCEL, S::Cancelling),
         row(S::EarlyMedia, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::EarlyMedia),
         row(S::EarlyMedia, I::RxTrying, &[], S::EarlyMedia),
         row(S::EarlyMedia, I::RxRinging, &[SendPrack, TellProgress], S::EarlyMedia),
         row(S::EarlyMedia, I::RxEarlyMedia, &[SendPrack, ApplyPlan, TellProgress], S::EarlyMedia),
-        row(
-            S::EarlyMedia,
-            I::RxAnswer,
-            &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered, Settle],
-            S::Active,
-        ),
-        row(
-            S::EarlyMedia,
-            I::RxBadEarlyOffer,
-            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
-            S::Cancelling,
-        ),
+        row(S::EarlyMedia, I::RxAnswer, TAKE, S::Active),
+        row(S::EarlyMedia, I::RxBadEarlyOffer, PRACK_CANCEL, S::Cancelling),
         row(S::EarlyMedia, I::RxForkOver, &[SendPrack, EndFork, ApplyPlan], S::EarlyMedia),
         row(S::EarlyMedia, I::RxEarlyMediaOver, &[SendPrack, EndFork, ApplyPlan, TellProgress], S::Ringback),
         row(S::EarlyMedia, I::RxTooBrief, &[SendInvite], S::Calling),
         row(S::EarlyMedia, I::RxChallenged, &[SendInvite], S::Calling),
         row(S::EarlyMedia, I::Modify, &[], S::EarlyMedia),
+        row(S::EarlyMedia, I::RxBadAnswer, ACK_BYE, S::Terminating),
+        row(S::EarlyMedia, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
+        row(S::EarlyMedia, I::RxFailure, OVER, S::Terminated),
+        row(S::EarlyMedia, I::InviteGone, OVER, S::Terminated),
+        row(S::EarlyMedia, I::Hangup, CANCEL, S::Cancelling),
+        row(S::EarlyMedia, I::RingTimeout, CANCEL, S::Cancelling),
+        // Before the answer too the media may change by an UPDATE of ours (RFC 3311).
+        row(S::EarlyMedia, I::ModifyEarly, &[SendOffer], S::EarlyMedia),
+        row(S::EarlyMedia, I::OfferAgain, &[Settle], S::EarlyMedia),
         row(
             S::EarlyMedia,
-            I::RxBadAnswer,
-            &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
-            S::Terminating,
+            I::RxOfferAnswer,
+            &[AckOffer, DisarmOffer, ApplyPlan, TellMediaChanged, Settle],
+            S::EarlyMedia,
         ),
-        row(S::EarlyMedia, I::NextTarget, &[TakeNextTarget, TellRedirected, Resolve], S::Resolving),
-        row(S::EarlyMedia, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::EarlyMedia, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::EarlyMedia, I::Hangup, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
-        row(S::EarlyMedia, I::RingTimeout, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
+        row(
+            S::EarlyMedia,
+            I::RxOfferRefused,
+            &[DisarmOffer, WithdrawOffer, TellRefused, Settle],
+            S::EarlyMedia,
+        ),
+        row(S::EarlyMedia, I::RxOfferGlare, &[ArmOfferAgain], S::EarlyMedia),
+        row(S::EarlyMedia, I::RxOfferBadAnswer, DROP_CANCEL, S::Cancelling),
+        row(S::EarlyMedia, I::RxGone, DROP_CANCEL, S::Cancelling),
+        row(
+            S::EarlyMedia,
+            I::RxAnswerMidOffer,
+            &[DisarmAll, SendAck, ApplyPlan, ArmRefresh, TellAnswered],
+            S::Offering,
+        ),
         // A target that was given up before this one was called answers after all.
         row(S::Resolving, I::RxOtherAnswer, &[RefuseFork], S::Resolving),
         row(S::Calling, I::RxOtherAnswer, &[RefuseFork], S::Calling),
@@ -185,69 +182,29 @@ pub const ROWS: &[Row] = {
         row(S::CancelPending, I::RxOtherAnswer, &[RefuseFork], S::CancelPending),
         row(S::Cancelling, I::RxOtherAnswer, &[RefuseFork], S::Cancelling),
         // Giving up: CANCEL may only follow a provisional response (section 9.1).
-        row(S::CancelPending, I::RxTrying, &[DisarmAll, SendCancel, ArmCancelTimeout], S::Cancelling),
-        row(
-            S::CancelPending,
-            I::RxRinging,
-            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
-            S::Cancelling,
-        ),
-        row(
-            S::CancelPending,
-            I::RxEarlyMedia,
-            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
-            S::Cancelling,
-        ),
-        row(
-            S::CancelPending,
-            I::RxBadEarlyOffer,
-            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
-            S::Cancelling,
-        ),
-        row(
-            S::CancelPending,
-            I::RxForkOver,
-            &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout],
-            S::Cancelling,
-        ),
-        row(
-            S::CancelPending,
-            I::RxAnswer,
-            &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
-            S::Terminating,
-        ),
-        row(
-            S::CancelPending,
-            I::RxBadAnswer,
-            &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
-            S::Terminating,
-        ),
-        row(S::CancelPending, I::NextTarget, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::CancelPending, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::CancelPending, I::InviteTimeout, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::CancelPending, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::CancelPending, I::RxTrying, CANCEL, S::Cancelling),
+        row(S::CancelPending, I::RxRinging, PRACK_CANCEL, S::Cancelling),
+        row(S::CancelPending, I::RxEarlyMedia, PRACK_CANCEL, S::Cancelling),
+        row(S::CancelPending, I::RxBadEarlyOffer, PRACK_CANCEL, S::Cancelling),
+        row(S::CancelPending, I::RxForkOver, PRACK_CANCEL, S::Cancelling),
+        row(S::CancelPending, I::RxAnswer, ACK_BYE, S::Terminating),
+        row(S::CancelPending, I::RxBadAnswer, ACK_BYE, S::Terminating),
+        row(S::CancelPending, I::NextTarget, OVER, S::Terminated),
+        row(S::CancelPending, I::RxFailure, OVER, S::Terminated),
+        row(S::CancelPending, I::InviteTimeout, OVER, S::Terminated),
+        row(S::CancelPending, I::InviteGone, OVER, S::Terminated),
         row(S::CancelPending, I::Hangup, &[], S::CancelPending),
-        row(S::Cancelling, I::NextTarget, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Cancelling, I::NextTarget, OVER, S::Terminated),
         // What is still acknowledged is not sent again.
         row(S::Cancelling, I::RxRinging, &[SendPrack], S::Cancelling),
         row(S::Cancelling, I::RxEarlyMedia, &[SendPrack], S::Cancelling),
         row(S::Cancelling, I::RxBadEarlyOffer, &[SendPrack], S::Cancelling),
-        row(S::Cancelling, I::RxFailure, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Cancelling, I::RxFailure, OVER, S::Terminated),
         // The 200 crossed our CANCEL: take the call and hang it up (section 15).
-        row(
-            S::Cancelling,
-            I::RxAnswer,
-            &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
-            S::Terminating,
-        ),
-        row(
-            S::Cancelling,
-            I::RxBadAnswer,
-            &[DisarmAll, SendAck, SendBye, CloseMedia, TellEnded],
-            S::Terminating,
-        ),
+        row(S::Cancelling, I::RxAnswer, ACK_BYE, S::Terminating),
+        row(S::Cancelling, I::RxBadAnswer, ACK_BYE, S::Terminating),
         row(S::Cancelling, I::CancelTimeout, &[AbandonInvite, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::Cancelling, I::InviteGone, &[DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Cancelling, I::InviteGone, OVER, S::Terminated),
         row(S::Cancelling, I::Hangup, &[], S::Cancelling),
         // An incoming call. The session exists already: the interceptor saw to that.
         row(S::Idle, I::Admitted, &[ArmDeadline, SendRinging], S::Ringing),
@@ -255,12 +212,7 @@ pub const ROWS: &[Row] = {
         row(S::Incoming, I::Ring, &[SendRinging], S::Ringing),
         row(S::Incoming, I::Progress, &[SendProgress], S::Ringing),
         row(S::Incoming, I::ProgressAudio, &[SendEarlyMedia, ApplyPlan], S::Ringing),
-        row(
-            S::Incoming,
-            I::Answer,
-            &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered],
-            S::Answered,
-        ),
+        row(S::Incoming, I::Answer, ANSWER, S::Answered),
         row(S::Incoming, I::Reject, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
         row(S::Incoming, I::Hangup, &[DisarmAll, SendReject, TellEnded, Release], S::Terminated),
         row(S::Incoming, I::RxCancel, &[DisarmAll, SendTerminated, TellEnded, Release], S::Terminated),
@@ -282,7 +234,7 @@ pub const ROWS: &[Row] = {
         row(
             S::Ringing,
             I::RxPrack,
-            &[ConfirmPrack, DisarmAnswer, ApplyChange, TellMediaChanged, NextProgress],
+            &[ConfirmPrack, DisarmAnswer, ApplyChange, TellMediaChanged, NextProgress, Settle],
             S::Ringing,
         ),
         row(
@@ -291,34 +243,63 @@ pub const ROWS: &[Row] = {
             &[ConfirmPrack, DisarmAll, SendReject, CloseMedia, TellEnded, Release],
             S::Terminated,
         ),
-        row(
-            S::Ringing,
-            I::PrackTimeout,
-            &[DisarmAll, SendReject, CloseMedia, TellEnded, Release],
-            S::Terminated,
-        ),
+        row(S::Ringing, I::PrackTimeout, REFUSE, S::Terminated),
         row(S::Ringing, I::AnswerLater, &[], S::AnswerPending),
-        row(
-            S::Ringing,
-            I::Answer,
-            &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered],
-            S::Answered,
-        ),
-        row(S::Ringing, I::Reject, &[DisarmAll, SendReject, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::Ringing, I::Hangup, &[DisarmAll, SendReject, CloseMedia, TellEnded, Release], S::Terminated),
-        row(
-            S::Ringing,
-            I::RxCancel,
-            &[DisarmAll, SendTerminated, CloseMedia, TellEnded, Release],
-            S::Terminated,
-        ),
+        row(S::Ringing, I::Answer, ANSWER, S::Answered),
+        row(S::Ringing, I::Reject, REFUSE, S::Terminated),
+        row(S::Ringing, I::Hangup, REFUSE, S::Terminated),
+        row(S::Ringing, I::RxCancel, TERMINATE, S::Terminated),
         row(
             S::Ringing,
             I::RxBye,
             &[ConfirmBye, DisarmAll, SendTerminated, CloseMedia, TellEnded, Release],
             S::Terminated,
         ),
-        row(S::Ringing, I::Deadline, &[DisarmAll, SendReject, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Ringing, I::Deadline, REFUSE, S::Terminated),
+        // An UPDATE of ours before the answer.
+        row(S::Ringing, I::ModifyEarly, &[SendOffer], S::Ringing),
+        row(S::Ringing, I::OfferAgain, &[Settle], S::Ringing),
+        row(
+            S::Ringing,
+            I::RxOfferAnswer,
+            &[AckOffer, DisarmOffer, ApplyPlan, TellMediaChanged, Settle],
+            S::Ringing,
+        ),
+        row(S::Ringing, I::RxOfferRefused, &[DisarmOffer, WithdrawOffer, TellRefused, Settle], S::Ringing),
+        row(S::Ringing, I::RxOfferGlare, &[ArmOfferAgain], S::Ringing),
+        row(S::Ringing, I::RxOfferBadAnswer, DROP_TERMINATE, S::Terminated),
+        row(S::Ringing, I::RxGone, DROP_TERMINATE, S::Terminated),
+        // The 200 waits for its outcome too: two exchanges never cross.
+        row(
+            S::AnswerPending,
+            I::RxOfferAnswer,
+            &[AckOffer, DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered],
+            S::Answered,
+        ),
+        row(
+            S::AnswerPending,
+            I::RxOfferRefused,
+            &[
+                WithdrawOffer,
+                TellRefused,
+                DisarmAll,
+                SendAnswer,
+                ApplyPlan,
+                ArmAnswerTimers,
+                ArmRefresh,
+                TellAnswered,
+            ],
+            S::Answered,
+        ),
+        row(
+            S::AnswerPending,
+            I::RxOfferGlare,
+            &[ArmOfferAgain, DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered],
+            S::Answered,
+        ),
+        row(S::AnswerPending, I::RxOfferBadAnswer, DROP_TERMINATE, S::Terminated),
+        row(S::AnswerPending, I::RxGone, DROP_TERMINATE, S::Terminated),
+        row(S::AnswerPending, I::RxSidePrack, &[ConfirmPrack, DisarmAnswer], S::AnswerPending),
         // The 200 waits: an answer that went before it has not been acknowledged (RFC 3262 section 3).
         row(
             S::AnswerPending,
@@ -333,24 +314,9 @@ pub const ROWS: &[Row] = {
             S::Terminated,
         ),
         row(S::AnswerPending, I::ProgressRepeat, &[RepeatProgress], S::AnswerPending),
-        row(
-            S::AnswerPending,
-            I::PrackTimeout,
-            &[DisarmAll, SendReject, CloseMedia, TellEnded, Release],
-            S::Terminated,
-        ),
-        row(
-            S::AnswerPending,
-            I::Hangup,
-            &[DisarmAll, SendReject, CloseMedia, TellEnded, Release],
-            S::Terminated,
-        ),
-        row(
-            S::AnswerPending,
-            I::RxCancel,
-            &[DisarmAll, SendTerminated, CloseMedia, TellEnded, Release],
-            S::Terminated,
-        ),
+        row(S::AnswerPending, I::PrackTimeout, REFUSE, S::Terminated),
+        row(S::AnswerPending, I::Hangup, REFUSE, S::Terminated),
+        row(S::AnswerPending, I::RxCancel, TERMINATE, S::Terminated),
         row(
             S::AnswerPending,
             I::RxBye,
@@ -371,9 +337,9 @@ pub const ROWS: &[Row] = {
             &[DisarmAnswer, ApplyPlan, TellConfirmed, TellMediaChanged, Settle],
             S::Active,
         ),
-        row(S::Answered, I::RxBadAck, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
-        row(S::Answered, I::AckTimeout, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
-        row(S::Answered, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Answered, I::RxBadAck, BYE, S::Terminating),
+        row(S::Answered, I::AckTimeout, BYE, S::Terminating),
+        row(S::Answered, I::RxBye, HUNG_UP, S::Terminated),
         row(S::Answered, I::RxReinvite, &[RefuseReinvite], S::Answered),
         row(
             S::Answered,
@@ -397,8 +363,8 @@ pub const ROWS: &[Row] = {
         row(S::HangupPending, I::RxAnswerAgain, &[ResendAck], S::HangupPending),
         row(S::HangupPending, I::RxOtherAnswer, &[RefuseFork], S::HangupPending),
         // The call is up.
-        row(S::Active, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
-        row(S::Active, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Active, I::Hangup, BYE, S::Terminating),
+        row(S::Active, I::RxBye, HUNG_UP, S::Terminated),
         row(S::Active, I::RxAck, &[], S::Active),
         row(S::Active, I::RxAnswerAgain, &[ResendAck], S::Active),
         row(S::Active, I::RxOtherAnswer, &[RefuseFork], S::Active),
@@ -412,14 +378,14 @@ pub const ROWS: &[Row] = {
         row(S::Active, I::Modify, &[SendOffer], S::Offering),
         row(S::Active, I::RefreshByUpdate, &[SendRefresh], S::Active),
         row(S::Active, I::RefreshByInvite, &[SendOffer], S::Offering),
-        row(S::Active, I::RxGone, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
-        row(S::Active, I::Expired, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Active, I::RxGone, BYE, S::Terminating),
+        row(S::Active, I::Expired, BYE, S::Terminating),
         // A re-INVITE was answered and its ACK is awaited.
         row(S::Reanswered, I::AnswerRepeat, &[RepeatAnswer], S::Reanswered),
         row(S::Reanswered, I::RxAck, &[DisarmAnswer, Settle], S::Active),
         row(S::Reanswered, I::RxAckAnswer, &[DisarmAnswer, ApplyPlan, TellMediaChanged, Settle], S::Active),
-        row(S::Reanswered, I::RxBadAck, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
-        row(S::Reanswered, I::AckTimeout, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Reanswered, I::RxBadAck, BYE, S::Terminating),
+        row(S::Reanswered, I::AckTimeout, BYE, S::Terminating),
         row(S::Reanswered, I::RxReinvite, &[RefuseReinvite], S::Reanswered),
         row(
             S::Reanswered,
@@ -431,8 +397,8 @@ pub const ROWS: &[Row] = {
         row(S::Reanswered, I::RxOtherAnswer, &[RefuseFork], S::Reanswered),
         row(S::Reanswered, I::Modify, &[], S::Reanswered),
         row(S::Reanswered, I::Hangup, &[CloseMedia, TellEnded], S::HangupPending),
-        row(S::Reanswered, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
-        row(S::Reanswered, I::RxGone, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Reanswered, I::RxBye, HUNG_UP, S::Terminated),
+        row(S::Reanswered, I::RxGone, BYE, S::Terminating),
         // Our offer waits for its answer.
         row(
             S::Offering,
@@ -449,7 +415,7 @@ pub const ROWS: &[Row] = {
         row(S::Offering, I::RxOfferRefused, &[DisarmOffer, WithdrawOffer, TellRefused, Settle], S::Active),
         row(S::Offering, I::RxOfferGlare, &[ArmOfferAgain], S::OfferWait),
         row(S::Offering, I::RxTooBrief, &[SendOffer], S::Offering),
-        row(S::Offering, I::RxGone, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
+        row(S::Offering, I::RxGone, BYE, S::Terminating),
         row(
             S::Offering,
             I::OfferTimeout,
@@ -461,9 +427,9 @@ pub const ROWS: &[Row] = {
         row(S::Offering, I::RxAnswerAgain, &[ResendAck], S::Offering),
         row(S::Offering, I::RxOtherAnswer, &[RefuseFork], S::Offering),
         row(S::Offering, I::Modify, &[], S::Offering),
-        row(S::Offering, I::Expired, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
-        row(S::Offering, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
-        row(S::Offering, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::Offering, I::Expired, BYE, S::Terminating),
+        row(S::Offering, I::Hangup, BYE, S::Terminating),
+        row(S::Offering, I::RxBye, HUNG_UP, S::Terminated),
         // Glare: whoever's time is up first asks again.
         row(S::OfferWait, I::OfferAgain, &[SendOffer], S::Offering),
         row(
@@ -482,9 +448,9 @@ pub const ROWS: &[Row] = {
         row(S::OfferWait, I::RxAnswerAgain, &[ResendAck], S::OfferWait),
         row(S::OfferWait, I::RxOtherAnswer, &[RefuseFork], S::OfferWait),
         row(S::OfferWait, I::Modify, &[], S::OfferWait),
-        row(S::OfferWait, I::RxGone, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
-        row(S::OfferWait, I::Hangup, &[DisarmAll, SendBye, CloseMedia, TellEnded], S::Terminating),
-        row(S::OfferWait, I::RxBye, &[ConfirmBye, DisarmAll, CloseMedia, TellEnded, Release], S::Terminated),
+        row(S::OfferWait, I::RxGone, BYE, S::Terminating),
+        row(S::OfferWait, I::Hangup, BYE, S::Terminating),
+        row(S::OfferWait, I::RxBye, HUNG_UP, S::Terminated),
         // Our BYE is on its way.
         row(S::Terminating, I::RxByeDone, &[DisarmAll, Release], S::Terminated),
         // The BYE still waits for an address.
@@ -520,8 +486,9 @@ pub const fn fallback(input: Input) -> Fallback {
         | I::AnswerLater
         | I::Reject
         | I::Hangup
-        | I::Modify => Fallback::Refuse,
-        I::RxBye | I::RxPrack | I::RxBadPrack => Fallback::Gone,
+        | I::Modify
+        | I::ModifyEarly => Fallback::Refuse,
+        I::RxBye | I::RxPrack | I::RxBadPrack | I::RxSidePrack => Fallback::Gone,
         I::RxReinvite | I::RxUpdate | I::RxOfferTooEarly => Fallback::NotNow,
         I::RxOfferCrossing => Fallback::Crossing,
         I::Admitted
@@ -532,6 +499,7 @@ pub const fn fallback(input: Input) -> Fallback {
         | I::RxRinging
         | I::RxEarlyMedia
         | I::RxAnswer
+        | I::RxAnswerMidOffer
         | I::RxAnswerAgain
         | I::RxOtherAnswer
         | I::RxBadAnswer

@@ -128,8 +128,30 @@ impl World {
     pub(crate) fn respond_reliably(&mut self, status: u16, tag: &str, rseq: &str, body: Option<&str>) {
         let invite = self.invite.clone();
         let contact: &[u8] = b"<sip:bob@10.9.9.9:5060>";
-        let headers = [("Contact", contact), ("Require", b"100rel"), ("RSeq", rseq.as_bytes())];
+        let require: &[u8] = b"100rel";
+        let headers =
+            [("Contact", contact), ("Require", require), ("RSeq", rseq.as_bytes()), ("Allow", b"UPDATE")];
         self.respond_with(&invite, status, tag, &headers, body);
+    }
+
+    /// A call that we make, whose media both sides have agreed on before it is answered.
+    pub(crate) fn calling_early() -> Self {
+        let mut world = Self::calling();
+        world.respond_reliably(183, "one", "1", Some(SDP));
+        let prack = world.last("PRACK");
+        world.respond_to(&prack, 200, "one", None);
+        world
+    }
+
+    /// The same of a call of the peer.
+    pub(crate) fn called_early() -> Self {
+        let mut world = Self::new(false);
+        world.extra = "Supported: 100rel\r\nAllow: UPDATE\r\n".into();
+        world.request("INVITE", "z9hG4bKinvite", 100, Some(SDP));
+        world.session = world.net.incoming(0);
+        world.command(|core, now, id| core.progress(now, id, true));
+        world.prack("z9hG4bKprack1", None);
+        world
     }
 
     /// A call that we are about to make: nobody has told us where the peer is.

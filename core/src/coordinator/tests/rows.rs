@@ -29,7 +29,44 @@ fn is_reliable(input: Input) -> bool {
     )
 }
 
+/// What becomes of an UPDATE of ours before the answer.
+fn reach_early(state: State, input: Input) -> Option<World> {
+    let idle = match state {
+        State::EarlyMedia => World::calling_early(),
+        State::Ringing | State::AnswerPending => World::called_early(),
+        _ => return None,
+    };
+    let offers = |world: &mut World| world.command(|core, now, id| core.hold(now, id));
+    match input {
+        Input::ModifyEarly => Some(idle),
+        Input::OfferAgain => Some(with(idle, |world| {
+            offers(world);
+            world.respond_to_last(491, None);
+        })),
+        Input::RxSidePrack => Some(with(idle, |world| {
+            offers(world);
+            world.command(|core, now, id| core.progress(now, id, false));
+            world.answer();
+        })),
+        Input::RxAnswerMidOffer
+        | Input::RxGone
+        | Input::RxOfferAnswer
+        | Input::RxOfferBadAnswer
+        | Input::RxOfferGlare
+        | Input::RxOfferRefused => Some(with(idle, |world| {
+            offers(world);
+            if state == State::AnswerPending {
+                world.answer();
+            }
+        })),
+        _ => None,
+    }
+}
+
 fn reach(state: State, input: Input) -> World {
+    if let Some(world) = reach_early(state, input) {
+        return world;
+    }
     let caller = as_caller(input);
     let offer = if is_late(input) && state != State::Reanswered { None } else { Some(SDP) };
     let rings = |state| matches!(state, State::Calling | State::Proceeding | State::Ringback);
@@ -175,6 +212,7 @@ fn apply(world: &mut World, input: Input) {
         | Input::ProgressAudio
         | Input::ProgressRepeat
         | Input::RxPrack
+        | Input::RxSidePrack
         | Input::RxBadPrack
         | Input::RxBadEarlyOffer
         | Input::RxForkOver
@@ -187,7 +225,9 @@ fn apply(world: &mut World, input: Input) {
         Input::RxTrying => world.respond(100, "one", None),
         Input::RxRinging => world.respond(180, "one", None),
         Input::RxEarlyMedia => world.respond(183, "one", Some(SDP)),
-        Input::RxAnswer | Input::RxAnswerAgain => world.respond(200, "one", Some(SDP)),
+        Input::RxAnswer | Input::RxAnswerMidOffer | Input::RxAnswerAgain => {
+            world.respond(200, "one", Some(SDP))
+        }
         Input::RxOtherAnswer if !world.older.is_empty() => {
             let older = world.older.clone();
             world.respond_to(&older, 200, "two", Some(SDP));
@@ -223,7 +263,7 @@ fn apply(world: &mut World, input: Input) {
             let bye = world.last("BYE");
             world.respond_to(&bye, 200, "peer", None);
         }
-        Input::Modify => world.command(|core, now, id| core.hold(now, id)),
+        Input::Modify | Input::ModifyEarly => world.command(|core, now, id| core.hold(now, id)),
         Input::RxTooBrief
         | Input::RxUpdate
         | Input::RxOfferAnswer
@@ -269,7 +309,7 @@ fn apply_early(world: &mut World, input: Input) {
     match input {
         Input::Progress => world.command(|core, now, id| core.progress(now, id, false)),
         Input::ProgressAudio => world.command(|core, now, id| core.progress(now, id, true)),
-        Input::RxPrack => world.prack("z9hG4bKprack", None),
+        Input::RxPrack | Input::RxSidePrack => world.prack("z9hG4bKprack", None),
         Input::RxBadPrack => world.prack("z9hG4bKprack", Some(NO_CODEC)),
         Input::ProgressRepeat => world.net.run_for(Duration::from_millis(500)),
         Input::RxBadEarlyOffer => world.respond_reliably(183, "two", "1", Some(NO_CODEC)),
@@ -295,7 +335,9 @@ fn apply_offer(world: &mut World, input: Input) {
         Input::RxOfferBadAnswer => world.respond_to_last(200, None),
         Input::RxOfferGlare => world.respond_to_last(491, None),
         Input::RxOfferRefused => world.respond_to_last(488, None),
-        Input::RxGone if world.state() == Some(State::Offering) => world.respond_to_last(481, None),
+        Input::RxGone if world.state().is_some_and(|it| it == State::Offering || it.is_early()) => {
+            world.respond_to_last(481, None)
+        }
         Input::RxGone | Input::RefreshByUpdate | Input::RefreshByInvite | Input::Expired => {
             world.refresh_by(input);
         }

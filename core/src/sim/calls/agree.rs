@@ -2,12 +2,13 @@
 //!
 //! | caller was told | callee was told |
 //! |---|---|
-//! | refused | nothing (its handler refused), or that it refused, or that nobody decided in time |
+//! | refused | nothing (its handler refused), or that it refused, that nobody decided in time, or that its caller does not respond |
 //! | given up before the answer (it hung up, or nobody answered) | anything that has an end, or nothing at all |
 //! | no response at all | nothing, or an end that needs no word of the caller: it refused, hung up, was not acknowledged |
+//! | no response in time | as before, or answered, acknowledged and hung up by the caller: the answer came too late |
 //! | answered, hung up by us, or passed on | answered, and: hung up by the caller, or by itself (both did, or the BYE was lost), or never acknowledged |
 //! | answered, hung up by them | answered, and: hung up by itself, or never acknowledged (its BYE came through, the ACK did not) |
-//! | answered, but something asked in it had no answer | as when hung up by us |
+//! | answered, but something asked in it had no answer, or what it answered later no ACK | as when hung up by us |
 //!
 //! So may the callee end that asked something. Those before are the problem of the two generals: whoever speaks last
 //! cannot know that it was heard, so a side may believe in an answer that the other has given up for want of an ACK.
@@ -62,16 +63,21 @@ pub fn agree(caller: &Told, callee: &Told, damaged: bool) -> bool {
     if damaged {
         return true;
     }
-    if callee.confirmed && !(caller.answered || matches!(reason, E::LocalHangup | E::NoAnswer)) {
+    if callee.confirmed && !(caller.answered || matches!(reason, E::LocalHangup | E::NoAnswer | E::Timeout)) {
         return false;
     }
     match (caller.answered, reason) {
-        (false, E::Rejected) => matches!(other, None | Some(E::Declined | E::Undecided)) && !callee.answered,
+        (false, E::Rejected) => {
+            let refused = |it| matches!(it, E::Declined | E::Undecided | E::Timeout | E::RemoteGone);
+            other.is_none_or(refused) && !callee.answered
+        }
         (false, E::LocalHangup | E::NoAnswer) => other != Some(E::Internal),
         (false, E::Timeout) => {
+            let late = |it| callee.answered && (is_silence(it) || it == E::RemoteHangup);
             matches!(other, None | Some(E::Declined | E::Undecided | E::LocalHangup | E::AckTimeout))
+                || other.is_some_and(late)
         }
-        (true, E::LocalHangup | E::Transferred | E::RemoteGone | E::SessionExpired) => {
+        (true, E::LocalHangup | E::Transferred | E::RemoteGone | E::SessionExpired | E::AckTimeout) => {
             callee.answered
                 && other.is_some_and(|it| {
                     is_silence(it) || matches!(it, E::RemoteHangup | E::LocalHangup | E::AckTimeout)
@@ -102,8 +108,12 @@ mod tests {
             (side(true, E::RemoteHangup), side(true, E::LocalHangup), true),
             (side(false, E::Rejected), side(false, E::Declined), true),
             (side(true, E::RemoteGone), side(true, E::RemoteHangup), true),
+            (side(true, E::AckTimeout), side(true, E::LocalHangup), true),
+            (side(true, E::AckTimeout), nobody, false),
             (side(true, E::Transferred), side(true, E::SessionExpired), true),
             (side(false, E::Rejected), nobody, true),
+            (side(false, E::Rejected), side(false, E::Timeout), true),
+            (side(false, E::Rejected), side(true, E::Timeout), false),
             (side(false, E::LocalHangup), side(true, E::RemoteHangup), true),
             (side(false, E::Timeout), side(true, E::AckTimeout), true),
             // An answer that nobody gave, or that nobody took back.
@@ -112,7 +122,8 @@ mod tests {
             (side(true, E::LocalHangup), side(false, E::Declined), false),
             (side(true, E::RemoteHangup), side(true, E::RemoteHangup), false),
             (side(false, E::Rejected), side(true, E::RemoteHangup), false),
-            (side(false, E::Timeout), side(true, E::RemoteHangup), false),
+            (side(false, E::Timeout), side(true, E::RemoteHangup), true),
+            (side(false, E::Timeout), side(false, E::RemoteHangup), false),
             (side(false, E::Internal), nobody, false),
             // No end.
             (side(true, E::LocalHangup), Told { ended: None, ..side(true, E::Internal) }, false),

@@ -132,7 +132,8 @@ impl WireChecker {
             self.answers.insert(responder, answer);
         }
         let rule = "a 2xx to an INVITE has an offer or an answer";
-        let told = self.described_early(&other_side_of(message));
+        let exchange = self.exchanges.get(&(message.branch.clone(), message.method.clone()));
+        let told = exchange.is_some_and(|exchange| exchange.described_early(message));
         self.rule(message.has_sdp() || told, message, rule, "RFC 3261 section 13.2.1", || {
             format!("{:?}", message.content_type)
         })

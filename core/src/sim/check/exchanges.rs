@@ -6,7 +6,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::dialogs::other_side_of;
 use super::message::{Message, Start};
 use super::{T1, T4, Verdict, WireChecker};
 use crate::base::time::Instant;
@@ -46,6 +45,13 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
+    /// Whether a reliable provisional response brought the session description to where the dialog of `message` began, so
+    /// that neither the 2xx nor its ACK need one.
+    pub(super) fn described_early(&self, message: &Message) -> bool {
+        let tells = |it: &Arc<Message>| it.to_tag == message.to_tag && it.rseq().is_some() && it.has_sdp();
+        self.responses.iter().any(tells)
+    }
+
     /// What a host should have done with what it heard.
     pub(super) fn left_undone(&self) -> Option<Undone> {
         if let Some((_, response, true)) = &self.heard
@@ -237,7 +243,7 @@ impl WireChecker {
             });
         let offered = invite.and_then(|invite| invite.request.as_ref()).map(|invite| invite.has_sdp());
         // What was offered and answered before the 2xx is not answered again.
-        let told = self.described_early(&other_side_of(message));
+        let told = invite.is_some_and(|invite| invite.described_early(message));
         let rule = "the ACK of a 2xx follows one, with the CSeq of its INVITE";
         self.rule(answered, message, rule, "RFC 3261 section 13.2.2.4", || format!("{}", message.cseq))?;
         let fits = offered.is_none_or(|offered| (!offered && !told) == message.has_sdp());

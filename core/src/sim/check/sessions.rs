@@ -20,8 +20,6 @@ pub(super) struct Doings {
     unacknowledged: Option<(u32, bool)>,
     /// RSeq of the last response of the other side that it had to acknowledge.
     pub(super) taken: Option<u32>,
-    /// Whether a reliable provisional response of its carried a session description.
-    described: bool,
     /// Method and CSeq of its request with an offer that is not answered.
     offering: Option<(String, u32)>,
     /// Reports of transfers that it has ended.
@@ -188,7 +186,6 @@ impl WireChecker {
         let (last, open) = (doings.rseq, doings.unacknowledged);
         doings.rseq = Some(rseq);
         doings.unacknowledged = Some((rseq, message.has_sdp()));
-        doings.described |= message.has_sdp();
         let next = last.is_none_or(|last| rseq == last.wrapping_add(1)) && rseq != 0;
         let rule = "RSeq counts by one";
         self.rule(next, message, rule, "RFC 3262 section 3", || format!("{rseq} after {last:?}"))?;
@@ -215,11 +212,6 @@ impl WireChecker {
         let key = (response.branch.clone(), response.method.clone());
         let invite = self.exchanges.get(&key).and_then(|exchange| exchange.request.as_ref());
         invite.is_some_and(|invite| invite.to_tag.is_some())
-    }
-
-    /// Whether the caller knows the media from a reliable provisional response, so that the 2xx need not tell.
-    pub(super) fn described_early(&self, responder: &Dialog) -> bool {
-        self.doings.get(responder).is_some_and(|doings| doings.described)
     }
 
     /// A PRACK has arrived, or was sent where arrivals are not told.
