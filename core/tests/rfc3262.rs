@@ -13,6 +13,8 @@ mod forks;
 #[path = "rfc3262/late.rs"]
 mod late;
 mod support;
+#[path = "rfc3262/update.rs"]
+mod update;
 
 use offhook_core::base::ids::SessionId;
 use offhook_core::coordinator::{CommandError, CoordinatorConfig, InviteParams, Reliable};

@@ -7,6 +7,7 @@ use core::time::Duration;
 use super::net::{Faults, Net};
 use crate::api::{CoordinatorConfig, InviteParams, Reliable};
 use crate::base::ids::SessionId;
+use crate::sdp::plan::Direction;
 use crate::session::State;
 use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
 
@@ -125,4 +126,38 @@ fn a_call_that_is_up_keeps_nothing_of_how_it_came_up() {
         assert!(session.provisional.is_none());
         assert!(registry.dialog(session.dialog.unwrap()).unwrap().early.is_none());
     }
+}
+
+#[test]
+fn what_both_want_before_the_answer_comes_to_pass() {
+    let mut updated = 0;
+    for seed in 2000..2300 {
+        let (mut net, alice, bob) = ringing(seed, [Reliable::Supported; 2], seed % 3 == 0);
+        let Some(bob) = bob else { continue };
+        net.with(1, |core, now| core.progress(now, bob, true)).unwrap();
+        net.run_for(Duration::from_secs(1 + seed % 10));
+        net.with(0, |core, now| core.hold(now, alice)).unwrap();
+        if seed % 2 == 0 {
+            net.with(1, |core, now| core.hold(now, bob)).unwrap();
+        }
+        net.run_for(Duration::from_millis(seed % 7 * 300));
+        net.with(1, |core, now| core.answer(now, bob)).unwrap();
+        net.run_for(Duration::from_secs(40));
+        updated += net.codes().iter().filter(|code| *code == "UPDATE").count();
+        let states = [(0, alice), (1, bob)].map(|(node, id)| net.nodes[node].core.session_state(id));
+        // Lost often enough in a row, anything may end: but then on both sides.
+        if states == [Some(State::Active); 2] {
+            let direction = |node: usize, id| {
+                net.nodes[node].core.registry().session(id).unwrap().plan().unwrap().direction
+            };
+            let wanted = if seed % 2 == 0 {
+                [Direction::Inactive; 2]
+            } else {
+                [Direction::SendOnly, Direction::RecvOnly]
+            };
+            assert_eq!([direction(0, alice), direction(1, bob)], wanted, "seed {seed}: {:#?}", net.ladder());
+        }
+        over(net);
+    }
+    assert!(updated > 100, "{updated}");
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | refused | nothing (its handler refused), or that it refused, that nobody decided in time, or that its caller does not respond |
 //! | given up before the answer (it hung up, or nobody answered) | anything that has an end, or nothing at all |
-//! | no response at all | nothing, or an end that needs no word of the caller: it refused, hung up, was not acknowledged |
+//! | no response at all | nothing, or an end that needs no word of the caller: it refused, hung up, was not acknowledged, or gave up itself |
 //! | no response in time | as before, or answered, acknowledged and hung up by the caller: the answer came too late |
 //! | answered, hung up by us, or passed on | answered, and: hung up by the caller, or by itself (both did, or the BYE was lost), or never acknowledged |
 //! | answered, hung up by them | answered, and: hung up by itself, or never acknowledged (its BYE came through, the ACK did not) |
@@ -74,8 +74,13 @@ pub fn agree(caller: &Told, callee: &Told, damaged: bool) -> bool {
         (false, E::LocalHangup | E::NoAnswer) => other != Some(E::Internal),
         (false, E::Timeout) => {
             let late = |it| callee.answered && (is_silence(it) || it == E::RemoteHangup);
-            matches!(other, None | Some(E::Declined | E::Undecided | E::LocalHangup | E::AckTimeout))
-                || other.is_some_and(late)
+            let alone = |it| {
+                matches!(
+                    it,
+                    E::Declined | E::Undecided | E::LocalHangup | E::AckTimeout | E::Timeout | E::RemoteGone
+                )
+            };
+            other.is_none_or(|it| alone(it) || late(it))
         }
         (true, E::LocalHangup | E::Transferred | E::RemoteGone | E::SessionExpired | E::AckTimeout) => {
             callee.answered
