@@ -351,6 +351,7 @@ impl World {
         let headers = [HEADERS[usize::from(choice >> 3 & 3)]];
         let mut params = InviteParams::new(TARGETS[usize::from(choice & 7)]);
         params.tag = UserTag(choice.into());
+        params.late_offer = choice & 0x80 != 0;
         if choice & 0x20 != 0 {
             params.headers = &headers;
         }

@@ -13,7 +13,7 @@ const STATUSES: [(&str, &str); 16] = [
     ("180 Ringing", ""),
     ("183 Session Progress", ""),
     ("180 Ringing", "Require: 100rel\r\nRSeq: 1\r\n"),
-    ("183 Session Progress", "Require: 100rel\r\nRSeq: 1\r\n"),
+    ("183 Session Progress", "Require: 100rel\r\nRSeq: 1\r\nAllow: INVITE, PRACK, UPDATE\r\n"),
     ("183 Session Progress", "Require: 100rel\r\nRSeq: 2\r\n"),
     ("199 Early Dialog Terminated", ""),
     ("100 Trying", ""),

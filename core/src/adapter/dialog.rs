@@ -123,21 +123,17 @@ impl DialogAdapter<'_> {
         if let Some(refused) = session.invite.take() {
             board.owners.insert(refused, Owner::Nobody);
         }
-        session.offering = None;
         if let Some(out) = &mut session.outgoing {
             out.heard = None;
         }
         let early: SmallVec<[DialogId; 4]> =
             board.registry.dialogs_of(self.session).iter().copied().collect();
-        // One counter for all that we ask (section 12.2.1.1): a PRACK may have had the number after the INVITE's.
-        let last = |&dialog: &DialogId| board.registry.dialog(dialog).map(Dialog::last_sequence);
-        let last = early.iter().filter_map(last).max().unwrap_or(0);
-        if let Some(session) = board.registry.session_mut(self.session) {
-            session.sent_cseq = session.sent_cseq.max(last);
-        }
         for dialog in early {
-            board.drop_waiting(dialog);
-            board.registry.remove_dialog(dialog);
+            board.drop_early(self.session, dialog);
+        }
+        // One counter for all that we ask (section 12.2.1.1): a PRACK may have had the number after the INVITE's.
+        if let Some(session) = board.registry.session_mut(self.session) {
+            session.sent_cseq = session.sent_cseq.max(session.early_cseq);
         }
     }
 
@@ -419,13 +415,14 @@ impl DialogAdapter<'_> {
                 self.board.registry.dialog(id).is_some_and(|dialog| !dialog.is_acknowledged())
             };
             let idle = others().find(rings).or_else(|| others().next()).filter(|_| answered)?;
-            self.board.drop_waiting(idle);
-            self.board.registry.remove_dialog(idle);
+            self.board.drop_early(self.session, idle);
         }
         let session = self.board.registry.session(self.session)?;
         let path = self.board.layer.path(session.invite.or(session.given_up)?)?;
         let target = session.outgoing.as_ref().map(|out| out.target.clone()).unwrap_or_default();
-        let dialog = Dialog::from_response(self.session, frame, facts, path, &target, limits.routes_max)?;
+        let early_cseq = session.early_cseq;
+        let mut dialog = Dialog::from_response(self.session, frame, facts, path, &target, limits.routes_max)?;
+        dialog.count_from(early_cseq);
         self.board.registry.add_dialog(dialog)
     }
 }

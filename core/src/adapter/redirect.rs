@@ -39,7 +39,6 @@ impl DialogAdapter<'_> {
         }
         // Whoever is called next has not asked for anything.
         session.realms = None;
-        session.offering = None;
         if let Some(out) = &mut session.outgoing
             && let Some(next) = out.redirects.as_mut().and_then(|redirects| redirects.take_next())
         {
@@ -47,8 +46,7 @@ impl DialogAdapter<'_> {
             out.path = None;
         }
         for dialog in core::mem::take(&mut session.dialogs) {
-            board.drop_waiting(dialog);
-            board.registry.remove_dialog(dialog);
+            board.drop_early(self.session, dialog);
         }
     }
 }

@@ -141,11 +141,7 @@ impl DialogAdapter<'_> {
     /// Forgets the early dialog that a 199 has ended (RFC 6228).
     pub(crate) fn end_fork(&mut self, cause: &Cause<'_>) {
         if let Some(dialog) = cause.dialog {
-            if let Some(session) = self.board.registry.session_mut(self.session) {
-                session.leave_offer_of(dialog);
-            }
-            self.board.drop_waiting(dialog);
-            self.board.registry.remove_dialog(dialog);
+            self.board.drop_early(self.session, dialog);
         }
     }
 }

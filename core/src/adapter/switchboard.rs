@@ -16,7 +16,7 @@ use crate::base::side::SideTable;
 use crate::base::slab::Slab;
 use crate::base::time::Instant;
 use crate::base::timers::Timers;
-use crate::dialog::Waiting;
+use crate::dialog::{Dialog, Waiting};
 use crate::media::MediaPort;
 use crate::registry::{Quota, SessionRegistry};
 use crate::session::{Input, Session, SessionTimer};
@@ -328,6 +328,17 @@ impl Switchboard {
             }
             None => false,
         }
+    }
+
+    /// Forgets an early dialog. Its callee may still answer, and would see our numbers go on.
+    pub(crate) fn drop_early(&mut self, id: SessionId, dialog: DialogId) {
+        let last = self.registry.dialog(dialog).map_or(0, Dialog::last_sequence);
+        if let Some(session) = self.registry.session_mut(id) {
+            session.early_cseq = session.early_cseq.max(last);
+            session.leave_offer_of(dialog);
+        }
+        self.drop_waiting(dialog);
+        self.registry.remove_dialog(dialog);
     }
 
     /// Asks the runtime for media ports if few are left.

@@ -80,6 +80,9 @@ impl UnifiedCoordinator {
     /// Our UPDATE that was to refresh the session has its outcome. Whatever it is, an expired session ends by its timer.
     pub(super) fn refresh_over(&mut self, outcome: &Outcome<'_>) {
         let id = outcome.session;
+        if !self.session_state(id).is_some_and(State::is_up) {
+            return;
+        }
         match (outcome.status, outcome.response) {
             (200..=299, Some((frame, _))) => {
                 if let Some(dialog) = self.board.registry.session(id).and_then(|session| session.dialog)

@@ -196,14 +196,11 @@ impl UnifiedCoordinator {
         for other in others {
             let early = self.board.registry.dialog(other).and_then(|dialog| dialog.early.as_ref());
             let updated = early.is_some_and(|early| early.updated);
-            if let Some(session) = self.board.registry.session_mut(id) {
-                session.leave_offer_of(other);
-                if let Some(media) = session.media.as_mut().filter(|_| updated) {
-                    media.tell_again();
-                }
+            self.board.drop_early(id, other);
+            let session = self.board.registry.session_mut(id).filter(|_| updated);
+            if let Some(media) = session.and_then(|session| session.media.as_mut()) {
+                media.tell_again();
             }
-            self.board.drop_waiting(other);
-            self.board.registry.remove_dialog(other);
         }
     }
 

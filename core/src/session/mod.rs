@@ -257,6 +257,9 @@ pub struct Session {
     pub(crate) too_brief: u8,
     /// CSeq of the INVITE that we sent.
     pub(crate) sent_cseq: u32,
+    /// The highest CSeq of a request in an early dialog that was given up: should its callee answer after all, ours go on
+    /// from there.
+    pub(crate) early_cseq: u32,
     /// CSeq of the INVITE (or re-INVITE) that was answered last; its ACK carries the same.
     pub(crate) invite_cseq: u32,
     pub(crate) media: Option<SessionMedia>,
@@ -308,6 +311,7 @@ impl Session {
             transfers: None,
             too_brief: 0,
             sent_cseq: 0,
+            early_cseq: 0,
             invite_cseq: 0,
             media: None,
             late_offer: false,

@@ -98,3 +98,26 @@ fn an_answer_after_a_199_is_an_answer() {
     assert_eq!(heard(&desk), 40_000);
     leave(&mut desk, session);
 }
+
+#[test]
+fn whoever_answers_too_late_sees_our_numbers_go_on() {
+    let lines = "Contact: <sip:one@192.0.2.9:5060>\r\nRequire: 100rel\r\n";
+    for gone in [200, 199] {
+        let (mut desk, session, invite) = calling(Reliable::Supported, false);
+        for rseq in 1..=3 {
+            let lines = format!("{lines}RSeq: {rseq}\r\n");
+            desk.feed(respond(&invite, 180, "one", &lines, ""));
+        }
+        assert_eq!(desk.last("PRACK").message.header("CSeq"), "4 PRACK");
+        if gone == 199 {
+            desk.feed(plainly(&invite, 199, "one", ""));
+        }
+        desk.feed(plainly(&invite, 200, "two", SDP));
+        desk.news();
+        desk.feed(plainly(&invite, 200, "one", SDP));
+        let news = desk.news();
+        let numbers: Vec<&str> = news.iter().map(|sent| sent.message.header("CSeq")).collect();
+        assert_eq!(numbers, ["1 ACK", "5 BYE"], "a lower number than that of a PRACK would be refused");
+        leave(&mut desk, session);
+    }
+}

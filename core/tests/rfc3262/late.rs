@@ -202,10 +202,10 @@ fn nobody_is_heard_any_more_when_the_call_goes_elsewhere() {
         desk.feed(respond(&invite, 302, "far", "Contact: <sip:near@192.0.2.9:5070>\r\n", ""));
         let invite = desk.last("INVITE").message;
         assert_eq!((invite.uri(), heard(&desk)), ("sip:near@192.0.2.9:5070", 0));
-        // Numbers begin anew with the early dialogs.
+        // Their numbers begin anew with the early dialogs; ours go on after that of the PRACK.
         desk.news();
         desk.feed(reliably(&invite, 183, "far", "1", SDP_OTHER_PORT));
-        assert_eq!(desk.only().message.header("RAck"), "1 2 INVITE");
+        assert_eq!(desk.only().message.header("RAck"), "1 3 INVITE");
         assert_eq!(heard(&desk), 40_002);
         desk.feed(plainly(&invite, 200, "far", ""));
         leave(&mut desk, session);

@@ -217,6 +217,7 @@ impl Story {
                 continue;
             };
             if delivery.to.port() == SIP_PORT {
+                self.checker.note_damage(delivery.damaged);
                 self.checker.delivered(now, delivery.to, &delivery.payload);
             }
             if endpoint.receive(now, delivery.to, delivery.from, &delivery.payload) {

@@ -88,6 +88,11 @@ impl WireChecker {
         }
     }
 
+    /// Takes note whether the next message arrives otherwise than it was sent, where only the network can tell.
+    pub fn note_damage(&mut self, damaged: bool) {
+        self.damaged |= damaged;
+    }
+
     /// Judges what was left undone, when no host will send any more.
     pub fn end(&mut self) -> Verdict {
         if self.damaged {

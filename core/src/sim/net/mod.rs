@@ -36,6 +36,8 @@ pub struct Delivery {
     pub from: SocketAddr,
     /// The datagram.
     pub payload: Bytes,
+    /// Whether it is not what was sent.
+    pub damaged: bool,
 }
 
 /// What became of datagrams.
@@ -84,6 +86,7 @@ struct Flight {
     from: SocketAddr,
     to: SocketAddr,
     payload: Bytes,
+    damaged: bool,
 }
 
 /// Hosts and what lies between them.
@@ -212,9 +215,9 @@ impl Network {
         let twice = link.duplicate.happens(&mut self.rng);
         if twice {
             self.fates.duplicated += 1;
-            self.fly(now, link, Flight { from: seen_as, to, payload: payload.clone() });
+            self.fly(now, link, Flight { from: seen_as, to, payload: payload.clone(), damaged: false });
         }
-        self.fly(now, link, Flight { from: seen_as, to, payload });
+        self.fly(now, link, Flight { from: seen_as, to, payload, damaged: false });
     }
 
     fn fly(&mut self, now: Instant, link: Link, mut flight: Flight) {
@@ -226,6 +229,7 @@ impl Network {
         if link.corrupt.happens(&mut self.rng) && !flight.payload.is_empty() {
             self.fates.corrupted += 1;
             flight.payload = link::corrupted(&flight.payload, &mut self.rng);
+            flight.damaged = true;
         }
         self.sequence += 1;
         self.flying.insert((now + delay, self.sequence), flight);
@@ -240,7 +244,7 @@ impl Network {
     pub fn poll(&mut self, now: Instant) -> Option<Delivery> {
         loop {
             let first = self.flying.first_entry().filter(|first| first.key().0 <= now)?;
-            let ((at, _), Flight { from, mut to, payload }) = first.remove_entry();
+            let ((at, _), Flight { from, mut to, payload, damaged }) = first.remove_entry();
             if let Some(nat) = self.nats.iter_mut().find(|nat| nat.public() == to.ip()) {
                 let Some(inside) = nat.inbound(at, to.port(), from) else {
                     self.fates.filtered += 1;
@@ -256,7 +260,7 @@ impl Network {
                 continue;
             }
             self.fates.delivered += 1;
-            return Some(Delivery { to, from, payload });
+            return Some(Delivery { to, from, payload, damaged });
         }
     }
 
