@@ -77,13 +77,13 @@ pub(crate) fn within(octets: &mut Octets<'_>, message: &[u8]) -> Option<Vec<u8>>
     let same = matches!(method, "ACK" | "CANCEL") && !names.is_request;
     let cseq = if same { names.cseq } else { names.cseq.wrapping_add(1 + u32::from(choice >> 5)) };
     let refused = message.get(8).is_some_and(|&first| first >= b'3');
-    let Names { ours, theirs, call_id, branch, .. } = names;
+    let Names { ours, theirs, call_id, branch, cseq: asked, .. } = names;
     let branch =
         if method == "CANCEL" || same && refused { branch } else { format!("z9hG4bKh{}{cseq}", choice & 7) };
     let ours = if method == "CANCEL" { untagged(&ours).to_owned() } else { ours };
     let theirs = tagged(&theirs, &mut Octets(&[]));
     let extra = match method {
-        "PRACK" => format!("RAck: {} {} INVITE\r\n", rseq(message).unwrap_or(1), cseq.wrapping_sub(1)),
+        "PRACK" => format!("RAck: {} {} INVITE\r\n", rseq(message).unwrap_or(1), asked),
         "REFER" => "Refer-To: <sip:carol@10.9.9.9>\r\n".to_owned(),
         "NOTIFY" => "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n".to_owned(),
         _ => String::new(),

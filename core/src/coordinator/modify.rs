@@ -30,7 +30,8 @@ impl UnifiedCoordinator {
     /// Holds the call: the peer is asked to send no audio, and gets only what we send (RFC 3264 section 8.4).
     ///
     /// The outcome comes as [`Event::HoldChanged`](crate::api::Event::HoldChanged) or
-    /// [`Event::ModifyFailed`](crate::api::Event::ModifyFailed). A call that is not up yet is held when it is.
+    /// [`Event::ModifyFailed`](crate::api::Event::ModifyFailed). Before the answer it goes by UPDATE (RFC 3311) where both
+    /// sides have agreed on the media already and the peer knows UPDATE; else it waits until the call is up.
     pub fn hold(&mut self, now: Instant, session: SessionId) -> Result<(), CommandError> {
         note!(self, Record::Command { now, session, command: Command::Hold });
         self.advance(now);

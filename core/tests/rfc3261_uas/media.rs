@@ -1,6 +1,7 @@
 //! Offers and answers, late ones too (section 13.2.1, RFC 3264).
 
 use super::*;
+use offhook_core::media::MediaCommand;
 
 // A late offer: ours in the 200, the answer in the ACK (section 13.2.1).
 
@@ -51,6 +52,34 @@ fn hanging_up_before_a_late_answer() {
     desk.feed(support::respond(&bye, 200, "", "", ""));
     desk.run_for(SECOND);
     assert_eq!(desk.core.registry().len(), 0);
+    desk.assert_all_gone();
+}
+
+// Media before the ACK (RFC 3264 section 6.1): whoever answers must be ready for them, and may send.
+
+#[test]
+fn the_callee_hears_and_speaks_from_its_200_on() {
+    let (mut desk, session, ok) = answered(&Request::new("INVITE").sdp(SDP));
+    assert_eq!(desk.told(), ["incoming", "answered"], "the ACK is still to come");
+    assert_eq!(desk.media.len(), 1);
+    let plan = desk.plan();
+    assert_eq!((plan.direction, plan.remote_rtp.map(|it| it.port())), (Direction::SendRecv, Some(40_000)));
+    desk.feed(Request::new("ACK").callee_tag(&ok.callee_tag()).branch("ack").text());
+    assert_eq!(desk.media.len(), 1, "the ACK changes nothing");
+    leave(&mut desk, session);
+    // Without an offer nobody knows yet where the caller is; what it sends can be heard all the same.
+    let (mut desk, session, ok) = late();
+    assert!(matches!(desk.media[..], [MediaCommand::Open { .. }]));
+    assert_eq!((desk.plan().direction, desk.plan().remote_rtp), (Direction::RecvOnly, None));
+    desk.feed(Request::new("ACK").callee_tag(&ok.callee_tag()).branch("ack").sdp(SDP).text());
+    assert_eq!(desk.plan().direction, Direction::SendRecv);
+    leave(&mut desk, session);
+}
+
+fn leave(desk: &mut Desk, session: SessionId) {
+    desk.hangup(session);
+    let bye = desk.last("BYE").message;
+    desk.feed(support::respond(&bye, 200, "", "", ""));
     desk.assert_all_gone();
 }
 

@@ -228,7 +228,7 @@ fn provisional_responses_are_seen_through() {
     fires(rule, early(), |core, id| core.board.disarm(id, SessionTimer::GiveUp));
     let mut pending = early();
     pending.answer();
-    fires("an answer waits for a PRACK only", pending, |core, id| {
+    fires("an answer waits for a PRACK or an UPDATE only", pending, |core, id| {
         core.board.registry.session_mut(id).unwrap().provisional = None;
     });
     fires("what was acknowledged is not kept after the answer", answered(), |core, id| {

@@ -62,11 +62,13 @@ impl WireChecker {
         }
         let rising = last.is_none_or(|last| message.cseq > last);
         let rule = "CSeq rises with every request of a side";
-        self.rule(rising, message, rule, "RFC 3261 section 12.2.1.1", || {
+        self.rule(rising || self.damaged, message, rule, "RFC 3261 section 12.2.1.1", || {
             format!("{} after {last:?}", message.cseq)
         })?;
         let rule = "no request follows BYE";
-        self.rule(!over, message, rule, "RFC 3261 sections 15.1.1 and 15.1.2", || message.method.clone())?;
+        self.rule(!over || self.damaged, message, rule, "RFC 3261 sections 15.1.1 and 15.1.2", || {
+            message.method.clone()
+        })?;
         let open = inviting.is_some() && message.method == "INVITE";
         let rule = "one INVITE at a time in a dialog";
         self.rule(!open || self.damaged, message, rule, "RFC 3261 section 14.1", || {

@@ -168,7 +168,7 @@ impl WireChecker {
         match &message.start {
             Start::Request { method, .. } => self.request_shape(message, method),
             Start::Response { status } => self.rule(
-                *status == 100 || message.to_tag.is_some(),
+                *status == 100 || message.to_tag.is_some() || self.damaged,
                 message,
                 "To of a response has a tag",
                 "RFC 3261 section 8.2.6.2",
