@@ -7,6 +7,7 @@ use crate::rt::{self, AudioFrame};
 
 super::on_runtime! {
     a_sender_is_held_back,
+    whoever_is_interrupted_falls_silent,
     a_slow_reader_loses_the_oldest,
     dropped_futures_lose_no_frame,
     a_dropped_send_sends_all_or_nothing,
@@ -26,6 +27,26 @@ async fn a_sender_is_held_back() {
     let sent = start.elapsed();
     assert!(sent >= Duration::from_millis(900), "{sent:?}");
     assert!(pair.to_bob.stats().sent_packets >= 48);
+}
+
+/// Speech that is made faster than it is spoken, and interrupted.
+async fn whoever_is_interrupted_falls_silent() {
+    let pair = in_call().await;
+    let speech = AudioFrame::tone(440, 10_000);
+    // All that can be taken at once is taken; the rest waits in the future, which is dropped.
+    assert!(poll_once(pair.to_bob.send_audio(speech)).await.is_none());
+    let unsaid = pair.to_bob.discard_audio();
+    assert!(unsaid > Duration::from_millis(100) && unsaid < Duration::from_millis(300), "{unsaid:?}");
+    assert_eq!(pair.to_bob.discard_audio(), Duration::ZERO);
+    soon(pair.to_bob.flush_audio()).await;
+    // What is said next is all that is heard after the few packets that had left.
+    soon(pair.to_bob.send_audio(AudioFrame::tone(880, 100))).await.unwrap();
+    let mut loud = 0;
+    for _ in 0..25 {
+        let frame = soon(pair.to_alice.recv_audio()).await.unwrap();
+        loud += u32::from(loudness(&frame.samples) > 1000);
+    }
+    assert!((5..=7).contains(&loud), "{loud} frames of 20 ms");
 }
 
 async fn a_slow_reader_loses_the_oldest() {

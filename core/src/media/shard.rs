@@ -224,6 +224,12 @@ impl MediaShard {
         self.with(media.slot, |stream, _| stream.expect_audio(now)).ok_or(NoSuchMedia(media))
     }
 
+    /// Throws away the audio that is queued: somebody has been interrupted. How many samples that were.
+    pub fn discard_audio(&mut self, media: MediaSessionId) -> Result<usize, NoSuchMedia> {
+        self.find(media)?;
+        self.with(media.slot, |stream, _| stream.discard_audio()).ok_or(NoSuchMedia(media))
+    }
+
     /// Whether the audio that is queued leaves as silence, at its own pace.
     pub fn mute(&mut self, media: MediaSessionId, yes: bool) -> Result<(), NoSuchMedia> {
         self.find(media)?;

@@ -198,6 +198,11 @@ impl Stream {
         accepted
     }
 
+    /// Throws away the audio that is queued; how many samples that were.
+    pub(crate) fn discard_audio(&mut self) -> usize {
+        self.sender.discard()
+    }
+
     /// From now on sends silence in the place of what is queued, or what is queued again.
     pub(crate) const fn mute(&mut self, yes: bool) {
         self.sender.muted = yes;

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::media::MediaSessionId;
 
@@ -30,6 +31,11 @@ impl Leg {
 
     pub(crate) async fn flush_audio(&self, media: MediaSessionId) {
         poll_fn(|cx| self.shared().media(|side, _, _| side.poll_flushed(cx, media))).await;
+    }
+
+    pub(crate) fn discard_audio(&self, media: MediaSessionId) -> Duration {
+        let samples = self.shared().media(|side, _, _| side.discard(media));
+        Duration::from_secs(samples as u64) / AudioFrame::RATE
     }
 
     pub(crate) async fn recv_audio(&self, media: MediaSessionId) -> Option<AudioFrame> {

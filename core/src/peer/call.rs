@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::api::EndReason;
 use crate::base::ids::SessionId;
@@ -81,6 +82,13 @@ impl Call {
     /// Ready when all audio that was given to [`send_audio`](Self::send_audio) has left, or the call is over.
     pub async fn flush_audio(&self) {
         self.leg.flush_audio(self.media).await;
+    }
+
+    /// Throws away the audio that was given to [`send_audio`](Self::send_audio) and has not left: the other side talks, and
+    /// we shall be silent. Returned is how much of it was never sent, less than 300 ms; a `send_audio` that still waits must
+    /// be dropped, or it goes on.
+    pub fn discard_audio(&self) -> Duration {
+        self.leg.discard_audio(self.media)
     }
 
     /// The next 20 ms of what the other side says; `None` when the call is over and all is read.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::api::EndReason;
 use crate::base::ids::SessionId;
@@ -112,6 +113,11 @@ impl IncomingCall {
         if let Ok(media) = self.stream() {
             self.leg.flush_audio(media).await;
         }
+    }
+
+    /// Throws away the audio that has not left, like [`Call::discard_audio`].
+    pub fn discard_audio(&self) -> Duration {
+        self.stream().map_or(Duration::ZERO, |media| self.leg.discard_audio(media))
     }
 
     /// The next 20 ms of what the caller says before the call is taken, like [`Call::recv_audio`]; `None` without

@@ -350,6 +350,11 @@ impl Media {
         Poll::Pending
     }
 
+    /// Throws away the audio that waits to be sent; how many samples that were.
+    pub(crate) fn discard(&mut self, media: MediaSessionId) -> usize {
+        self.shard.discard_audio(media).unwrap_or(0)
+    }
+
     /// Ready when no audio waits to be sent.
     pub(crate) fn poll_flushed(&mut self, cx: &Context<'_>, media: MediaSessionId) -> Poll<()> {
         let closed = self.closed;

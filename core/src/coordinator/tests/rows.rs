@@ -251,14 +251,7 @@ fn apply(world: &mut World, input: Input) {
             world.our_tag.clear();
             world.request("CANCEL", "z9hG4bKinvite", 100, None);
         }
-        Input::RxBye => {
-            if world.our_tag.is_empty() {
-                let ringing = world.net.with(0, |core, now| core.ring(now, id));
-                assert!(ringing.is_ok(), "an early dialog needs our tag");
-                world.learn_tag();
-            }
-            world.request("BYE", "z9hG4bKbye2", 200, None);
-        }
+        Input::RxBye => say_bye(world),
         Input::RxByeDone => {
             let bye = world.last("BYE");
             world.respond_to(&bye, 200, "peer", None);
@@ -302,6 +295,15 @@ fn apply(world: &mut World, input: Input) {
         | Input::PrackTimeout
         | Input::CancelTimeout => world.net.run_for(Duration::from_secs(33)),
     }
+}
+
+/// The peer hangs up, with the tag that we gave it.
+fn say_bye(world: &mut World) {
+    if world.our_tag.is_empty() {
+        world.command(|core, now, id| core.ring(now, id));
+        world.learn_tag();
+    }
+    world.request("BYE", "z9hG4bKbye2", 200, None);
 }
 
 /// What provisional responses bring about, ours and the peer's.

@@ -95,6 +95,14 @@ impl Sender {
         taken.len()
     }
 
+    /// Throws away what is queued; how many samples that were. Silence follows at once.
+    pub(crate) fn discard(&mut self) -> usize {
+        let thrown = self.queue.len();
+        self.queue.clear();
+        self.speaking = false;
+        thrown
+    }
+
     /// How many samples fit into the queue.
     pub(crate) fn room(&self) -> usize {
         self.queue_max.saturating_sub(self.queue.len())

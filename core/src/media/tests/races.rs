@@ -215,3 +215,28 @@ fn any_packet_of_a_press_is_the_press() {
         assert_eq!(presses.count(), expected, "{subset:07b}");
     }
 }
+
+#[test]
+fn ten_seconds_of_speech_at_once_are_bounded_and_interrupted_within_a_frame() {
+    let mut pair = Pair::perfect();
+    let audio = speech(1, 8000 * 10);
+    let mut taken = 0;
+    for _ in 0..5 {
+        let now = pair.now;
+        taken += pair.peers[0].shard.handle_audio(now, MEDIA, &audio[taken..]).unwrap();
+        pair.run(MS(20));
+    }
+    assert!(taken < 8 * 400, "{taken} samples are kept or said");
+    pair.run(MS(100));
+    let unsaid = pair.peers[0].shard.discard_audio(MEDIA).unwrap();
+    let begun = pair.sent.len();
+    pair.run(MS(500));
+    // What has left was taken and was not thrown away: that is how far the listener got.
+    let said = through(Codec::Pcmu, &audio[..taken - unsaid]);
+    assert!(position(&pair.peers[1].heard, &said).is_some());
+    let silence = |bytes: &[u8]| bytes[12..].iter().all(|&octet| octet == 0xff);
+    let after = pair.sent[begun..].iter().filter(|(from, _, which, _)| (*from, *which) == (0, Which::Rtp));
+    let loud = after.clone().filter(|(.., bytes)| !silence(bytes)).count();
+    assert!(loud <= 1 && after.count() >= 20, "{loud} packets after the interruption");
+    assert_eq!(pair.peers[0].shard.discard_audio(MEDIA), Ok(0));
+}
