@@ -7,7 +7,7 @@
 
 use offhook_core::sdp::plan::Direction::{Inactive, RecvOnly, SendOnly};
 use offhook_core::sim::worlds::Act::{
-    self, Answer, Call, EarlyMedia, Hangup, Hold, Progress, Reject, Resume, Ring,
+    self, Answer, Call, EarlyMedia, Hangup, Hold, HoldEarly, Progress, Reject, Resume, Ring,
 };
 use offhook_core::sim::worlds::Act::{AcceptTransfer, RefuseTransfer, Transfer, Update};
 use offhook_core::sim::worlds::{Counts, Worlds};
@@ -75,6 +75,11 @@ const SCRIPTS: &[Script] = &[
     ("early media, answered, hung up by the callee", Rung, &[Call], &[EarlyMedia, Answer, Hangup], LOST),
     ("early media, refused", Rung, &[Call], &[EarlyMedia, Reject(486)], ONE),
     ("early media, ringing, answered", RungReliably, &[Call], &[EarlyMedia, Progress, Answer], LOST),
+    ("early media, held by the caller", Rung, &[Call, HoldEarly], &[EarlyMedia, Answer], ONE),
+    ("early media, held by the callee", Rung, &[Call], &[EarlyMedia, HoldEarly, Answer], LOST),
+    ("early media, held by both", Rung, &[Call, HoldEarly], &[EarlyMedia, HoldEarly, Answer], QUIET),
+    ("early media, held, refused", Rung, &[Call, HoldEarly], &[EarlyMedia, Reject(486)], ONE),
+    ("early media, held, cancelled", Rung, &[Call, HoldEarly, Hangup], &[EarlyMedia, HoldEarly], QUIET),
     ("transfer refused", Up, &[Call, Transfer(true)], &[Answer, RefuseTransfer], ONE),
     ("nobody consents to the transfer", Up, &[Call, Transfer(true)], &[Answer], ONE),
     ("transferred", Up, &[Call, Transfer(true)], &[Answer, AcceptTransfer], ONE),

@@ -52,7 +52,14 @@ impl UnifiedCoordinator {
                 }
                 session.state = next;
                 if let Some(reason) = end_reason(state, input) {
-                    session.end.get_or_insert(reason);
+                    let end = session.end.get_or_insert(reason);
+                    // Why an early dialog was gone, the final response to its INVITE may say.
+                    if *end == EndReason::RemoteGone
+                        && reason == EndReason::Rejected
+                        && cause.status != Some(487)
+                    {
+                        *end = reason;
+                    }
                 }
                 tracing::debug!(session = %id, ?state, ?input, ?next, "transition");
                 for &action in actions {

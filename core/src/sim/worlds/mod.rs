@@ -73,6 +73,8 @@ pub enum Act {
     EarlyMedia,
     /// Holds the call.
     Hold,
+    /// The same as soon as something may be heard, be it before the answer.
+    HoldEarly,
     /// Takes it off hold.
     Resume,
     /// Asks for this direction by UPDATE.

@@ -232,6 +232,7 @@ impl Live {
         let fits = match act {
             Act::Call => true,
             Act::AcceptTransfer | Act::RefuseTransfer if !self.told.asked => false,
+            Act::HoldEarly if !(self.told.early || self.told.incoming) => false,
             Act::Hold | Act::Resume | Act::Update(_) | Act::Transfer(_) if !self.told.answered => false,
             _ => self.session.is_some() && self.told.ended.is_none(),
         };
@@ -290,7 +291,7 @@ impl Live {
             (Act::Hangup, Some(session)) => self.core.hangup(now, session),
             (Act::Progress, Some(session)) => self.core.progress(now, session, false),
             (Act::EarlyMedia, Some(session)) => self.core.progress(now, session, true),
-            (Act::Hold, Some(session)) => self.core.hold(now, session),
+            (Act::Hold | Act::HoldEarly, Some(session)) => self.core.hold(now, session),
             (Act::Resume, Some(session)) => self.core.resume(now, session),
             (Act::Update(direction), Some(session)) => {
                 self.core.modify(now, session, Modification::direction(direction).by_update())
@@ -308,8 +309,8 @@ impl Live {
         }
         let must = match act {
             Act::Ring | Act::Progress | Act::EarlyMedia | Act::Answer | Act::Reject(_) => offered,
-            // Consent may come too late.
-            Act::AcceptTransfer | Act::RefuseTransfer => false,
+            // Consent may come too late, and so may what is wished before the answer.
+            Act::AcceptTransfer | Act::RefuseTransfer | Act::HoldEarly => false,
             _ => true,
         };
         result.err().filter(|_| must).map(|error| format!("{act:?} is refused: {error}"))

@@ -14,6 +14,8 @@ use crate::sdp::plan::Direction;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Told {
     pub(super) incoming: bool,
+    /// Something may be heard before the answer.
+    pub(super) early: bool,
     pub(super) answered: bool,
     pub(super) confirmed: bool,
     pub(super) ended: Option<(EndReason, Option<u16>)>,
@@ -46,7 +48,7 @@ impl Told {
     /// Takes in what the user did.
     pub(super) const fn did(&mut self, act: Act) {
         let direction = match act {
-            Act::Hold => Direction::SendOnly,
+            Act::Hold | Act::HoldEarly => Direction::SendOnly,
             Act::Resume => Direction::SendRecv,
             Act::Update(direction) => direction,
             Act::Hangup => return self.hung_up = true,
@@ -116,8 +118,11 @@ impl Told {
                 self.ended = Some((*reason, *status));
                 Ok(())
             }
-            Event::Progress { .. } => Ok(()),
-            Event::MediaChanged { .. } if self.is_up() => Ok(()),
+            Event::Progress { early_media, .. } => {
+                self.early |= early_media;
+                Ok(())
+            }
+            Event::MediaChanged { .. } if self.is_up() || self.early || self.incoming => Ok(()),
             Event::HoldChanged { local, remote, .. } if self.is_up() => {
                 if !self.waits && self.holds == (*local, *remote) {
                     return wrong("but that was known");
