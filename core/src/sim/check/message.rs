@@ -130,12 +130,11 @@ impl Message {
         Some((words.next()?, words.next()?.parse().ok()?))
     }
 
-    /// The lines of the head after the first.
+    /// The lines of the head after the first. One that is no text has been damaged on its way, and came back.
     pub(super) fn head(&self) -> impl Iterator<Item = &str> {
-        let head = self.bytes.len().saturating_sub(self.body.len());
-        let text =
-            self.bytes.get(..head).and_then(|head| core::str::from_utf8(head).ok()).unwrap_or_default();
-        text.lines().skip(1)
+        let lines = self.bytes.split(|&octet| octet == b'\n').skip(1);
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        lines.take_while(|line| !line.is_empty()).filter_map(|line| core::str::from_utf8(line).ok())
     }
 
     /// Number of media lines.
