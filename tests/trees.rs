@@ -77,6 +77,19 @@ fn the_readme_counts_right() {
     }
 }
 
+/// The fuzz programs are a workspace of their own, whose lock file nobody else updates: they are built with `--locked`.
+#[test]
+fn the_fuzz_programs_know_what_the_targets_need() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lock = std::fs::read_to_string(root.join("fuzz/targets/Cargo.lock")).unwrap();
+    let locked: BTreeSet<&str> =
+        lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    let needed = tree("offhook-fuzz", &[]);
+    let missing: Vec<_> =
+        needed.iter().filter(|name| !locked.contains(name.split(' ').next().unwrap())).collect();
+    assert_eq!(missing, EMPTY, "cargo update --workspace --manifest-path fuzz/targets/Cargo.toml");
+}
+
 /// Every public method of the handles is called by the tests that run on each runtime.
 #[test]
 fn the_suite_calls_every_method() {
