@@ -54,7 +54,12 @@ async fn one_call<R: Runtime>(phone: Arc<Phone<R>>, options: options::Call, numb
     loop {
         tokio::select! {
             progress = dialing.progress() => match progress {
-                Some(progress) => phone.report.progress(number, &progress),
+                Some(progress) => {
+                    phone.report.progress(number, &progress);
+                    if phone.common.hold_early && progress.early_media && let Err(error) = dialing.hold() {
+                        phone.report.refused(number, "hold", &error);
+                    }
+                }
                 None => break,
             },
             heard = &mut early, if begun.is_none() => begun = Some(heard),

@@ -56,6 +56,9 @@ pub async fn serve<R: Runtime>(
 ) -> Result<(), Failure> {
     incoming.progress_with_audio()?;
     phone.report.early_media(number, 183);
+    if phone.common.hold_early {
+        incoming.hold()?;
+    }
     let Begun { recorder, said } = begun;
     let speak = async {
         if let Some(samples) = &phone.play {

@@ -173,6 +173,9 @@ pub struct Common {
     /// Hold the call so long after the answer: the other side hears nothing, and is asked to send nothing.
     #[arg(long, value_name = "MS", value_parser = milliseconds, help_heading = SCRIPT)]
     pub hold_after: Option<Duration>,
+    /// Hold the call as soon as something may be heard before the answer, or else with the answer.
+    #[arg(long, conflicts_with = "hold_after", help_heading = SCRIPT)]
+    pub hold_early: bool,
     /// Take the call back so long after the answer.
     #[arg(long, value_name = "MS", value_parser = milliseconds, help_heading = SCRIPT)]
     pub resume_after: Option<Duration>,
@@ -280,7 +283,10 @@ impl Common {
 
     /// Whether anything is to be done to a call by the clock.
     pub const fn has_script(&self) -> bool {
-        self.hold_after.is_some() || self.resume_after.is_some() || self.transfer_to.is_some()
+        self.hold_after.is_some()
+            || self.hold_early
+            || self.resume_after.is_some()
+            || self.transfer_to.is_some()
     }
 
     /// Whether anything is done with what is heard.

@@ -19,8 +19,9 @@ enum Step {
 pub async fn run<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) -> bool {
     let common = &phone.common;
     let transfer = common.transfer_to.as_ref().map(|_| common.transfer_after.unwrap_or_default());
-    let wanted =
-        [(common.hold_after, Step::Hold), (common.resume_after, Step::Resume), (transfer, Step::Transfer)];
+    // What was asked for before the answer may be so already: then this only tells it.
+    let hold = common.hold_after.or(common.hold_early.then_some(Duration::ZERO));
+    let wanted = [(hold, Step::Hold), (common.resume_after, Step::Resume), (transfer, Step::Transfer)];
     let mut steps: Vec<(Duration, Step)> =
         wanted.into_iter().filter_map(|(after, step)| Some((after?, step))).collect();
     steps.sort_by_key(|(after, _)| *after);

@@ -207,6 +207,44 @@ def pj_hold_traced(k):
     return replayed(k, trace)
 
 
+# ---------------------------------------------------------------- UPDATE before the answer
+
+def held_early(peer, phone, early, up):
+    """One UPDATE held the call before its answer, nothing held it again, and audio came with the resume."""
+    resume = phone.expect("resumed", 8)["t"]
+    phone.exits(0, 12)
+    end = peer.ended()["t"]
+    peer.quit()
+    held = {method: peer.count("RX", rf"\A{method} [^\0]*^a=sendonly") for method in ("UPDATE", "INVITE")}
+    want(held == {"UPDATE": 1, "INVITE": 0}, f"{held} asked for hold, one UPDATE wanted")
+    want(peer.times("RX", r"\AUPDATE ")[0] < up, "the UPDATE came after the answer")
+    there = peer.heard()
+    there.lacks(OURS, early + 0.6, resume - 0.1, "during the hold")
+    there.has(OURS, resume + 0.5, end - 0.3, "after the hold")
+    return f"held {up - early:.1f} s before the answer, mute for {resume - early:.1f} s, then heard for {end - resume:.1f} s"
+
+
+@case("pjsua2", "pjsua2-python")
+def pj_held_early(k):
+    """the phone calls PJSIP and holds it when it hears a reliable 183, told: --hold-early --resume-after"""
+    told = ["--reliable", "supported", "--hold-early", "--resume-after", "1500", "--duration", "4000"]
+    with Pjsua2(k.out, "peer", THEIRS, "--answer", "200", "--ring-ms", "2000", "--ring-with", "183", "--rel", "2") as peer:
+        with k.call(peer.uri, *SOUND, *told) as phone:
+            early = phone.expect("early-media", 5)["t"]
+            return held_early(peer, phone, early, peer.up()["t"])
+
+
+@case("pjsua2", "pjsua2-python")
+def pj_caller_held_early(k):
+    """PJSIP calls the phone, which holds it after its own 183, told: --early-media --hold-early --resume-after"""
+    told = ["--early-media", "--answer-after", "2000", "--hold-early", "--resume-after", "1500", "--duration", "4000"]
+    phone, port = k.listen(*told, "--calls", "1", *SOUND)
+    with phone, Pjsua2(k.out, "peer", THEIRS, "--rel", "1") as peer:
+        peer.say(f"call sip:phone@127.0.0.1:{port}")
+        early = peer.expect("state", 5, state="EARLY", code=183)["t"]
+        return held_early(peer, phone, early, peer.up()["t"])
+
+
 @case("pjsua2", "pjsua2-python")
 def pj_dtmf_by_info(k):
     """PJSIP presses 12# by INFO; the phone reports each digit once"""

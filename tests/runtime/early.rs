@@ -5,6 +5,7 @@ use crate::rt::{AudioFrame, Call, EndReason, IncomingCall, PeerError, Reliable, 
 
 super::on_runtime! {
     the_caller_hears_before_the_answer,
+    either_side_may_hold_before_the_answer,
     a_caller_who_is_refused_has_heard_why,
     reliable_ringing_opens_no_media,
     nothing_is_heard_unless_it_is_let,
@@ -52,6 +53,36 @@ async fn the_caller_hears_before_the_answer() {
     let (to_bob, to_alice) = soon(zip(dialing, incoming.accept())).await;
     assert!(soon(early.recv()).await.is_none());
     talk(&to_bob.unwrap(), &to_alice.unwrap()).await;
+}
+
+async fn either_side_may_hold_before_the_answer() {
+    for by_caller in [true, false] {
+        let (alice, bob) = (peer("alice").await, peer("bob").await);
+        let mut dialing = alice.dial(&bob.uri());
+        // Too early for anybody to be told, but not to be wished.
+        dialing.hold().unwrap();
+        dialing.resume().unwrap();
+        let incoming = incoming(&bob).await;
+        incoming.progress_with_audio().unwrap();
+        while !soon(dialing.progress()).await.unwrap().early_media {}
+        if by_caller {
+            dialing.hold().unwrap();
+        } else {
+            incoming.resume().unwrap();
+            incoming.hold().unwrap();
+        }
+        let (to_bob, to_alice) = soon(zip(dialing, incoming.accept())).await;
+        let (to_bob, to_alice) = (to_bob.unwrap(), to_alice.unwrap());
+        let (holder, held) = if by_caller { (&to_bob, &to_alice) } else { (&to_alice, &to_bob) };
+        // Ready at once if it is so already.
+        soon(holder.hold()).await.unwrap();
+        assert!(holder.is_held() && !holder.is_held_by_peer());
+        while !held.is_held_by_peer() {
+            soon(held.next_event()).await.unwrap();
+        }
+        soon(holder.resume()).await.unwrap();
+        talk(holder, held).await;
+    }
 }
 
 async fn a_caller_who_is_refused_has_heard_why() {

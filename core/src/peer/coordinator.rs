@@ -159,7 +159,7 @@ impl<R> UnifiedCoordinator<R> {
         let shared = &self.stack.shared;
         std::future::poll_fn(|cx| shared.look(|side| side.poll_incoming(cx)))
             .await
-            .map(|waiting| IncomingCall::hold(Arc::clone(&self.stack), waiting))
+            .map(|waiting| IncomingCall::of(Arc::clone(&self.stack), waiting))
     }
 
     /// All events from now on.

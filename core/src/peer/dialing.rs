@@ -122,6 +122,27 @@ impl Dialing {
         EarlyAudio::of(leg)
     }
 
+    /// Holds the call from now on, or as soon as that can be: before the answer where both sides have agreed on the media
+    /// already (UPDATE, RFC 3311), else right after it. Starts the call if need be. What comes of it, [`Call::is_held`]
+    /// and the events of the call tell.
+    pub fn hold(&mut self) -> Result<(), PeerError> {
+        self.start();
+        self.wish(true)
+    }
+
+    /// Takes [`hold`](Self::hold) back.
+    pub fn resume(&mut self) -> Result<(), PeerError> {
+        self.start();
+        self.wish(false)
+    }
+
+    fn wish(&self, hold: bool) -> Result<(), PeerError> {
+        match &self.step {
+            Step::Calling(leg, session) => leg.wish(*session, hold),
+            _ => Err(PeerError::WrongState { why: String::from("there is no call to hold") }),
+        }
+    }
+
     /// Gives the call up. Awaiting this value then tells [`PeerError::Cancelled`].
     pub fn cancel(&self) {
         if let Step::Calling(leg, session) = &self.step {

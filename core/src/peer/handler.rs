@@ -90,7 +90,7 @@ pub(crate) fn decide(shared: &Arc<Shared>, handler: &Arc<dyn ErasedHandler>, wai
             return;
         };
         let invite = InviteDetails::clone(&waiting.details);
-        let call = IncomingCall::hold(stack, waiting);
+        let call = IncomingCall::of(stack, waiting);
         let asked = caught(async { handler.ask(invite).await });
         match either(call.ended(), asked).await {
             // The caller gave up: there is nothing left to decide.

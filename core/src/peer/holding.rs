@@ -10,7 +10,7 @@ use crate::signaling::CommandError;
 use super::call::Call;
 use super::entry::{Entry, EntryId};
 use super::error::{CallEnd, PeerError};
-use super::shared::{Letter, Shared};
+use super::shared::{Leg, Letter, Shared};
 use super::signalling::Signalling;
 
 /// What was asked of the other side about the media of a call, and what came of it.
@@ -112,6 +112,18 @@ impl Call {
             decided.or_else(|| entry.end.clone().map(|end| Err(PeerError::Ended(end))))
         });
         outcome.await.unwrap_or_else(|| Err(PeerError::Ended(CallEnd::bare(EndReason::Internal))))
+    }
+}
+
+impl Leg {
+    /// Wishes for the call to be on hold, or not to be, at any moment of it; nobody waits for the outcome.
+    pub(crate) fn wish(&self, session: SessionId, hold: bool) -> Result<(), PeerError> {
+        let shared = self.shared();
+        let direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
+        let change = Modification::direction(direction);
+        let asked =
+            shared.signalling(|side, now, _| side.change_media(shared, now, session, Some(hold), change));
+        asked.map(drop)
     }
 }
 

@@ -29,7 +29,7 @@ pub struct IncomingCall {
 
 impl IncomingCall {
     /// The handle of a call that the signalling side marked as held.
-    pub(crate) fn hold(stack: Arc<Stack>, waiting: Waiting) -> Self {
+    pub(crate) fn of(stack: Arc<Stack>, waiting: Waiting) -> Self {
         let Waiting { id, session, details } = waiting;
         let from = details.from_uri().into_owned();
         let to = details.to_uri().into_owned();
@@ -99,6 +99,16 @@ impl IncomingCall {
         told.map_err(|error| self.trouble(error))?;
         self.leg.attach();
         Ok(())
+    }
+
+    /// Holds the call from now on, or as soon as that can be: see [`Dialing::hold`](super::Dialing::hold).
+    pub fn hold(&self) -> Result<(), PeerError> {
+        self.leg.wish(self.session, true)
+    }
+
+    /// Takes [`hold`](Self::hold) back.
+    pub fn resume(&self) -> Result<(), PeerError> {
+        self.leg.wish(self.session, false)
     }
 
     /// Sends audio before the call is taken, like [`Call::send_audio`]; after
