@@ -91,6 +91,7 @@ impl DialogAdapter<'_> {
     pub(crate) fn abandon_offer(&mut self) {
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         if let Some(offering) = session.offering.take() {
+            self.board.withdraw(offering.dialog, offering.transaction);
             self.board.owners.remove(offering.transaction);
             self.board.layer.abandon(offering.transaction);
         }

@@ -298,6 +298,18 @@ impl Switchboard {
         false
     }
 
+    /// Gives up a request, should it still wait for an address.
+    pub(crate) fn withdraw(&mut self, id: DialogId, transaction: TransactionId) {
+        let Some(dialog) = self.registry.dialog_mut(id).filter(|it| !it.waiting.is_empty()) else { return };
+        dialog.waiting.retain(|it| it.transaction != Some(transaction));
+        if dialog.waiting.is_empty() {
+            // Whoever waits next asks again.
+            let ours = |parked: &Parked| matches!(parked, Parked::Dialog(of) if *of == id);
+            let question = self.parked.iter().find(|(_, parked)| ours(parked)).map(|(query, _)| query);
+            question.map(|query| self.parked.remove(query));
+        }
+    }
+
     /// Gives up what waits in a dialog that is about to go: nobody else would end it.
     pub(crate) fn drop_waiting(&mut self, id: DialogId) {
         let Some(dialog) = self.registry.dialog_mut(id) else { return };

@@ -380,3 +380,26 @@ fn our_offer_is_given_up_though_the_answer_to_our_call_may_still_be_repeated() {
     world.net.run_for(Duration::from_secs(66));
     world.net.assert_all_gone();
 }
+
+#[test]
+fn an_offer_that_is_given_up_before_it_could_be_sent_never_is() {
+    let mut world = World::calling();
+    world.respond(200, "one", Some(SDP));
+    world.net.hold_names = true;
+    world.peer_moves_to("sip:bob@slow.example");
+    let before = world.net.elsewhere.len();
+    world.command(|core, now, id| core.hold(now, id));
+    assert_eq!(world.state(), Some(State::Offering));
+    world.net.run_for(Duration::from_secs(181));
+    assert_eq!(world.state(), Some(State::Terminating), "nobody waits for a name for ever");
+    world.found();
+    assert_eq!(world.net.elsewhere.len(), before, "that was the question of the offer");
+    world.found();
+    let sent: Vec<bool> =
+        world.net.elsewhere[before..].iter().map(|it| it.payload.starts_with(b"BYE ")).collect();
+    assert_eq!(sent, [true], "the BYE had a question of its own");
+    let bye = world.last("BYE");
+    world.respond_to(&bye, 200, "one", None);
+    world.net.run_for(Duration::from_secs(66));
+    world.net.assert_all_gone();
+}
