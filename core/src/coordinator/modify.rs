@@ -239,7 +239,7 @@ impl UnifiedCoordinator {
             (422, Some((frame, _))) if !early && self.lengthen_refresh(id, frame) => Input::RxTooBrief,
             // One of several that ring has gone; the others may still answer.
             _ if outcome.ends_dialog() && early && forked => {
-                cause.status = Some(199);
+                (cause.status, cause.phrase) = (Some(199), "");
                 self.read_fork_over(id, &mut cause)
             }
             _ if outcome.ends_dialog() => Input::RxGone,

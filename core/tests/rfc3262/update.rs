@@ -1,6 +1,7 @@
 //! UPDATEs of ours before the call is answered (RFC 3311).
 
 use super::*;
+use offhook_core::coordinator::Event;
 use offhook_core::sdp::plan::Direction;
 use offhook_core::session::State;
 
@@ -256,6 +257,10 @@ fn of_two_that_ring_the_one_that_is_gone_takes_nothing_with_it() {
     let update = only_hold(&mut desk);
     desk.feed(respond(&update, 481, "", "", ""));
     assert_eq!(desk.codes(), [""; 0], "the other may still answer");
+    let Some(Event::Progress { status, phrase, .. }) = desk.events.last() else {
+        panic!("{:?}", desk.told())
+    };
+    assert_eq!((*status, phrase.as_str()), (199, "Early Dialog Terminated"), "as if it had said so itself");
     desk.feed(plainly(&invite, 200, "other", SDP_OTHER_PORT));
     assert_eq!(desk.codes(), ["ACK", "INVITE"]);
     desk.hangup(session);
