@@ -5,10 +5,14 @@
 //!
 //! ```text
 //! cargo run --release --example load -- 127.0.0.1:5060 --calls 20000 --flight 48
+//! cargo run --release --example load -- 127.0.0.1:5060 --calls 2000 --rate 100 --hold 500 --from 127.0.0.7
 //! ```
+//!
+//! With `--rate` a call begins when its time has come and a place in flight is free; `--hold` is the time between the ACK
+//! and the BYE. The last line says how long the set-up of a call took, from the first INVITE to the 200.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -21,6 +25,8 @@ const GIVE_UP: Duration = Duration::from_secs(8);
 #[derive(Clone, Copy, PartialEq)]
 enum Wait {
     Answer,
+    /// The call is up; its BYE is ready.
+    HangUp,
     Goodbye,
     Nothing,
 }
@@ -38,10 +44,26 @@ struct Call {
 /// What the run comes to.
 #[derive(Default)]
 struct Totals {
+    /// Microseconds from the first INVITE to the 200, of each call.
+    set_up: Vec<u64>,
     started: u64,
     done: u64,
     failed: u64,
     retransmitted: u64,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    target: SocketAddr,
+    from: Option<IpAddr>,
+    calls: u64,
+    /// Calls in flight at most.
+    flight: usize,
+    /// Calls begun a second; `None` is as many as fit.
+    rate: Option<f64>,
+    /// From the ACK to the BYE.
+    hold: Duration,
 }
 
 struct Load {
@@ -49,60 +71,70 @@ struct Load {
     target: SocketAddr,
     local: SocketAddr,
     rtp_port: u16,
-    calls_max: u64,
+    wanted: Wanted,
+    begun: Instant,
     calls: Vec<Call>,
     totals: Totals,
 }
 
 fn main() -> ExitCode {
-    let (mut target, mut calls, mut flight) = (None, 5000_u64, 48_usize);
-    let mut args = std::env::args().skip(1);
-    let mut good = true;
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--calls" => good &= args.next().and_then(|n| n.parse().ok()).map(|n| calls = n).is_some(),
-            "--flight" => good &= args.next().and_then(|n| n.parse().ok()).map(|n| flight = n).is_some(),
-            text => target = text.parse::<SocketAddr>().ok(),
-        }
-    }
-    let (Some(target), true) = (target, good && flight > 0) else {
-        eprintln!("usage: load IP:PORT [--calls N] [--flight N]");
+    let Some(wanted) = read_arguments(std::env::args().skip(1)) else {
+        eprintln!(
+            "usage: load IP:PORT [--calls N] [--flight N] [--rate CALLS_PER_SECOND] [--hold MS] [--from IP]"
+        );
         return ExitCode::from(2);
     };
-    match run(target, calls, flight) {
+    match run(wanted) {
         Ok(failed) => ExitCode::from(u8::from(failed > 0)),
         Err(error) => {
-            eprintln!("load: {target}: {error}");
+            eprintln!("load: {}: {error}", wanted.target);
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(target: SocketAddr, calls_max: u64, flight: usize) -> std::io::Result<u64> {
+fn read_arguments(mut args: impl Iterator<Item = String>) -> Option<Wanted> {
+    let mut target = None;
+    let (mut from, mut calls, mut flight, mut rate, mut hold) = (None, 5000, 48, None, Duration::ZERO);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--calls" => calls = args.next()?.parse().ok()?,
+            "--flight" => flight = args.next()?.parse().ok().filter(|flight| *flight > 0)?,
+            "--rate" => rate = Some(args.next()?.parse().ok().filter(|rate| *rate > 0.0)?),
+            "--hold" => hold = Duration::from_millis(args.next()?.parse().ok()?),
+            "--from" => from = Some(args.next()?.parse().ok()?),
+            text => target = Some(text.parse().ok()?),
+        }
+    }
+    Some(Wanted { target: target?, from, calls, flight, rate, hold })
+}
+
+fn run(wanted: Wanted) -> std::io::Result<u64> {
+    let target = wanted.target;
     let any = if target.ip().is_loopback() { target.ip() } else { "0.0.0.0".parse().expect("an address") };
-    let socket = UdpSocket::bind((any, 0))?;
+    let socket = UdpSocket::bind((wanted.from.unwrap_or(any), 0))?;
     socket.connect(target)?;
-    socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+    // How finely calls are begun and ended.
+    let tick = if wanted.rate.is_some() || !wanted.hold.is_zero() { T1 / 100 } else { T1 / 5 };
+    socket.set_read_timeout(Some(tick))?;
     let local = socket.local_addr()?;
     // RTP may come: it goes to a socket of its own that nobody reads.
     let sink = UdpSocket::bind((local.ip(), 0))?;
     let rtp_port = sink.local_addr()?.port();
-    let (calls, totals) = (Vec::with_capacity(flight), Totals::default());
-    let mut load = Load { socket, target, local, rtp_port, calls_max, calls, totals };
-    let started = Instant::now();
-    for slot in 0..flight {
-        load.calls.push(Call {
-            serial: 0,
-            wait: Wait::Nothing,
-            request: Vec::with_capacity(1024),
-            since: started,
-            repeat_at: started,
-            interval: T1,
-        });
-        load.next_call(slot)?;
-    }
-    let (mut buffer, mut look_at) = (vec![0_u8; 65_536], started + T1 / 5);
-    while load.totals.done + load.totals.failed < calls_max {
+    let begun = Instant::now();
+    let idle = || Call {
+        serial: 0,
+        wait: Wait::Nothing,
+        request: Vec::with_capacity(1024),
+        since: begun,
+        repeat_at: begun,
+        interval: T1,
+    };
+    let calls = (0..wanted.flight).map(|_| idle()).collect();
+    let mut load = Load { socket, target, local, rtp_port, wanted, begun, calls, totals: Totals::default() };
+    load.look(begun)?;
+    let (mut buffer, mut look_at) = (vec![0_u8; 65_536], begun + tick);
+    while load.totals.done + load.totals.failed < wanted.calls {
         match load.socket.recv(&mut buffer) {
             Ok(length) => load.response(buffer.get(..length).unwrap_or_default())?,
             Err(e)
@@ -115,13 +147,20 @@ fn run(target: SocketAddr, calls_max: u64, flight: usize) -> std::io::Result<u64
         }
         let now = Instant::now();
         if now >= look_at {
-            load.repeat(now)?;
-            look_at = now + T1 / 5;
+            load.look(now)?;
+            look_at = now + tick;
         }
     }
-    let Totals { done, failed, retransmitted, .. } = load.totals;
-    let seconds = started.elapsed().as_secs_f64();
-    println!("calls {done} failed {failed} retransmitted {retransmitted} seconds {seconds:.3}");
+    let seconds = begun.elapsed().as_secs_f64();
+    let Totals { mut set_up, done, failed, retransmitted, .. } = load.totals;
+    set_up.sort_unstable();
+    let ms = |share: usize| set_up.get(set_up.len() * share / 100).map_or(f64::NAN, |us| *us as f64 / 1000.0);
+    println!(
+        "calls {done} failed {failed} retransmitted {retransmitted} seconds {seconds:.3} set-up p50 {:.2} p95 {:.2} p99 {:.2} ms",
+        ms(50),
+        ms(95),
+        ms(99)
+    );
     Ok(failed)
 }
 
@@ -132,7 +171,11 @@ impl Load {
             return Ok(());
         };
         call.wait = Wait::Nothing;
-        if self.totals.started == self.calls_max {
+        let due = self
+            .wanted
+            .rate
+            .is_none_or(|rate| self.begun.elapsed().as_secs_f64() * rate >= self.totals.started as f64);
+        if self.totals.started == self.wanted.calls || !due {
             return Ok(());
         }
         self.totals.started += 1;
@@ -181,9 +224,19 @@ impl Load {
                 let ack = self.in_dialog(bytes, "ACK", 1, serial);
                 tolerant(self.socket.send(&ack))?;
                 let bye = self.in_dialog(bytes, "BYE", 2, serial);
-                self.send(slot, Wait::Goodbye, bye)
+                let now = Instant::now();
+                if let Some(call) = self.calls.get_mut(slot) {
+                    self.totals.set_up.push((now - call.since).as_micros() as u64);
+                }
+                if self.wanted.hold.is_zero() {
+                    return self.send(slot, Wait::Goodbye, bye);
+                }
+                if let Some(call) = self.calls.get_mut(slot) {
+                    (call.wait, call.request, call.repeat_at) = (Wait::HangUp, bye, now + self.wanted.hold);
+                }
+                Ok(())
             }
-            (Wait::Goodbye, Some(b'2')) if to_invite => {
+            (Wait::Goodbye | Wait::HangUp, Some(b'2')) if to_invite => {
                 let ack = self.in_dialog(bytes, "ACK", 1, serial); // The 200 came again: so does its ACK.
                 tolerant(self.socket.send(&ack))
             }
@@ -191,7 +244,7 @@ impl Load {
                 self.totals.done += 1;
                 self.next_call(slot)
             }
-            (Wait::Nothing, _) => Ok(()),
+            (Wait::Nothing | Wait::HangUp, _) => Ok(()),
             (Wait::Answer | Wait::Goodbye, _) => {
                 if to_invite {
                     let ack = self.in_dialog(bytes, "ACK", 1, serial);
@@ -231,13 +284,22 @@ impl Load {
         .into_bytes()
     }
 
-    /// Repeats what waits too long, gives up what waited for ever.
-    fn repeat(&mut self, now: Instant) -> std::io::Result<()> {
+    /// Begins and ends calls whose time has come, repeats what waits too long, gives up what waited for ever.
+    fn look(&mut self, now: Instant) -> std::io::Result<()> {
         for slot in 0..self.calls.len() {
             let Some(call) = self.calls.get_mut(slot) else {
                 break;
             };
-            if call.wait == Wait::Nothing || now < call.repeat_at {
+            if call.wait == Wait::Nothing {
+                self.next_call(slot)?;
+                continue;
+            }
+            if now < call.repeat_at {
+                continue;
+            }
+            if call.wait == Wait::HangUp {
+                let bye = std::mem::take(&mut call.request);
+                self.send(slot, Wait::Goodbye, bye)?;
                 continue;
             }
             if now - call.since > GIVE_UP {
