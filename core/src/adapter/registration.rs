@@ -69,9 +69,24 @@ impl Switchboard {
         }
     }
 
+    /// Trusts the source that keeps this registration, or trusts none for its sake any more.
+    pub(crate) fn trust_registrar(&mut self, id: RegistrationId, keeps: bool) {
+        let Self { registry, trusted, digests, .. } = self;
+        let Some(registration) = registry.registration_mut(id) else { return };
+        let wanted = registration.path.filter(|_| keeps).map(|path| digests.source(path.remote.ip()));
+        if registration.vouched == wanted {
+            return;
+        }
+        if let Some(old) = registration.vouched.take() {
+            trusted.disown(old);
+        }
+        registration.vouched = wanted.filter(|&digest| trusted.vouch(digest));
+    }
+
     /// Forgets a registration and what is under way for it, and tells the application.
     pub(crate) fn end_registration(&mut self, id: RegistrationId, event: Event) {
         self.disarm_registration(id);
+        self.trust_registrar(id, false);
         let Some(registration) = self.registry.remove_registration(id) else { return };
         if let Some(request) = registration.request {
             self.owners.remove(request);

@@ -14,6 +14,7 @@ use crate::base::index::{Digest, DigestKey, Index};
 use crate::base::rng::Rng;
 use crate::base::side::SideTable;
 use crate::base::slab::Slab;
+use crate::base::sources::TrustedSources;
 use crate::base::time::Instant;
 use crate::base::timers::Timers;
 use crate::dialog::{Dialog, Waiting};
@@ -136,6 +137,8 @@ pub(crate) struct Switchboard {
     /// How many ports the runtime has been asked for and has not brought.
     pub(crate) ports_asked: usize,
     pub(crate) quota: Quota,
+    /// For whom no limit for one source holds.
+    pub(crate) trusted: TrustedSources,
     pub(crate) counters: Counters,
 }
 
@@ -169,6 +172,7 @@ impl Switchboard {
             ports: VecDeque::new(),
             ports_asked: 0,
             quota: Quota::new(limits.half_open_per_source_max),
+            trusted: TrustedSources::new(&config.trusted_sources, limits.trusted_sources_max),
             counters: Counters::default(),
             allow: super::allow(&config),
             supported: super::supported(config.reliable),
@@ -178,6 +182,12 @@ impl Switchboard {
         };
         board.ask_for_ports();
         board
+    }
+
+    /// Whether no limit for one source holds for this address.
+    pub(crate) fn is_trusted(&mut self, source: core::net::IpAddr) -> bool {
+        let digest = self.digests.source(source);
+        self.trusted.contains(source, digest)
     }
 
     /// Queues a message.

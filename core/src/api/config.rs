@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::auth::Credentials;
 use crate::base::ids::UserTag;
+use crate::base::sources::AddressPrefix;
 use crate::sdp::CodecList;
 use crate::signaling::CommandError;
 use crate::transaction::Timing;
@@ -65,6 +66,9 @@ pub struct CoordinatorConfig {
     pub address_of_record: Option<String>,
     /// What we prove our name with to whoever asks by a digest challenge (401, 407).
     pub credentials: Vec<Credentials>,
+    /// Trunks and proxies, through which many call at once: no limit for one source holds for them. Empty by default.
+    /// [`trust_source`](crate::coordinator::UnifiedCoordinator::trust_source) adds to them while calls are up.
+    pub trusted_sources: Vec<AddressPrefix>,
 }
 
 /// How much is made of reliable provisional responses (RFC 3262, `100rel`).
@@ -118,6 +122,7 @@ impl Default for CoordinatorConfig {
             peer_contacts: PeerContacts::default(),
             address_of_record: None,
             credentials: Vec::new(),
+            trusted_sources: Vec::new(),
         }
     }
 }
@@ -154,6 +159,9 @@ impl CoordinatorConfig {
         for credentials in &self.credentials {
             credentials.check().map_err(|error| bad("credentials", &error))?;
         }
+        if self.trusted_sources.len() > self.limits.trusted_sources_max {
+            return Err(bad("trusted sources", &"there are more than the limits allow"));
+        }
         check_text(&self.user_agent).map_err(|error| bad("user agent", &error))
     }
 }
@@ -178,6 +186,8 @@ pub struct Limits {
     pub registrations_max: usize,
     /// Route and Record-Route entries of a dialog.
     pub routes_max: usize,
+    /// Prefixes in the settings, and apart from them addresses at run time, that are trusted.
+    pub trusted_sources_max: usize,
 }
 
 impl Default for Limits {
@@ -191,6 +201,7 @@ impl Default for Limits {
             subscriptions_max: 10_000,
             registrations_max: 1_000,
             routes_max: 32,
+            trusted_sources_max: 1_000,
         }
     }
 }

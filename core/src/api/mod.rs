@@ -9,6 +9,7 @@ mod subscription;
 mod transfer;
 
 pub use crate::auth::Credentials;
+pub use crate::base::sources::{AddressPrefix, AddressPrefixError};
 pub use config::{CoordinatorConfig, InviteParams, Limits, PeerContacts, Reliable};
 pub use end::EndReason;
 pub use modification::{Modification, OfferMethod};

@@ -6,6 +6,7 @@ pub mod index;
 pub mod rng;
 pub mod side;
 pub mod slab;
+pub mod sources;
 pub mod time;
 pub mod timers;
 #[cfg(any(test, feature = "sim"))]

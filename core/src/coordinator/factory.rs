@@ -1,7 +1,6 @@
 //! The session factory: what becomes of an INVITE that belongs to no session.
 
 use alloc::sync::Arc;
-use core::net::IpAddr;
 use core::time::Duration;
 
 use super::UnifiedCoordinator;
@@ -99,17 +98,16 @@ impl UnifiedCoordinator {
         let replaced = self.find_replaced(request)?;
         let board = &mut self.board;
         let target = Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
-        let source = match request.path.remote.ip() {
-            IpAddr::V4(ip) => board.digests.digest(&[&ip.octets()]),
-            IpAddr::V6(ip) => board.digests.digest(&[&ip.octets()]),
-        };
+        let remote = request.path.remote.ip();
+        let source = board.digests.source(remote);
+        let has_room = board.quota.has_room(source) || board.trusted.contains(remote, source);
         let overload = |board: &mut crate::adapter::Switchboard| {
             board.counters.add(Counter::Overload);
             let mut refusal = Refusal::plain(503);
             refusal.headers.push(("Retry-After", b"5".to_vec()));
             refusal
         };
-        if self.shutting_down || board.registry.is_full() || !board.quota.has_room(source) {
+        if self.shutting_down || board.registry.is_full() || !has_room {
             return Err(overload(board));
         }
         board.ask_for_ports();

@@ -43,6 +43,7 @@ mod register;
 mod reliable;
 mod replaces;
 mod responses;
+mod sources;
 mod subscribe;
 mod transfer;
 mod transitions;

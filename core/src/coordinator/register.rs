@@ -181,6 +181,7 @@ impl UnifiedCoordinator {
             registration.failures = 0;
             registration.lengthened = false;
         }
+        self.board.trust_registrar(id, true);
         self.board.arm_registration(id, after);
         let event = Event::Registered { registration: id, expires, message };
         self.board.outbox.push_back(Output::Event(event));
@@ -205,6 +206,7 @@ impl UnifiedCoordinator {
         registration.phase = Phase::Waiting;
         if status == 200 {
             registration.until = None;
+            self.board.trust_registrar(id, false);
         }
         self.board.arm_registration(id, pause);
         self.board.outbox.push_back(Output::Event(event));

@@ -1,5 +1,6 @@
 //! Commands by the name of a session, for whoever follows the events of a coordinator and has no handle at hand.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::api::{Modification, SubscriptionState};
@@ -105,6 +106,21 @@ impl<R> UnifiedCoordinator<R> {
     /// Ends a registration. A shutdown ends all of them.
     pub fn unregister(&self, registration: RegistrationId) -> Result<(), PeerError> {
         self.command(|core, now| core.unregister(now, registration))
+    }
+
+    /// Trusts whoever sends from this address: no limit for one source holds for it until
+    /// [`distrust_source`](Self::distrust_source) has been called as often. For those who have proved who they are; the
+    /// settings have [`trusted_source`](super::Config::trusted_source).
+    ///
+    /// # Errors
+    /// [`PeerError::Full`] if [`trusted_sources_max`](crate::api::Limits::trusted_sources_max) are trusted already.
+    pub fn trust_source(&self, source: IpAddr) -> Result<(), PeerError> {
+        self.command(|core, now| core.trust_source(now, source))
+    }
+
+    /// Takes one [`trust_source`](Self::trust_source) back.
+    pub fn distrust_source(&self, source: IpAddr) {
+        self.shared().signalling(|side, now, _| side.core.distrust_source(now, source));
     }
 
     fn change(&self, session: SessionId, hold: Option<bool>, change: Modification) -> Result<(), PeerError> {

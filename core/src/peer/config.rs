@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::api::{CoordinatorConfig, Credentials, Reliable};
+use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, Reliable};
 use crate::sdp::CodecList;
 #[cfg(feature = "trace")]
 use crate::trace::Recorder;
@@ -139,6 +139,14 @@ impl Config {
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.core.credentials.push(credentials);
+        self
+    }
+
+    /// Trusts a trunk or proxy through which many call at once, or a network of them (`192.0.2.0/24`): no limit for one
+    /// source holds for it. Each call adds one.
+    #[must_use]
+    pub fn trusted_source(mut self, source: AddressPrefix) -> Self {
+        self.core.trusted_sources.push(source);
         self
     }
 

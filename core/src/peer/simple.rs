@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::api::{Credentials, Event, Reliable};
+use crate::api::{AddressPrefix, Credentials, Event, Reliable};
 use crate::base::ids::RegistrationId;
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -200,6 +200,12 @@ impl<R: Runtime> PeerBuilder<R> {
     /// every one that asks.
     pub fn credentials(self, username: &str, password: &str) -> Self {
         self.with(|config| config.credentials(Credentials::new(username, password)))
+    }
+
+    /// Trusts a trunk or proxy through which many call at once, or a network of them (`192.0.2.0/24`): no limit for one
+    /// source holds for it. Each call adds one.
+    pub fn trusted_source(self, source: AddressPrefix) -> Self {
+        self.with(|config| config.trusted_source(source))
     }
 
     /// Whether key presses are offered and taken (RFC 4733).

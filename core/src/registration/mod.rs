@@ -7,6 +7,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::auth::Realms;
+use crate::base::index::Digest;
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
 use crate::base::timers::TimerKey;
@@ -66,6 +67,8 @@ pub struct Registration {
     pub(crate) leaving: bool,
     pub(crate) timer: Option<TimerKey>,
     pub(crate) request: Option<TransactionId>,
+    /// The source that is trusted because it keeps this registration.
+    pub(crate) vouched: Option<Digest>,
     /// Who has asked for credentials.
     pub(crate) realms: Option<Box<Realms>>,
 }
@@ -103,6 +106,7 @@ impl Registration {
             leaving: false,
             timer: None,
             request: None,
+            vouched: None,
             realms: None,
         }
     }

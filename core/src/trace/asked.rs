@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
@@ -136,6 +137,13 @@ pub enum Asked<'a> {
         /// The registration.
         registration: RegistrationId,
     },
+    /// `trust_source` and `distrust_source`
+    TrustSource {
+        /// Whom.
+        source: IpAddr,
+        /// Or not.
+        trusted: bool,
+    },
     /// `redirect` and `redirect_with`
     Redirect {
         /// The session.
@@ -224,15 +232,7 @@ impl<'a> Asked<'a> {
             Self::Notify { subscription, state, content_type, body } => {
                 out.byte(12);
                 out.key(*subscription);
-                match state.as_ref() {
-                    SubscriptionState::Pending => out.byte(0),
-                    SubscriptionState::Active => out.byte(1),
-                    SubscriptionState::Terminated { reason, retry_after } => {
-                        out.byte(2);
-                        out.text(reason);
-                        out.option(*retry_after, Packer::number);
-                    }
-                }
+                write_state(out, state);
                 out.text(content_type);
                 out.bytes(body);
             }
@@ -245,6 +245,11 @@ impl<'a> Asked<'a> {
             Self::Unregister { registration } => {
                 out.byte(14);
                 out.key(*registration);
+            }
+            Self::TrustSource { source, trusted } => {
+                out.byte(15);
+                out.address(SocketAddr::new(*source, 0));
+                out.flag(*trusted);
             }
             Self::Redirect { session, contacts, headers } => {
                 out.byte(4);
@@ -313,6 +318,7 @@ impl<'a> Asked<'a> {
                 Self::Register { uri, expires, headers: read_fields(from)? }
             }
             14 => Self::Unregister { registration: from.key()? },
+            15 => Self::TrustSource { source: from.address()?.ip(), trusted: from.flag()? },
             _ => return Err(Impossible("no kind of command")),
         })
     }
@@ -348,6 +354,11 @@ impl<'a> Asked<'a> {
                 core.register_with(now, uri, *expires, headers).map(drop)
             }
             Self::Unregister { registration } => core.unregister(now, *registration),
+            Self::TrustSource { source, trusted: true } => core.trust_source(now, *source),
+            Self::TrustSource { source, trusted: false } => {
+                core.distrust_source(now, *source);
+                Ok(())
+            }
             Self::Redirect { session, contacts, headers } => {
                 core.redirect_with(now, *session, contacts, headers)
             }
@@ -373,9 +384,23 @@ impl<'a> Asked<'a> {
             Self::Notify { subscription, .. } => format!("{subscription}: notify"),
             Self::Register { uri, .. } => format!("register at {uri}"),
             Self::Unregister { registration } => format!("{registration}: unregister"),
+            Self::TrustSource { source, trusted: true } => format!("trust {source}"),
+            Self::TrustSource { source, .. } => format!("trust {source} no more"),
             Self::Redirect { session, contacts, .. } => {
                 format!("{session}: redirect to {}", contacts.join(", "))
             }
+        }
+    }
+}
+
+fn write_state(out: &mut Packer<'_>, state: &SubscriptionState) {
+    match state {
+        SubscriptionState::Pending => out.byte(0),
+        SubscriptionState::Active => out.byte(1),
+        SubscriptionState::Terminated { reason, retry_after } => {
+            out.byte(2);
+            out.text(reason);
+            out.option(*retry_after, Packer::number);
         }
     }
 }

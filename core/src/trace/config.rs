@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
+use super::settings;
 use crate::api::{CoordinatorConfig, Credentials, Limits, PeerContacts, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
@@ -27,6 +28,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
                 routes_max,
                 subscriptions_max,
                 registrations_max,
+                trusted_sources_max: _,
             },
         codecs,
         dtmf,
@@ -45,6 +47,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         peer_contacts,
         address_of_record,
         credentials,
+        trusted_sources: _,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -92,8 +95,11 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         PeerContacts::Source => 2,
     });
     // Only where they say something. Passwords stay out: what was computed of them is recorded in their place.
-    let rooms = *registrations_max != Limits::default().registrations_max;
-    if rooms || !credentials.is_empty() || address_of_record.is_some() {
+    let defaults = CoordinatorConfig::default();
+    let defaults = CoordinatorConfig::default();
+    let later = settings::later(config, &defaults);
+    let rooms = *registrations_max != defaults.limits.registrations_max;
+    if rooms || !credentials.is_empty() || address_of_record.is_some() || !later.is_empty() {
         out.number(*registrations_max);
         out.option(address_of_record.as_deref(), Packer::text);
         out.number(credentials.len());
@@ -102,6 +108,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
             out.option(realm.as_deref(), Packer::text);
         }
     }
+    out.out.extend_from_slice(&later);
 }
 
 pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig> {
@@ -171,7 +178,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         each.realm = from.option(Unpacker::text)?.map(String::from);
         credentials.push(each);
     }
-    Ok(CoordinatorConfig {
+    let mut config = CoordinatorConfig {
         user,
         display_name,
         user_agent,
@@ -194,7 +201,10 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         peer_contacts,
         address_of_record,
         credentials,
-    })
+        trusted_sources: Vec::new(),
+    };
+    settings::read_later(from, &mut config)?;
+    Ok(config)
 }
 
 fn write_media_id(out: &mut Packer<'_>, media: MediaSessionId) {

@@ -53,6 +53,7 @@ mod record;
 mod recorder;
 mod redact;
 mod replay;
+mod settings;
 #[cfg(test)]
 mod tests;
 

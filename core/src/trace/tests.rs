@@ -215,6 +215,9 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     {
         assert!(stage.core.notify(stage.now, subscription, &state, "a/b", b"x").is_err());
     }
+    let source = Stage::path().remote.ip();
+    stage.core.trust_source(stage.now, source).unwrap();
+    stage.core.distrust_source(stage.now, source);
     stage.feed(invite(2, ""));
     stage.core.shutdown(stage.now);
     stage.pass(Duration::from_secs(40));

@@ -32,6 +32,51 @@ fn above_the_limit_of_sessions_it_is_503() {
 }
 
 #[test]
+fn no_share_holds_for_a_trusted_source() {
+    let mut config = CoordinatorConfig::default();
+    config.limits.half_open_per_source_max = 1;
+    config.trusted_sources.push("192.0.2.8/31".parse().unwrap());
+    let mut desk = Desk::with(config);
+    let mut names = 0..;
+    let mut call = |desk: &mut Desk, from: &str| {
+        let name = names.next().unwrap().to_string();
+        let via = format!("Via: SIP/2.0/UDP {from};branch=z9hG4bK{name};rport\r\n");
+        desk.feed_from(
+            format!("{from}:5060").parse().unwrap(),
+            Request::new("INVITE").call_id(&name).branch(&name).via(&via).sdp(SDP).text(),
+        );
+        desk.codes()
+    };
+    for _ in 0..5 {
+        assert_eq!(call(&mut desk, "192.0.2.9"), ["180"], "it is of the network that the settings name");
+    }
+    let (stranger, now) = ("192.0.2.10".parse().unwrap(), desk.now);
+    assert_eq!([call(&mut desk, "192.0.2.10"), call(&mut desk, "192.0.2.10")], [["180"], ["503"]]);
+    desk.core.trust_source(now, stranger).unwrap();
+    desk.core.trust_source(now, stranger).unwrap();
+    desk.core.distrust_source(now, stranger);
+    assert_eq!([call(&mut desk, "192.0.2.10"), call(&mut desk, "192.0.2.10")], [["180"], ["180"]]);
+    desk.core.distrust_source(now, stranger);
+    assert_eq!(call(&mut desk, "192.0.2.10"), ["503"]);
+}
+
+#[test]
+fn trusted_sources_are_bounded() {
+    let mut config = CoordinatorConfig::default();
+    config.limits.trusted_sources_max = 1;
+    config.trusted_sources = vec!["192.0.2.8".parse().unwrap(), "192.0.2.9".parse().unwrap()];
+    assert!(config.check().is_err(), "more than the limits allow");
+    config.trusted_sources.pop();
+    assert_eq!(config.check(), Ok(()));
+    let mut desk = Desk::with(config);
+    let now = desk.now;
+    assert_eq!(desk.core.trust_source(now, "192.0.2.10".parse().unwrap()), Ok(()));
+    let one_more = desk.core.trust_source(now, "192.0.2.11".parse().unwrap());
+    assert_eq!(one_more, Err(CommandError::Full { limit: 1 }));
+    assert!(!desk.core.is_trusted("192.0.2.11".parse().unwrap()));
+}
+
+#[test]
 fn one_source_may_have_only_so_many_calls_in_setup() {
     let mut config = CoordinatorConfig::default();
     config.limits.half_open_per_source_max = 2;

@@ -107,6 +107,27 @@ fn expires(message: &Bytes) -> u32 {
 }
 
 #[test]
+fn a_registrar_is_trusted_as_long_as_it_keeps_us() {
+    let mut desk = Desk::new();
+    let trusted = |desk: &mut Desk| desk.net.nodes[0].core.is_trusted(peer().ip());
+    assert!(!trusted(&mut desk), "it has not answered yet");
+    desk.grant(600);
+    assert!(trusted(&mut desk));
+    desk.net.run_for(9 * MINUTE);
+    desk.grant(600);
+    assert!(trusted(&mut desk), "refreshed, and one word is enough");
+    desk.unregister();
+    desk.answer(200, &[]);
+    assert!(!trusted(&mut desk), "{:?}", desk.told());
+    desk.finish();
+    let mut desk = Desk::new();
+    desk.grant(600);
+    desk.net.run_for(9 * MINUTE);
+    desk.answer(403, &[]);
+    assert!(!trusted(&mut desk), "{:?}", desk.told());
+}
+
+#[test]
 fn a_registration_is_made_refreshed_and_ended() {
     let mut desk = Desk::new();
     let asked = desk.last();

@@ -72,6 +72,26 @@ fn what_the_reader_reads_was_written() {
 }
 
 #[test]
+fn settings_that_came_later_come_back() {
+    let mut config = CoordinatorConfig::default();
+    config.trusted_sources = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+    config.limits.trusted_sources_max = 7;
+    let file = File::default();
+    let core = UnifiedCoordinator::with_recorder(
+        config.clone(),
+        Box::new(handler()),
+        [7; 32],
+        Instant::ZERO,
+        recorder(&file),
+    );
+    drop(core);
+    let file = Arc::into_inner(file).unwrap().into_inner().unwrap();
+    let trace = Trace::parse(&file).unwrap();
+    let Some(Ok((_, Record::Start { config: read, .. }))) = trace.records().next() else { panic!() };
+    assert_eq!(**read, config);
+}
+
+#[test]
 fn another_seed_shows_at_the_first_output_that_differs() {
     let file = sample(|recorder| recorder).finish();
     let mut bodies: Vec<Vec<u8>> = bodies(&file).iter().map(|body| body.to_vec()).collect();
