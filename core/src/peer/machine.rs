@@ -14,7 +14,7 @@ use crate::media::{MediaPort, Which};
 use crate::wire::path::{Path, Transmit};
 
 use super::media::PairSend;
-use super::media_driver::read_pair;
+use super::media_driver::{Batches, read_pair};
 use super::runtime::{Runtime, Socket, Task, Timer};
 use super::shared::{Host, Shared};
 
@@ -61,6 +61,7 @@ pub(crate) struct Machine<R: Runtime> {
     rtp_ports: RangeInclusive<u16>,
     next_port: AtomicU16,
     sockets: Mutex<Sockets<R>>,
+    batches: Arc<Batches>,
     shared: OnceLock<Weak<Shared>>,
 }
 
@@ -82,6 +83,7 @@ impl<R: Runtime> Machine<R> {
             rtp_ports,
             next_port: AtomicU16::new(first_port),
             sockets: Mutex::new(Sockets { pairs: Vec::new(), readers: Vec::new() }),
+            batches: Arc::default(),
             shared: OnceLock::new(),
         })
     }
@@ -257,7 +259,7 @@ impl<R: Runtime> Host for HostOf<R> {
         let Some(shared) = machine.shared.get().and_then(Weak::upgrade) else { return };
         let mut sockets = machine.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(pair) = sockets.pairs.get(key as usize).cloned() else { return };
-        let reader = machine.runtime.spawn(read_pair::<R>(shared, pair));
+        let reader = machine.runtime.spawn(read_pair::<R>(shared, Arc::clone(&machine.batches), pair));
         sockets.readers.push(reader);
     }
 }

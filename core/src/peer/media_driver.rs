@@ -3,7 +3,7 @@
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use crate::media::Which;
@@ -16,6 +16,23 @@ use super::shared::Shared;
 const SLOTS: usize = 16;
 /// No RTP packet that we agreed on is longer.
 const SLOT_LEN: usize = 2048;
+
+/// The receive memory of all readers. A reader borrows it for one look at its sockets and keeps none while it waits, so
+/// there is as much of it as there are readers at work at the same moment: one for each thread of the runtime.
+#[derive(Debug, Default)]
+pub(crate) struct Batches(Mutex<Vec<RecvBatch>>);
+
+impl Batches {
+    /// Lends a batch to `read`.
+    fn lend<T>(&self, read: impl FnOnce(&mut RecvBatch) -> T) -> T {
+        let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = free().pop();
+        let mut batch = batch.unwrap_or_else(|| RecvBatch::new(SLOTS, SLOT_LEN));
+        let read = read(&mut batch);
+        free().push(batch);
+        read
+    }
+}
 
 /// Serves every stream when it is due, until the task is stopped.
 pub(crate) async fn drive_media<R: Runtime>(shared: Arc<Shared>, mut timer: R::Timer) {
@@ -37,22 +54,29 @@ pub(crate) async fn drive_media<R: Runtime>(shared: Arc<Shared>, mut timer: R::T
 
 /// Reads what comes to a pair of sockets, until the task is stopped. Between two calls too: what comes late for the
 /// old call must not wait for the new one.
-pub(crate) async fn read_pair<R: Runtime>(shared: Arc<Shared>, pair: Arc<Pair<R::Socket>>) {
-    let mut batch = RecvBatch::new(SLOTS, SLOT_LEN);
+pub(crate) async fn read_pair<R: Runtime>(
+    shared: Arc<Shared>,
+    batches: Arc<Batches>,
+    pair: Arc<Pair<R::Socket>>,
+) {
     while wait_for_either(&pair).await.is_ok() {
-        for (which, socket) in [(Which::Rtp, &pair.rtp), (Which::Rtcp, &pair.rtcp)] {
-            batch.clear();
-            if let Err(error) = socket.try_recv(&mut batch) {
-                tracing::trace!(%error, key = pair.key, "nothing to read");
-                continue;
-            }
-            shared.media(|side, now, _| {
-                for datagram in batch.iter() {
-                    side.receive(now, pair.key, which, datagram.remote, datagram.bytes);
-                }
-            });
-        }
+        batches.lend(|batch| {
+            read_once(&shared, batch, pair.key, Which::Rtp, &pair.rtp);
+            read_once(&shared, batch, pair.key, Which::Rtcp, &pair.rtcp);
+        });
     }
+}
+
+fn read_once<S: Socket>(shared: &Arc<Shared>, batch: &mut RecvBatch, key: u32, which: Which, socket: &S) {
+    batch.clear();
+    if let Err(error) = socket.try_recv(batch) {
+        return tracing::trace!(%error, key, "nothing to read");
+    }
+    shared.media(|side, now, _| {
+        for datagram in batch.iter() {
+            side.receive(now, key, which, datagram.remote, datagram.bytes);
+        }
+    });
 }
 
 /// Ready when either socket has something; an error when the runtime serves sockets no more.
@@ -64,4 +88,21 @@ async fn wait_for_either<S: Socket>(pair: &Pair<S>) -> io::Result<()> {
         Poll::Pending => rtcp.as_mut().poll(cx),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_share_their_memory() {
+        let batches = Batches::default();
+        for _ in 0..1000 {
+            batches.lend(|_| ());
+        }
+        let held = || batches.0.lock().expect("nobody panicked").len();
+        assert_eq!(held(), 1, "one after the other they need one");
+        batches.lend(|_| batches.lend(|_| ()));
+        assert_eq!(held(), 2, "and two when two read at once");
+    }
 }
