@@ -120,6 +120,10 @@ impl<S: Socket> Socket for CountedSocket<S> {
     fn take_icmp_error(&self) -> Option<SocketAddr> {
         self.socket.take_icmp_error()
     }
+
+    fn datagrams_lost(&self) -> Option<u32> {
+        self.socket.datagrams_lost()
+    }
 }
 
 impl<T: Timer> Timer for CountedTimer<T> {

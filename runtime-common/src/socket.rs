@@ -10,7 +10,7 @@ use offhook_core::peer::{RecvBatch, Socket};
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use socket2::SockRef;
 
-use crate::system;
+use crate::system::{self, Losses};
 
 /// Buffers that one system call can fill.
 const BATCH: usize = 32;
@@ -61,6 +61,8 @@ pub struct UdpSocket<I> {
     local: SocketAddr,
     /// Only the signalling socket receives more than plain datagrams.
     extras: Option<UdpSocketState>,
+    /// Only of the signalling socket it is worth knowing what did not get in.
+    losses: Option<Losses>,
     sender: Sender,
     /// Whether there may be reports of what did not arrive. They are worth a system call of their own only if something
     /// went wrong, or if the socket was ready and there was nothing to read.
@@ -71,10 +73,11 @@ impl<I: Io> UdpSocket<I> {
     /// A socket for media: plain and cheap.
     pub fn media(addr: SocketAddr, sender: &Sender) -> io::Result<Self> {
         let (socket, local) = bind(addr)?;
-        Self::new(socket, local, None, sender)
+        Self::new(socket, local, None, None, sender)
     }
 
-    /// A socket for signalling: it tells the address each datagram came to, and what did not arrive.
+    /// A socket for signalling: it tells the address each datagram came to, what did not arrive and what did not get in,
+    /// and asks the system for a receive buffer of 4 MiB.
     pub fn signalling(addr: SocketAddr, sender: &Sender) -> io::Result<Self> {
         let (socket, local) = bind(addr)?;
         let extras = UdpSocketState::new((&socket).into())?;
@@ -82,17 +85,23 @@ impl<I: Io> UdpSocket<I> {
             tracing::debug!(%error, "the system does not report undeliverable datagrams");
         }
         system::allow_fragments(&SockRef::from(&socket), local);
-        Self::new(socket, local, Some(extras), sender)
+        system::enlarge_recv_buffer(&SockRef::from(&socket));
+        let losses = Losses::new(local);
+        if let Err(error) = &losses {
+            tracing::debug!(%error, "the system does not tell what it throws away");
+        }
+        Self::new(socket, local, Some(extras), losses.ok(), sender)
     }
 
     fn new(
         socket: StdSocket,
         local: SocketAddr,
         extras: Option<UdpSocketState>,
+        losses: Option<Losses>,
         sender: &Sender,
     ) -> io::Result<Self> {
         let io = I::new(socket)?;
-        Ok(Self { io, local, extras, sender: sender.clone(), reports: AtomicBool::new(false) })
+        Ok(Self { io, local, extras, losses, sender: sender.clone(), reports: AtomicBool::new(false) })
     }
 
     fn recv_many(&self, extras: &UdpSocketState, batch: &mut RecvBatch) -> io::Result<()> {
@@ -202,5 +211,9 @@ impl<I: Io> Socket for UdpSocket<I> {
             self.reports.store(false, Ordering::Relaxed);
         }
         report.ok()
+    }
+
+    fn datagrams_lost(&self) -> Option<u32> {
+        self.losses.as_ref()?.count().ok()
     }
 }

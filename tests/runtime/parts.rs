@@ -25,6 +25,8 @@ super::on_runtime! {
     a_media_socket_sends_from_the_address_it_is_told,
     undeliverable_datagrams_are_reported,
     a_flood_of_reports_ends,
+    a_burst_of_signalling_finds_room,
+    what_did_not_get_in_is_counted,
     a_socket_that_is_in_use_is_refused,
 }
 
@@ -270,6 +272,44 @@ async fn a_flood_of_reports_ends() {
     })
     .await;
     assert!(wakes < 5, "{wakes} wakes for nothing");
+}
+
+/// Sends datagrams while nobody reads, then reads all that got in: how many.
+async fn burst(socket: &impl Socket, count: usize, length: usize) -> usize {
+    let other = UdpSocket::bind(LOOPBACK).unwrap();
+    for _ in 0..count {
+        other.send_to(&vec![b'x'; length], socket.local_addr()).unwrap();
+    }
+    let mut arrived = 0;
+    soon(socket.recv_ready()).await.unwrap();
+    loop {
+        match read(socket, 32).len() {
+            0 => return arrived,
+            more => arrived += more,
+        }
+    }
+}
+
+async fn a_burst_of_signalling_finds_room() {
+    let socket = R::current().unwrap().bind(LOOPBACK).unwrap();
+    let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max").ok();
+    let limit = limit.and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0);
+    if limit < 4 * 1024 * 1024 {
+        return println!("the system allows {limit} octets; nothing to see here");
+    }
+    // Twice what finds room in the 208 KiB that a system gives by itself.
+    assert_eq!(burst(&socket, 1000, 600).await, 1000);
+    assert_eq!(socket.datagrams_lost().unwrap_or(0), 0);
+}
+
+async fn what_did_not_get_in_is_counted() {
+    let socket = R::current().unwrap().bind(LOOPBACK).unwrap();
+    let Some(before) = socket.datagrams_lost() else { return println!("the system does not tell") };
+    let sent = 20_000;
+    let arrived = burst(&socket, sent, 1200).await;
+    let lost = socket.datagrams_lost().unwrap().wrapping_sub(before) as usize;
+    assert!(lost > 0, "all of it found room");
+    assert_eq!(arrived + lost, sent);
 }
 
 async fn a_socket_that_is_in_use_is_refused() {

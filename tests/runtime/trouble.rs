@@ -102,6 +102,10 @@ impl Socket for NarrowSocket {
     fn take_icmp_error(&self) -> Option<SocketAddr> {
         self.socket.take_icmp_error()
     }
+
+    fn datagrams_lost(&self) -> Option<u32> {
+        self.socket.datagrams_lost()
+    }
 }
 
 /// Asks `count` questions, a hundred at a time, and looks at the order of the answers.

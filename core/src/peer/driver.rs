@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::base::time::Instant;
 
@@ -22,6 +23,9 @@ const READS_MAX: usize = 8;
 /// ICMP reports taken in one round.
 const REPORTS_MAX: usize = 32;
 
+/// How often the system is asked what it threw away, while something comes.
+const LOSSES_EVERY: Duration = Duration::from_secs(1);
+
 /// Runs until everything is hung up after a shutdown, then closes what is open.
 pub(crate) async fn drive<R: Runtime>(
     shared: Arc<Shared>,
@@ -31,8 +35,10 @@ pub(crate) async fn drive<R: Runtime>(
 ) {
     let mut batch = RecvBatch::new(SLOTS, SLOT_LEN);
     let mut sleep = Sleep::new(machine.runtime());
+    let mut losses = Losses::default();
     loop {
         read(&shared, &machine, &*socket, &mut batch);
+        losses.look(&shared, machine.runtime().now(), &*socket);
         shared.signalling(|side, now, _| {
             side.driver_wakes();
             if !side.blocked() && side.core.poll_timeout().is_some_and(|at| at <= now) {
@@ -95,6 +101,33 @@ fn take_reports<R: Runtime>(shared: &Arc<Shared>, machine: &Machine<R>, socket: 
             side.counters.icmp_errors += 1;
             side.note_failure(path);
         });
+    }
+}
+
+/// What the system threw away, by its own count.
+#[derive(Default)]
+struct Losses {
+    looked_at: Option<Instant>,
+    last: u32,
+}
+
+impl Losses {
+    /// Counts what was lost since the last look, and says what helps.
+    fn look<S: Socket>(&mut self, shared: &Shared, now: Instant, socket: &S) {
+        if self.looked_at.is_some_and(|at| now.saturating_since(at) < LOSSES_EVERY) {
+            return;
+        }
+        self.looked_at = Some(now);
+        let Some(count) = socket.datagrams_lost() else { return };
+        let lost = count.wrapping_sub(std::mem::replace(&mut self.last, count));
+        if lost > 0 {
+            shared.look(|side| side.counters.datagrams_lost += u64::from(lost));
+            tracing::warn!(
+                lost,
+                "SIP datagrams came faster than they were read, and the system threw them away. A larger receive \
+                 buffer carries over a burst (sysctl net.core.rmem_max=8388608); if this goes on, the machine is too slow"
+            );
+        }
     }
 }
 

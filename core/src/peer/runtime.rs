@@ -68,7 +68,7 @@ pub trait Runtime: Send + Sync + Sized + 'static {
     /// The time of day, since 1970; for the sender reports of RTCP.
     fn unix_time(&self) -> Duration;
     /// Binds a socket for signalling: it tells the address each datagram came to, sends from the address it is told,
-    /// and reports ICMP errors where the system offers that.
+    /// reports ICMP errors where the system offers that, and holds some megabytes while nobody reads.
     fn bind(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
     /// Binds a socket for media: plain and cheap. It sends from the address it is told, too.
     fn bind_media(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
@@ -111,6 +111,11 @@ pub trait Socket: Send + Sync + 'static {
     fn send_ready(&self) -> impl Future<Output = io::Result<()>> + Send;
     /// The destination of a datagram that the network reported undeliverable, if there is a report.
     fn take_icmp_error(&self) -> Option<SocketAddr>;
+    /// How many datagrams the system has thrown away since the socket was bound, because nobody read them in time; the
+    /// count may wrap. `None` where the system does not tell. Asked for once a second while datagrams come.
+    fn datagrams_lost(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// Memory for datagrams, used again for every receive.

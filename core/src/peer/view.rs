@@ -153,6 +153,8 @@ pub struct PeerCounters {
 pub struct NetworkCounters {
     /// SIP datagrams received.
     pub datagrams_received: u64,
+    /// SIP datagrams that the system threw away because they were not read in time. Looked at once a second.
+    pub datagrams_lost: u64,
     /// SIP datagrams sent.
     pub datagrams_sent: u64,
     /// Times that a SIP message had to wait because the system had no room.
