@@ -8,6 +8,7 @@
 //! The exit status is 0 when every output is the same, 1 when one differs (the first is shown), 2 when the file cannot
 //! be read to its end (what could be read is replayed and shown all the same).
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -76,7 +77,9 @@ fn run(options: &Options) -> Result<Replay, Box<dyn std::error::Error>> {
 
 fn write(path: Option<&Path>, what: impl FnOnce() -> String) -> Result<(), String> {
     let Some(path) = path else { return Ok(()) };
-    std::fs::write(path, what()).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    // What was said in a trace is as private as the trace.
+    let written = offhook_common::create_private(path).and_then(|mut file| file.write_all(what().as_bytes()));
+    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 fn name(path: &Path) -> String {

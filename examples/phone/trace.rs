@@ -1,10 +1,10 @@
 //! `--record-trace` and `--ladder`.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use offhook_common::create_private;
 use offhook_core::trace::{Trace as Parsed, replay};
 use offhook_tokio::{Recorder, RecordingState, RecordingStats, Redaction, SinkError, record_to_file};
 
@@ -24,7 +24,7 @@ impl Trace {
     pub fn create(common: &Common) -> Result<Self, Failure> {
         let Common { record_trace: file, ladder: page, .. } = common.clone();
         if let Some(page) = &page {
-            File::create(page).map_err(|error| format!("cannot write {}: {error}", page.display()))?;
+            create_private(page).map_err(|error| format!("cannot write {}: {error}", page.display()))?;
         }
         Ok(Self { file, page, kept: Arc::default() })
     }
@@ -37,7 +37,7 @@ impl Trace {
             (None, None) => return Ok(None),
             (Some(path), None) => record_to_file(path).map_err(|error| told(path, error))?,
             (path, Some(_)) => {
-                let file = path.as_ref().map(|path| File::create(path).map_err(|error| told(path, error)));
+                let file = path.as_ref().map(|path| create_private(path).map_err(|error| told(path, error)));
                 let (mut file, kept) = (file.transpose()?, Arc::clone(&self.kept));
                 Recorder::new(move |octets: &[u8]| {
                     kept.lock().expect("no holder panics").extend_from_slice(octets);
@@ -55,7 +55,8 @@ impl Trace {
             let kept = self.kept.lock().expect("no holder panics");
             let mut ladder = replay(&Parsed::parse(&kept)?)?.ladder;
             ladder.set_title("Phone");
-            std::fs::write(path, ladder.to_html())
+            create_private(path)
+                .and_then(|mut page| page.write_all(ladder.to_html().as_bytes()))
                 .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         }
         match stats.map(|stats| stats.state) {

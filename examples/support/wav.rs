@@ -78,7 +78,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Creates the file, or empties it.
+    /// Creates the file, or empties it. It holds what people said: only its owner may read it.
     pub fn create(path: &Path) -> Result<Self, Failure> {
         let spec = hound::WavSpec {
             channels: 1,
@@ -87,7 +87,8 @@ impl Recorder {
             sample_format: hound::SampleFormat::Int,
         };
         let named = |error: hound::Error| format!("cannot write {}: {error}", path.display());
-        let writer = hound::WavWriter::create(path, spec).map_err(named)?;
+        let file = offhook_common::create_private(path).map_err(|error| named(error.into()))?;
+        let writer = hound::WavWriter::new(BufWriter::new(file), spec).map_err(named)?;
         Ok(Self { path: path.to_path_buf(), writer, start: None, length: 0 })
     }
 

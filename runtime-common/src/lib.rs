@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 use std::time::{Duration, SystemTime};
 
 #[cfg(feature = "trace")]
-pub use recording::record_to_file;
+pub use recording::{create_private, record_to_file};
 pub use socket::{Interest, Io, Sender, UdpSocket};
 pub use socket2::SockRef;
 
