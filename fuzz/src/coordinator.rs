@@ -61,6 +61,8 @@ struct World {
     ports_max: usize,
     /// Outputs are left where they are for a while.
     lazy: bool,
+    /// It has been shut down.
+    down: bool,
     /// Peers write what is right.
     honest: bool,
     file: Option<File>,
@@ -136,6 +138,7 @@ impl World {
             next_port: 16_384,
             ports_max: if choice & 8 == 0 { usize::MAX } else { 3 },
             lazy: false,
+            down: false,
             honest,
             file,
         };
@@ -292,12 +295,17 @@ impl World {
     fn nuisance(&mut self, choice: u8) {
         match choice {
             0 => self.core.handle_unreachable(self.now, self.path),
+            1 if self.lazy => self.core.drain(self.now),
             1 => self.lazy = true,
             2 => self.lazy = false,
             3 => self.drain(3),
             4 => self.ports_max = 0,
             5 => self.core.handle_timeout(Instant::ZERO),
-            6 => self.core.shutdown(self.now),
+            6 if self.down => self.core.cut_short(self.now),
+            6 => {
+                self.core.shutdown(self.now);
+                self.down = true;
+            }
             _ => self.core.handle_timeout(self.now),
         }
     }

@@ -36,6 +36,8 @@ pub enum EndReason {
     Transferred,
     /// Another call took its place (RFC 3891).
     Replaced,
+    /// We hung up, but the shutdown waited no longer for the other side to confirm it.
+    Unconfirmed,
     /// The stack had to give this call up; the log says why.
     Internal,
 }
@@ -60,6 +62,7 @@ impl EndReason {
             Self::RemoteGone => "the other side no longer knows the call",
             Self::Transferred => "the other side was transferred",
             Self::Replaced => "another call took its place",
+            Self::Unconfirmed => "the shutdown did not wait for the other side",
             Self::Internal => "internal error",
         }
     }

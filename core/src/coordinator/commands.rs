@@ -6,6 +6,7 @@ use alloc::string::ToString;
 use bytes::Bytes;
 
 use super::UnifiedCoordinator;
+use super::closing::Closing;
 use crate::adapter::{Cause, MediaAdapter, new_call_id};
 use crate::api::{Counter, InviteParams, Output};
 use crate::base::ids::{SessionId, UserTag};
@@ -36,7 +37,7 @@ impl UnifiedCoordinator {
         headers: Bytes,
         params: &InviteParams<'_>,
     ) -> Result<SessionId, CommandError> {
-        if self.shutting_down {
+        if self.closing != Closing::Open {
             return Err(CommandError::ShuttingDown);
         }
         let board = &mut self.board;
@@ -146,21 +147,6 @@ impl UnifiedCoordinator {
         let session = self.board.registry.session_mut(session).ok_or(CommandError::NoSuchCall)?;
         session.tag = tag;
         Ok(())
-    }
-
-    /// Ends every call, subscription and registration; new ones are refused with 503 from now on. Done when
-    /// [`is_idle`](Self::is_idle), or when the registry is empty for those who do not wait for late repeats.
-    pub fn shutdown(&mut self, now: Instant) {
-        note!(self, Record::Shutdown { now });
-        self.advance(now);
-        self.shutting_down = true;
-        self.end_subscriptions();
-        for registration in self.board.registry.registration_ids() {
-            self.leave_registrar(registration);
-        }
-        for session in self.board.registry.ids() {
-            self.feed(session, Input::Hangup, Cause::default());
-        }
     }
 }
 

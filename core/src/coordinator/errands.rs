@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use bytes::Bytes;
 
 use super::UnifiedCoordinator;
+use super::closing::Closing;
 use super::commands::{bad, check_headers, check_target};
 use super::transitions::printable;
 use crate::adapter::{Cause, Content, DialogAdapter, Draft, Errand, Owner};
@@ -141,7 +142,7 @@ impl UnifiedCoordinator {
         headers: &[(&str, &str)],
         body: Option<(String, Bytes)>,
     ) -> Result<RequestId, CommandError> {
-        if self.shutting_down {
+        if self.closing == Closing::Down {
             return Err(CommandError::ShuttingDown);
         }
         let target = check_target(target)?;

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::UnifiedCoordinator;
+use super::closing::Closing;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Cause, MediaAdapter, Owner, local_media};
 use crate::api::{Counter, Event, Output, Reliable};
@@ -101,17 +102,13 @@ impl UnifiedCoordinator {
         let remote = request.path.remote.ip();
         let source = board.digests.source(remote);
         let has_room = board.quota.has_room(source) || board.trusted.contains(remote, source);
-        let overload = |board: &mut crate::adapter::Switchboard| {
-            board.counters.add(Counter::Overload);
-            let mut refusal = Refusal::plain(503);
-            refusal.headers.push(("Retry-After", b"5".to_vec()));
-            refusal
-        };
-        if self.shutting_down || board.registry.is_full() || !has_room {
-            return Err(overload(board));
+        // A call that takes over from one that is up goes on with it.
+        let goes = self.closing == Closing::Down || (self.closing == Closing::Draining && replaced.is_none());
+        if goes || board.registry.is_full() || !has_room {
+            return Err(self.overload());
         }
         board.ask_for_ports();
-        let Some(&port) = board.ports.front() else { return Err(overload(board)) };
+        let Some(&port) = board.ports.front() else { return Err(self.overload()) };
         let sdp_id = board.rng.next_u64() >> 2;
         let local = local_media(board, &request.path, port, sdp_id, sdp_id);
         let answered = if request.frame.body().is_empty() {

@@ -6,9 +6,10 @@ use smallvec::SmallVec;
 
 use super::UnifiedCoordinator;
 use super::check::is_type;
+use super::closing::Closing;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Owner, contact, local_media};
-use crate::api::{Counter, Event, Output};
+use crate::api::{Event, Output};
 use crate::base::ids::SessionId;
 use crate::media::MediaPort;
 use crate::sdp;
@@ -24,9 +25,8 @@ const MESSAGE_BODY_MAX: usize = 16_384;
 impl UnifiedCoordinator {
     /// OPTIONS outside any dialog: what an INVITE would get (section 11.2), as far as that can be told without one.
     pub(super) fn receive_options(&mut self, request: &Request<'_>) {
-        if self.shutting_down || self.board.registry.is_full() {
-            self.board.counters.add(Counter::Overload);
-            let refusal = Refusal::with(503, "Retry-After", b"5".to_vec());
+        if self.closing != Closing::Open || self.board.registry.is_full() {
+            let refusal = self.overload();
             return self.refuse(request.transaction, refusal);
         }
         let details = MessageDetails::new(request.frame, request.path);
@@ -96,8 +96,8 @@ impl UnifiedCoordinator {
         if let Err(refusal) = check_encoding(request) {
             return self.refuse(request.transaction, refusal);
         }
-        if session.is_none() && self.shutting_down {
-            let refusal = Refusal::with(503, "Retry-After", b"5".to_vec());
+        if session.is_none() && self.closing == Closing::Down {
+            let refusal = self.overload();
             return self.refuse(request.transaction, refusal);
         }
         self.board.respond_plain(request.transaction, 200);

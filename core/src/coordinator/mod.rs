@@ -22,6 +22,7 @@ macro_rules! note {
 }
 
 mod check;
+mod closing;
 mod commands;
 mod dialogs;
 mod errands;
@@ -83,7 +84,7 @@ pub struct UnifiedCoordinator {
     machine: StateMachine,
     interceptor: SignalingInterceptor,
     orphans: referral::Orphans,
-    shutting_down: bool,
+    closing: closing::Closing,
     #[cfg(feature = "trace")]
     recorder: Option<Box<crate::trace::Recorder>>,
     /// Every row that was taken.
@@ -114,7 +115,7 @@ impl UnifiedCoordinator {
             machine: StateMachine::default(),
             interceptor: SignalingInterceptor::new(handler),
             orphans: referral::Orphans::default(),
-            shutting_down: false,
+            closing: closing::Closing::Open,
             #[cfg(feature = "trace")]
             recorder: None,
             #[cfg(test)]

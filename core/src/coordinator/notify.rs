@@ -9,11 +9,12 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::UnifiedCoordinator;
+use super::closing::Closing;
 use super::commands::bad;
 use super::errands::check_content;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{contact, seconds_text};
-use crate::api::{Counter, Event, Output, SubscriptionState};
+use crate::api::{Event, Output, SubscriptionState};
 use crate::base::ids::SubscriptionId;
 use crate::base::time::Instant;
 use crate::dialog::Dialog;
@@ -133,23 +134,21 @@ impl UnifiedCoordinator {
         let routes_max = self.board.config.limits.routes_max;
         let target = Dialog::check_invite(frame, facts, routes_max)?;
         let seconds = read_expires(frame)?;
-        let overload = || Refusal::with(503, "Retry-After", b"5".to_vec());
-        if self.shutting_down {
-            return Err(overload());
+        if self.closing != Closing::Open {
+            return Err(self.overload());
         }
         let board = &mut self.board;
         let nonce = board.secret.next_u64();
         let new = |tag| Subscription::new(Phase::Asked, tag, &event, seconds);
         let Some(id) = board.registry.subscribe(nonce, new) else {
-            board.counters.add(Counter::Overload);
-            return Err(overload());
+            return Err(self.overload());
         };
         let tag = board.registry.subscription(id).map(|subscription| subscription.local_tag);
         let made =
             tag.and_then(|tag| Dialog::from_invite(id, frame, facts, target, &tag, request.path, routes_max));
         if made.and_then(|dialog| board.registry.add_dialog(dialog)).is_none() {
             board.registry.remove_subscription(id);
-            return Err(overload());
+            return Err(self.overload());
         }
         if let Some(subscription) = board.registry.subscription_mut(id) {
             subscription.request = Some(request.transaction);

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::UnifiedCoordinator;
+use super::closing::Closing;
 use super::commands::{bad, check_headers, check_target};
 use super::transitions::printable;
 use crate::adapter::{contact, new_call_id};
@@ -46,7 +47,7 @@ impl UnifiedCoordinator {
     ) -> Result<RegistrationId, CommandError> {
         note!(self, Record::asked(now, Asked::Register { uri, expires, headers: headers.into() }));
         self.advance(now);
-        if self.shutting_down {
+        if self.closing != Closing::Open {
             return Err(CommandError::ShuttingDown);
         }
         let target = check_target(uri)?;

@@ -8,6 +8,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::UnifiedCoordinator;
+use super::closing::Closing;
 use super::commands::{bad, check_headers, check_target};
 use super::ingress::{Refusal, Request};
 use super::transitions::printable;
@@ -47,7 +48,7 @@ impl UnifiedCoordinator {
     ) -> Result<SubscriptionId, CommandError> {
         note!(self, Record::asked(now, Asked::Subscribe { target, event, expires, headers: headers.into() }));
         self.advance(now);
-        if self.shutting_down {
+        if self.closing != Closing::Open {
             return Err(CommandError::ShuttingDown);
         }
         let target = check_target(target)?;

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::rng::Rng;
 use crate::coordinator::UnifiedCoordinator as Core;
@@ -21,7 +22,7 @@ use super::media_driver::drive_media;
 use super::ports::PortPool;
 use super::runtime::{Runtime, Socket as _};
 use super::shared::{Shared, Stack};
-use super::signalling::{Signalling, Stage};
+use super::signalling::{SHUTDOWN_WITHIN, Signalling, Stage};
 use super::view::{Events, PeerCounters, RegistryView};
 
 /// A running coordinator: makes calls, takes calls, tells everything that happens.
@@ -195,15 +196,43 @@ impl<R> UnifiedCoordinator<R> {
         self.stack.shared.look(|side| side.core.recording().cloned())
     }
 
-    /// Hangs up every call, waits until the other sides have confirmed (or given no answer for as long as RFC 3261
-    /// waits), closes the sockets and ends the tasks.
+    /// Hangs up every call, waits until the other sides have confirmed, closes the sockets and ends the tasks. Who has not
+    /// confirmed after ten seconds is forgotten; see [`shutdown_within`](Self::shutdown_within).
     pub async fn shutdown(&self) {
+        self.shutdown_within(SHUTDOWN_WITHIN).await;
+    }
+
+    /// The same with another patience. Every other side has been told when it is over: by a BYE, a CANCEL or a refusal, sent
+    /// once at least. Only a call of ours to which nobody has answered at all is not cancelled (RFC 3261 section 9.1 forbids it). A
+    /// handle that still waits for its end learns [`EndReason::Unconfirmed`](crate::api::EndReason::Unconfirmed).
+    ///
+    /// Of several deadlines the first counts. The shutdown goes on if this future is dropped.
+    pub async fn shutdown_within(&self, patience: Duration) {
         let shared = &self.stack.shared;
-        shared.signalling(|side, now, due| side.stop(now, due));
+        shared.signalling(|side, now, due| side.stop(now, patience, due));
         shared.closed().await;
     }
 
-    /// Whether it is shutting down, or has shut down.
+    /// Takes no new calls, waits until those that are there have ended by themselves, and shuts down. Those that wait in
+    /// [`get_incoming_call`](Self::get_incoming_call) are there already.
+    ///
+    /// Meanwhile INVITE, SUBSCRIBE and OPTIONS outside a call are refused with 503 and `Retry-After: 30`, so that proxies look
+    /// elsewhere; registrations are taken back at once; calls, subscriptions and registrations of our own fail with
+    /// [`PeerError::ShuttingDown`]. It goes on if this future is dropped, and ends sooner by a [`shutdown`](Self::shutdown).
+    pub async fn drain(&self) {
+        let shared = &self.stack.shared;
+        shared.signalling(|side, now, due| side.wind_down(now, None, due));
+        shared.closed().await;
+    }
+
+    /// The same, but what is still up after `patience` is hung up.
+    pub async fn drain_within(&self, patience: Duration) {
+        let shared = &self.stack.shared;
+        shared.signalling(|side, now, due| side.wind_down(now, Some(patience), due));
+        shared.closed().await;
+    }
+
+    /// Whether it takes no new calls, because it is drained or shut down.
     pub fn is_stopping(&self) -> bool {
         self.stack.shared.look(|side| side.stage != Stage::Running)
     }

@@ -39,11 +39,12 @@ pub(crate) async fn drive<R: Runtime>(
     loop {
         read(&shared, &machine, &*socket, &mut batch);
         losses.look(&shared, machine.runtime().now(), &*socket);
-        shared.signalling(|side, now, _| {
+        shared.signalling(|side, now, due| {
             side.driver_wakes();
             if !side.blocked() && side.core.poll_timeout().is_some_and(|at| at <= now) {
                 side.core.handle_timeout(now);
             }
+            side.go_on(now, due);
         });
         if shared.look(|side| side.finished()) {
             break;

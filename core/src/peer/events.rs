@@ -264,7 +264,7 @@ impl Signalling {
             entry.held = true;
             return Poll::Ready(Some(Waiting { id, session, details }));
         }
-        if self.stage != Stage::Running {
+        if !matches!(self.stage, Stage::Running | Stage::Draining) {
             return Poll::Ready(None);
         }
         self.incoming_wakers.register(cx);

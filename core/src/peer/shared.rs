@@ -20,7 +20,7 @@ use crate::wire::path::{Path, Transmit};
 use super::entry::{Entry, EntryId};
 use super::frame::Dtmf;
 use super::media::{Media, PairSend};
-use super::signalling::{Signalling, Stage};
+use super::signalling::{SHUTDOWN_WITHIN, Signalling, Stage};
 use super::wakers::Due;
 
 /// The runtime, as the shared part sees it.
@@ -242,7 +242,7 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        self.shared.signalling(|side, now, due| side.stop(now, due));
+        self.shared.signalling(|side, now, due| side.stop(now, SHUTDOWN_WITHIN, due));
     }
 }
 

@@ -37,11 +37,16 @@ const BIND_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stage {
     Running,
+    /// No new calls; when the last one has ended, everything stops.
+    Draining,
     /// Everything is being hung up.
     Stopping,
     /// No socket, no task.
     Closed,
 }
+
+/// How long a shutdown waits for the other sides if nobody says otherwise.
+pub(crate) const SHUTDOWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// An incoming call that waited for somebody to take it.
 pub(crate) struct Waiting {
@@ -88,8 +93,12 @@ pub(crate) struct Signalling {
     bind_after: Instant,
     /// Paths that the system or the network refused, not yet told to the coordinator.
     failed: Vec<Failure>,
-    /// Sessions that may still have something to say when everything is being hung up.
+    /// Sessions that may still have something to say when everything is being hung up, or is to end by itself.
     leaving: Vec<SessionId>,
+    /// When the patience is over: with calls that are to end by themselves, or with those that were hung up.
+    deadline: Option<Instant>,
+    /// The shutdown waits for nobody any more.
+    gave_up: bool,
     /// The driver while it sleeps, and until when it does.
     pub(super) driver: Option<Waker>,
     armed: Option<Instant>,
@@ -121,6 +130,8 @@ impl Signalling {
             bind_after: Instant::ZERO,
             failed: Vec::new(),
             leaving: Vec::new(),
+            deadline: None,
+            gave_up: false,
             driver: None,
             armed: None,
         }
@@ -257,19 +268,53 @@ impl Signalling {
         }
     }
 
-    /// Whether everything is hung up, unregistered and said after a shutdown.
+    /// Whether everything is hung up, unregistered and said after a shutdown, or its time is over.
     pub(crate) fn finished(&mut self) -> bool {
-        if self.stage != Stage::Stopping || !self.outgoing.is_empty() {
+        if self.stage != Stage::Stopping {
             return false;
         }
+        self.gave_up
+            || (self.outgoing.is_empty() && self.all_over() && self.core.registry().registrations_len() == 0)
+    }
+
+    /// Whether the sessions that were there when this was asked first have ended.
+    fn all_over(&mut self) -> bool {
         while let Some(session) = self.leaving.last() {
             // A terminated session is kept for a while to answer late repeats; nobody waits for those.
-            if self.core.session_state(*session).is_some_and(|state| state != State::Terminated) {
+            if self.lives(*session) {
                 return false;
             }
             self.leaving.pop();
         }
-        self.core.registry().registrations_len() == 0
+        true
+    }
+
+    fn lives(&self, session: SessionId) -> bool {
+        self.core.session_state(session).is_some_and(|state| state != State::Terminated)
+    }
+
+    /// Whether calls that are to end by themselves have done so.
+    fn drained(&mut self) -> bool {
+        if self.stage != Stage::Draining || !self.all_over() {
+            return false;
+        }
+        // Some may have taken the place of others since.
+        self.leaving = self.core.registry().ids();
+        let core = &self.core;
+        self.leaving.retain(|id| core.session_state(*id).is_some_and(|state| state != State::Terminated));
+        self.leaving.is_empty()
+    }
+
+    /// Goes on with the way out, if it is time.
+    pub(crate) fn go_on(&mut self, now: Instant, due: &mut Due) {
+        let late = self.deadline.is_some_and(|deadline| deadline <= now);
+        if self.stage == Stage::Draining && (late || self.drained()) {
+            self.stop(now, SHUTDOWN_WITHIN, due);
+        } else if self.stage == Stage::Stopping && late && !self.gave_up {
+            tracing::debug!("the shutdown does not wait for those who have not answered");
+            self.core.cut_short(now);
+            self.gave_up = true;
+        }
     }
 
     /// Whether a message waits for the socket to have room.
@@ -280,12 +325,19 @@ impl Signalling {
     /// The driver wants to sleep, or go on sleeping: for how long it may. `None` if there is something to do, or if
     /// it was woken since it lay down.
     pub(crate) fn rest(&mut self, waker: &Waker, lie_down: bool) -> Option<Rest> {
-        if self.finished() || (self.driver.is_none() && !lie_down) {
+        if self.finished() || self.drained() || (self.driver.is_none() && !lie_down) {
             return None;
         }
         self.driver = Some(waker.clone());
-        self.armed = if self.blocked() { None } else { self.core.poll_timeout() };
+        self.armed = self.next_due();
         Some(Rest { until: self.armed, blocked: self.blocked() })
+    }
+
+    /// When there is something to do by the clock. What cannot be sent holds back all that would add to it.
+    fn next_due(&self) -> Option<Instant> {
+        let core = if self.blocked() { None } else { self.core.poll_timeout() };
+        let deadline = self.deadline.filter(|_| !self.gave_up);
+        core.into_iter().chain(deadline).min()
     }
 
     /// Notes that the driver is awake and needs no waking.
@@ -298,37 +350,59 @@ impl Signalling {
         if self.driver.is_none() {
             return;
         }
-        let sooner = match (self.core.poll_timeout(), self.armed) {
+        let sooner = match (self.next_due(), self.armed) {
             (Some(next), Some(armed)) => next < armed,
             (Some(_), None) => true,
             (None, _) => false,
         };
-        if sooner || self.blocked() || self.finished() {
+        if sooner || self.blocked() || self.finished() || self.drained() {
             due.push(self.driver.take());
         }
     }
 
-    /// Hangs up everything and takes no new call.
-    pub(crate) fn stop(&mut self, now: Instant, due: &mut Due) {
+    /// Takes no new call. Everything stops when the last one has ended, or after `within`.
+    pub(crate) fn wind_down(&mut self, now: Instant, within: Option<Duration>, due: &mut Due) {
         if self.stage == Stage::Running {
+            self.stage = Stage::Draining;
+            self.core.drain(now);
+        }
+        if self.stage == Stage::Draining {
+            self.wait_until(within.map(|within| now + within));
+            due.push(self.driver.take());
+        }
+    }
+
+    /// Hangs up everything and takes no new call. Who has not confirmed it after `within` is forgotten.
+    pub(crate) fn stop(&mut self, now: Instant, within: Duration, due: &mut Due) {
+        if matches!(self.stage, Stage::Running | Stage::Draining) {
             self.stage = Stage::Stopping;
+            self.deadline = None;
             self.core.shutdown(now);
             self.leaving = self.core.registry().ids();
             self.incoming_wakers.take_into(due);
+        }
+        if self.stage == Stage::Stopping {
+            self.wait_until(Some(now + within));
             due.push(self.driver.take());
         }
     }
 
-    /// The sockets are closed. Whatever call is left (there is none unless the socket died) ends here.
+    /// Of several deadlines the first counts.
+    fn wait_until(&mut self, deadline: Option<Instant>) {
+        self.deadline = self.deadline.into_iter().chain(deadline).min();
+    }
+
+    /// The sockets are closed. Whatever call is left, because the socket died or nobody answered in time, ends here.
     pub(crate) fn close(&mut self, due: &mut Due) {
         self.stage = Stage::Closed;
         self.stage_wakers.take_into(due);
         self.incoming_wakers.take_into(due);
         self.errands.close(due);
+        let reason = if self.gave_up { EndReason::Unconfirmed } else { EndReason::NetworkError };
         let left: Vec<EntryId> = self.entries.iter().map(|(id, _)| id).collect();
         for entry in left {
             if let Some(entry) = self.entries.get_mut(entry) {
-                entry.end.get_or_insert_with(|| CallEnd::bare(EndReason::NetworkError));
+                entry.end.get_or_insert_with(|| CallEnd::bare(reason));
                 entry.wakers.take_into(due);
             }
         }

@@ -108,10 +108,26 @@ impl<R> SimplePeer<R> {
         &self.coordinator
     }
 
-    /// Hangs up every call, waits until the other sides have confirmed (or given no answer for as long as RFC 3261
-    /// waits), closes the sockets and ends the tasks.
+    /// Hangs up every call, waits until the other sides have confirmed (for ten seconds at most), closes the sockets and ends
+    /// the tasks.
     pub async fn shutdown(&self) {
         self.coordinator.shutdown().await;
+    }
+
+    /// The same with another patience; see [`UnifiedCoordinator::shutdown_within`].
+    pub async fn shutdown_within(&self, patience: Duration) {
+        self.coordinator.shutdown_within(patience).await;
+    }
+
+    /// Takes no new calls, waits until those that are there have ended by themselves, and shuts down; see
+    /// [`UnifiedCoordinator::drain`].
+    pub async fn drain(&self) {
+        self.coordinator.drain().await;
+    }
+
+    /// The same, but what is still up after `patience` is hung up.
+    pub async fn drain_within(&self, patience: Duration) {
+        self.coordinator.drain_within(patience).await;
     }
 }
 

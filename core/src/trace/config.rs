@@ -96,7 +96,6 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
     });
     // Only where they say something. Passwords stay out: what was computed of them is recorded in their place.
     let defaults = CoordinatorConfig::default();
-    let defaults = CoordinatorConfig::default();
     let later = settings::later(config, &defaults);
     let rooms = *registrations_max != defaults.limits.registrations_max;
     if rooms || !credentials.is_empty() || address_of_record.is_some() || !later.is_empty() {

@@ -182,6 +182,16 @@ pub enum Record<'a> {
         /// When.
         now: Instant,
     },
+    /// `drain`
+    Drain {
+        /// When.
+        now: Instant,
+    },
+    /// `cut_short`
+    CutShort {
+        /// When.
+        now: Instant,
+    },
     /// A command that brings header fields or a body along.
     Asked {
         /// When.
@@ -228,7 +238,7 @@ macro_rules! kinds {
 kinds! {
     START = 1, DATAGRAM = 2, TIMEOUT = 3, NAMES = 4, MEDIA = 5, PORT = 6, PORTS_EXHAUSTED = 7, SEND_FAILED = 8,
     UNREACHABLE = 9, INVITE = 10, RING = 11, ANSWER = 12, REJECT = 13, HANGUP = 14, SEND_DTMF = 15, SET_TAG = 16,
-    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, ASKED = 20, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
+    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, ASKED = 20, DRAIN = 21, CUT_SHORT = 22, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
     ACTION_REJECT = 36, PROOF = 37, SENT = 48, PUT = 49, DRAINED = 50, FULL = 63,
 }
 
@@ -406,10 +416,9 @@ impl Record<'_> {
                 out.key(*session);
                 out.number(tag.0);
             }
-            Self::Shutdown { now } => {
-                out.byte(SHUTDOWN);
-                out.moment(*now);
-            }
+            Self::Shutdown { now } => at_once(out, SHUTDOWN, *now),
+            Self::Drain { now } => at_once(out, DRAIN, *now),
+            Self::CutShort { now } => at_once(out, CUT_SHORT, *now),
             Self::Asked { now, asked } => {
                 out.byte(ASKED);
                 out.moment(*now);
@@ -422,6 +431,11 @@ impl Record<'_> {
             _ => {}
         }
     }
+}
+
+fn at_once(out: &mut Packer<'_>, kind: u8, now: Instant) {
+    out.byte(kind);
+    out.moment(now);
 }
 
 fn on_session(out: &mut Packer<'_>, kind: u8, now: Instant, session: SessionId) {
@@ -498,6 +512,8 @@ impl<'a> Record<'a> {
             SEND_DTMF => Self::SendDtmf { now: from.moment()?, session: from.key()?, digits: from.text()? },
             SET_TAG => Self::SetTag { session: from.key()?, tag: UserTag(from.number()?) },
             SHUTDOWN => Self::Shutdown { now: from.moment()? },
+            DRAIN => Self::Drain { now: from.moment()? },
+            CUT_SHORT => Self::CutShort { now: from.moment()? },
             TABLE => Self::Table { checksum: from.number()? },
             DECISION => Self::Decision(read_decision(from)?),
             ACTION_TAG => Self::ActionTag(UserTag(from.number()?)),

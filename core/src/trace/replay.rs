@@ -196,6 +196,8 @@ impl Player<'_> {
             }
             Record::Unreachable { now, path } => core.handle_unreachable(*now, *path),
             Record::Shutdown { now } => core.shutdown(*now),
+            Record::Drain { now } => core.drain(*now),
+            Record::CutShort { now } => core.cut_short(*now),
             Record::Table { .. } => {
                 // The same table gives the same checksum, which is then compared like any record.
                 let taken = self
@@ -324,6 +326,8 @@ impl Player<'_> {
             Record::SendDtmf { now, session, digits } => self.at(*now, format!("{session}: press {digits}")),
             Record::Asked { now, asked } => self.at(*now, asked.in_words()),
             Record::Shutdown { now } => self.at(*now, "shutdown".into()),
+            Record::Drain { now } => self.at(*now, "takes no new calls".into()),
+            Record::CutShort { now } => self.at(*now, "waits no longer".into()),
             _ => return,
         };
         self.ladder.note(self.now, HERE, text);

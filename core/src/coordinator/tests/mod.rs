@@ -5,6 +5,7 @@ mod audit;
 mod calls;
 mod challenges;
 mod challenges_within;
+mod closing;
 mod early;
 mod net;
 mod offers;

@@ -24,6 +24,8 @@ enum Told {
     NoPorts,
     Drain(u8),
     Shutdown,
+    WindDown,
+    CutShort,
 }
 
 fn told() -> impl Strategy<Value = Told> {
@@ -43,6 +45,8 @@ fn told() -> impl Strategy<Value = Told> {
         1 => Just(Told::NoPorts),
         6 => (0..12_u8).prop_map(Told::Drain),
         1 => Just(Told::Shutdown),
+        1 => Just(Told::WindDown),
+        1 => Just(Told::CutShort),
     ]
 }
 
@@ -106,6 +110,8 @@ fn tell(stage: &mut Stage, told: &Told) {
         Told::NoPorts => core.media_ports_exhausted(),
         Told::Drain(count) => stage.drain((*count).into()),
         Told::Shutdown => core.shutdown(now),
+        Told::WindDown => core.drain(now),
+        Told::CutShort => core.cut_short(now),
     }
 }
 
