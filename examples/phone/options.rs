@@ -227,6 +227,10 @@ pub struct Common {
     /// variable OFFHOOK_PASSWORD is the same, and they cannot.
     #[arg(long, value_name = "PASSWORD")]
     pub password: Option<String>,
+    /// Whom --password is for: the realm that the server asks in. Without it, the registrar (--register) is told, and
+    /// nobody else.
+    #[arg(long, value_name = "REALM")]
+    pub realm: Option<String>,
     /// The name that the people we call see.
     #[arg(long, value_name = "NAME")]
     pub display: Option<String>,
@@ -273,7 +277,11 @@ impl Common {
     pub fn credentials(&self) -> Option<Credentials> {
         let password = self.password.clone().or_else(|| std::env::var("OFFHOOK_PASSWORD").ok())?;
         let username = self.auth_user.clone().unwrap_or_else(|| self.user.clone());
-        Some(Credentials::new(username, password))
+        let credentials = Credentials::new(username, password);
+        Some(match &self.realm {
+            Some(realm) => credentials.for_realm(realm),
+            None => credentials,
+        })
     }
 
     /// Whether anything is to be said or heard.

@@ -95,7 +95,7 @@ impl World {
     fn new(octets: &mut Octets<'_>) -> Self {
         let choice = octets.byte();
         let mut config = CoordinatorConfig::default();
-        config.credentials.push(Credentials::new("alice", "secret"));
+        config.credentials.push(Credentials::new("alice", "secret").for_anyone());
         if choice & 1 != 0 {
             config.limits.sessions_max = 4;
             config.limits.transactions_max = 12;

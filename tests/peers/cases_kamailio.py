@@ -42,6 +42,25 @@ for name, how in KINDS.items():
     add(name, run, ["kamailio"], "kamailio")
 
 
+@case("kamailio", "kamailio")
+def kamailio_called_hangs_up(k):
+    """Bob, who was called through the proxy he is registered at, hangs up: it asks for his BYE (407), and is answered"""
+    trace = k.out / "bob.trace"
+    with Kamailio(k.out) as server:
+        told = ["--answer", "--calls", "1", "--duration", "800", "--record-trace", trace]
+        bob, _ = k.listen(*told, *registered(k, server, "bob", "--expires", "60"), name="bob")
+        with bob:
+            bob.expect("registered", 5, expires=60)
+            with k.call(server.uri("bob"), *registered(k, server, "alice"), name="alice") as alice:
+                alice.expect("answered", 5)
+                ended = alice.expect("ended", 5)
+                want(ended["reason"] == "the other side hung up", f"{ended}")
+            bob.exits(0, 10)
+    octets = trace.read_bytes()
+    want(octets.count(b"Proxy-Authorization: Digest") >= 1 and b"BYE sip:" in octets, "no digest for the BYE")
+    return replayed(k, trace)
+
+
 @case("kamailio", "kamailio", slow=True)
 def kamailio_refresh(k):
     """A registration of 8 s lives for half a minute, though each nonce lives for 3 s (stale=true)"""

@@ -1,11 +1,13 @@
 //! Requests that are asked for credentials, and sent again with them (RFC 3261 section 22).
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::{Owner, Purpose, Switchboard};
-use crate::auth::Chain;
+use super::{Hop, Owner, Purpose, Switchboard};
+use crate::api::Counter;
+use crate::auth::{Asker, AuthFailure, Chain, Origin, Parties, Trust};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{DialogUser, write_cseq, write_via};
 use crate::session::State;
@@ -15,12 +17,13 @@ use crate::wire::frame::{Facts, Frame};
 use crate::wire::limits::WireLimits;
 use crate::wire::method::Method;
 use crate::wire::path::Path;
+use crate::wire::uri::{Host, Uri};
 use crate::wire::{HeaderName, SDP_TYPE};
 
 impl Switchboard {
-    /// Whether a response asks for credentials, and there are any.
+    /// Whether a response asks for credentials.
     pub(crate) fn is_challenge(&self, event: ClientEvent) -> bool {
-        event.kind == ClientEventKind::Failure && matches!(event.status, 401 | 407) && !self.keys.is_empty()
+        event.kind == ClientEventKind::Failure && matches!(event.status, 401 | 407)
     }
 
     /// Takes a challenge to the INVITE of a new call. False if there is no use in sending another.
@@ -31,16 +34,84 @@ impl Switchboard {
         frame: &Frame<'_>,
     ) -> bool {
         let chain = Chain(self.layer.owner(event.tx).unwrap_or_default());
-        let Some(session) = self.registry.session_mut(id) else { return false };
+        let Self { registry, keys, parties, rng, .. } = self;
+        let Some(session) = registry.session_mut(id) else { return false };
         let open =
             matches!(session.state, State::Calling | State::Proceeding | State::Ringback | State::EarlyMedia);
+        let Origin::Ours(remote, trust) = session.origin else { return false };
         if !open || session.invite != Some(event.tx) {
             return false;
         }
         let realms = session.realms.get_or_insert_default();
-        let next = realms.take(frame, &self.keys, &mut self.rng, chain);
-        realms.chain = next.unwrap_or_default();
-        next.is_some()
+        let next = realms.take(frame, keys, rng, Asker { remote, trust, parties }, chain);
+        realms.chain = next.as_ref().copied().unwrap_or_default();
+        self.note_failure(event.tx, next).is_some()
+    }
+
+    /// Remembers why a challenge is not answered, for whoever is told of the refusal.
+    fn note_failure<T>(&mut self, asked: TransactionId, outcome: Result<T, AuthFailure>) -> Option<T> {
+        match outcome {
+            Ok(taken) => Some(taken),
+            Err(failure) => {
+                if matches!(failure, AuthFailure::Withheld { .. }) {
+                    self.counters.add(Counter::CredentialsWithheld);
+                }
+                self.auth_failure = Some((asked, failure));
+                None
+            }
+        }
+    }
+
+    /// What the application makes of a request of its own to this place, outside any dialog.
+    pub(crate) fn trust_in(&self, route: Option<&[u8]>, target: &[u8], remote: SocketAddr) -> Trust {
+        if route.is_some() {
+            return Trust::Home;
+        }
+        let own = self.config.address_of_record.as_ref().and_then(|own| Uri::parse(own.as_bytes()).ok());
+        let Ok(target) = Uri::parse(target) else { return Trust::Named };
+        let home = match target.host {
+            Host::Name(_) => {
+                let domain = alloc::format!("{}", target.host);
+                let own = own.is_some_and(|own| alloc::format!("{}", own.host).eq_ignore_ascii_case(&domain));
+                own || self.parties.has_domain(&domain)
+            }
+            Host::V4(_) | Host::V6(_) => {
+                let here = |own: Uri<'_>| own.address() == Some(remote);
+                own.is_some_and(here) || self.parties.is_at(remote)
+            }
+        };
+        if home { Trust::Home } else { Trust::Named }
+    }
+
+    /// What is known of the place that a challenged request went to.
+    fn trust_of(
+        &self,
+        owner: Owner,
+        user: Option<DialogUser>,
+        request: &Frame<'_>,
+        remote: SocketAddr,
+    ) -> Trust {
+        let origin = match (owner, user) {
+            (Owner::Register(_), _) => return Trust::Registrar,
+            (_, Some(DialogUser::Session(id))) => self.registry.session(id).map(|it| it.origin),
+            (_, Some(DialogUser::Subscription(id))) | (Owner::Subscribe(id), None) => {
+                self.registry.subscription(id).map(|it| it.origin)
+            }
+            _ => {
+                let route = request.values(HeaderName::Route).next();
+                return self.trust_in(route, request.uri().unwrap_or_default(), remote);
+            }
+        };
+        origin.map_or(Trust::Elsewhere, |origin| origin.trust_at(remote))
+    }
+
+    /// Whether requests within this dialog go to an address where somebody has asked.
+    fn goes_to<'a>(parties: &'a Parties, hop: &'a Hop) -> impl Fn(SocketAddr) -> bool + 'a {
+        move |place| match hop {
+            Hop::Path(path) => path.remote == place,
+            Hop::Name(target) => parties.is_domain_at(&target.host, place),
+            Hop::Nowhere => false,
+        }
     }
 
     /// Sends any other request again that is asked for credentials: with the next number, a branch of its own, and all
@@ -64,8 +135,9 @@ impl Switchboard {
             return None;
         }
         let chain = Chain(self.layer.owner(asked).unwrap_or_default());
-        let Self { registry, errands, keys, rng, .. } = self;
-        let user = dialog.and_then(|id| registry.dialog(id)).map(|dialog| dialog.user);
+        let user = dialog.and_then(|id| self.registry.dialog(id)).map(|dialog| dialog.user);
+        let trust = self.trust_of(owner, user, &request, path.remote);
+        let Self { registry, errands, keys, parties, rng, .. } = self;
         let realms = match (owner, user) {
             (_, Some(user)) => registry.realms_mut(user)?,
             (Owner::Errand(id), None) => &mut errands.get_mut(id)?.realms,
@@ -74,8 +146,10 @@ impl Switchboard {
             _ => return None,
         };
         let realms = realms.get_or_insert_default();
-        let chain = realms.take(frame, keys, rng, chain)?;
-        let lines = realms.lines(keys, method, uri, request.body());
+        let remote = path.remote;
+        let taken = realms.take(frame, keys, rng, Asker { remote, trust, parties }, chain);
+        let lines = realms.lines(keys, |place| place == remote, method, uri, request.body());
+        let chain = self.note_failure(asked, taken)?;
         let (sent, branch) = self.layer.begin(self.now, method)?;
         let cseq = match dialog.and_then(|id| self.registry.dialog_mut(id)) {
             Some(dialog) => dialog.next_sequence(),
@@ -156,25 +230,31 @@ impl Switchboard {
         }
     }
 
-    /// Whoever was asked before within this dialog is not made to ask again.
+    /// Whoever was asked before within this dialog is not made to ask again, if the request goes there.
     pub(crate) fn proofs(&mut self, id: DialogId, method: Method, body: &[u8]) -> Vec<u8> {
         if self.keys.is_empty() {
             return Vec::new();
         }
-        let Self { registry, keys, .. } = self;
+        let Some(dialog) = self.registry.dialog(id) else { return Vec::new() };
+        let user = dialog.user;
+        if !matches!(self.registry.realms_mut(user), Some(Some(_))) {
+            return Vec::new();
+        }
+        let hop = self.hop(id);
+        let Self { registry, keys, parties, .. } = self;
         let Some(dialog) = registry.dialog(id) else { return Vec::new() };
-        let (user, uri) = (dialog.user, Bytes::copy_from_slice(dialog.request_uri()));
+        let uri = Bytes::copy_from_slice(dialog.request_uri());
         match registry.realms_mut(user) {
-            Some(Some(realms)) => realms.lines(keys, method, &uri, body),
+            Some(Some(realms)) => realms.lines(keys, Self::goes_to(parties, &hop), method, &uri, body),
             _ => Vec::new(),
         }
     }
 
-    /// The credentials for an ACK within this dialog: those of its INVITE (section 22.1).
+    /// The credentials for an ACK within this dialog: those of its INVITE, if it goes the same way (section 22.1).
     pub(crate) fn ack_proofs(&self, id: DialogId) -> Vec<u8> {
         let session = self.registry.session_of_dialog(id).and_then(|id| self.registry.session(id));
-        let realms = session.and_then(|session| session.realms.as_deref());
-        realms.map_or_else(Vec::new, |realms| realms.ack_lines().to_vec())
+        let Some(realms) = session.and_then(|session| session.realms.as_deref()) else { return Vec::new() };
+        realms.ack_lines(Self::goes_to(&self.parties, &self.hop(id))).to_vec()
     }
 
     /// Takes the next nonce from a 2xx, if it brings one.

@@ -13,6 +13,7 @@ use super::reliable::RELIABLY;
 use super::request::Content;
 use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
 use crate::api::{CoordinatorConfig, Counter, Reliable, ResolveTarget};
+use crate::auth::{Origin, Trust};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{Dialog, write_cseq, write_via};
 use crate::session::{Input, Role, SessionTimer};
@@ -67,7 +68,14 @@ impl DialogAdapter<'_> {
         };
         let (transaction, branch) = board.layer.begin(board.now, Method::Invite)?;
         let contact = contact(board, &path);
+        let out = board.registry.session(self.session)?.outgoing.as_ref()?;
+        // Whom a peer names, nobody has given credentials for.
+        let trust = match out.named_by_peer || out.redirects.is_some() {
+            true => Trust::Flow,
+            false => board.trust_in(first_route(&out.headers), &out.target, path.remote),
+        };
         let session = board.registry.session_mut(self.session)?;
+        session.origin = Origin::Ours(path.remote, trust);
         // The first is 1: any below 2³¹ would do (section 8.1.1.5), but peers that count on one count on this. An
         // INVITE that is tried again has the next number.
         session.sent_cseq = session.sent_cseq.saturating_add(1);
@@ -103,7 +111,13 @@ impl DialogAdapter<'_> {
         writer.raw(&out.headers);
         if let Some(realms) = &mut session.realms {
             let body = offer.as_deref().unwrap_or_default();
-            writer.raw(&realms.lines(&mut board.keys, Method::Invite, &out.target, body));
+            writer.raw(&realms.lines(
+                &mut board.keys,
+                |place| place == path.remote,
+                Method::Invite,
+                &out.target,
+                body,
+            ));
             board.layer.set_owner(transaction, core::mem::take(&mut realms.chain).0);
         }
         let message = match offer {
@@ -462,7 +476,7 @@ pub(super) fn first_hop(lines: &[u8], target: &[u8]) -> Option<ResolveTarget> {
 }
 
 /// The first Route value among header lines of the application.
-fn first_route(lines: &[u8]) -> Option<&[u8]> {
+pub(super) fn first_route(lines: &[u8]) -> Option<&[u8]> {
     let mut fields = lines.split(|&byte| byte == b'\n').filter_map(|line| split_once(line, b':'));
     let (_, value) = fields.find(|(name, _)| HeaderName::from_text(name) == HeaderName::Route)?;
     split_values(value).next()

@@ -27,7 +27,7 @@ pub(crate) use modify::min_se;
 pub(crate) use reliable::requires_reliably;
 pub(crate) use request::Content;
 pub(crate) use subscription::seconds_text;
-pub(crate) use switchboard::{Owner, Parked, Purpose, Switchboard};
+pub(crate) use switchboard::{Hop, Owner, Parked, Purpose, Switchboard};
 pub(crate) use transfer::OVER;
 
 use alloc::vec::Vec;

@@ -10,6 +10,8 @@ use crate::dialog::{write_cseq, write_via};
 use crate::registration::{Phase, Registration};
 use crate::wire::build::Writer;
 use crate::wire::method::Method;
+use crate::wire::path::Path;
+use crate::wire::uri::{Host, Uri};
 
 impl Switchboard {
     /// Asks for the address of the registrar. False if there is no room, or no place to ask.
@@ -18,6 +20,17 @@ impl Switchboard {
         registration.phase = Phase::Resolving;
         let hop = first_hop(&registration.lines, &registration.registrar);
         hop.is_some_and(|hop| self.park(hop, Parked::Registration(id)))
+    }
+
+    /// The registrar is found: credentials for it are for whoever is there.
+    pub(crate) fn note_party(&mut self, id: RegistrationId) {
+        let Some(registration) = self.registry.registration(id) else { return };
+        let Some(Path { remote, .. }) = registration.path else { return };
+        let host = Uri::parse(&registration.registrar).ok().map(|uri| uri.host);
+        let domain = host.filter(|host| matches!(host, Host::Name(_))).map(|host| alloc::format!("{host}"));
+        if !self.parties.note(domain.as_deref(), remote) {
+            tracing::debug!(%remote, "too many registrars to remember what they ask");
+        }
     }
 
     /// Sends a REGISTER for so many seconds; for none, it takes our Contact away.
@@ -39,7 +52,7 @@ impl Switchboard {
         writer.header("Call-ID", call_id);
         write_cseq(&mut writer, *cseq, "REGISTER");
         if let Some(realms) = realms {
-            writer.raw(&realms.lines(keys, Method::Register, registrar, b""));
+            writer.raw(&realms.lines(keys, |place| place == path.remote, Method::Register, registrar, b""));
         }
         writer.raw(lines);
         writer.header("Contact", &contact(self, &path));

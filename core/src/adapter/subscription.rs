@@ -6,9 +6,10 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::dialog::{contact, first_hop, own_address, quoted};
+use super::dialog::{contact, first_hop, first_route, own_address, quoted};
 use super::{Content, Owner, Parked, Switchboard, new_call_id};
 use crate::api::{Event, Output};
+use crate::auth::Origin;
 use crate::base::ids::SubscriptionId;
 use crate::base::time::Instant;
 use crate::dialog::{write_cseq, write_via};
@@ -69,6 +70,10 @@ impl Switchboard {
         draft.cseq = draft.cseq.saturating_add(1);
         let path = draft.path?;
         subscription.request = Some(transaction);
+        let subscription = self.registry.subscription(id)?;
+        let draft = subscription.draft.as_ref()?;
+        let trust = self.trust_in(first_route(&draft.lines), &draft.target, path.remote);
+        self.registry.subscription_mut(id)?.origin = Origin::Ours(path.remote, trust);
         let subscription = self.registry.subscription(id)?;
         let draft = subscription.draft.as_ref()?;
         let own = contact(self, &path);

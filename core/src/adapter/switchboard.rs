@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::Errand;
 use crate::api::{CoordinatorConfig, Counter, Counters, Output, QueryId, ResolveTarget};
-use crate::auth::Keys;
+use crate::auth::{AuthFailure, Keys, Parties};
 use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::base::index::{Digest, DigestKey, Index};
 use crate::base::rng::Rng;
@@ -118,6 +118,10 @@ pub(crate) struct Switchboard {
     pub(crate) registry: SessionRegistry,
     /// The credentials of the application; the settings have them no more.
     pub(crate) keys: Keys,
+    /// Whom credentials are given for.
+    pub(crate) parties: Parties,
+    /// Why the challenge to this request is not answered, until whoever asked is told.
+    pub(crate) auth_failure: Option<(TransactionId, AuthFailure)>,
     pub(crate) timers: Timers<(SessionId, SessionTimer)>,
     /// One timer for each subscription.
     pub(crate) subscription_timers: Timers<SubscriptionId>,
@@ -160,6 +164,8 @@ impl Switchboard {
             layer,
             registry: SessionRegistry::new(&limits, dialogs_max),
             keys: Keys::new(core::mem::take(&mut config.credentials)),
+            parties: Parties::new(limits.registrations_max),
+            auth_failure: None,
             timers: Timers::new(limits.sessions_max.saturating_mul(SessionTimer::ALL.len())),
             subscription_timers: Timers::new(limits.subscriptions_max),
             registration_timers: Timers::new(limits.registrations_max),

@@ -64,7 +64,7 @@ pub struct CoordinatorConfig {
     /// Where others call us, such as `sip:alice@example.com` (an address-of-record): the From of what we send outside a
     /// dialog. `None` is our user at the address that we send from, which few registrars and carriers accept.
     pub address_of_record: Option<String>,
-    /// What we prove our name with to whoever asks by a digest challenge (401, 407).
+    /// What we prove our name with when a digest challenge (401, 407) comes from whom they are for.
     pub credentials: Vec<Credentials>,
     /// Trunks and proxies, through which many call at once: no limit for one source holds for them. Empty by default.
     /// [`trust_source`](crate::coordinator::UnifiedCoordinator::trust_source) adds to them while calls are up.

@@ -8,7 +8,7 @@ mod stats;
 mod subscription;
 mod transfer;
 
-pub use crate::auth::Credentials;
+pub use crate::auth::{AuthFailure, Credentials, DigestAlgorithm};
 pub use crate::base::sources::{AddressPrefix, AddressPrefixError};
 pub use config::{CoordinatorConfig, InviteParams, Limits, PeerContacts, Reliable};
 pub use end::EndReason;

@@ -51,6 +51,8 @@ counters! {
     NoCommonCodec = "offers without a common codec",
     /// Calls refused for want of room: sessions, transactions, ports, or the source's share.
     Overload = "requests refused for want of room",
+    /// Challenges that were not answered because the credentials are for somebody else.
+    CredentialsWithheld = "challenges of strangers",
     /// Inputs that a session's state has no use for.
     Ignored = "inputs that came too late to matter",
     /// The clock went backwards.

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::digest::{Algorithm, Hash, Qop};
+use super::digest::{Algorithm, DigestAlgorithm, Qop};
 use crate::wire::header::{plain_end, quoted_end};
 use crate::wire::text::{split_token, trim_start};
 
@@ -21,7 +21,8 @@ pub(super) struct Challenge<'a> {
     pub(super) qop: Qop,
 }
 
-/// Octets that a realm, a nonce or an opaque may have: they are kept, and sent back in every request.
+/// Octets that a realm, a nonce or an opaque may have, wherever it comes from: they are kept, and sent back in every
+/// request. Of a challenge nothing else is kept but the name of an algorithm that we know.
 const TEXT_MAX: usize = 1_024;
 
 /// One word of a header value: a scheme, or a parameter.
@@ -89,7 +90,9 @@ pub(super) fn read(value: &[u8]) -> Vec<Challenge<'_>> {
 /// The `nextnonce` of Authentication-Info (RFC 7616 section 3.5).
 pub(super) fn next_nonce(value: &[u8]) -> Option<&[u8]> {
     Words(value).find_map(|word| match word {
-        Word::Param(name, nonce) if name.eq_ignore_ascii_case(b"nextnonce") => Some(nonce),
+        Word::Param(name, nonce) if name.eq_ignore_ascii_case(b"nextnonce") => {
+            (nonce.len() <= TEXT_MAX).then_some(nonce)
+        }
         _ => None,
     })
 }
@@ -101,8 +104,8 @@ impl<'a> Challenge<'a> {
             named.next().map(|&(_, value)| value)
         };
         let algorithm_text = find("algorithm");
-        let algorithm =
-            algorithm_text.map_or(Some(Algorithm { hash: Hash::Md5, session: false }), Algorithm::parse)?;
+        let algorithm = algorithm_text
+            .map_or(Some(Algorithm { hash: DigestAlgorithm::Md5, session: false }), Algorithm::parse)?;
         let qop = match find("qop") {
             None => Qop::Legacy,
             Some(offered) => {

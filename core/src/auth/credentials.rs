@@ -2,12 +2,25 @@
 
 use alloc::string::String;
 
+use super::digest::DigestAlgorithm;
 use crate::wire::{BadText, check_text};
 
-/// A name and its password, for whoever asks for them by a digest challenge (401 or 407).
+/// A name and its password, for the party that they were given for and that asks for them by a digest challenge (401 or
+/// 407).
 ///
-/// Give them a [`realm`](Self::realm) where it is known: without one they answer every challenge, and whoever is called can
-/// ask for proofs to try passwords on.
+/// A proof is something to try passwords on for whoever gets it, and anybody who is called, or calls, can ask for one. So
+/// who gets one is decided by where the request that was challenged went, and by the realm:
+///
+/// | the request went | credentials of a realm | without a realm |
+/// |---|---|---|
+/// | to our registrar, as REGISTER | that realm | every realm, which is remembered as the registrar's |
+/// | where the application said, by a Route or in our own domain | that realm | the realm of that party; the first that it asks in |
+/// | where the application said, to somebody else | that realm | not, unless a registrar of ours is there |
+/// | where a peer sent us (3xx, Refer-To, Contact), or in a call that came | that realm, to the address of a registrar or proxy of ours, and if the call came from one | the same, if the realm is known to be that party's |
+/// | anywhere else | not | not |
+///
+/// *Our own domain* is that of a registrar or of the address-of-record. [`for_anyone`](Self::for_anyone) lifts all of this.
+/// Whoever calls a server without being registered names the realm.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {
@@ -15,20 +28,46 @@ pub struct Credentials {
     pub username: String,
     /// The password. It is in no debug output and in no trace.
     pub password: String,
-    /// The realm that they are for; `None` is every one.
+    /// The realm that they are for. `None`: that of our registrar or proxy.
     pub realm: Option<String>,
+    /// Whether they answer whoever asks, strangers as well.
+    pub anyone: bool,
+    /// The weakest algorithm that is answered with.
+    pub least_algorithm: DigestAlgorithm,
 }
 
 impl Credentials {
-    /// For every realm that asks.
+    /// For the registrar or the proxy of the application, in whatever realm it asks.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self { username: username.into(), password: password.into(), realm: None }
+        Self {
+            username: username.into(),
+            password: password.into(),
+            realm: None,
+            anyone: false,
+            least_algorithm: DigestAlgorithm::Md5,
+        }
     }
 
     /// For this realm and no other.
     #[must_use]
     pub fn for_realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = Some(realm.into());
+        self
+    }
+
+    /// For whoever asks: in every realm, or in that of [`for_realm`](Self::for_realm). Strangers can then try passwords on
+    /// what they get; it is for tests, and for networks without strangers.
+    #[must_use]
+    pub const fn for_anyone(mut self) -> Self {
+        self.anyone = true;
+        self
+    }
+
+    /// Answers no challenge with a weaker algorithm than this (RFC 8760). Without it MD5 will do, as it does for most
+    /// registrars.
+    #[must_use]
+    pub const fn least_algorithm(mut self, least: DigestAlgorithm) -> Self {
+        self.least_algorithm = least;
         self
     }
 
@@ -55,6 +94,8 @@ impl core::fmt::Debug for Credentials {
             .field("username", &self.username)
             .field("password", &"...")
             .field("realm", &self.realm)
+            .field("anyone", &self.anyone)
+            .field("least_algorithm", &self.least_algorithm)
             .finish()
     }
 }

@@ -5,18 +5,23 @@ use alloc::vec::Vec;
 use md5::Md5;
 use sha2::{Digest, Sha256, Sha512_256};
 
-/// A hash function that we know, the strongest last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Hash {
+/// A hash function for digests (RFC 7616, RFC 8760), the strongest last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum DigestAlgorithm {
+    /// MD5, with or without `-sess`.
+    #[default]
     Md5,
+    /// SHA-256, with or without `-sess`.
     Sha256,
+    /// SHA-512-256, with or without `-sess`.
     Sha512_256,
 }
 
 /// The value of `algorithm`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Algorithm {
-    pub(super) hash: Hash,
+    pub(super) hash: DigestAlgorithm,
     /// `-sess`: the password is hashed together with the nonces.
     pub(super) session: bool,
 }
@@ -53,19 +58,19 @@ impl Algorithm {
     pub(super) fn parse(name: &[u8]) -> Option<Self> {
         let named = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
         let (hash, session) = match () {
-            () if named("MD5") => (Hash::Md5, false),
-            () if named("MD5-sess") => (Hash::Md5, true),
-            () if named("SHA-256") => (Hash::Sha256, false),
-            () if named("SHA-256-sess") => (Hash::Sha256, true),
-            () if named("SHA-512-256") => (Hash::Sha512_256, false),
-            () if named("SHA-512-256-sess") => (Hash::Sha512_256, true),
+            () if named("MD5") => (DigestAlgorithm::Md5, false),
+            () if named("MD5-sess") => (DigestAlgorithm::Md5, true),
+            () if named("SHA-256") => (DigestAlgorithm::Sha256, false),
+            () if named("SHA-256-sess") => (DigestAlgorithm::Sha256, true),
+            () if named("SHA-512-256") => (DigestAlgorithm::Sha512_256, false),
+            () if named("SHA-512-256-sess") => (DigestAlgorithm::Sha512_256, true),
             () => return None,
         };
         Some(Self { hash, session })
     }
 }
 
-impl Hash {
+impl DigestAlgorithm {
     /// The hash of `parts` with colons between them, in hexadecimal.
     fn of(self, parts: &[&[u8]]) -> Vec<u8> {
         match self {

@@ -3,9 +3,10 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::challenge::unescaped;
 use super::credentials::Credentials;
-use super::digest::Proof;
+use super::digest::{DigestAlgorithm, Proof};
+use super::failure::AuthFailure;
+use super::parties::{Match, Trust, may_have};
 
 /// The application's credentials, and all that is ever computed of them.
 ///
@@ -30,12 +31,21 @@ impl Keys {
         self.credentials.is_empty()
     }
 
-    /// Which credentials are for `realm`, as it stands between its quotes: those that name it before those for every one.
-    pub(super) fn find(&self, realm: &[u8]) -> Option<usize> {
-        let realm = unescaped(realm);
+    /// Which credentials are for `realm`, as a text and at a place: those that name it before those that do not.
+    pub(super) fn find(&self, realm: &str, trust: Trust, at: Match) -> Result<usize, AuthFailure> {
         let fits = self.credentials.iter().enumerate();
-        let fits = fits.filter_map(|(n, each)| Some((each.fit(&realm)?, n)));
-        fits.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, n)| n)
+        let fits = fits.filter_map(|(n, each)| Some((each.fit(realm)?, n, may_have(each, trust, at))));
+        let best = fits.reduce(|best, next| if (next.2, next.0) > (best.2, best.0) { next } else { best });
+        match best {
+            Some((_, n, true)) => Ok(n),
+            Some((_, _, false)) => Err(AuthFailure::Withheld { realm: realm.into() }),
+            None => Err(AuthFailure::Missing { realm: realm.into() }),
+        }
+    }
+
+    /// The weakest algorithm that the credentials with number `n` are proven with.
+    pub(super) fn least(&self, n: usize) -> DigestAlgorithm {
+        self.credentials.get(n).map_or(DigestAlgorithm::Sha512_256, |each| each.least_algorithm)
     }
 
     pub(super) fn username(&self, n: usize) -> &str {

@@ -1,11 +1,15 @@
 //! What has been asked for, and what is said to it.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
-use super::challenge::{Challenge, escaped, next_nonce, read};
+use super::challenge::{Challenge, escaped, next_nonce, read, unescaped};
 use super::digest::{Algorithm, Proof, Qop, hex};
+use super::failure::AuthFailure;
 use super::keys::Keys;
+use super::parties::{Match, Parties, Trust};
 use crate::base::rng::Rng;
 use crate::wire::frame::Frame;
 use crate::wire::text::unfold_into;
@@ -22,6 +26,8 @@ const FIELDS_MAX: usize = 16;
 #[derive(Clone, Debug)]
 struct Realm {
     proxy: bool,
+    /// Where the request had gone that was asked this: its proof goes there and nowhere else.
+    place: SocketAddr,
     name: Box<[u8]>,
     nonce: Box<[u8]>,
     opaque: Option<Box<[u8]>>,
@@ -39,10 +45,21 @@ struct Realm {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Realms {
     realms: Vec<Realm>,
-    /// The lines that the last INVITE carried: its ACK carries the same (RFC 3261 section 22.1).
-    invite: Box<[u8]>,
+    /// The lines that the last INVITE carried, and where it went: its ACK carries the same to the same place (RFC 3261
+    /// section 22.1).
+    invite: Option<(SocketAddr, Box<[u8]>)>,
     /// What the INVITE has been through that is about to be sent.
     pub(crate) chain: Chain,
+}
+
+/// Who asks.
+pub(crate) struct Asker<'a> {
+    /// Where the request had gone.
+    pub(crate) remote: SocketAddr,
+    /// What is known of that place.
+    pub(crate) trust: Trust,
+    /// Whom credentials are given for. Whoever is answered there is remembered.
+    pub(crate) parties: &'a mut Parties,
 }
 
 /// What was answered already for one request: how often it was sent again, and to which realms' challenges. It goes from
@@ -65,70 +82,82 @@ impl Chain {
 }
 
 impl Realms {
-    /// Takes the challenges of a 401 or 407 to a request that has been through `chain`. `None` if there is no use in
-    /// sending it again: nobody asks for what we have, or our answer was refused. A stale nonce is no refusal.
+    /// Takes the challenges of a 401 or 407 to a request that has been through `chain`. An error says why there is no use
+    /// in sending it again. A stale nonce is no refusal.
     pub(crate) fn take(
         &mut self,
         frame: &Frame<'_>,
         keys: &Keys,
         rng: &mut Rng,
+        asker: Asker<'_>,
         chain: Chain,
-    ) -> Option<Chain> {
-        if chain.tries() >= TRIES_MAX {
-            return None;
-        }
-        // A proxy that has forked collects the challenges of all branches in one response, whichever it is (section 16.7).
-        let fields = frame.headers().filter_map(|header| match header.name {
-            HeaderName::WwwAuthenticate => Some((false, header.value)),
-            HeaderName::ProxyAuthenticate => Some((true, header.value)),
-            _ => None,
-        });
-        let mut best: Vec<(bool, Challenge<'_>)> = Vec::new();
-        for (proxy, value) in fields.take(FIELDS_MAX) {
-            for challenge in read(value) {
-                // The same realm with several algorithms asks once; the strongest is answered (RFC 8760 section 2.4).
-                match best.iter_mut().find(|(side, other)| *side == proxy && other.realm == challenge.realm) {
-                    Some((_, other)) if other.algorithm.hash < challenge.algorithm.hash => *other = challenge,
-                    Some(_) => {}
-                    None => best.push((proxy, challenge)),
-                }
-            }
-        }
+    ) -> Result<Chain, AuthFailure> {
+        let Asker { remote, trust, parties } = asker;
         let mut next = None;
-        for (proxy, challenge) in best {
-            let Some(key) = keys.find(challenge.realm) else { continue };
-            let known =
-                self.realms.iter().position(|each| each.proxy == proxy && *each.name == *challenge.realm);
-            if known.is_some_and(|n| chain.has(n) && !challenge.stale) {
-                return None;
+        let mut failure = None;
+        for (proxy, challenge) in strongest(frame) {
+            let realm = unescaped(challenge.realm);
+            let at = parties.look(remote, &realm);
+            let key = match keys.find(&realm, trust, at) {
+                Ok(key) if keys.least(key) <= challenge.algorithm.hash => key,
+                Ok(_) => {
+                    failure.get_or_insert(AuthFailure::Unusable { realm });
+                    continue;
+                }
+                Err(why) => {
+                    failure.get_or_insert(why);
+                    continue;
+                }
+            };
+            // Who has moved asks anew, and is one realm still.
+            let known = self.realms.iter().position(|each| each.is(proxy, challenge.realm));
+            if known.is_some_and(|n| chain.has(n) && !challenge.stale) || chain.tries() >= TRIES_MAX {
+                return Err(AuthFailure::Refused { realm });
             }
             let n = known.unwrap_or(self.realms.len());
-            let realm = Realm::new(proxy, &challenge, key, rng);
+            let answer = Realm::new(proxy, remote, &challenge, key, rng);
             match self.realms.get_mut(n) {
-                Some(old) => *old = realm,
-                None if n < REALMS_MAX => self.realms.push(realm),
-                None => return None,
+                Some(old) => *old = answer,
+                None if n < REALMS_MAX => self.realms.push(answer),
+                None => return Err(AuthFailure::Unusable { realm }),
+            }
+            if matches!(trust, Trust::Registrar | Trust::Home) || at == Match::Unasked {
+                parties.bind(remote, realm);
             }
             next = Some(next.unwrap_or(chain).with(n));
         }
-        next.map(|Chain(next)| Chain(next + 1))
+        match (next, failure) {
+            (Some(Chain(next)), _) => Ok(Chain(next + 1)),
+            (None, Some(failure)) => Err(failure),
+            (None, None) => Err(AuthFailure::Unusable { realm: String::new() }),
+        }
     }
 
-    /// The header lines that prove who sends this request, to everybody who has asked so far.
-    pub(crate) fn lines(&mut self, keys: &mut Keys, method: Method, uri: &[u8], body: &[u8]) -> Vec<u8> {
+    /// The header lines that prove who sends this request, to everybody who has asked so far where it goes.
+    pub(crate) fn lines(
+        &mut self,
+        keys: &mut Keys,
+        goes_to: impl Fn(SocketAddr) -> bool,
+        method: Method,
+        uri: &[u8],
+        body: &[u8],
+    ) -> Vec<u8> {
         let mut lines = Vec::new();
-        for realm in &mut self.realms {
+        let mut place = None;
+        for realm in self.realms.iter_mut().filter(|realm| goes_to(realm.place)) {
+            place = Some(realm.place);
             realm.write(&mut lines, keys, method, uri, body);
         }
         if method == Method::Invite {
-            self.invite = lines.as_slice().into();
+            self.invite = place.map(|place| (place, lines.as_slice().into()));
         }
         lines
     }
 
     /// The lines for the ACK of the last INVITE.
-    pub(crate) fn ack_lines(&self) -> &[u8] {
-        &self.invite
+    pub(crate) fn ack_lines(&self, goes_to: impl Fn(SocketAddr) -> bool) -> &[u8] {
+        let lines = self.invite.as_ref().filter(|(place, _)| goes_to(*place));
+        lines.map_or(&[], |(_, lines)| lines)
     }
 
     /// Takes the next nonce from a response, if it brings one (RFC 7616 section 3.5). It names no realm: of several it could
@@ -149,10 +178,37 @@ impl Realms {
     }
 }
 
+/// The challenges of a response that can be answered: of each realm the strongest.
+fn strongest<'a>(frame: &Frame<'a>) -> Vec<(bool, Challenge<'a>)> {
+    // A proxy that has forked collects the challenges of all branches in one response, whichever it is (section 16.7).
+    let fields = frame.headers().filter_map(|header| match header.name {
+        HeaderName::WwwAuthenticate => Some((false, header.value)),
+        HeaderName::ProxyAuthenticate => Some((true, header.value)),
+        _ => None,
+    });
+    let mut best: Vec<(bool, Challenge<'_>)> = Vec::new();
+    for (proxy, value) in fields.take(FIELDS_MAX) {
+        for challenge in read(value) {
+            // The same realm with several algorithms asks once; the strongest is answered (RFC 8760 section 2.4).
+            match best.iter_mut().find(|(side, other)| *side == proxy && other.realm == challenge.realm) {
+                Some((_, other)) if other.algorithm.hash < challenge.algorithm.hash => *other = challenge,
+                Some(_) => {}
+                None => best.push((proxy, challenge)),
+            }
+        }
+    }
+    best
+}
+
 impl Realm {
-    fn new(proxy: bool, challenge: &Challenge<'_>, key: usize, rng: &mut Rng) -> Self {
+    fn is(&self, proxy: bool, name: &[u8]) -> bool {
+        self.proxy == proxy && *self.name == *name
+    }
+
+    fn new(proxy: bool, place: SocketAddr, challenge: &Challenge<'_>, key: usize, rng: &mut Rng) -> Self {
         Self {
             proxy,
+            place,
             name: challenge.realm.into(),
             nonce: challenge.nonce.into(),
             opaque: challenge.opaque.map(Into::into),

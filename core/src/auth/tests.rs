@@ -2,9 +2,11 @@
 
 use super::challenge::{next_nonce, read};
 use super::credentials::Credentials;
-use super::digest::{Algorithm, Proof, Qop};
+use super::digest::{Algorithm, DigestAlgorithm, Proof, Qop};
+use super::failure::AuthFailure;
 use super::keys::Keys;
-use super::realms::{Chain, Realms};
+use super::parties::{Parties, Trust};
+use super::realms::{Asker, Chain, Realms};
 use crate::base::rng::Rng;
 use crate::wire::limits::WireLimits;
 use crate::wire::{Frame, Method};
@@ -123,25 +125,48 @@ struct Asked {
     rng: Rng,
     realms: Realms,
     chain: Chain,
+    parties: Parties,
+    trust: Trust,
+    failure: Option<AuthFailure>,
+}
+
+fn place() -> core::net::SocketAddr {
+    core::net::SocketAddr::from(([192, 0, 2, 1], 5060))
 }
 
 impl Asked {
     fn new(credentials: Vec<Credentials>) -> Self {
         let keys = Keys::new(credentials);
-        Self { keys, rng: Rng::wire([1; 32]), realms: Realms::default(), chain: Chain::default() }
+        Self {
+            keys,
+            rng: Rng::wire([1; 32]),
+            realms: Realms::default(),
+            chain: Chain::default(),
+            parties: Parties::new(8),
+            trust: Trust::Registrar,
+            failure: None,
+        }
     }
 
     /// Whether the request is sent again.
     fn ask(&mut self, lines: &str) -> bool {
         let message = format!("SIP/2.0 401 Who\r\nVia: SIP/2.0/UDP h\r\n{lines}\r\n\r\n");
         let frame = Frame::parse(message.as_bytes(), &WireLimits::NONE).expect("a response");
-        let next = self.realms.take(&frame, &self.keys, &mut self.rng, self.chain);
-        self.chain = next.unwrap_or(self.chain);
-        next.is_some()
+        let asker = Asker { remote: place(), trust: self.trust, parties: &mut self.parties };
+        let next = self.realms.take(&frame, &self.keys, &mut self.rng, asker, self.chain);
+        self.chain = next.as_ref().copied().unwrap_or(self.chain);
+        self.failure = next.err();
+        self.failure.is_none()
     }
 
     fn lines(&mut self) -> String {
-        String::from(text(&self.realms.lines(&mut self.keys, Method::Bye, b"sip:b@h", b"")))
+        String::from(text(&self.realms.lines(
+            &mut self.keys,
+            |to| to == place(),
+            Method::Bye,
+            b"sip:b@h",
+            b"",
+        )))
     }
 }
 
@@ -229,6 +254,72 @@ fn a_password_is_for_its_realm_only() {
 fn no_password_is_in_debug_output() {
     let shown = format!("{:?}", Credentials::new("alice", "top secret"));
     assert!(shown.contains("alice") && !shown.contains("secret"), "{shown}");
+}
+
+/// What is kept of a challenge has a bound, wherever it comes from.
+#[test]
+fn nothing_longer_than_1024_octets_is_kept() {
+    let (fits, long) = ("x".repeat(1_024), "x".repeat(1_025));
+    for part in ["realm", "nonce", "opaque"] {
+        for (text, taken) in [(&fits, true), (&long, false)] {
+            let mut asked = Asked::new(alice());
+            let mut parts = vec!["realm=\"r\"".to_string(), "nonce=\"n\"".into()];
+            parts.retain(|it| !it.starts_with(part));
+            parts.push(format!("{part}=\"{text}\""));
+            assert_eq!(asked.ask(&format!("WWW-Authenticate: Digest {}", parts.join(", "))), taken, "{part}");
+            assert_eq!(asked.failure, (!taken).then_some(AuthFailure::Unusable { realm: String::new() }));
+        }
+    }
+    let mut asked = Asked::new(alice());
+    assert!(asked.ask(&format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", domain=\"{long}\"")));
+    assert!(asked.lines().len() < 300, "a domain is not kept at all");
+    for (text, taken) in [(&fits, true), (&long, false)] {
+        let message = format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h\r\nAuthentication-Info: nextnonce=\"{text}\"\r\n\r\n"
+        );
+        let mut asked = Asked::new(alice());
+        assert!(asked.ask("WWW-Authenticate: Digest realm=\"r\", nonce=\"first\""));
+        asked.realms.take_next(&Frame::parse(message.as_bytes(), &WireLimits::NONE).expect("a response"));
+        assert_eq!(asked.lines().contains("nonce=\"first\""), !taken);
+    }
+}
+
+#[test]
+fn a_weak_algorithm_is_not_answered_where_a_better_one_is_wanted() {
+    let sha = || vec![Credentials::new("alice", "secret").least_algorithm(DigestAlgorithm::Sha256)];
+    let challenge = |algorithm: &str| {
+        format!("WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"{algorithm}")
+    };
+    for weak in ["", ", algorithm=MD5", ", algorithm=MD5-sess"] {
+        let mut asked = Asked::new(sha());
+        assert!(!asked.ask(&challenge(weak)), "{weak}");
+        assert_eq!(asked.failure, Some(AuthFailure::Unusable { realm: "r".into() }));
+        assert_eq!(asked.lines(), "");
+    }
+    for strong in [", algorithm=SHA-256", ", algorithm=SHA-512-256-sess"] {
+        assert!(Asked::new(sha()).ask(&challenge(strong)), "{strong}");
+    }
+    let mut asked = Asked::new(sha());
+    assert!(asked.ask(&format!("{}\r\n{}", challenge(""), challenge(", algorithm=SHA-256"))));
+    assert!(asked.lines().contains("algorithm=SHA-256"));
+}
+
+#[test]
+fn why_a_challenge_ends_it_is_told() {
+    let realm = || String::from("r");
+    let ask = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"";
+    let mut asked = Asked::new(Vec::new());
+    assert!(!asked.ask(ask));
+    assert_eq!(asked.failure.take(), Some(AuthFailure::Missing { realm: realm() }));
+    let mut asked = Asked::new(alice());
+    asked.trust = Trust::Elsewhere;
+    assert!(!asked.ask(ask));
+    assert_eq!(asked.failure.take(), Some(AuthFailure::Withheld { realm: realm() }));
+    let mut asked = Asked::new(alice());
+    assert!(asked.ask(ask) && !asked.ask(ask));
+    let refused = asked.failure.take().unwrap();
+    assert_eq!(refused, AuthFailure::Refused { realm: realm() });
+    assert!(refused.to_string().contains("realm \"r\""));
 }
 
 proptest::proptest! {

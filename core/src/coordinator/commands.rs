@@ -61,6 +61,7 @@ impl UnifiedCoordinator {
             ring_timeout: params.ring_timeout.unwrap_or(board.config.ring_timeout),
             late_offer: params.late_offer,
             heard: None,
+            named_by_peer: false,
         };
         let refresh = board.config.session_expires;
         let min_se = u32::try_from(board.config.min_se.as_secs()).unwrap_or(u32::MAX);

@@ -8,6 +8,7 @@ use super::closing::Closing;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Cause, MediaAdapter, Owner, local_media};
 use crate::api::{Counter, Event, Output, Reliable};
+use crate::auth::Origin;
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::index::Digest;
 use crate::dialog::Dialog;
@@ -178,7 +179,9 @@ impl UnifiedCoordinator {
             *session = Some(id);
         }
         let charged = board.quota.charge(source);
+        let by_party = board.parties.is_at(request.path.remote);
         let session = board.registry.session_mut(id)?;
+        session.origin = Origin::Theirs { by_party };
         session.dialog = dialog;
         session.invite = Some(request.transaction);
         session.invite_cseq = request.facts.cseq;

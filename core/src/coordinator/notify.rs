@@ -15,6 +15,7 @@ use super::errands::check_content;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{contact, seconds_text};
 use crate::api::{Event, Output, SubscriptionState};
+use crate::auth::Origin;
 use crate::base::ids::SubscriptionId;
 use crate::base::time::Instant;
 use crate::dialog::Dialog;
@@ -138,6 +139,7 @@ impl UnifiedCoordinator {
             return Err(self.overload());
         }
         let board = &mut self.board;
+        let by_party = board.parties.is_at(request.path.remote);
         let nonce = board.secret.next_u64();
         let new = |tag| Subscription::new(Phase::Asked, tag, &event, seconds);
         let Some(id) = board.registry.subscribe(nonce, new) else {
@@ -152,6 +154,7 @@ impl UnifiedCoordinator {
         }
         if let Some(subscription) = board.registry.subscription_mut(id) {
             subscription.request = Some(request.transaction);
+            subscription.origin = Origin::Theirs { by_party };
         }
         Ok(id)
     }

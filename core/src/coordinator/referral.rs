@@ -141,7 +141,11 @@ impl UnifiedCoordinator {
 
     /// Makes the session of the call that a transfer asks for.
     fn create_transferred(&mut self, request: &TransferRequest) -> Result<SessionId, CommandError> {
-        self.create_caller(request.target.clone(), request.lines(), &InviteParams::new(""))
+        let id = self.create_caller(request.target.clone(), request.lines(), &InviteParams::new(""))?;
+        if let Some(out) = self.board.registry.session_mut(id).and_then(|session| session.outgoing.as_mut()) {
+            out.named_by_peer = true;
+        }
+        Ok(id)
     }
 
     fn pending_transfer(&self, id: SessionId) -> Result<(Which, Arc<TransferRequest>), CommandError> {

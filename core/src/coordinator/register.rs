@@ -114,6 +114,7 @@ impl UnifiedCoordinator {
         match found {
             Ok(path) => {
                 registration.path = Some(path);
+                self.board.note_party(id);
                 self.ask_registrar(id);
             }
             Err(why) => self.registration_failed(id, 503, why, None, None),

@@ -24,6 +24,7 @@ impl UnifiedCoordinator {
         let event =
             self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
         let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
+        self.board.auth_failure = None;
         if self.board.answer_challenge(event, frame, &facts) {
             return;
         }

@@ -135,7 +135,7 @@ impl Config {
         self
     }
 
-    /// Proves our name with these to whoever asks for it (401, 407). Each call adds one.
+    /// Proves our name with these to whom they are for when it asks (401, 407): see [`Credentials`]. Each call adds one.
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.core.credentials.push(credentials);

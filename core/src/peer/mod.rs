@@ -72,8 +72,9 @@ pub mod prelude {
         SignalingDecision, SignalingHandler, TransferRequest,
     };
     pub use crate::api::{
-        AddressPrefix, AddressPrefixError, CoordinatorConfig, Counter, Counters, Credentials, EndReason,
-        Event, Limits, Modification, OfferMethod, PeerContacts, Reliable, SubscriptionState,
+        AddressPrefix, AddressPrefixError, AuthFailure, CoordinatorConfig, Counter, Counters, Credentials,
+        DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod, PeerContacts, Reliable,
+        SubscriptionState,
     };
     pub use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;

@@ -210,10 +210,11 @@ impl<R: Runtime> PeerBuilder<R> {
         self.with(|config| config.address_of_record(address))
     }
 
-    /// Proves our name with `username` and `password` to whoever asks for it (401, 407).
+    /// Proves our name with `username` and `password` to our registrar or proxy when it asks for that (401, 407), in the
+    /// realm that it asked in when we registered. Nobody else gets a digest: see [`Credentials`].
     ///
-    /// Where the realm is known, name it: [`config`](Self::config) takes [`Credentials`] of one realm. These here are for
-    /// every one that asks.
+    /// Who calls a server without being registered there names its realm, with
+    /// [`credentials_for`](Self::credentials_for).
     pub fn credentials(self, username: &str, password: &str) -> Self {
         self.with(|config| config.credentials(Credentials::new(username, password)))
     }
@@ -222,6 +223,11 @@ impl<R: Runtime> PeerBuilder<R> {
     /// source holds for it. Each call adds one.
     pub fn trusted_source(self, source: AddressPrefix) -> Self {
         self.with(|config| config.trusted_source(source))
+    }
+
+    /// The same for whoever asks in `realm`, of those that we call or register at.
+    pub fn credentials_for(self, realm: &str, username: &str, password: &str) -> Self {
+        self.with(|config| config.credentials(Credentials::new(username, password).for_realm(realm)))
     }
 
     /// Whether key presses are offered and taken (RFC 4733).

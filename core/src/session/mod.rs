@@ -35,7 +35,7 @@ pub use transfer::{
 };
 
 use crate::api::{EndReason, OfferMethod};
-use crate::auth::Realms;
+use crate::auth::{Origin, Realms};
 use crate::base::ids::{DialogId, UserTag};
 use crate::base::index::Digest;
 use crate::base::timers::TimerKey;
@@ -226,6 +226,8 @@ pub(crate) struct Outgoing {
     pub(crate) late_offer: bool,
     /// The early dialog whose audio is played.
     pub(crate) heard: Option<DialogId>,
+    /// Whether a peer named the target, by a REFER.
+    pub(crate) named_by_peer: bool,
 }
 
 /// One call leg.
@@ -285,6 +287,8 @@ pub struct Session {
     pub(crate) keys: Option<Box<str>>,
     /// Who has asked for credentials.
     pub(crate) realms: Option<Box<Realms>>,
+    /// How it began, for who asks for credentials.
+    pub(crate) origin: Origin,
     /// Header lines of the application for the CANCEL or the BYE that ends the session.
     pub(crate) parting: Option<Box<[u8]>>,
     /// Why the session will have ended, decided when it began to end.
@@ -326,6 +330,7 @@ impl Session {
             forks_refused: 0,
             keys: None,
             realms: None,
+            origin: Origin::Theirs { by_party: false },
             parting: None,
             end: None,
             end_told: false,

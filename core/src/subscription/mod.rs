@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::auth::Realms;
+use crate::auth::{Origin, Realms};
 use crate::base::ids::DialogId;
 use crate::base::time::Instant;
 use crate::base::timers::TimerKey;
@@ -77,6 +77,8 @@ pub struct Subscription {
     pub(crate) lengthened: bool,
     /// Who has asked for credentials.
     pub(crate) realms: Option<Box<Realms>>,
+    /// How it began, for who asks for credentials.
+    pub(crate) origin: Origin,
 }
 
 /// What is needed until there is a dialog.
@@ -104,6 +106,7 @@ impl Subscription {
             told: None,
             lengthened: false,
             realms: None,
+            origin: Origin::Theirs { by_party: false },
         }
     }
 

@@ -102,7 +102,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         out.number(*registrations_max);
         out.option(address_of_record.as_deref(), Packer::text);
         out.number(credentials.len());
-        for Credentials { username, password: _, realm } in credentials {
+        for Credentials { username, password: _, realm, anyone: _, least_algorithm: _ } in credentials {
             out.text(username);
             out.option(realm.as_deref(), Packer::text);
         }
@@ -173,7 +173,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         address_of_record = from.option(Unpacker::text)?.map(String::from);
     }
     for _ in 0..if from.is_empty() { 0 } else { from.number::<usize>()? } {
-        let mut each = Credentials::new(from.text()?, "");
+        let mut each = Credentials::new(from.text()?, "").for_anyone();
         each.realm = from.option(Unpacker::text)?.map(String::from);
         credentials.push(each);
     }

@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{AddressPrefix, CoordinatorConfig};
+use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, DigestAlgorithm};
 use crate::base::time::Instant;
 
 const TRUSTED_SOURCES: u8 = 1;
 const TRUSTED_SOURCES_MAX: u8 = 2;
+const CREDENTIALS_FOR: u8 = 40;
 
 /// Those of `config` that differ from the defaults.
 pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) -> Vec<u8> {
@@ -21,6 +22,19 @@ pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) ->
         out.number(config.trusted_sources.len());
         for source in &config.trusted_sources {
             out.text(&source.to_string());
+        }
+    }
+    // Before it was asked whom they are for, everybody got a digest of them.
+    let everybody = |each: &Credentials| each.anyone && each.least_algorithm == DigestAlgorithm::Md5;
+    if !config.credentials.iter().all(everybody) {
+        out.byte(CREDENTIALS_FOR);
+        for Credentials { anyone, least_algorithm, .. } in &config.credentials {
+            out.flag(*anyone);
+            out.byte(match least_algorithm {
+                DigestAlgorithm::Md5 => 0,
+                DigestAlgorithm::Sha256 => 1,
+                DigestAlgorithm::Sha512_256 => 2,
+            });
         }
     }
     let (ours, usual) = (&config.limits, &defaults.limits);
@@ -45,6 +59,17 @@ pub(super) fn read_later(from: &mut Unpacker<'_>, config: &mut CoordinatorConfig
                 }
             }
             TRUSTED_SOURCES_MAX => config.limits.trusted_sources_max = from.number()?,
+            CREDENTIALS_FOR => {
+                for each in &mut config.credentials {
+                    each.anyone = from.flag()?;
+                    each.least_algorithm = match from.byte()? {
+                        0 => DigestAlgorithm::Md5,
+                        1 => DigestAlgorithm::Sha256,
+                        2 => DigestAlgorithm::Sha512_256,
+                        _ => return Err(Impossible("no algorithm for digests")),
+                    };
+                }
+            }
             _ => return Err(Impossible("an unknown setting")),
         }
     }

@@ -182,6 +182,11 @@ impl<'a> Uri<'a> {
         Some(Self { scheme, user, password, host: Host::parse(host)?, port, params, headers })
     }
 
+    /// The address and port that it names, if its host need not be looked up.
+    pub fn address(&self) -> Option<core::net::SocketAddr> {
+        Some(core::net::SocketAddr::new(self.host.ip()?, self.port.unwrap_or(5060)))
+    }
+
     /// Whether the scheme is `sip`.
     pub const fn is_sip(&self) -> bool {
         self.scheme.eq_ignore_ascii_case(b"sip")

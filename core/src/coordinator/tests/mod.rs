@@ -13,6 +13,7 @@ mod peer;
 mod referrals;
 mod registrations;
 mod rows;
+mod strangers;
 mod subscriptions;
 mod transfers;
 mod walks;

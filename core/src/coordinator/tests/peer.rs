@@ -54,12 +54,17 @@ pub(crate) fn peer() -> SocketAddr {
 
 impl World {
     fn new(silent: bool) -> Self {
+        Self::with(silent, Credentials::new("alice", "secret").for_anyone())
+    }
+
+    /// The same with other credentials.
+    fn with(silent: bool, credentials: Credentials) -> Self {
         let mut net = Net::new(42);
         let config = CoordinatorConfig {
             ring_timeout: Duration::from_secs(60),
             event_packages: vec!["dialog".into()],
             messages: true,
-            credentials: vec![Credentials::new("alice", "secret")],
+            credentials: vec![credentials],
             ..CoordinatorConfig::default()
         };
         let handler = move |_: &InviteDetails| {
@@ -83,6 +88,28 @@ impl World {
         world.session = Some(world.net.invite(0, "sip:bob@10.9.9.9"));
         world.invite = world.last("INVITE");
         world
+    }
+
+    /// The same, by somebody with these credentials.
+    pub(crate) fn calling_with(credentials: Credentials, headers: &[(&str, &str)]) -> Self {
+        let mut world = Self::with(false, credentials);
+        let params = InviteParams { headers, ..InviteParams::new("sip:bob@10.9.9.9") };
+        world.session = Some(world.net.with(0, |core, now| core.invite(now, params)).unwrap());
+        world.invite = world.last("INVITE");
+        world
+    }
+
+    /// Nobody calls yet.
+    pub(crate) fn idle_with(credentials: Credentials) -> Self {
+        Self::with(false, credentials)
+    }
+
+    /// The peer calls.
+    pub(crate) fn is_called(&mut self) {
+        self.request("INVITE", "z9hG4bKinvite", 100, Some(SDP));
+        self.session = self.net.incoming(0);
+        self.answer();
+        self.request("ACK", "z9hG4bKack", 100, None);
     }
 
     /// A call that we make without an offer.

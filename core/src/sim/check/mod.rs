@@ -8,11 +8,12 @@ mod dialogs;
 mod exchanges;
 mod message;
 mod owed;
+mod proofs;
 mod sessions;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -47,6 +48,8 @@ pub struct WireChecker {
     answers: BTreeMap<Dialog, Answer>,
     doings: BTreeMap<Dialog, Doings>,
     owed: Owed,
+    /// Nonces, and who gave them.
+    nonces: BTreeSet<(String, SocketAddr)>,
     /// Whether deliveries are told at all.
     hears: bool,
     /// Whether something arrived otherwise than it was sent: nobody knows what its receiver made of it, so rules that
@@ -123,6 +126,8 @@ impl WireChecker {
             }
         };
         self.shape(&message)?;
+        self.asks(from, &message);
+        self.proves(to, &message)?;
         let again = self.is_repeated(&message);
         self.settles(&message)?;
         match &message.start {

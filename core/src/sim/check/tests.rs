@@ -11,6 +11,7 @@ use core::time::Duration;
 use super::{Instant, Violation, WireChecker};
 
 mod owed;
+mod proofs;
 mod sessions;
 
 const OFFER: &str = "v=0\r\no=a 7 1 IN IP4 10.0.0.1\r\ns=-\r\nm=audio 4000 RTP/AVP 0\r\n";
