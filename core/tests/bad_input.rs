@@ -149,16 +149,56 @@ fn what_keeps_a_binding_open_is_no_bad_sip() {
 }
 
 #[test]
-fn what_exceeds_the_limits_is_dropped_and_counted() {
-    let many = "X: y\r\n".repeat(257);
-    let text = Request::new("INVITE").header(many.trim_end()).text();
-    assert_eq!(dropped(text).core.counters().get(Counter::NotSip), 1);
-    let mut config = CoordinatorConfig::default();
-    config.limits.wire.message_octets_max = 500;
-    let mut desk = Desk::with(config);
-    desk.feed(Request::new("OPTIONS").header(&format!("X: {}", "y".repeat(500))).text());
-    assert_eq!(desk.codes(), [""; 0]);
-    assert_eq!(desk.core.counters().get(Counter::NotSip), 1);
+fn what_exceeds_a_limit_is_answered_and_counted() {
+    let many = |line: &str| Request::new("INVITE").header(line.repeat(300).trim_end()).text();
+    let long = |octets: usize| format!("X: {}", "y".repeat(octets));
+    let vias = "Via: SIP/2.0/UDP 192.0.2.77;branch=z9hG4bKx\r\n";
+    for (what, text, status) in [
+        ("header fields", many("X: y\r\n"), "513"),
+        ("Vias", many(vias), "513"),
+        (
+            "Vias before all else",
+            many("X: y\r\n").replacen("Via:", &format!("{}Via:", vias.repeat(300)), 1),
+            "513",
+        ),
+        ("octets in a header field", Request::new("INVITE").header(&long(17_000)).text(), "513"),
+        (
+            "octets in the Request-URI",
+            Request::new("INVITE").uri(&format!("sip:{}@x", "y".repeat(17_000))).text(),
+            "414",
+        ),
+    ] {
+        for method in ["INVITE", "OPTIONS", "BYE", "SUBSCRIBE", "PING"] {
+            let sent = refused(&text.replace("INVITE", method));
+            assert_eq!(sent.code(), status, "{what} of {method}");
+        }
+        assert_eq!(
+            dropped(text.replace("INVITE", "ACK")).core.counters().get(Counter::BadRequest),
+            1,
+            "{what}"
+        );
+    }
+    for (text, status) in [
+        (Request::new("OPTIONS").header(&long(500)).text(), "513"),
+        (Request::new("MESSAGE").body("text/plain", &"y".repeat(500)).text(), "413"),
+    ] {
+        let mut config = CoordinatorConfig::default();
+        config.limits.wire.message_octets_max = 500;
+        let mut desk = Desk::with(config);
+        desk.feed(text);
+        assert_eq!(desk.codes(), [status]);
+        assert_eq!(desk.core.counters().get(Counter::BadRequest), 1);
+    }
+}
+
+#[test]
+fn a_response_with_too_many_header_fields_is_none() {
+    let mut desk = Desk::new();
+    desk.call("sip:peer@192.0.2.9");
+    let invite = desk.only().message;
+    desk.feed(respond(&invite, 180, "far", &"X: y\r\n".repeat(300), ""));
+    assert!(desk.told().is_empty());
+    assert_eq!(desk.core.counters().get(Counter::BadResponse), 1);
 }
 
 // A datagram that ends before its Content-Length (section 18.3).

@@ -128,12 +128,28 @@ fn a_provisional_response_stops_the_repeats() {
 }
 
 #[test]
-fn an_unreachable_peer_ends_the_call_at_once() {
+fn an_unreachable_peer_ends_the_call_when_it_is_reported_of_two_copies() {
     let (mut desk, _, _) = calling();
-    desk.core.handle_unreachable(desk.now, Path::udp(us(), peer()));
+    let report = |desk: &mut Desk| desk.core.handle_unreachable(desk.now, Path::udp(us(), peer()));
+    report(&mut desk);
+    report(&mut desk);
+    desk.run_for(ms(499));
+    assert!(desk.told().is_empty(), "anybody can forge a report");
+    desk.run_for(ms(1));
+    report(&mut desk);
     desk.run_for(ms(0));
     assert_eq!(desk.told(), ["ended NetworkError 503"]);
     desk.assert_all_gone();
+    // Forged ones, and an answer that comes all the same.
+    let (mut desk, session, invite) = calling();
+    report(&mut desk);
+    desk.run_for(ms(600));
+    desk.feed(respond(&invite, 180, "far", "", ""));
+    report(&mut desk);
+    desk.feed(respond(&invite, 200, "far", CONTACT, SDP));
+    assert_eq!(desk.told(), ["progress 180", "answered"]);
+    desk.hangup(session);
+    finish(&mut desk);
 }
 
 // Ringing.

@@ -280,6 +280,8 @@ impl Switchboard {
         let kept = self.registry.len() <= limits.sessions_max
             && self.layer.len() <= limits.transactions_max
             && self.parked.len() <= limits.sessions_max
+            && self.lookups.len().0 <= limits.lookups_max.max(1)
+            && self.lookups.len().1 <= limits.lookups_waiting_max.max(1)
             && forks.unwrap_or(0) <= limits.forks_max.saturating_add(1)
             && waiting.unwrap_or(0) <= WAITING_MAX;
         ensure(kept, MODULE, "bounds are kept", || {

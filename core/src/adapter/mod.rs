@@ -9,6 +9,7 @@ mod capabilities;
 mod challenge;
 mod dialog;
 mod errand;
+mod lookups;
 mod media;
 mod modify;
 mod redirect;

@@ -3,10 +3,12 @@
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::net::IpAddr;
 
 use bytes::Bytes;
 
 use super::Errand;
+use super::lookups::Lookups;
 use crate::api::{CoordinatorConfig, Counter, Counters, Output, QueryId, ResolveTarget};
 use crate::auth::{AuthFailure, Keys, Parties};
 use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
@@ -134,6 +136,8 @@ pub(crate) struct Switchboard {
     /// INVITEs under way, by what a merged copy has in common with them (RFC 3261 section 8.2.2.2).
     pub(crate) merged: Index<TransactionId>,
     pub(crate) parked: Slab<QueryId, Parked>,
+    /// Which of those questions the runtime has been asked.
+    pub(crate) lookups: Lookups,
     /// Requests of the application that have no outcome yet.
     pub(crate) errands: Slab<RequestId, Errand>,
     /// Bound media ports that no session has yet.
@@ -174,6 +178,7 @@ impl Switchboard {
             owners: SideTable::new(),
             merged: Index::new(),
             parked: Slab::new(limits.sessions_max),
+            lookups: Lookups::new(&limits),
             errands: Slab::new(limits.sessions_max),
             ports: VecDeque::new(),
             ports_asked: 0,
@@ -191,7 +196,7 @@ impl Switchboard {
     }
 
     /// Whether no limit for one source holds for this address.
-    pub(crate) fn is_trusted(&mut self, source: core::net::IpAddr) -> bool {
+    pub(crate) fn is_trusted(&mut self, source: IpAddr) -> bool {
         let digest = self.digests.source(source);
         self.trusted.contains(source, digest)
     }
@@ -349,13 +354,45 @@ impl Switchboard {
 
     /// Asks for an address and keeps `parked` until it comes. False when too many wait already.
     pub(crate) fn park(&mut self, target: ResolveTarget, parked: Parked) -> bool {
-        match self.parked.insert(parked) {
-            Some(query) => {
-                self.outbox.push_back(Output::Resolve { query, target });
-                true
-            }
-            None => false,
+        // An address as text needs no lookup, only a way out.
+        let literal = target.host.parse::<IpAddr>().is_ok();
+        let source = self.causer(&parked);
+        let room = literal || self.lookups.has_room(source);
+        let Some(query) = room.then(|| self.parked.insert(parked)).flatten() else {
+            self.counters.add(Counter::LookupsRefused);
+            return false;
+        };
+        if literal {
+            self.outbox.push_back(Output::Resolve { query, target });
+        } else {
+            self.lookups.add(query, target, source);
+            self.ask_for_names();
         }
+        true
+    }
+
+    /// The source whose Contact or Record-Route made us ask; `None` if we did ourselves, or it is trusted.
+    fn causer(&mut self, parked: &Parked) -> Option<Digest> {
+        let Parked::Dialog(dialog) = parked else { return None };
+        let remote = self.registry.dialog(*dialog)?.path.remote.ip();
+        let digest = self.digests.source(remote);
+        (!self.trusted.contains(remote, digest)).then_some(digest)
+    }
+
+    /// Asks the runtime for as many addresses as it may look for at a time.
+    fn ask_for_names(&mut self) {
+        let Self { lookups, parked, outbox, .. } = self;
+        while let Some((query, target)) = lookups.next(|query| parked.get(query).is_some()) {
+            outbox.push_back(Output::Resolve { query, target });
+        }
+    }
+
+    /// The runtime has answered a question: the next is asked. Returns who waited for it.
+    pub(crate) fn unpark(&mut self, query: QueryId) -> Option<Parked> {
+        let parked = self.parked.remove(query);
+        self.lookups.answered(query);
+        self.ask_for_names();
+        parked
     }
 
     /// Forgets an early dialog. Its callee may still answer, and would see our numbers go on.

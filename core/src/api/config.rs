@@ -186,6 +186,10 @@ pub struct Limits {
     pub registrations_max: usize,
     /// Route and Record-Route entries of a dialog.
     pub routes_max: usize,
+    /// Names that are looked up at a time; one source may cause a quarter of them with its Contact or Record-Route, if it is not trusted.
+    pub lookups_max: usize,
+    /// Names that wait for that, of which a quarter again may be of one source; with more, what needs the address fails.
+    pub lookups_waiting_max: usize,
     /// Prefixes in the settings, and apart from them addresses at run time, that are trusted.
     pub trusted_sources_max: usize,
 }
@@ -201,6 +205,8 @@ impl Default for Limits {
             subscriptions_max: 10_000,
             registrations_max: 1_000,
             routes_max: 32,
+            lookups_max: 64,
+            lookups_waiting_max: 1_024,
             trusted_sources_max: 1_000,
         }
     }

@@ -53,6 +53,8 @@ counters! {
     Overload = "requests refused for want of room",
     /// Challenges that were not answered because the credentials are for somebody else.
     CredentialsWithheld = "challenges of strangers",
+    /// Names that were not looked up for want of room.
+    LookupsRefused = "lookups refused for want of room",
     /// Inputs that a session's state has no use for.
     Ignored = "inputs that came too late to matter",
     /// The clock went backwards.

@@ -83,7 +83,11 @@ impl UnifiedCoordinator {
         if frame.bytes().len().saturating_sub(frame.body().len())
             > self.board.config.limits.wire.head_octets_max
         {
-            let fault = Fault { status: 513, reason: "Header Section Too Large" };
+            let fault = if uri.len() > self.board.config.limits.wire.head_octets_max / 2 {
+                Fault { status: 414, reason: "Request-URI Too Long" }
+            } else {
+                Fault { status: 513, reason: "Header Section Too Large" }
+            };
             return self.answer_malformed(path, frame, method, fault);
         }
         let received =

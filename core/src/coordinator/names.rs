@@ -15,7 +15,7 @@ impl UnifiedCoordinator {
     pub fn handle_names(&mut self, now: Instant, query: QueryId, result: Result<Path, NameFailure>) {
         note!(self, Record::names(now, query, &result));
         self.advance(now);
-        match (self.board.parked.remove(query), result) {
+        match (self.board.unpark(query), result) {
             (Some(Parked::Invite(id)), Ok(path)) => {
                 let Some(session) = self.board.registry.session_mut(id) else { return };
                 if let Some(out) = &mut session.outgoing {

@@ -29,6 +29,8 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
                 subscriptions_max,
                 registrations_max,
                 trusted_sources_max: _,
+                lookups_max: _,
+                lookups_waiting_max: _,
             },
         codecs,
         dtmf,

@@ -12,6 +12,8 @@ use crate::base::time::Instant;
 const TRUSTED_SOURCES: u8 = 1;
 const TRUSTED_SOURCES_MAX: u8 = 2;
 const CREDENTIALS_FOR: u8 = 40;
+const LOOKUPS_MAX: u8 = 3;
+const LOOKUPS_WAITING_MAX: u8 = 4;
 
 /// Those of `config` that differ from the defaults.
 pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) -> Vec<u8> {
@@ -38,8 +40,11 @@ pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) ->
         }
     }
     let (ours, usual) = (&config.limits, &defaults.limits);
-    for (number, value, usual) in [(TRUSTED_SOURCES_MAX, ours.trusted_sources_max, usual.trusted_sources_max)]
-    {
+    for (number, value, usual) in [
+        (TRUSTED_SOURCES_MAX, ours.trusted_sources_max, usual.trusted_sources_max),
+        (LOOKUPS_MAX, ours.lookups_max, usual.lookups_max),
+        (LOOKUPS_WAITING_MAX, ours.lookups_waiting_max, usual.lookups_waiting_max),
+    ] {
         if value != usual {
             out.byte(number);
             out.number(value);
@@ -70,6 +75,8 @@ pub(super) fn read_later(from: &mut Unpacker<'_>, config: &mut CoordinatorConfig
                     };
                 }
             }
+            LOOKUPS_MAX => config.limits.lookups_max = from.number()?,
+            LOOKUPS_WAITING_MAX => config.limits.lookups_waiting_max = from.number()?,
             _ => return Err(Impossible("an unknown setting")),
         }
     }

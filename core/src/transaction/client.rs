@@ -19,8 +19,22 @@ pub(crate) struct Client {
     /// The CANCEL of this INVITE. It has the same branch (9.1), so its responses are found through the INVITE.
     cancel: Option<TransactionId>,
     pub(crate) owner: u64,
+    /// What the network has said of the remote.
+    pub(super) reach: Reach,
     /// Its place among those whom a failing remote would end.
     pub(crate) watch: Option<Watch>,
+}
+
+/// Whether the network has reported that nothing takes the request. Anybody can forge one report, so it takes another,
+/// of a copy that was sent after the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// It has reported nothing, or a response has come since.
+    Open,
+    /// It has reported so.
+    Doubted,
+    /// The request has been sent again since.
+    Tried,
 }
 
 /// A member of the list of client transactions that wait for one remote.
@@ -65,7 +79,8 @@ impl TransactionLayer {
 
     fn begin_with(&mut self, method: Method, nonce: u64) -> Option<TransactionId> {
         let kind = if method == Method::Invite { Kind::ClientInvite } else { Kind::ClientOther };
-        let client = Client { method, nonce, ack: None, cancel: None, owner: 0, watch: None };
+        let client =
+            Client { method, nonce, ack: None, cancel: None, owner: 0, reach: Reach::Open, watch: None };
         self.transactions.insert(Transaction::new(kind, Role::Client(client)))
     }
 
@@ -179,6 +194,9 @@ impl TransactionLayer {
                 return None;
             }
         };
+        if let Some(client) = self.transactions.get_mut(tx).and_then(Transaction::client_mut) {
+            client.reach = Reach::Open;
+        }
         let sends_ack = self.takes(tx, input).is_some_and(|effects| effects.contains(&Effect::SendAck));
         let ack = if sends_ack {
             self.hop_request(tx, Method::Ack.as_str(), frame.first(HeaderName::To), &[])

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::client::Client;
+use super::client::{Client, Reach};
 use super::copy;
 use super::server::Server;
 use super::table::{Effect, Input, Kind, State, find, step};
@@ -149,7 +149,14 @@ impl Transaction {
                 }
                 false
             }
-            Effect::Repeat => self.transmit(self.last.as_ref(), send),
+            Effect::Repeat => {
+                if let Some(client) = self.client_mut()
+                    && client.reach == Reach::Doubted
+                {
+                    client.reach = Reach::Tried;
+                }
+                self.transmit(self.last.as_ref(), send)
+            }
             Effect::RepeatAck => self.transmit(self.client().and_then(|client| client.ack.as_ref()), send),
             _ => {
                 self.last = None;

@@ -1,6 +1,6 @@
 //! Which client transactions wait for which remote, so that an unreachable one ends them without a search.
 
-use super::client::{Client, Watch};
+use super::client::{Client, Reach, Watch};
 use super::key::Branch;
 use super::layer::{Transaction, TransactionId, TransactionLayer};
 use super::table::Input;
@@ -10,8 +10,9 @@ use crate::base::time::Instant;
 use crate::wire::{Frame, HeaderName, Path, Via, WireLimits};
 
 impl TransactionLayer {
-    /// Takes note that `path.remote` cannot be reached (17.1.4): each client transaction that waits for it ends
-    /// with the next call of [`Self::handle_timeout`], unless a response comes before that.
+    /// Takes note that somebody reports that `path.remote` cannot be reached (17.1.4). Anybody can forge such a report: a
+    /// client transaction that waits for the remote ends with the next call of [`Self::handle_timeout`] if it has been
+    /// reported before, has been sent again since, and no response comes before that. A connection needs no second report.
     ///
     /// A call that rings there goes on: it sends nothing, so nothing of it has failed.
     pub fn transport_failed(&mut self, now: Instant, path: &Path) {
@@ -21,7 +22,12 @@ impl TransactionLayer {
                 return;
             };
             waiting = transaction.client().and_then(|client| client.watch).and_then(|watch| watch.next);
-            self.end_unreachable(now, tx);
+            let reliable = transaction.reliable;
+            match self.transactions.get_mut(tx).and_then(Transaction::client_mut) {
+                Some(client) if client.reach == Reach::Open && !reliable => client.reach = Reach::Doubted,
+                Some(client) if client.reach == Reach::Tried || reliable => self.end_unreachable(now, tx),
+                _ => {}
+            }
         }
     }
 

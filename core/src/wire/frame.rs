@@ -29,7 +29,7 @@ pub enum FrameError {
     /// No start line of SIP.
     #[error("no SIP start line")]
     StartLine,
-    /// More octets or header fields than the limits allow.
+    /// Header fields stand where no position of 16 bits reaches.
     #[error("larger than the limits allow")]
     TooLarge,
 }
@@ -73,6 +73,8 @@ pub struct Frame<'a> {
     spans: SmallVec<[Span; 64]>,
     /// Whether any header value holds a line break.
     folded: bool,
+    /// Whether header fields were left out, for there were too many.
+    truncated: bool,
     body: &'a [u8],
 }
 
@@ -82,9 +84,6 @@ impl<'a> Frame<'a> {
     /// What is wrong but leaves a request that could be answered is told by [`Frame::fault`]. A response
     /// whose start line is broken, and what does not look like SIP, is a [`FrameError`].
     pub fn parse(bytes: &'a [u8], limits: &WireLimits) -> Result<Self, FrameError> {
-        if bytes.len() > limits.message_octets_max {
-            return Err(FrameError::TooLarge);
-        }
         // RFC 3261 section 7.5: line breaks before the start line are to be ignored.
         let text = skip_line_breaks(bytes);
         if text.is_empty() {
@@ -92,9 +91,21 @@ impl<'a> Frame<'a> {
         }
         let (line, rest) = cut_line(text);
         let (start, fault) = read_start_line(line).ok_or(FrameError::StartLine)?;
-        let mut frame = Self { bytes: text, start, fault, spans: SmallVec::new(), folded: false, body: &[] };
+        let mut frame = Self {
+            bytes: text,
+            start,
+            fault,
+            spans: SmallVec::new(),
+            folded: false,
+            truncated: false,
+            body: &[],
+        };
         frame.body = frame.lex_headers(rest, limits)?;
-        frame.frame_body();
+        if bytes.len() > limits.message_octets_max {
+            frame.refuse_size(limits);
+        } else if !frame.truncated {
+            frame.frame_body();
+        }
         // A line without a SIP version is only worth an answer if there is a Via to send it to.
         if fault == Some(BAD_REQUEST_LINE) && frame.first(HeaderName::Via).is_none() {
             return Err(FrameError::StartLine);
@@ -113,10 +124,11 @@ impl<'a> Frame<'a> {
                 [b'\r', b'\n', body @ ..] | [b'\n', body @ ..] => return Ok(body),
                 _ => {}
             }
-            if self.spans.len() >= limits.headers_max {
-                return Err(FrameError::TooLarge);
-            }
             let (field, next) = self.cut_field(rest);
+            if self.spans.len() >= limits.headers_max {
+                self.truncated = true;
+                self.blame(Fault { status: 513, reason: "Too Many Header Fields" });
+            }
             self.lex_header(field, self.bytes.len() - rest.len())?;
             rest = next;
         }
@@ -129,6 +141,10 @@ impl<'a> Frame<'a> {
         let name = HeaderName::from_text(name_text);
         if name == HeaderName::Other && !is_token(name_text) {
             self.blame(Fault { status: 400, reason: "Malformed Header Line" });
+            return Ok(());
+        }
+        // Of what is too much, an answer needs this and nothing else (section 8.2.6.2).
+        if self.truncated && !is_copied(name) {
             return Ok(());
         }
         let value = trim_start(value);
@@ -189,6 +205,17 @@ impl<'a> Frame<'a> {
             },
         };
         self.blame(Fault { status: 400, reason });
+    }
+
+    /// It is larger than the limits allow: what is too large, head or body, decides the status (sections 21.4.11, 21.5.7).
+    fn refuse_size(&mut self, limits: &WireLimits) {
+        let head = self.bytes.len().saturating_sub(self.body.len());
+        self.body = &[];
+        self.blame(if head > limits.head_octets_max || head > limits.message_octets_max {
+            Fault { status: 513, reason: "Message Too Large" }
+        } else {
+            Fault { status: 413, reason: "Request Entity Too Large" }
+        });
     }
 
     /// The first fault found is the one told.
@@ -327,6 +354,12 @@ fn cut_line(text: &[u8]) -> (&[u8], &[u8]) {
         [b'\r', b'\n', next @ ..] | [b'\n', next @ ..] => (line, next),
         _ => (line, rest),
     }
+}
+
+/// Whether responses copy the header (section 8.2.6.2).
+const fn is_copied(name: HeaderName) -> bool {
+    use HeaderName::{CSeq, CallId, From, To, Via};
+    matches!(name, Via | From | To | CallId | CSeq)
 }
 
 /// White space may stand between the name and the colon (RFC 3261 section 7.3.1), but no fold.

@@ -3,11 +3,11 @@
 /// Bounds on one message. What exceeds them is refused before it costs memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WireLimits {
-    /// Octets of a whole message.
+    /// Octets of a whole message. More gets 413, or 513 if the fault is in the header fields.
     pub message_octets_max: usize,
-    /// Octets of a request before its body. More gets 513: they are kept as long as the transaction is.
+    /// Octets of a request before its body. More gets 513, or 414 if half of them are the Request-URI: they are kept as long as the transaction is.
     pub head_octets_max: usize,
-    /// Header fields of a message.
+    /// Header fields of a message. A request with more gets 513.
     pub headers_max: usize,
 }
 

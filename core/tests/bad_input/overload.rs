@@ -77,6 +77,67 @@ fn trusted_sources_are_bounded() {
 }
 
 #[test]
+fn so_many_names_are_looked_up_at_a_time() {
+    let mut config = CoordinatorConfig::default();
+    config.limits.lookups_waiting_max = 40;
+    let mut desk = Desk::with(config);
+    for n in 0..104 {
+        desk.call(&format!("sip:a@host{n}.example"));
+    }
+    assert_eq!(desk.asked.len(), 64, "the rest waits");
+    assert!(desk.told().is_empty());
+    desk.call("sip:a@host104.example");
+    assert_eq!(desk.told(), ["ended NameFailure"], "and there is an end to that");
+    assert_eq!(desk.core.counters().get(Counter::LookupsRefused), 1);
+    desk.call("sip:a@192.0.2.9");
+    assert_eq!(desk.codes(), ["INVITE"], "an address is no name");
+    for n in 64..104 {
+        desk.name_failed();
+        assert_eq!(
+            (desk.asked.len(), &*desk.asked[63].1.host),
+            (64, &*format!("host{n}.example")),
+            "in their order"
+        );
+    }
+    for left in (0..64).rev() {
+        desk.name_found("192.0.2.9:5060");
+        assert_eq!(desk.asked.len(), left);
+    }
+}
+
+#[test]
+fn one_source_causes_no_more_than_its_share_of_lookups() {
+    let mut config = CoordinatorConfig::default();
+    config.limits.lookups_max = 8;
+    config.limits.lookups_waiting_max = 16;
+    let mut desk = Desk::with(config);
+    // Each call wants its BYE at a name.
+    let hang_up = |desk: &mut Desk, from: &str, name: &str| {
+        let via = format!("Via: SIP/2.0/UDP {from};branch=z9hG4bK{name};rport\r\n");
+        let invite = Request::new("INVITE").call_id(name).branch(name).via(&via);
+        let invite = invite.contact(&format!("<sip:x@{name}.example>"));
+        let from = format!("{from}:5060").parse().unwrap();
+        desk.feed_from(from, invite.clone().sdp(SDP).text());
+        let session = desk.incoming();
+        desk.answer(session);
+        let tag = desk.last("200").message.callee_tag();
+        desk.feed_from(from, invite.again("ACK").callee_tag(&tag).branch("ack").text());
+        desk.hangup(session);
+    };
+    for n in 0..10 {
+        hang_up(&mut desk, "192.0.2.66", &format!("slow{n}"));
+    }
+    assert_eq!(desk.asked.len(), 2, "a quarter of those that are asked");
+    hang_up(&mut desk, "192.0.2.10", "honest");
+    assert_eq!((desk.asked.len(), &*desk.asked[2].1.host), (3, "honest.example"), "it goes first");
+    assert_eq!(desk.core.counters().get(Counter::LookupsRefused), 6, "and a quarter of those that wait");
+    for _ in 0..3 {
+        desk.name_failed();
+    }
+    assert_eq!(desk.asked.len(), 2);
+}
+
+#[test]
 fn one_source_may_have_only_so_many_calls_in_setup() {
     let mut config = CoordinatorConfig::default();
     config.limits.half_open_per_source_max = 2;

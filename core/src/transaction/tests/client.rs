@@ -221,13 +221,16 @@ fn an_unreachable_remote_ends_what_waits_for_it_and_nothing_else() {
     bench.layer.transport_failed(bench.now, &other);
     assert_eq!(bench.until(ms(100)), vec![]);
 
-    bench.layer.transport_failed(bench.now, &path());
+    for _ in 0..9 {
+        bench.layer.transport_failed(bench.now, &path());
+    }
+    assert_eq!(bench.until(ms(500)), vec![], "each is sent again, and that is all");
     bench.layer.transport_failed(bench.now, &path());
     assert_eq!(bench.layer.poll_timeout(), Some(bench.now));
     assert!(bench.response(&response(&lucky_text, 180, "x")).is_some(), "it came after all");
-    let mut told = bench.until(ms(100));
+    let mut told = bench.until(ms(500));
     told.sort_by_key(|(_, event)| alloc::format!("{event:?}"));
-    let at = ms(100);
+    let at = ms(500);
     assert_eq!(told, vec![(at, TxEvent::ClientUnreachable(invite)), (at, TxEvent::ClientUnreachable(bye))]);
     assert_eq!(bench.state(ringing), Some(State::Proceeding));
     assert_eq!(bench.state(lucky), Some(State::Proceeding));
@@ -235,6 +238,39 @@ fn an_unreachable_remote_ends_what_waits_for_it_and_nothing_else() {
     bench.layer.abandon(lucky);
     assert!(bench.layer.is_empty() && bench.layer.remotes.is_empty());
     assert_eq!(bench.layer.poll_timeout(), None);
+}
+
+#[test]
+fn one_report_that_nobody_can_be_reached_ends_nothing() {
+    for method in ["INVITE", "BYE", "REGISTER"] {
+        let mut bench = Bench::new();
+        let (tx, text) = bench.ask(method);
+        // However often it is said of the one copy.
+        for _ in 0..100 {
+            bench.layer.transport_failed(bench.now, &path());
+        }
+        let told = bench.until(ms(31_999));
+        assert_eq!(told, vec![], "{method}");
+        // A response says that it was a lie; from then on it takes two again.
+        if method != "INVITE" {
+            bench.response(&response(&text, 100, "x"));
+            bench.layer.transport_failed(bench.now, &path());
+            assert!(bench.state(tx).is_some());
+            assert!(bench.layer.poll_timeout().is_some_and(|at| at > bench.now), "nothing is due");
+        }
+    }
+}
+
+#[test]
+fn a_second_report_ends_it_once_it_was_sent_again() {
+    for method in ["INVITE", "BYE", "REGISTER"] {
+        let mut bench = Bench::new();
+        let (tx, _) = bench.ask(method);
+        bench.layer.transport_failed(bench.now, &path());
+        assert_eq!(bench.until(ms(500)), vec![], "{method}");
+        bench.layer.transport_failed(bench.now, &path());
+        assert_eq!(bench.until(ms(500)), vec![(ms(500), TxEvent::ClientUnreachable(tx))], "{method}");
+    }
 }
 
 #[test]

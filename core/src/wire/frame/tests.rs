@@ -55,10 +55,20 @@ fn what_is_no_message_is_told_apart() {
 #[test]
 fn limits_hold() {
     let text = with_headers("");
-    let limits = WireLimits { headers_max: 4, ..WireLimits::default() };
-    assert_eq!(Frame::parse(&text, &limits).unwrap_err(), FrameError::TooLarge);
-    let limits = WireLimits { message_octets_max: text.len() - 1, ..WireLimits::default() };
-    assert_eq!(Frame::parse(&text, &limits).unwrap_err(), FrameError::TooLarge);
+    let status = |text: &[u8], limits| {
+        let frame = Frame::parse(text, &limits).unwrap();
+        assert_eq!(frame.body(), b"");
+        assert!(frame.facts().is_ok(), "what an answer needs is read");
+        frame.fault().map(|fault| fault.status)
+    };
+    for headers_max in 0..5 {
+        assert_eq!(status(&text, WireLimits { headers_max, ..WireLimits::default() }), Some(513));
+    }
+    let small = |message_octets_max| WireLimits { message_octets_max, ..WireLimits::default() };
+    assert_eq!(status(&text, small(text.len())), None);
+    assert_eq!(status(&text, small(text.len() - 1)), Some(513));
+    let body = [&text[..], b"too much"].concat();
+    assert_eq!(status(&body, small(body.len() - 1)), Some(413));
     let long = with_headers(&alloc::format!("X: {}\r\n", "x".repeat(70_000)));
     let limits = WireLimits { message_octets_max: 100_000, ..WireLimits::default() };
     assert_eq!(Frame::parse(&long, &limits).unwrap_err(), FrameError::TooLarge);
