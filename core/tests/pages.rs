@@ -2,7 +2,7 @@
 //!
 //! `OFFHOOK_WRITE=1 cargo test -p offhook-core --test pages` writes them anew.
 
-use offhook_core::session::{StateTable, transfer_page};
+use offhook_core::session::{StateTable, sides_page, transfer_page};
 use offhook_core::transaction::table;
 
 const HOW: &str =
@@ -26,6 +26,16 @@ fn the_page_about_sessions_is_current() {
         table.markdown()
     );
     check("session/table.md", &page);
+}
+
+#[test]
+fn the_page_about_both_sides_is_current() {
+    let page = format!(
+        "# Both sides of a call\n\nWhat the two have in the state table at the same moment; written by \
+         `core/src/session/sides.rs`; {HOW}.\n\n{}",
+        sides_page()
+    );
+    check("session/sides.md", &page);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::request::Content;
 use super::{Cause, DialogAdapter, MediaAdapter, Owner, Purpose};
 use crate::api::{Counter, Reliable};
+use crate::dialog::Early;
 use crate::session::{Input, Provisional, Reliability, SessionTimer, State};
 use crate::transaction::Reply;
 use crate::wire::frame::Frame;
@@ -142,6 +143,18 @@ impl DialogAdapter<'_> {
     pub(crate) fn end_fork(&mut self, cause: &Cause<'_>) {
         if let Some(dialog) = cause.dialog {
             self.board.drop_early(self.session, dialog);
+        }
+    }
+
+    /// Forgets what the early dialog had agreed on, but not that its callee has hung up.
+    pub(crate) fn leave_fork(&mut self, cause: &Cause<'_>) {
+        let Some(id) = cause.dialog else { return };
+        if let Some(session) = self.board.registry.session_mut(self.session) {
+            session.leave_offer_of(id);
+        }
+        self.board.drop_waiting(id);
+        if let Some(dialog) = self.board.registry.dialog_mut(id) {
+            dialog.early = Some(Early { left: true, ..Early::default() }.into());
         }
     }
 }

@@ -54,6 +54,9 @@ impl UnifiedCoordinator {
         if let Err(refusal) = self.check(request) {
             return self.refuse(request.transaction, refusal);
         }
+        if self.is_early_callee(session, dialog) && self.receive_from_early(request, session, dialog) {
+            return;
+        }
         if request.method == Method::Bye
             && let Some(dialog) = self.board.registry.dialog_mut(dialog)
         {

@@ -10,6 +10,7 @@ use crate::adapter::{Cause, DialogAdapter, MediaAdapter, requires_reliably};
 use crate::api::Counter;
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
+use crate::dialog::Dialog;
 use crate::session::{Cell, Input, Reliability, Role, State};
 use crate::signaling::CommandError;
 use crate::wire::frame::{Facts, Frame};
@@ -147,6 +148,11 @@ impl UnifiedCoordinator {
                 DialogAdapter { board: &mut self.board, session: id }.dialog_for(frame, facts)
             };
         }
+        let known = cause.dialog.and_then(|dialog| self.board.registry.dialog(dialog));
+        if known.is_some_and(Dialog::is_left_early) {
+            self.board.counters.add(Counter::Ignored);
+            return Input::RxTrying;
+        }
         if let Some(dialog) = cause.dialog
             && requires_reliably(frame)
         {
@@ -265,6 +271,50 @@ impl UnifiedCoordinator {
                 Input::RxEarlyMediaOver
             }
         }
+    }
+
+    /// Whether the peer in this dialog was called by us and nobody has answered yet.
+    pub(super) fn is_early_callee(&self, id: SessionId, dialog: DialogId) -> bool {
+        let session = self.board.registry.session(id);
+        session.is_some_and(|session| session.role == Role::Uac && session.dialog.is_none())
+            && self.board.registry.dialog(dialog).is_some_and(|dialog| !dialog.confirmed)
+    }
+
+    /// What a callee that has not answered asks for, as far as that is a matter of early dialogs: BYE, which it should not
+    /// send but some do (RFC 3261 section 15), whatever comes after it, and an INVITE, for which ours is in the way
+    /// (section 14.2). False for anything else.
+    pub(super) fn receive_from_early(
+        &mut self,
+        request: &Request<'_>,
+        id: SessionId,
+        dialog: DialogId,
+    ) -> bool {
+        let has_left = |id: DialogId| self.board.registry.dialog(id).is_some_and(Dialog::is_left_early);
+        let mut cause = self.cause_of(request, dialog);
+        let input = match request.method {
+            _ if has_left(dialog) => {
+                self.board.counters.add(Counter::UnknownDialog);
+                self.board.respond_plain(request.transaction, 481);
+                return true;
+            }
+            Method::Invite => Input::RxOfferCrossing,
+            Method::Bye => {
+                let over = self.session_state(id) == Some(State::Cancelling);
+                let others = self.board.registry.dialogs_of(id).iter();
+                if over || others.copied().filter(|&other| other != dialog).all(has_left) {
+                    Input::RxBye
+                } else {
+                    cause.status = Some(199);
+                    match self.read_fork_over(id, &mut cause) {
+                        Input::RxEarlyMediaOver => Input::RxEarlyMediaBye,
+                        _ => Input::RxForkBye,
+                    }
+                }
+            }
+            _ => return false,
+        };
+        self.feed(id, input, cause);
+        true
     }
 
     /// An UPDATE has changed what was agreed in an early dialog, which therefore is the one that is heard.

@@ -6,6 +6,7 @@ use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
 use crate::api::Counter;
 use crate::base::ids::{DialogId, SessionId};
+use crate::dialog::Dialog;
 use crate::session::{Input, State};
 use crate::transaction::{ClientEvent, ClientEventKind, TransactionId};
 use crate::wire::frame::{Facts, Frame, StartLine};
@@ -160,6 +161,15 @@ impl UnifiedCoordinator {
             }
             return Some(Input::RxOtherAnswer);
         }
+        // Its callee has hung up already, while others ring on.
+        let rings = session.state != State::Cancelling;
+        if rings && self.board.registry.dialog(dialog).is_some_and(Dialog::is_left_early) {
+            if self.is_late(id) {
+                cause.description = self.decline_late_offer(id, frame.body());
+            }
+            return Some(Input::RxOtherAnswer);
+        }
+        let session = self.board.registry.session_mut(id)?;
         session.dialog = Some(dialog);
         let offering = session.state == State::EarlyMedia;
         self.leave_others(id, dialog);

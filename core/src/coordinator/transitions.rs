@@ -54,7 +54,7 @@ impl UnifiedCoordinator {
                 if let Some(reason) = end_reason(state, input) {
                     let end = session.end.get_or_insert(reason);
                     // Why an early dialog was gone, the final response to its INVITE may say.
-                    if *end == EndReason::RemoteGone
+                    if matches!(end, EndReason::RemoteGone | EndReason::RemoteHangup)
                         && reason == EndReason::Rejected
                         && cause.status != Some(487)
                     {
@@ -114,6 +114,7 @@ impl UnifiedCoordinator {
             Action::NextProgress => dialog.next_progress(),
             Action::SendPrack => dialog.send_prack(cause),
             Action::EndFork => dialog.end_fork(cause),
+            Action::LeaveFork => dialog.leave_fork(cause),
             Action::SendAnswer => dialog.send_answer(cause),
             Action::SendReanswer => dialog.send_reanswer(cause),
             Action::RepeatAnswer => dialog.repeat_answer(),

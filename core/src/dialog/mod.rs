@@ -93,6 +93,8 @@ pub(crate) struct Early {
     pub(crate) settled: bool,
     /// Whether more was: whoever else answers knows nothing of it.
     pub(crate) updated: bool,
+    /// Whether the callee has hung up: all that is left to do here is to refuse its 2xx, should that be on its way.
+    pub(crate) left: bool,
 }
 
 /// The number that a request of the peer carries, compared with those before it (section 12.2.2).
@@ -189,6 +191,11 @@ impl Dialog {
     /// The ACK to the INVITE with this number.
     pub(crate) fn ack_to(&self, cseq: u32) -> Option<&Bytes> {
         self.acks.iter().find(|(known, _)| *known == cseq).map(|(_, ack)| ack)
+    }
+
+    /// Whether the callee has hung up before it answered.
+    pub(crate) fn is_left_early(&self) -> bool {
+        self.early.as_ref().is_some_and(|early| early.left)
     }
 
     /// Whether a 2xx was acknowledged here.

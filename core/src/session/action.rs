@@ -38,6 +38,8 @@ pub enum Action {
     SendPrack,
     /// Forget the early dialog at hand.
     EndFork,
+    /// Forget all of the early dialog at hand but that its callee has hung up: no answer of it is taken any more.
+    LeaveFork,
     /// Send the 200 with our answer or our late offer.
     SendAnswer,
     /// Send the 200 to a re-INVITE with our answer.

@@ -7,6 +7,7 @@ mod machine;
 mod redirects;
 mod referral;
 mod refresh;
+mod sides;
 mod state;
 mod table;
 mod transfer;
@@ -28,6 +29,7 @@ pub use machine::{Cell, StateMachine, StateTable, TableError};
 pub(crate) use redirects::Redirects;
 pub(crate) use referral::{Referral, TRANSFERS_MAX, Transfers, Which};
 pub(crate) use refresh::{Refresh, RefreshFault, Refresher};
+pub use sides::sides_page;
 pub use state::{Input, Role, State};
 pub use table::{Fallback, ROWS, Row, fallback};
 pub use transfer::{

@@ -153,6 +153,11 @@ named! {
         RxCancel = "RxCancel",
         /// BYE.
         RxBye = "RxBye",
+        /// BYE of the callee in one of several early dialogs, and it was not the one that is heard, or another is heard
+        /// instead.
+        RxForkBye = "RxForkBye",
+        /// BYE of the callee in the early dialog that is heard; others ring on, but none of them is heard.
+        RxEarlyMediaBye = "RxEarlyMediaBye",
         /// Any final response to our BYE, or none in time.
         RxByeDone = "RxByeDone",
         /// An INVITE within the dialog, with an offer we can answer or none.

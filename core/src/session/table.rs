@@ -46,6 +46,11 @@ mod acts {
     pub(super) const OVER: &[Action] = &[DisarmAll, CloseMedia, TellEnded, Release];
     /// Gives up a call that has a provisional response.
     pub(super) const CANCEL: &[Action] = &[DisarmAll, SendCancel, ArmCancelTimeout];
+    /// The only callee that is left has hung up before it answered (RFC 3261 section 15.1.2).
+    pub(super) const BYE_CANCEL: &[Action] =
+        &[ConfirmBye, LeaveFork, DisarmAll, SendCancel, ArmCancelTimeout];
+    /// One of several callees has.
+    pub(super) const FORK_BYE: &[Action] = &[ConfirmBye, LeaveFork];
     /// The same, on a provisional response that may want its PRACK first.
     pub(super) const PRACK_CANCEL: &[Action] = &[SendPrack, DisarmAll, SendCancel, ArmCancelTimeout];
     /// The callee has taken our call.
@@ -116,6 +121,8 @@ pub const ROWS: &[Row] = {
         row(S::Proceeding, I::InviteGone, OVER, S::Terminated),
         row(S::Proceeding, I::Hangup, CANCEL, S::Cancelling),
         row(S::Proceeding, I::RingTimeout, CANCEL, S::Cancelling),
+        row(S::Proceeding, I::RxBye, BYE_CANCEL, S::Cancelling),
+        row(S::Proceeding, I::RxForkBye, FORK_BYE, S::Proceeding),
         row(S::Ringback, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::Ringback),
         row(S::Ringback, I::RxTrying, &[], S::Ringback),
         row(S::Ringback, I::RxRinging, &[SendPrack, TellProgress], S::Ringback),
@@ -132,6 +139,8 @@ pub const ROWS: &[Row] = {
         row(S::Ringback, I::InviteGone, OVER, S::Terminated),
         row(S::Ringback, I::Hangup, CANCEL, S::Cancelling),
         row(S::Ringback, I::RingTimeout, CANCEL, S::Cancelling),
+        row(S::Ringback, I::RxBye, BYE_CANCEL, S::Cancelling),
+        row(S::Ringback, I::RxForkBye, FORK_BYE, S::Ringback),
         row(S::EarlyMedia, I::RxUpdate, &[SendUpdateAnswer, ApplyPlan, TellMediaChanged], S::EarlyMedia),
         row(S::EarlyMedia, I::RxTrying, &[], S::EarlyMedia),
         row(S::EarlyMedia, I::RxRinging, &[SendPrack, TellProgress], S::EarlyMedia),
@@ -149,6 +158,14 @@ pub const ROWS: &[Row] = {
         row(S::EarlyMedia, I::InviteGone, OVER, S::Terminated),
         row(S::EarlyMedia, I::Hangup, CANCEL, S::Cancelling),
         row(S::EarlyMedia, I::RingTimeout, CANCEL, S::Cancelling),
+        row(S::EarlyMedia, I::RxBye, BYE_CANCEL, S::Cancelling),
+        row(S::EarlyMedia, I::RxForkBye, &[ConfirmBye, LeaveFork, ApplyPlan], S::EarlyMedia),
+        row(
+            S::EarlyMedia,
+            I::RxEarlyMediaBye,
+            &[ConfirmBye, LeaveFork, ApplyPlan, TellProgress],
+            S::Ringback,
+        ),
         // Before the answer too the media may change by an UPDATE of ours (RFC 3311).
         row(S::EarlyMedia, I::ModifyEarly, &[SendOffer], S::EarlyMedia),
         row(S::EarlyMedia, I::OfferAgain, &[Settle], S::EarlyMedia),
@@ -190,15 +207,20 @@ pub const ROWS: &[Row] = {
         row(S::CancelPending, I::RxAnswer, ACK_BYE, S::Terminating),
         row(S::CancelPending, I::RxBadAnswer, ACK_BYE, S::Terminating),
         row(S::CancelPending, I::NextTarget, OVER, S::Terminated),
+        row(S::CancelPending, I::RxTooBrief, OVER, S::Terminated),
         row(S::CancelPending, I::RxFailure, OVER, S::Terminated),
         row(S::CancelPending, I::InviteTimeout, OVER, S::Terminated),
         row(S::CancelPending, I::InviteGone, OVER, S::Terminated),
         row(S::CancelPending, I::Hangup, &[], S::CancelPending),
         row(S::Cancelling, I::NextTarget, OVER, S::Terminated),
+        row(S::Cancelling, I::RxTooBrief, OVER, S::Terminated),
+        row(S::Cancelling, I::RxBye, FORK_BYE, S::Cancelling),
         // What is still acknowledged is not sent again.
         row(S::Cancelling, I::RxRinging, &[SendPrack], S::Cancelling),
         row(S::Cancelling, I::RxEarlyMedia, &[SendPrack], S::Cancelling),
         row(S::Cancelling, I::RxBadEarlyOffer, &[SendPrack], S::Cancelling),
+        row(S::Cancelling, I::RxForkOver, &[SendPrack, EndFork], S::Cancelling),
+        row(S::Cancelling, I::RxEarlyMediaOver, &[SendPrack, EndFork], S::Cancelling),
         row(S::Cancelling, I::RxFailure, OVER, S::Terminated),
         // The 200 crossed our CANCEL: take the call and hang it up (section 15).
         row(S::Cancelling, I::RxAnswer, ACK_BYE, S::Terminating),
@@ -329,6 +351,8 @@ pub const ROWS: &[Row] = {
         row(S::Answered, I::RxPrack, &[ConfirmPrack], S::Answered),
         row(S::HangupPending, I::RxPrack, &[ConfirmPrack], S::HangupPending),
         row(S::Active, I::RxPrack, &[ConfirmPrack], S::Active),
+        row(S::Offering, I::RxPrack, &[ConfirmPrack], S::Offering),
+        row(S::OfferWait, I::RxPrack, &[ConfirmPrack], S::OfferWait),
         row(S::Answered, I::AnswerRepeat, &[RepeatAnswer], S::Answered),
         row(S::Answered, I::RxAck, &[DisarmAnswer, TellConfirmed, Settle], S::Active),
         row(
@@ -488,7 +512,9 @@ pub const fn fallback(input: Input) -> Fallback {
         | I::Hangup
         | I::Modify
         | I::ModifyEarly => Fallback::Refuse,
-        I::RxBye | I::RxPrack | I::RxBadPrack | I::RxSidePrack => Fallback::Gone,
+        I::RxBye | I::RxForkBye | I::RxEarlyMediaBye | I::RxPrack | I::RxBadPrack | I::RxSidePrack => {
+            Fallback::Gone
+        }
         I::RxReinvite | I::RxUpdate | I::RxOfferTooEarly => Fallback::NotNow,
         I::RxOfferCrossing => Fallback::Crossing,
         I::Admitted

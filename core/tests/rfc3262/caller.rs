@@ -177,16 +177,179 @@ fn a_cancel_that_waited_for_a_response_leaves_after_its_prack() {
 }
 
 #[test]
-fn a_bye_of_the_callee_in_the_early_dialog_waits_for_the_invite() {
+fn a_bye_of_the_callee_in_the_early_dialog_cancels_the_invite() {
     let (mut desk, _, invite) = calling(Reliable::Supported, false);
     desk.feed(reliably(&invite, 183, "far", "1", SDP));
     desk.news();
-    // A callee may not send BYE in an early dialog (RFC 3261 section 15).
-    let bye = Request::new("BYE").call_id(invite.header("Call-ID")).caller_tag("far");
-    desk.feed(bye.callee_tag(&invite.caller_tag()).text());
-    assert_eq!(desk.codes(), ["481"]);
-    desk.feed(respond(&invite, 486, "far", "", ""));
+    // A callee should not send BYE in an early dialog (RFC 3261 section 15); some do.
+    desk.feed(bye(&invite, "far", 1));
+    assert_eq!(desk.codes(), ["200", "CANCEL"]);
+    desk.feed(bye(&invite, "far", 1));
+    assert_eq!(desk.codes(), ["200"], "the same BYE has the same response");
+    desk.feed(bye(&invite, "far", 2));
+    assert_eq!(desk.codes(), ["481"], "another finds no dialog");
+    desk.feed(reliably(&invite, 183, "far", "2", SDP));
+    assert_eq!(desk.codes(), [""; 0], "nobody is there who could take a PRACK");
+    desk.feed(respond(&invite, 487, "far", "", ""));
+    assert_eq!(desk.told(), ["progress 183 with media", "ended RemoteHangup 487"]);
     desk.assert_all_gone();
+}
+
+/// Why it hung up its final response may say.
+#[test]
+fn a_callee_that_hangs_up_and_then_refuses() {
+    let (mut desk, _, invite) = calling(Reliable::Supported, false);
+    desk.feed(plainly(&invite, 180, "far", ""));
+    desk.feed(bye(&invite, "far", 1));
+    desk.feed(respond(&invite, 486, "far", "", ""));
+    assert_eq!(desk.told(), ["progress 180", "ended Rejected 486"]);
+    desk.assert_all_gone();
+}
+
+#[test]
+fn a_200_that_crosses_the_bye_of_its_callee_gets_ack_and_bye() {
+    for late in [false, true] {
+        let (mut desk, _, invite) = calling(Reliable::Supported, late);
+        desk.feed(plainly(&invite, 180, "far", ""));
+        desk.feed(bye(&invite, "far", 1));
+        desk.news();
+        desk.feed(plainly(&invite, 200, "far", SDP));
+        let news = desk.news();
+        let codes: Vec<_> = news.iter().map(|sent| sent.message.code()).collect();
+        assert_eq!(codes, ["ACK", "BYE"]);
+        assert!(news.iter().all(|sent| sent.message.callee_tag() == "far"));
+        assert_eq!(desk.told().last().unwrap(), "ended RemoteHangup 200");
+        desk.feed(plainly(&invite, 200, "far", SDP));
+        assert_eq!(desk.codes(), ["ACK"], "the 200 came again");
+        desk.feed(respond(&news[1].message, 481, "", "", ""));
+        desk.assert_all_gone();
+    }
+}
+
+#[test]
+fn of_two_callees_one_hangs_up_and_the_other_answers() {
+    let (mut desk, session, invite) = calling(Reliable::Supported, false);
+    desk.feed(reliably(&invite, 183, "one", "1", SDP));
+    desk.feed(plainly(&invite, 180, "two", ""));
+    desk.news();
+    desk.feed(bye(&invite, "one", 1));
+    assert_eq!(desk.codes(), ["200"], "the other rings on");
+    assert_eq!(desk.told().last().unwrap(), "progress 199", "but nothing is to be heard any more");
+    for (cseq, method) in (2..).zip(["UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "INVITE"]) {
+        desk.feed(from_callee(&invite, method, "one", cseq).text());
+        assert_eq!(desk.only().message.code(), "481", "{method}");
+    }
+    desk.feed(plainly(&invite, 200, "one", SDP));
+    assert_eq!(desk.codes(), ["ACK", "BYE"], "it answers all the same");
+    let refused = desk.last("BYE").message;
+    desk.feed(respond(&refused, 200, "", "", ""));
+    desk.feed(plainly(&invite, 200, "two", SDP_OTHER_PORT));
+    assert_eq!(desk.codes(), ["ACK"]);
+    assert_eq!(desk.told().last().unwrap(), "answered");
+    leave(&mut desk, session);
+}
+
+#[test]
+fn when_the_last_of_two_has_hung_up_the_invite_is_cancelled() {
+    let (mut desk, _, invite) = calling(Reliable::Supported, false);
+    desk.feed(plainly(&invite, 180, "one", ""));
+    desk.feed(plainly(&invite, 180, "two", ""));
+    desk.feed(bye(&invite, "one", 1));
+    desk.feed(bye(&invite, "two", 1));
+    assert_eq!(desk.codes(), ["200", "200", "CANCEL"]);
+    desk.feed(respond(&invite, 487, "two", "", ""));
+    desk.assert_all_gone();
+}
+
+/// Of two that are heard the one that was heard before is heard again, as after a 199.
+#[test]
+fn when_the_one_that_is_heard_hangs_up_another_is_heard() {
+    let (mut desk, _, invite) = calling(Reliable::Supported, false);
+    desk.feed(reliably(&invite, 183, "one", "1", SDP));
+    desk.feed(reliably(&invite, 183, "two", "1", SDP_OTHER_PORT));
+    let first = heard(&desk);
+    desk.feed(bye(&invite, "two", 1));
+    assert_ne!(heard(&desk), first);
+    desk.feed(bye(&invite, "one", 1));
+    desk.feed(respond(&invite, 487, "one", "", ""));
+    desk.assert_all_gone();
+}
+
+/// The other way round: a BYE of a callee whose response was not taken, and one that crosses our CANCEL.
+#[test]
+fn a_bye_of_the_callee_at_other_moments() {
+    let (mut desk, session, invite) = calling(Reliable::Supported, false);
+    desk.feed(reliably(&invite, 183, "far", "", SDP));
+    assert_eq!(desk.told(), [""; 0], "a number that is none");
+    desk.feed(bye(&invite, "far", 1));
+    assert_eq!(desk.codes(), ["200", "CANCEL"]);
+    desk.hangup(session);
+    desk.feed(respond(&invite, 487, "far", "", ""));
+    desk.assert_all_gone();
+
+    let (mut desk, session, invite) = calling(Reliable::Supported, false);
+    desk.feed(plainly(&invite, 180, "far", ""));
+    desk.hangup(session);
+    desk.news();
+    desk.feed(bye(&invite, "far", 1));
+    assert_eq!(desk.codes(), ["200"]);
+    desk.feed(respond(&invite, 487, "far", "", ""));
+    assert_eq!(desk.told().last().unwrap(), "ended LocalHangup 487");
+    desk.assert_all_gone();
+}
+
+/// Ours is in the way (RFC 3261 section 14.2).
+#[test]
+fn an_invite_of_the_callee_in_the_early_dialog_gets_491() {
+    let (mut desk, _, invite) = calling(Reliable::Supported, false);
+    desk.feed(reliably(&invite, 183, "far", "1", SDP));
+    desk.news();
+    desk.feed(from_callee(&invite, "INVITE", "far", 1).sdp(SDP).text());
+    assert_eq!(desk.codes(), ["491"]);
+}
+
+/// What is said of an INVITE that is being cancelled: it ends, whatever a call that goes on would make of it.
+#[test]
+fn a_cancelled_invite_ends_with_its_final_response_whatever_that_asks_for() {
+    for wait in [false, true] {
+        let mut config = config(Reliable::Supported);
+        config.session_expires = Some(ms(1_800_000));
+        let mut desk = Desk::with(config);
+        let session = desk.call("sip:peer@192.0.2.9");
+        let invite = desk.only().message;
+        if wait {
+            desk.feed(plainly(&invite, 180, "far", ""));
+        }
+        desk.hangup(session);
+        desk.feed(respond(&invite, 422, "far", "Min-SE: 7200\r\n", ""));
+        assert_eq!(desk.told().last().unwrap(), "ended LocalHangup 422");
+        desk.assert_all_gone();
+    }
+}
+
+/// What is acknowledged is not sent again: that holds for a 199 as well, while the call is given up.
+#[test]
+fn a_reliable_199_that_crosses_the_cancel_is_acknowledged() {
+    for tag in ["one", "two"] {
+        let (mut desk, session, invite) = calling(Reliable::Supported, false);
+        desk.feed(reliably(&invite, 183, "two", "1", SDP));
+        desk.feed(reliably(&invite, 183, "one", "1", SDP));
+        desk.hangup(session);
+        desk.news();
+        desk.feed(reliably(&invite, 199, tag, "2", ""));
+        assert_eq!(desk.codes(), ["PRACK"], "{tag}");
+        desk.feed(respond(&invite, 487, "one", "", ""));
+        desk.assert_all_gone();
+    }
+}
+
+fn from_callee(invite: &Message, method: &str, tag: &str, cseq: u32) -> Request {
+    let request = Request::new(method).call_id(invite.header("Call-ID")).caller_tag(tag).cseq(cseq);
+    request.callee_tag(&invite.caller_tag()).branch(&format!("{tag}{method}{cseq}"))
+}
+
+fn bye(invite: &Message, tag: &str, cseq: u32) -> String {
+    from_callee(invite, "BYE", tag, cseq).text()
 }
 
 #[test]

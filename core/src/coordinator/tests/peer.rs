@@ -395,11 +395,23 @@ impl World {
 
     /// A request of the peer within the call that we made: Call-ID and tags are those of our INVITE.
     pub(crate) fn request_back(&mut self, method: &str, branch: &str, cseq: u32, body: Option<&str>) {
+        self.request_of("one", method, branch, cseq, body);
+    }
+
+    /// The same of a fork.
+    pub(crate) fn request_of(
+        &mut self,
+        fork: &str,
+        method: &str,
+        branch: &str,
+        cseq: u32,
+        body: Option<&str>,
+    ) {
         let frame = Frame::parse(&self.invite, &WireLimits::default()).unwrap();
         let facts = frame.facts().unwrap();
         let call_id = String::from_utf8(facts.call_id.to_vec()).unwrap();
         let tag = format!(";tag={}", String::from_utf8(facts.from_tag.unwrap().to_vec()).unwrap());
-        self.send(method, branch, cseq, &call_id, "one", &tag, body);
+        self.send(method, branch, cseq, &call_id, fork, &tag, body);
     }
 
     #[allow(clippy::too_many_arguments, reason = "each is a part of the message")]

@@ -92,6 +92,9 @@ fn reach(state: State, input: Input) -> World {
             reach(State::Ringing, if input == Input::RxBadPrack { input } else { Input::AnswerLater }),
             World::answer,
         ),
+        State::Active if input == Input::RxPrack => with(reach(State::Answered, input), |world| {
+            world.request("ACK", "z9hG4bKack", 100, None);
+        }),
         State::Answered if input == Input::RxPrack => with(World::called_reliably(true, offer), |world| {
             world.command(|core, now, id| core.progress(now, id, false));
             world.answer();
@@ -104,7 +107,16 @@ fn reach(state: State, input: Input) -> World {
         }),
         State::Resolving => World::resolving(),
         State::Calling => World::calling(),
+        // A callee whose response was not taken, for it has no number.
+        State::Proceeding if is_hung_up_early(input) => with(World::calling(), |world| {
+            for tag in ["one", "two"] {
+                world.respond_reliably(183, tag, "none", Some(SDP));
+            }
+        }),
         State::Proceeding => with(World::calling(), |world| world.respond(100, "one", None)),
+        State::Ringback | State::EarlyMedia if is_hung_up_early(input) => {
+            with(reach(state, Input::RxTrying), |world| world.respond(180, "two", None))
+        }
         State::Ringback => with(World::calling(), |world| world.respond(180, "one", None)),
         State::EarlyMedia => with(World::calling(), |world| world.respond(183, "one", Some(SDP))),
         State::CancelPending if input == Input::InviteGone => with(World::calling(), |world| {
@@ -122,7 +134,10 @@ fn reach(state: State, input: Input) -> World {
             world.hangup();
         }),
         State::CancelPending => with(World::calling(), World::hangup),
-        State::Cancelling => with(reach(State::Ringback, input), World::hangup),
+        State::Cancelling if input == Input::RxEarlyMediaOver => {
+            with(reach(State::EarlyMedia, Input::RxTrying), World::hangup)
+        }
+        State::Cancelling => with(reach(State::Ringback, Input::RxTrying), World::hangup),
         State::Incoming => World::called(true, offer),
         State::Ringing => World::called(false, offer),
         State::Answered => with(World::called(false, offer), World::answer),
@@ -154,6 +169,11 @@ fn reach(state: State, input: Input) -> World {
             world.request_back("BYE", "z9hG4bKbye", 1, None);
         }),
     }
+}
+
+/// What a callee does that has not answered and hangs up all the same.
+fn is_hung_up_early(input: Input) -> bool {
+    matches!(input, Input::RxBye | Input::RxForkBye | Input::RxEarlyMediaBye)
 }
 
 fn is_before_the_answer(state: State) -> bool {
@@ -251,6 +271,8 @@ fn apply(world: &mut World, input: Input) {
             world.our_tag.clear();
             world.request("CANCEL", "z9hG4bKinvite", 100, None);
         }
+        Input::RxForkBye | Input::RxEarlyMediaBye => hang_up_early(world, input),
+        Input::RxBye if world.state().is_some_and(is_before_the_answer) => hang_up_early(world, input),
         Input::RxBye => say_bye(world),
         Input::RxByeDone => {
             let bye = world.last("BYE");
@@ -294,6 +316,16 @@ fn apply(world: &mut World, input: Input) {
         | Input::AckTimeout
         | Input::PrackTimeout
         | Input::CancelTimeout => world.net.run_for(Duration::from_secs(33)),
+    }
+}
+
+/// Callees hang up before they answer: one of two, or both.
+fn hang_up_early(world: &mut World, input: Input) {
+    if input != Input::RxEarlyMediaBye {
+        world.request_of("two", "BYE", "z9hG4bKbye1", 1, None);
+    }
+    if input != Input::RxForkBye {
+        world.request_of("one", "BYE", "z9hG4bKbye2", 1, None);
     }
 }
 
