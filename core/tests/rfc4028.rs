@@ -263,16 +263,170 @@ fn a_refresh_that_fails() {
     desk.run_for(SECOND);
     assert_eq!(desk.codes().first().unwrap(), "INVITE", "no UPDATE, then");
 
-    let (mut desk, update) = begin();
-    desk.feed(respond(&update, 503, "", "", ""));
-    desk.run_for(14 * SECOND);
-    assert_eq!(desk.codes(), [""; 0], "the session goes on until it expires");
-    desk.run_for(SECOND);
-    assert_eq!(desk.codes(), ["BYE"]);
-    assert_eq!(desk.told().last().unwrap(), "ended SessionExpired 408");
-
     let (mut desk, _) = begin();
     desk.run_for(20 * SECOND);
     assert!(desk.codes().contains(&"BYE".into()), "silence");
     desk.assert_all_gone();
+}
+
+/// A call whose first refresh is due: the UPDATE.
+fn refreshing() -> (Desk, Message, Message) {
+    let (mut desk, invite) = made(90, "Session-Expires: 90;refresher=uac\r\nAllow: UPDATE\r\n");
+    desk.run_for(45 * SECOND);
+    let update = desk.only().message;
+    assert_eq!(update.code(), "UPDATE");
+    (desk, invite, update)
+}
+
+/// Section 10: what is refused for good is tried once in another way, and then the call goes on until its time is up.
+#[test]
+fn a_refused_refresh_is_tried_once_more_by_reinvite() {
+    for status in [302, 400, 403, 404, 410, 415, 488, 500, 501, 503, 580, 600, 603, 606] {
+        let (mut desk, _, update) = refreshing();
+        desk.feed(respond(&update, status, "", "", ""));
+        desk.run_for(Duration::ZERO);
+        let reinvite = desk.only().message;
+        assert_eq!(reinvite.code(), "INVITE", "{status}");
+        assert_eq!(reinvite.header("Session-Expires"), "90;refresher=uac");
+        let ok = format!("{CONTACT}Session-Expires: 90;refresher=uac\r\n");
+        desk.feed(respond(&reinvite, 200, "", &ok, SDP));
+        assert_eq!(desk.codes(), ["ACK"]);
+        assert_eq!(desk.told().last().unwrap(), "refreshed by us", "{status}");
+        desk.run_for(45 * SECOND);
+        assert_eq!(desk.codes().len(), 1, "{status}: and it is refreshed again");
+    }
+}
+
+#[test]
+fn a_call_that_is_not_refreshed_goes_on_to_its_end_and_says_why() {
+    for (first, second) in [(400, 488), (503, 503), (403, 403), (606, 491)] {
+        let (mut desk, _, update) = refreshing();
+        desk.feed(respond(&update, first, "", "", ""));
+        desk.run_for(Duration::ZERO);
+        let mut reinvite = desk.only().message;
+        desk.feed(respond(&reinvite, second, "", "", ""));
+        assert_eq!(desk.codes(), ["ACK"]);
+        if second == 491 {
+            desk.run_for(4 * SECOND);
+            reinvite = desk.news().remove(0).message;
+            assert_eq!(reinvite.code(), "INVITE", "glare passes");
+            desk.feed(respond(&reinvite, 488, "", "", ""));
+            desk.news();
+        }
+        let told = desk.told().last().unwrap().clone();
+        assert!(told.starts_with("RefreshRefused"), "{told}");
+        let left = 60 * SECOND - Duration::from_millis(desk.now.as_millis());
+        desk.run_for(left - SECOND / 10);
+        assert_eq!(desk.codes(), [""; 0], "{first}: the call goes on");
+        desk.run_for(SECOND / 10);
+        assert_eq!(desk.codes(), ["BYE"]);
+        let last = if second == 491 { 488 } else { second };
+        assert_eq!(desk.told().last().unwrap(), &format!("ended RefreshRefused {last}"));
+        let bye = desk.last("BYE").message;
+        desk.feed(respond(&bye, 200, "", "", ""));
+        desk.assert_all_gone();
+    }
+}
+
+/// Of a refresh by re-INVITE nobody asked for a change, so none has failed.
+#[test]
+fn a_refused_reinvite_that_refreshes_is_no_failed_change() {
+    let (mut desk, _, _) = taken(&["Supported: timer", "Session-Expires: 90;refresher=uas"]);
+    desk.run_for(45 * SECOND);
+    let refresh = desk.only().message;
+    desk.feed(respond(&refresh, 488, "", "", ""));
+    let told = desk.told();
+    assert!(!told.iter().any(|told| told.starts_with("refused")), "{told:?}");
+    assert!(told.last().unwrap().starts_with("RefreshRefused"), "{told:?}");
+    // A change of the media refreshes as well, if the peer takes that.
+    let session = desk.incoming();
+    desk.core.hold(desk.now, session).unwrap();
+    desk.drain();
+    let hold = desk.last("INVITE").message;
+    desk.feed(respond(&hold, 200, "", &format!("{CONTACT}Session-Expires: 90;refresher=uac\r\n"), SDP));
+    desk.run_for(44 * SECOND);
+    assert!(!desk.codes().contains(&"BYE".into()), "the session begins anew");
+}
+
+/// And neither has the wish that meets a refusal of its own.
+#[test]
+fn a_change_that_is_refused_is_told_as_that() {
+    let (mut desk, session, _) = taken(&["Supported: timer", "Session-Expires: 90;refresher=uas"]);
+    desk.core.hold(desk.now, session).unwrap();
+    desk.drain();
+    let hold = desk.last("INVITE").message;
+    desk.feed(respond(&hold, 488, "", "", ""));
+    assert_eq!(desk.told().last().unwrap(), "refused 488");
+    desk.news();
+    desk.run_for(45 * SECOND);
+    assert_eq!(desk.codes(), ["INVITE"], "the refresh comes all the same");
+}
+
+#[test]
+fn a_refresh_comes_again_when_retry_after_says_so() {
+    for status in [500, 503, 486] {
+        let (mut desk, _, update) = refreshing();
+        desk.feed(respond(&update, status, "", "Retry-After: 8 (soon);duration=60\r\n", ""));
+        desk.run_for(8 * SECOND - Duration::from_millis(1));
+        assert_eq!(desk.codes(), [""; 0], "{status}");
+        desk.run_for(Duration::from_millis(1));
+        assert_eq!(desk.codes(), ["UPDATE"], "{status}");
+    }
+    // Not when the session would be over by then, and not for ever.
+    let (mut desk, _, update) = refreshing();
+    desk.feed(respond(&update, 503, "", "Retry-After: 30\r\n", ""));
+    desk.run_for(Duration::ZERO);
+    assert_eq!(desk.codes(), ["INVITE"]);
+    let (mut desk, _, mut update) = refreshing();
+    let mut codes = Vec::new();
+    for _ in 0..20 {
+        desk.feed(respond(&update, 503, "", "Retry-After: 0\r\n", ""));
+        desk.run_for(Duration::ZERO);
+        let Some(next) = desk.news().pop() else { break };
+        codes.push(next.message.code());
+        if next.message.code() != "UPDATE" {
+            break;
+        }
+        update = next.message;
+    }
+    assert_eq!(codes.len(), 11, "{codes:?}");
+    assert_eq!(codes.last().unwrap(), "INVITE");
+}
+
+/// After a stall of the machine the peer may still be there: whoever refreshes asks before it hangs up, and whoever waits
+/// reads first what has come meanwhile.
+#[test]
+fn a_machine_that_stood_still_asks_before_it_hangs_up() {
+    let stall = |desk: &mut Desk, time: Duration| {
+        desk.now = desk.now + time;
+        desk.core.handle_timeout(desk.now);
+        desk.drain();
+    };
+    let (mut desk, _) = made(90, "Session-Expires: 90;refresher=uac\r\nAllow: UPDATE\r\n");
+    stall(&mut desk, 600 * SECOND);
+    let update = desk.only().message;
+    assert_eq!(update.code(), "UPDATE");
+    desk.feed(respond(&update, 200, "", &format!("{CONTACT}Session-Expires: 90;refresher=uac\r\n"), ""));
+    assert_eq!(desk.told().last().unwrap(), "refreshed by us");
+    stall(&mut desk, 600 * SECOND);
+    assert_eq!(desk.codes(), ["UPDATE"]);
+    desk.run_for(33 * SECOND);
+    assert!(desk.codes().contains(&"BYE".into()), "nobody is there any more");
+
+    let (mut desk, _, ok) = taken(&["Supported: timer", "Session-Expires: 90;refresher=uac"]);
+    stall(&mut desk, 600 * SECOND);
+    assert_eq!(desk.codes(), [""; 0]);
+    let update = Request::new("UPDATE").cseq(2).callee_tag(&ok.callee_tag()).branch("up");
+    desk.feed(update.header("Supported: timer").header("Session-Expires: 90;refresher=uac").text());
+    assert_eq!(desk.codes(), ["200"]);
+    stall(&mut desk, 600 * SECOND);
+    desk.run_for(5 * SECOND);
+    assert_eq!(desk.codes(), ["BYE"]);
+    assert_eq!(desk.told().last().unwrap(), "ended SessionExpired 408");
+    // A clock that always jumps ends it, too.
+    let (mut desk, _, _) = taken(&["Supported: timer", "Session-Expires: 90;refresher=uac"]);
+    for _ in 0..12 {
+        stall(&mut desk, 600 * SECOND);
+    }
+    assert_eq!(desk.codes().first().unwrap(), "BYE");
 }

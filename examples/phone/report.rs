@@ -324,6 +324,7 @@ const fn name(reason: EndReason) -> &'static str {
         EndReason::NoCommonMedia => "no_common_media",
         EndReason::Undecided => "undecided",
         EndReason::SessionExpired => "session_expired",
+        EndReason::RefreshRefused => "refresh_refused",
         EndReason::RemoteGone => "remote_gone",
         EndReason::Transferred => "transferred",
         EndReason::Replaced => "replaced",

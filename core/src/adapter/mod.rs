@@ -24,7 +24,7 @@ pub(crate) use capabilities::{allow, supported, understands};
 pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
 pub(crate) use errand::{Draft, Errand};
 pub(crate) use media::{MediaAdapter, local_media};
-pub(crate) use modify::min_se;
+pub(crate) use modify::{REFRESH_LATER, min_se};
 pub(crate) use reliable::requires_reliably;
 pub(crate) use request::Content;
 pub(crate) use subscription::seconds_text;

@@ -19,6 +19,9 @@ use crate::wire::text::Decimal;
 /// in most devices, but in some one is.
 const OFFER_PATIENCE: Duration = Duration::from_secs(180);
 
+/// A refresh that is due while something else is under way waits this long.
+pub(crate) const REFRESH_LATER: Duration = Duration::from_secs(5);
+
 /// The value of Session-Expires or Min-SE.
 type Value = SmallVec<[u8; 32]>;
 
@@ -59,7 +62,8 @@ impl DialogAdapter<'_> {
         let content = Content { headers: &headers, body: Some((SDP_TYPE, &offer)), ..Content::default() };
         let transaction = self.request(id, method, owner, content)?;
         let media = self.board.registry.session(self.session)?.media.as_ref()?;
-        let offering = Offering { dialog: id, transaction, invite, offer, made: media.made };
+        let refreshes = refresh.is_some() && media.made == media.said;
+        let offering = Offering { dialog: id, transaction, invite, offer, made: media.made, refreshes };
         self.board.registry.session_mut(self.session)?.offering = Some(Box::new(offering));
         self.board.arm(self.session, SessionTimer::Offer, OFFER_PATIENCE);
         Some(())
@@ -135,7 +139,9 @@ impl DialogAdapter<'_> {
     /// Refreshes the session by an UPDATE without offer (RFC 4028 section 7.4).
     pub(crate) fn send_refresh(&mut self) {
         if self.try_send_refresh().is_none() {
-            self.board.counters.add(Counter::Internal);
+            // There is no room for it, and there may be in a while.
+            self.board.counters.add(Counter::Overload);
+            self.board.arm(self.session, SessionTimer::Refresh, REFRESH_LATER);
         }
     }
 
@@ -158,7 +164,8 @@ impl DialogAdapter<'_> {
     /// Starts the timers of what was agreed about refreshing. If they run already, this is a refresh, `by_us` or by the
     /// peer, and the application is told.
     pub(crate) fn arm_refresh(&mut self, by_us: bool) {
-        let Some(session) = self.board.registry.session(self.session) else { return };
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        (session.refresh_refused, session.refresh_tries) = (None, 0);
         let (refresh, tag) = (session.refresh, session.tag);
         let running = session.timers.get(SessionTimer::Expiry as usize).is_some_and(Option::is_some);
         self.board.disarm(self.session, SessionTimer::Refresh);

@@ -30,6 +30,8 @@ pub enum EndReason {
     Undecided,
     /// Nobody refreshed the session in time (RFC 4028): the other side must be gone.
     SessionExpired,
+    /// The other side refused every refresh of the session until its time was up (RFC 4028 section 10).
+    RefreshRefused,
     /// The other side no longer knows the call.
     RemoteGone,
     /// The other side has been transferred to somebody else, as we asked.
@@ -59,6 +61,7 @@ impl EndReason {
             Self::NoCommonMedia => "no media that both sides can do",
             Self::Undecided => "nobody decided about the call in time",
             Self::SessionExpired => "the other side has gone without a word",
+            Self::RefreshRefused => "the other side refused to refresh the call",
             Self::RemoteGone => "the other side no longer knows the call",
             Self::Transferred => "the other side was transferred",
             Self::Replaced => "another call took its place",

@@ -157,6 +157,21 @@ pub enum Event {
         /// Whether we asked, and not the other side.
         by_us: bool,
     },
+    /// The other side refuses to refresh the session, by UPDATE and by re-INVITE (RFC 4028 section 10). The call goes on
+    /// until its time is up, and ends then with [`RefreshRefused`](crate::api::EndReason::RefreshRefused) unless the other
+    /// side has refreshed it, or has taken a change of the media.
+    RefreshRefused {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// Its status.
+        status: u16,
+        /// The reason phrase.
+        phrase: String,
+        /// Seconds until the call ends.
+        seconds: u32,
+    },
     /// The other side refused a change that we asked for: all is as it was before.
     ModifyFailed {
         /// The session.
@@ -358,6 +373,7 @@ impl Event {
             | Self::MediaSilent { session, .. }
             | Self::HoldChanged { session, .. }
             | Self::Refreshed { session, .. }
+            | Self::RefreshRefused { session, .. }
             | Self::ModifyFailed { session, .. }
             | Self::TransferRequested { session, .. }
             | Self::TransferStarted { session, .. }

@@ -82,6 +82,12 @@ impl<T: Copy> Timers<T> {
         Some(timer.payload)
     }
 
+    /// When the armed timer `key` expires.
+    pub fn deadline(&self, key: TimerKey) -> Option<Instant> {
+        let timer = self.timers.get(key)?;
+        self.heap.get(timer.position as usize).map(|entry| entry.deadline)
+    }
+
     /// What the armed timer `key` is for, and when it expires.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn get(&self, key: TimerKey) -> Option<(Instant, T)> {

@@ -1,5 +1,7 @@
 //! Timers that are due.
 
+use core::time::Duration;
+
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, Owner};
 use crate::api::EndReason;
@@ -23,8 +25,9 @@ impl UnifiedCoordinator {
                 self.transaction_event(event);
             } else if due(self.board.timers.next()) {
                 let now = self.board.now;
+                let late = self.board.timers.next().map(|at| now.saturating_since(at));
                 if let Some((session, timer)) = self.board.timers.pop_due(now) {
-                    self.session_timer(session, timer);
+                    self.session_timer(session, timer, late.unwrap_or_default());
                 }
             } else if due(self.board.subscription_timers.next()) {
                 let now = self.board.now;
@@ -109,7 +112,7 @@ impl UnifiedCoordinator {
         }
     }
 
-    fn session_timer(&mut self, id: SessionId, timer: SessionTimer) {
+    fn session_timer(&mut self, id: SessionId, timer: SessionTimer, late: Duration) {
         let Some(session) = self.board.registry.session_mut(id) else { return };
         if let Some(slot) = session.timers.get_mut(timer as usize) {
             *slot = None;
@@ -118,7 +121,7 @@ impl UnifiedCoordinator {
             SessionTimer::Refresh => return self.refresh_due(id),
             SessionTimer::Transfer => return self.transfer_timer(id),
             SessionTimer::Consent => return self.consent_overdue(id),
-            SessionTimer::Expiry => return self.refresh_missed(id),
+            SessionTimer::Expiry => return self.refresh_missed(id, late),
             SessionTimer::Offer if session.offering.is_none() => (Input::OfferAgain, None),
             SessionTimer::Offer if session.state.is_early() => (Input::RxGone, Some(408)),
             SessionTimer::Offer => (Input::OfferTimeout, Some(408)),

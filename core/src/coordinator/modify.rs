@@ -208,6 +208,7 @@ impl UnifiedCoordinator {
             }
             return;
         };
+        let refreshes = offering.is_some_and(|offering| offering.refreshes);
         let early = session.dialog != Some(dialog) || session.state.is_early();
         let forked = session.dialogs.len() > 1;
         let phrase = match outcome.response.map(|(frame, _)| frame.start()) {
@@ -243,6 +244,10 @@ impl UnifiedCoordinator {
                 self.read_fork_over(id, &mut cause)
             }
             _ if outcome.ends_dialog() => Input::RxGone,
+            _ if refreshes => {
+                cause.pause = self.refresh_pause(outcome);
+                if cause.pause.is_some() { Input::RxOfferGlare } else { Input::RxRefreshRefused }
+            }
             (491, _) if self.may_try_again(id) => Input::RxOfferGlare,
             (500, Some((frame, _))) if frame.first(HeaderName::RetryAfter).is_some() => {
                 // The peer is busy with an offer of its own (section 14.2).

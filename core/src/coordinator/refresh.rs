@@ -5,16 +5,18 @@ use core::time::Duration;
 use super::UnifiedCoordinator;
 use super::dialogs::Outcome;
 use super::ingress::Refusal;
-use crate::adapter::{Cause, DialogAdapter, min_se};
+use crate::adapter::{Cause, DialogAdapter, REFRESH_LATER, min_se};
 use crate::base::ids::SessionId;
 use crate::session::{Input, Refresh, RefreshFault, SessionTimer, State};
+use crate::wire::HeaderName;
 use crate::wire::frame::Frame;
+use crate::wire::text::parse_number;
 
 /// How often a 422 may make us ask for a longer interval in one call.
 const TOO_BRIEF_MAX: u8 = 3;
 
-/// A refresh that is due while something else is under way waits this long.
-const REFRESH_LATER: Duration = Duration::from_secs(5);
+/// How often a refresh is put off, before another way is taken.
+const REFRESH_TRIES_MAX: u8 = 10;
 
 impl UnifiedCoordinator {
     /// What follows from the Session-Expires of a request (section 9).
@@ -58,21 +60,41 @@ impl UnifiedCoordinator {
         let Some(session) = self.board.registry.session(id) else { return };
         let dialog = session.dialog.and_then(|dialog| self.board.registry.dialog(dialog));
         let input = match dialog {
-            Some(dialog) if dialog.update_allowed => Input::RefreshByUpdate,
+            // Who has refused one UPDATE is asked otherwise.
+            Some(dialog) if dialog.update_allowed && session.refresh_refused.is_none() => {
+                Input::RefreshByUpdate
+            }
             _ => Input::RefreshByInvite,
         };
-        if session.state == State::Active {
+        let active = session.state == State::Active;
+        if self.expires_within(id) == Some(Duration::ZERO) {
+            // The machine has stood still, and the session is over by the clock. Whether the peer is still there only
+            // the refresh can tell.
+            self.board.arm(id, SessionTimer::Expiry, self.board.config.timing.give_up());
+        }
+        if active {
             return self.feed(id, input, Cause::default());
         }
         // Most of what can be under way refreshes as well and sets the timer anew.
         self.board.arm(id, SessionTimer::Refresh, REFRESH_LATER);
     }
 
-    /// Nobody has refreshed.
-    pub(super) fn refresh_missed(&mut self, id: SessionId) {
-        let state = self.session_state(id);
-        if matches!(state, Some(State::Active | State::Offering)) {
-            return self.feed(id, Input::Expired, Cause { status: Some(408), ..Cause::default() });
+    /// How long the session lives without a refresh.
+    fn expires_within(&self, id: SessionId) -> Option<Duration> {
+        let timers = &self.board.registry.session(id)?.timers;
+        let expiry = timers.get(SessionTimer::Expiry as usize).copied().flatten()?;
+        Some(self.board.timers.deadline(expiry)?.saturating_since(self.board.now))
+    }
+
+    /// Nobody has refreshed. A timer that is much too late says that the machine has stood still: what the peer has said
+    /// meanwhile has yet to be read.
+    pub(super) fn refresh_missed(&mut self, id: SessionId, late: Duration) {
+        let Some(session) = self.board.registry.session_mut(id) else { return };
+        let status = session.refresh_refused.unwrap_or(408);
+        let stood_still = late >= REFRESH_LATER && session.refresh_tries < REFRESH_TRIES_MAX;
+        session.refresh_tries = session.refresh_tries.saturating_add(u8::from(stood_still));
+        if !stood_still && matches!(session.state, State::Active | State::Offering) {
+            return self.feed(id, Input::Expired, Cause { status: Some(status), ..Cause::default() });
         }
         self.board.arm(id, SessionTimer::Expiry, REFRESH_LATER);
     }
@@ -96,23 +118,45 @@ impl UnifiedCoordinator {
             (422, Some((frame, _))) if self.lengthen_refresh(id, frame) => {
                 self.board.arm(id, SessionTimer::Refresh, Duration::ZERO);
             }
-            (491 | 500, _) => {
-                let pause = DialogAdapter { board: &mut self.board, session: id }.glare_pause();
-                self.board.arm(id, SessionTimer::Refresh, pause);
-            }
             _ if outcome.ends_dialog() => {
                 self.feed(id, Input::RxGone, Cause { status: Some(outcome.status), ..Cause::default() });
             }
-            // UPDATE is not understood after all: the next try is a re-INVITE.
-            (405 | 501, _) => {
-                if let Some(dialog) = self.board.registry.session(id).and_then(|session| session.dialog)
+            _ => {
+                let pause = self.refresh_pause(outcome);
+                // Whoever refuses an UPDATE for good may still take a re-INVITE (section 10).
+                if let (None, Some(session)) = (pause, self.board.registry.session_mut(id)) {
+                    session.refresh_refused = Some(outcome.status);
+                }
+                if matches!(outcome.status, 405 | 501)
+                    && let Some(dialog) = self.board.registry.session(id).and_then(|session| session.dialog)
                     && let Some(dialog) = self.board.registry.dialog_mut(dialog)
                 {
+                    // It is not understood after all.
                     dialog.update_allowed = false;
                 }
-                self.board.arm(id, SessionTimer::Refresh, Duration::ZERO);
+                self.board.arm(id, SessionTimer::Refresh, pause.unwrap_or_default());
             }
-            _ => {}
         }
+    }
+
+    /// How long to wait until the same refresh is sent again that was refused for the moment: after glare, and where
+    /// Retry-After names a time at which the session still lives. `None` if it was refused for good.
+    pub(super) fn refresh_pause(&mut self, outcome: &Outcome<'_>) -> Option<Duration> {
+        let id = outcome.session;
+        let left = self.expires_within(id)?;
+        let after = outcome.response.and_then(|(frame, _)| frame.first(HeaderName::RetryAfter));
+        // A comment and a duration may follow (RFC 3261 section 20.33).
+        let after = after.and_then(|after| {
+            let end = after.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(after.len());
+            parse_number(after.get(..end)?)
+        });
+        let pause = match (outcome.status, after) {
+            (491, _) => DialogAdapter { board: &mut self.board, session: id }.glare_pause(),
+            (_, Some(seconds)) => Duration::from_secs(seconds),
+            _ => return None,
+        };
+        let session = self.board.registry.session_mut(id)?;
+        session.refresh_tries = session.refresh_tries.saturating_add(1);
+        Some(pause).filter(|&pause| pause < left && session.refresh_tries <= REFRESH_TRIES_MAX)
     }
 }

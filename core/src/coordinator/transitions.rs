@@ -51,7 +51,7 @@ impl UnifiedCoordinator {
                     recorder.note_change(id, state, input, next);
                 }
                 session.state = next;
-                if let Some(reason) = end_reason(state, input) {
+                if let Some(reason) = end_reason(state, input, session.refresh_refused.is_some()) {
                     let end = session.end.get_or_insert(reason);
                     // Why an early dialog was gone, the final response to its INVITE may say.
                     if matches!(end, EndReason::RemoteGone | EndReason::RemoteHangup)
@@ -183,6 +183,7 @@ impl UnifiedCoordinator {
             | Action::TellConfirmed
             | Action::TellMediaChanged
             | Action::TellRefused
+            | Action::TellRefreshRefused
             | Action::TellEnded
             | Action::App(_) => {
                 self.tell(id, action, cause);
@@ -234,6 +235,15 @@ impl UnifiedCoordinator {
                 status: cause.status.unwrap_or(503),
                 phrase: phrase(),
             },
+            Action::TellRefreshRefused => {
+                let status = cause.status.unwrap_or(503);
+                session.refresh_refused = Some(status);
+                let expiry = session.timers.get(SessionTimer::Expiry as usize).copied().flatten();
+                let until = expiry.and_then(|key| self.board.timers.deadline(key)).unwrap_or(self.board.now);
+                let left = until.saturating_since(self.board.now).as_secs();
+                let seconds = u32::try_from(left).unwrap_or(u32::MAX);
+                Event::RefreshRefused { session: id, tag, status, phrase: phrase(), seconds }
+            }
             Action::TellEnded if session.end_told => return,
             Action::TellEnded => {
                 session.end_told = true;
@@ -322,7 +332,7 @@ pub(super) fn printable(words: &str) -> String {
 }
 
 /// Why a session ends that `input` ends; the first reason given stays.
-fn end_reason(state: State, input: Input) -> Option<EndReason> {
+fn end_reason(state: State, input: Input, refused: bool) -> Option<EndReason> {
     Some(match input {
         Input::Hangup => EndReason::LocalHangup,
         Input::Reject => EndReason::Declined,
@@ -343,6 +353,7 @@ fn end_reason(state: State, input: Input) -> Option<EndReason> {
         Input::AckTimeout => EndReason::AckTimeout,
         Input::RxGone => EndReason::RemoteGone,
         Input::OfferTimeout => EndReason::Timeout,
+        Input::Expired if refused => EndReason::RefreshRefused,
         Input::Expired => EndReason::SessionExpired,
         Input::RxOfferBadAnswer => EndReason::NoCommonMedia,
         Input::InviteGone => EndReason::Timeout,

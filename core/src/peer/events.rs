@@ -129,6 +129,10 @@ impl Signalling {
             Event::Refreshed { tag, by_us, .. } => {
                 self.note(now, tag, due, Note::Refreshed { by_us });
             }
+            Event::RefreshRefused { tag, status, phrase, seconds, .. } => {
+                let left = Duration::from_secs(seconds.into());
+                self.note(now, tag, due, Note::RefreshRefused { status, phrase, left });
+            }
             Event::Replaced { tag, by, .. } => {
                 self.note(now, tag, due, Note::Replaced { by });
             }

@@ -59,6 +59,16 @@ pub enum CallEvent {
         /// Whether we asked.
         by_us: bool,
     },
+    /// The other side refuses to refresh the session, by UPDATE and by re-INVITE (RFC 4028 section 10): unless it does so
+    /// itself, or takes a change of the media, the call ends when its time is up.
+    RefreshRefused {
+        /// Its status.
+        status: u16,
+        /// The reason phrase.
+        phrase: String,
+        /// How long the call goes on.
+        left: Duration,
+    },
     /// The call is over. This comes last.
     Ended(CallEnd),
 }
@@ -85,6 +95,7 @@ pub(crate) enum Note {
     TransferProgress { status: u16, phrase: String, done: bool },
     Replaced { by: SessionId },
     Refreshed { by_us: bool },
+    RefreshRefused { status: u16, phrase: String, left: Duration },
     Info(Info),
     Message(Arc<MessageDetails>),
 }
@@ -171,6 +182,9 @@ impl Call {
             Note::Info(info) => CallEvent::Info(info),
             Note::Message(message) => CallEvent::Message(message),
             Note::Refreshed { by_us } => CallEvent::Refreshed { by_us },
+            Note::RefreshRefused { status, phrase, left } => {
+                CallEvent::RefreshRefused { status, phrase, left }
+            }
             Note::Replaced { by } => CallEvent::Replaced { by },
         }
     }

@@ -106,6 +106,8 @@ pub enum Action {
     TellMediaChanged,
     /// Tell the application that the peer refused its change.
     TellRefused,
+    /// Tell the application that the peer refuses to refresh the session.
+    TellRefreshRefused,
     /// Tell the application that the call is over, and why.
     TellEnded,
     /// Forget the session once nothing on the wire can still ask for it.

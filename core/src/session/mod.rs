@@ -181,6 +181,8 @@ pub(crate) struct Offering {
     pub(crate) offer: Vec<u8>,
     /// How much of what the application wanted is in it.
     pub(crate) made: u8,
+    /// Whether it only refreshes the session: the application wants nothing that the peer does not know.
+    pub(crate) refreshes: bool,
 }
 
 /// Whether a callee can be sure that its provisional responses arrive (RFC 3262).
@@ -257,6 +259,10 @@ pub struct Session {
     pub(crate) refresh: Option<Refresh>,
     /// What it has to do with transfers.
     pub(crate) transfers: Option<Box<Transfers>>,
+    /// With what our last refresh was refused, until one succeeds.
+    pub(crate) refresh_refused: Option<u16>,
+    /// How often a refresh was put off since the last one succeeded.
+    pub(crate) refresh_tries: u8,
     /// How often a 422 made us ask for a longer interval.
     pub(crate) too_brief: u8,
     /// CSeq of the INVITE that we sent.
@@ -315,6 +321,8 @@ impl Session {
             offer_tries: 0,
             refresh: None,
             transfers: None,
+            refresh_refused: None,
+            refresh_tries: 0,
             too_brief: 0,
             sent_cseq: 0,
             early_cseq: 0,

@@ -140,7 +140,7 @@ mod tests {
     fn what_one_side_has_the_other_has_or_there_is_a_reason() {
         let machine = StateMachine::default();
         let is_row = |state, input| matches!(machine.cell(state, input), Cell::Row { .. });
-        let mut missing = alloc::vec::Vec::new();
+        let mut missing = Vec::new();
         for &(_, calls, called) in MOMENTS {
             for &input in Input::ALL {
                 let one = is_row(calls, input) != is_row(called, input);

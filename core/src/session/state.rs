@@ -174,6 +174,8 @@ named! {
         RxOfferBadAnswer = "RxOfferBadAnswer",
         /// Our offer crossed one of the peer's: it may be made again later.
         RxOfferGlare = "RxOfferGlare",
+        /// Our re-INVITE that was to refresh the session is refused; the call goes on until it expires.
+        RxRefreshRefused = "RxRefreshRefused",
         /// Our offer is refused; the call goes on as before.
         RxOfferRefused = "RxOfferRefused",
         /// The peer no longer knows the call, or says nothing any more.

@@ -437,6 +437,12 @@ pub const ROWS: &[Row] = {
             S::Terminating,
         ),
         row(S::Offering, I::RxOfferRefused, &[DisarmOffer, WithdrawOffer, TellRefused, Settle], S::Active),
+        row(
+            S::Offering,
+            I::RxRefreshRefused,
+            &[DisarmOffer, WithdrawOffer, TellRefreshRefused, Settle],
+            S::Active,
+        ),
         row(S::Offering, I::RxOfferGlare, &[ArmOfferAgain], S::OfferWait),
         row(S::Offering, I::RxTooBrief, &[SendOffer], S::Offering),
         row(S::Offering, I::RxGone, BYE, S::Terminating),
@@ -554,6 +560,7 @@ pub const fn fallback(input: Input) -> Fallback {
         | I::RxOfferBadAnswer
         | I::RxOfferGlare
         | I::RxOfferRefused
+        | I::RxRefreshRefused
         | I::RxGone
         | I::OfferTimeout
         | I::OfferAgain

@@ -155,6 +155,9 @@ fn reach(state: State, input: Input) -> World {
             let offer = if is_late(input) { None } else { Some(SDP) };
             world.request("INVITE", "z9hG4bKre", 101, offer);
         }),
+        State::Offering if input == Input::RxRefreshRefused => {
+            with(reach(State::Active, input), |world| world.refresh_by(Input::RefreshByInvite))
+        }
         State::Offering => {
             with(reach(State::Active, input), |world| world.command(|core, now, id| core.hold(now, id)))
         }
@@ -285,6 +288,7 @@ fn apply(world: &mut World, input: Input) {
         | Input::RxOfferBadAnswer
         | Input::RxOfferGlare
         | Input::RxOfferRefused
+        | Input::RxRefreshRefused
         | Input::RxGone
         | Input::RefreshByUpdate
         | Input::RefreshByInvite
@@ -368,7 +372,7 @@ fn apply_offer(world: &mut World, input: Input) {
         Input::RxOfferAnswer => world.respond_to_last(200, Some(SDP)),
         Input::RxOfferBadAnswer => world.respond_to_last(200, None),
         Input::RxOfferGlare => world.respond_to_last(491, None),
-        Input::RxOfferRefused => world.respond_to_last(488, None),
+        Input::RxOfferRefused | Input::RxRefreshRefused => world.respond_to_last(488, None),
         Input::RxGone if world.state().is_some_and(|it| it == State::Offering || it.is_early()) => {
             world.respond_to_last(481, None)
         }
