@@ -19,7 +19,7 @@ mod subscribing;
 mod support;
 
 use offhook_core::base::ids::SessionId;
-use support::{Desk, Message, Request, SDP, SECOND, respond};
+use support::{Desk, GIVE_UP, Message, Request, SDP, SECOND, respond};
 
 const TARGET: &str = "sip:peer@192.0.2.9";
 

@@ -20,6 +20,7 @@ mod early;
 mod errands;
 mod handler;
 mod hold;
+mod keys;
 mod life;
 mod look;
 mod parts;

@@ -68,8 +68,8 @@ pub(crate) enum Purpose {
     Refer,
     /// A NOTIFY of what became of the peer's REFER with this number.
     Report(u32),
-    /// An INFO that tells of a pressed key.
-    Key,
+    /// An INFO that tells of this key.
+    Key(char),
     /// The acknowledgement of a reliable provisional response (RFC 3262).
     Prack,
 }

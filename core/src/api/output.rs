@@ -157,6 +157,33 @@ pub enum Event {
         /// Whether we asked, and not the other side.
         by_us: bool,
     },
+    /// The other side has taken a key that went by INFO. Keys in the audio stream have no such receipt.
+    DtmfSent {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// Any of `0123456789*#ABCD`.
+        digit: char,
+    },
+    /// A key that went by INFO was not taken, and those that were to follow it are not sent. 408 and 481 end the call as
+    /// they do for every request in a dialog (RFC 3261 section 12.2.1.2); else it goes on.
+    DtmfRefused {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// Which key.
+        digit: char,
+        /// The final status: 300 to 699. Where nobody answered, 408 if nothing came and 503 if it could not be sent.
+        status: u16,
+        /// The reason phrase.
+        phrase: String,
+        /// Whether somebody answered.
+        answered: bool,
+        /// The keys that were to follow.
+        unsent: String,
+    },
     /// The other side refuses to refresh the session, by UPDATE and by re-INVITE (RFC 4028 section 10). The call goes on
     /// until its time is up, and ends then with [`RefreshRefused`](crate::api::EndReason::RefreshRefused) unless the other
     /// side has refreshed it, or has taken a change of the media.
@@ -374,6 +401,8 @@ impl Event {
             | Self::HoldChanged { session, .. }
             | Self::Refreshed { session, .. }
             | Self::RefreshRefused { session, .. }
+            | Self::DtmfSent { session, .. }
+            | Self::DtmfRefused { session, .. }
             | Self::ModifyFailed { session, .. }
             | Self::TransferRequested { session, .. }
             | Self::TransferStarted { session, .. }

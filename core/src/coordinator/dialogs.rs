@@ -129,7 +129,7 @@ impl UnifiedCoordinator {
             Purpose::Refresh => self.refresh_over(outcome),
             Purpose::Refer => self.refer_over(outcome),
             Purpose::Report(cseq) => self.report_over(outcome.session, cseq, outcome.status),
-            Purpose::Key => self.key_over(outcome),
+            Purpose::Key(key) => self.key_over(key, outcome),
             Purpose::Prack => self.prack_over(outcome),
         }
     }

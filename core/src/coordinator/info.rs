@@ -9,15 +9,17 @@ use super::check::is_type;
 use super::dialogs::Outcome;
 use super::ingress::{Refusal, Request};
 use super::message::check_encoding;
+use super::transitions::printable;
 use crate::adapter::{Cause, Content, DialogAdapter, Owner, Purpose};
 use crate::api::{Event, Output};
 use crate::base::ids::SessionId;
 use crate::media::DtmfDigits;
 use crate::session::Input;
 use crate::signaling::CommandError;
-use crate::wire::HeaderName;
+use crate::wire::frame::StartLine;
 use crate::wire::method::Method;
 use crate::wire::text::{parse_number, trim};
+use crate::wire::{HeaderName, reason_phrase};
 
 /// What most phones and gateways understand by a pressed key.
 const RELAY_TYPE: &str = "application/dtmf-relay";
@@ -90,32 +92,50 @@ impl UnifiedCoordinator {
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let keys = session.keys.take().unwrap_or_default();
         let mut rest = keys.chars();
-        let (Some(key), Some(dialog)) = (rest.next(), session.dialog) else { return };
+        // No request follows the BYE.
+        let dialog = session.dialog.filter(|_| !session.end_told);
+        let (Some(key), Some(dialog)) = (rest.next(), dialog) else { return };
         session.keys = Some(rest.as_str().into());
         let body = alloc::format!("Signal={key}\r\nDuration={PRESSED_MS}\r\n");
         let content = Content { body: Some((RELAY_TYPE, body.as_bytes())), ..Content::default() };
-        let owner = Owner::Request { session: id, purpose: Purpose::Key };
+        let owner = Owner::Request { session: id, purpose: Purpose::Key(key) };
         let mut adapter = DialogAdapter { board: &mut self.board, session: id };
-        if adapter.request(dialog, Method::Info, owner, content).is_none()
-            && let Some(session) = self.board.registry.session_mut(id)
-        {
-            session.keys = None;
+        if adapter.request(dialog, Method::Info, owner, content).is_none() {
+            self.keys_refused(id, key, 503, "too many transactions", false);
         }
     }
 
-    /// An INFO with a key is answered. Who refuses one takes none of the rest.
-    pub(super) fn key_over(&mut self, outcome: &Outcome<'_>) {
+    /// An INFO with a key is answered, or will not be. Who refuses one gets none of the rest.
+    pub(super) fn key_over(&mut self, key: char, outcome: &Outcome<'_>) {
+        let id = outcome.session;
         if (200..300).contains(&outcome.status) {
-            return self.next_key(outcome.session);
+            if let Some(session) = self.board.registry.session(id).filter(|session| !session.end_told) {
+                let event = Event::DtmfSent { session: id, tag: session.tag, digit: key };
+                self.board.outbox.push_back(Output::Event(event));
+            }
+            return self.next_key(id);
         }
-        tracing::debug!(session = %outcome.session, status = outcome.status, "keys by INFO are refused");
-        if let Some(session) = self.board.registry.session_mut(outcome.session) {
-            session.keys = None;
-        }
+        let phrase = match outcome.response.map(|(frame, _)| frame.start()) {
+            Some(StartLine::Response { reason, .. }) => printable(&String::from_utf8_lossy(reason)),
+            _ => reason_phrase(outcome.status).into(),
+        };
+        self.keys_refused(id, key, outcome.status, &phrase, outcome.response.is_some());
         if outcome.ends_dialog() {
             let cause = Cause { status: Some(outcome.status), ..Cause::default() };
-            self.feed(outcome.session, Input::RxGone, cause);
+            self.feed(id, Input::RxGone, cause);
         }
+    }
+
+    /// Tells that a key was not taken, and which others will not be sent.
+    fn keys_refused(&mut self, id: SessionId, digit: char, status: u16, phrase: &str, answered: bool) {
+        let Some(session) = self.board.registry.session_mut(id) else { return };
+        let unsent = session.keys.take().map(String::from).unwrap_or_default();
+        if session.end_told {
+            return;
+        }
+        let (tag, phrase) = (session.tag, phrase.into());
+        let event = Event::DtmfRefused { session: id, tag, digit, status, phrase, answered, unsent };
+        self.board.outbox.push_back(Output::Event(event));
     }
 }
 

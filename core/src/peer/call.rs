@@ -100,25 +100,43 @@ impl Call {
     }
 
     /// Presses keys: any of `0123456789*#ABCD`. Ready when all have been sent; if this future is dropped, those that
-    /// were begun are sent all the same. To an other side that takes no telephone-events they go by INFO, and this is
-    /// ready when the first is on its way. While the other side
-    /// holds the call, keys wait.
+    /// were begun are sent all the same. While the other side holds the call, keys wait.
+    ///
+    /// To an other side that takes no telephone-events they go by INFO, one after the other, and this is ready when it has
+    /// taken the last.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError::DtmfRefused`] names the key that was not taken by INFO, the status (RFC 6086 section 4.2.1), and what
+    /// is not sent because of it. [`PeerError::BadArgument`] for what is no key, [`PeerError::Ended`] after the call.
     pub async fn send_dtmf(&self, digits: &str) -> Result<(), PeerError> {
         let shared = self.leg.shared();
         let number = shared.media(|side, _, _| side.dtmf_asked(self.media));
-        let asked = shared.signalling(|side, now, _| side.core.send_dtmf(now, self.session, digits));
-        if let Err(error) = asked {
-            shared.media(|side, _, _| side.dtmf_refused(self.media));
-            return Err(self.end().map_or_else(|| error.into(), PeerError::Ended));
-        }
-        if self.plan().is_some_and(|plan| plan.send_dtmf.is_none()) {
-            // They go by INFO, one after the other.
-            shared.media(|side, _, _| side.dtmf_refused(self.media));
-            return Ok(());
-        }
-        poll_fn(|cx| shared.media(|side, _, _| side.poll_dtmf_sent(cx, self.media, number)))
-            .await
-            .map_err(|_| PeerError::Ended(self.end_or_internal()))
+        let by_info = |plan: Arc<MediaPlan>| plan.send_dtmf.is_none();
+        let asked = shared.signalling(|side, now, _| {
+            let plan = side.core.registry().session(self.session).and_then(|it| it.plan().cloned());
+            side.core.send_dtmf(now, self.session, digits)?;
+            // The events of what this has led to come after it.
+            Ok(plan.is_some_and(by_info).then(|| side.number_keys(self.session, digits)).flatten())
+        });
+        let run = match asked {
+            Ok(None) => {
+                let sent =
+                    poll_fn(|cx| shared.media(|side, _, _| side.poll_dtmf_sent(cx, self.media, number)));
+                return sent.await.map_err(|_| PeerError::Ended(self.end_or_internal()));
+            }
+            Ok(Some(run)) => run,
+            Err(error) => {
+                shared.media(|side, _, _| side.dtmf_refused(self.media));
+                let error: CommandError = error;
+                return Err(self.end().map_or_else(|| error.into(), PeerError::Ended));
+            }
+        };
+        shared.media(|side, _, _| side.dtmf_refused(self.media));
+        let outcome = shared.watch(self.leg.id, |entry| {
+            run.outcome(entry).or_else(|| entry.end.clone().map(|end| Err(PeerError::Ended(end))))
+        });
+        outcome.await.unwrap_or_else(|| Err(PeerError::Ended(self.end_or_internal())))
     }
 
     /// The next key that the other side presses; `None` when the call is over.

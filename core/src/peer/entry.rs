@@ -12,6 +12,7 @@ use crate::signaling::InviteDetails;
 use super::dialing::Progress;
 use super::error::CallEnd;
 use super::holding::Changes;
+use super::keys::Keys;
 use super::news::News;
 use super::transfer::Transfers;
 use super::wakers::Wakers;
@@ -65,6 +66,7 @@ pub(crate) struct Entry {
     pub(crate) progress: VecDeque<Progress>,
     pub(crate) changes: Changes,
     pub(crate) transfers: Transfers,
+    pub(crate) keys: Keys,
     pub(crate) news: News,
     pub(crate) wakers: Wakers,
 }
@@ -84,6 +86,7 @@ impl Entry {
             progress: VecDeque::new(),
             changes: Changes::default(),
             transfers: Transfers::default(),
+            keys: Keys::default(),
             news: News::default(),
             wakers: Wakers::default(),
         }

@@ -33,6 +33,7 @@ impl Reply {
     fn accepted(self, what: &'static str) -> Result<Self, PeerError> {
         match self.status {
             200..=299 => Ok(self),
+            408 if self.message.is_none() => Err(PeerError::NoResponse { status: None }),
             status => Err(PeerError::Refused { what, status, phrase: self.phrase }),
         }
     }

@@ -99,6 +99,21 @@ pub enum PeerError {
         /// Its reason phrase.
         phrase: String,
     },
+    /// A key that went by INFO was not taken. Those before it were, and those after it are not sent. The call goes on,
+    /// unless the other side does not know it any more (408 and 481).
+    #[error("{} the key {digit}: {status} {phrase}{}", if *answered { "the other side refused" } else { "nobody took" }, left_words(unsent))]
+    DtmfRefused {
+        /// Which key.
+        digit: char,
+        /// The SIP status; 408 or 503 if nobody answered.
+        status: u16,
+        /// Its reason phrase.
+        phrase: String,
+        /// Whether somebody answered.
+        answered: bool,
+        /// The keys of this run that were to follow.
+        unsent: String,
+    },
     /// It rang, but nobody answered in time.
     #[error("nobody answered in time")]
     NoAnswer,
@@ -163,11 +178,17 @@ fn status_words(status: Option<u16>) -> String {
     status.map_or_else(String::new, |status| format!(" (status {status})"))
 }
 
+fn left_words(unsent: &str) -> String {
+    if unsent.is_empty() { String::new() } else { format!(" (and {unsent} was not sent)") }
+}
+
 impl PeerError {
     /// The SIP status, where there is one.
     pub const fn status(&self) -> Option<u16> {
         match self {
-            Self::Rejected { status, .. } | Self::Refused { status, .. } => Some(*status),
+            Self::Rejected { status, .. }
+            | Self::Refused { status, .. }
+            | Self::DtmfRefused { status, .. } => Some(*status),
             Self::NoResponse { status } | Self::NoCommonMedia { status } => *status,
             Self::Ended(end) => end.status,
             _ => None,

@@ -119,6 +119,12 @@ impl Signalling {
                     shared.post(Letter::Key(media, dtmf));
                 }
             }
+            Event::DtmfSent { tag, .. } => {
+                self.change(tag, due, |entry| entry.keys.taken());
+            }
+            Event::DtmfRefused { tag, digit, status, phrase, answered, .. } => {
+                self.change(tag, due, |entry| entry.keys.refuse(digit, status, phrase, answered));
+            }
             Event::RequestDone { request, status, phrase, message } => {
                 self.errands.done(request, Reply { status, phrase, message }, due);
             }

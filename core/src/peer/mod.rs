@@ -32,6 +32,7 @@ mod frame;
 mod handler;
 mod holding;
 mod incoming;
+mod keys;
 mod machine;
 mod media;
 mod media_driver;

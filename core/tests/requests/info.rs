@@ -3,7 +3,7 @@
 use offhook_core::coordinator::{CommandError, CoordinatorConfig, Event};
 use offhook_core::wire::Method;
 
-use super::{Desk, Message, Request, SDP, SessionId, active, calling, finish, respond};
+use super::{Desk, GIVE_UP, Message, Request, SDP, SessionId, active, calling, finish, respond};
 
 /// A peer that takes no telephone-events answers our call; what is offered has them.
 fn up() -> (Desk, SessionId) {
@@ -190,6 +190,8 @@ fn keys_go_by_info_to_whoever_takes_no_telephone_events() {
     let last = desk.last("INFO").message;
     desk.feed(respond(&last, 200, "", "", ""));
     assert!(desk.codes().is_empty());
+    let taken = ["1", "#", "A"].map(|digit| format!("DtmfSent {digit}"));
+    assert_eq!(keys_told(&desk), taken);
     // Who refuses a key gets none of the rest, and may be asked again.
     desk.core.send_dtmf(desk.now, session, "23").unwrap();
     desk.drain();
@@ -250,4 +252,81 @@ fn keys_do_not_go_by_info_against_the_settings() {
     let (mut desk, session, _) = active(Desk::with(config));
     let refused = desk.core.send_dtmf(desk.now, session, "1");
     assert!(matches!(refused, Err(CommandError::BadArgument { what: "digits", .. })));
+}
+
+/// What was told of keys that went by INFO.
+fn keys_told(desk: &Desk) -> Vec<String> {
+    let told = |event: &Event| match event {
+        Event::DtmfSent { digit, .. } => Some(format!("DtmfSent {digit}")),
+        Event::DtmfRefused { digit, status, answered, unsent, .. } => {
+            Some(format!("DtmfRefused {digit} {status} {answered} {unsent}"))
+        }
+        _ => None,
+    };
+    desk.events.iter().filter_map(told).collect()
+}
+
+#[test]
+fn a_key_that_is_not_taken_is_told_with_all_that_follow_it() {
+    for status in [302, 403, 404, 405, 415, 469, 488, 500, 501, 503, 603] {
+        let (mut desk, session) = up();
+        desk.core.send_dtmf(desk.now, session, "123").unwrap();
+        desk.drain();
+        for status in [200, status] {
+            let sent = desk.only().message;
+            desk.feed(respond(&sent, status, "", "", ""));
+        }
+        assert_eq!(desk.codes(), [""; 0]);
+        assert_eq!(keys_told(&desk), ["DtmfSent 1".into(), format!("DtmfRefused 2 {status} true 3")]);
+        assert!(desk.core.session_state(session).is_some_and(|state| state.as_str() == "active"));
+        desk.hangup(session);
+        finish(&mut desk);
+    }
+}
+
+/// Who does not know the dialog, or says nothing at all, has no call (RFC 3261 section 12.2.1.2): so it is for every
+/// request of ours within it.
+#[test]
+fn what_ends_a_call_whatever_asks() {
+    type Ask = fn(&mut Desk, SessionId);
+    let asks: [(&str, Ask); 5] = [
+        ("a key", |desk, id| desk.core.send_dtmf(desk.now, id, "12").unwrap()),
+        ("INFO", |desk, id| _ = desk.core.info(desk.now, id, "text/x", b"y").unwrap()),
+        ("MESSAGE", |desk, id| {
+            _ = desk.core.request_within(desk.now, id, Method::Message, &[], None).unwrap();
+        }),
+        ("re-INVITE", |desk, id| desk.core.hold(desk.now, id).unwrap()),
+        ("REFER", |desk, id| desk.core.transfer(desk.now, id, "sip:carol@192.0.2.7").unwrap()),
+    ];
+    for (name, ask) in asks {
+        for status in [Some(481), Some(408), None, Some(404), Some(500)] {
+            let (mut desk, session) = up();
+            ask(&mut desk, session);
+            desk.drain();
+            let sent = desk.only().message;
+            match status {
+                Some(status) => desk.feed(respond(&sent, status, "", "", "")),
+                None => desk.run_for(GIVE_UP),
+            }
+            let ended = desk.told().last().is_some_and(|told| told.starts_with("ended"));
+            assert_eq!(ended, matches!(status, None | Some(408 | 481)), "{name} {status:?}");
+            if name == "a key" {
+                let told = format!("DtmfRefused 1 {} {} 2", status.unwrap_or(408), status.is_some());
+                assert_eq!(keys_told(&desk), [told]);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_key_follows_the_bye() {
+    let (mut desk, session) = up();
+    desk.core.send_dtmf(desk.now, session, "12").unwrap();
+    desk.drain();
+    let sent = desk.only().message;
+    desk.hangup(session);
+    assert_eq!(desk.codes(), ["BYE"]);
+    desk.feed(respond(&sent, 200, "", "", ""));
+    assert_eq!(desk.codes(), [""; 0]);
+    finish(&mut desk);
 }
