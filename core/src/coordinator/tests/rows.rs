@@ -63,8 +63,25 @@ fn reach_early(state: State, input: Input) -> Option<World> {
     }
 }
 
+/// Two callees that may hang up before they answer.
+fn reach_two(state: State, input: Input) -> Option<World> {
+    match state {
+        _ if !is_hung_up_early(input) => None,
+        // Their responses were not taken, for they have no number.
+        State::Proceeding => Some(with(World::calling(), |world| {
+            for tag in ["one", "two"] {
+                world.respond_reliably(183, tag, "none", Some(SDP));
+            }
+        })),
+        State::Ringback | State::EarlyMedia => {
+            Some(with(reach(state, Input::RxTrying), |world| world.respond(180, "two", None)))
+        }
+        _ => None,
+    }
+}
+
 fn reach(state: State, input: Input) -> World {
-    if let Some(world) = reach_early(state, input) {
+    if let Some(world) = reach_early(state, input).or_else(|| reach_two(state, input)) {
         return world;
     }
     let caller = as_caller(input);
@@ -92,9 +109,6 @@ fn reach(state: State, input: Input) -> World {
             reach(State::Ringing, if input == Input::RxBadPrack { input } else { Input::AnswerLater }),
             World::answer,
         ),
-        State::Active if input == Input::RxPrack => with(reach(State::Answered, input), |world| {
-            world.request("ACK", "z9hG4bKack", 100, None);
-        }),
         State::Answered if input == Input::RxPrack => with(World::called_reliably(true, offer), |world| {
             world.command(|core, now, id| core.progress(now, id, false));
             world.answer();
@@ -107,16 +121,7 @@ fn reach(state: State, input: Input) -> World {
         }),
         State::Resolving => World::resolving(),
         State::Calling => World::calling(),
-        // A callee whose response was not taken, for it has no number.
-        State::Proceeding if is_hung_up_early(input) => with(World::calling(), |world| {
-            for tag in ["one", "two"] {
-                world.respond_reliably(183, tag, "none", Some(SDP));
-            }
-        }),
         State::Proceeding => with(World::calling(), |world| world.respond(100, "one", None)),
-        State::Ringback | State::EarlyMedia if is_hung_up_early(input) => {
-            with(reach(state, Input::RxTrying), |world| world.respond(180, "two", None))
-        }
         State::Ringback => with(World::calling(), |world| world.respond(180, "one", None)),
         State::EarlyMedia => with(World::calling(), |world| world.respond(183, "one", Some(SDP))),
         State::CancelPending if input == Input::InviteGone => with(World::calling(), |world| {
