@@ -103,16 +103,19 @@ impl From<SdpError> for AnswerError {
 pub fn answer(offer: &[u8], local: &LocalMedia) -> Result<Answered, AnswerError> {
     let session = SessionDescription::parse(offer)?;
     let mut error = AnswerError::NoUsableMedia;
+    let mut malformed = None;
     for (place, media) in session.media.iter().enumerate() {
         match agree(&session, media, local, Role::Answerer) {
             Ok(plan) => {
                 return Ok(Answered { sdp: write_answer(&session, place, local, &plan), plan });
             }
+            Err(reason @ AnswerError::Malformed { .. }) if malformed.is_none() => malformed = Some(reason),
             Err(reason) if reason.progress() > error.progress() => error = reason,
             Err(_) => {}
         }
     }
-    Err(error)
+    // A stream that cannot be read is the reason if there is no better one.
+    Err(malformed.filter(|_| error.progress() == 0).unwrap_or(error))
 }
 
 /// Takes the peer's answer to the offer that [`offer`](super::offer) makes of the same `local`.
@@ -135,7 +138,7 @@ fn accept(answer: &[u8], local: &LocalMedia, offered: usize, place: usize) -> Re
         return Err(AnswerError::MediaCount { offered, answered });
     }
     let media = session.media.get(place).ok_or(AnswerError::NoUsableMedia)?;
-    if media.port == 0 {
+    if media.port == 0 && media.fault.is_none() {
         return Err(AnswerError::Declined);
     }
     agree(&session, media, local, Role::Offerer)
@@ -167,6 +170,9 @@ fn agree<'a>(
     local: &LocalMedia,
     role: Role,
 ) -> Result<MediaPlan, AnswerError> {
+    if let Some(fault) = media.fault {
+        return Err(AnswerError::Malformed { line: media.line, fault });
+    }
     if !media.is_audio() || media.port == 0 {
         return Err(AnswerError::NoUsableMedia);
     }
@@ -177,7 +183,10 @@ fn agree<'a>(
     let Some(connection) = session.connection_of(media) else {
         return Err(AnswerError::NoUsableAddress { line: media.line });
     };
-    let reachable = reach(&connection, local.address);
+    let reachable = reach(&connection, local.address).or_else(|unreachable| {
+        let other = session.other_connection_of(media).ok_or(unreachable)?;
+        reach(&other, local.address)
+    });
     let address = reachable.map_err(|Unreachable| AnswerError::NoUsableAddress { line: connection.line })?;
     let rtcp_mux = media.rtcp_mux
         && match role {

@@ -185,6 +185,11 @@ impl<'a> RtpMap<'a> {
         Some(Self { payload_type: payload_type_of(payload_type)?, encoding, clock_rate, channels })
     }
 
+    /// Whether it names something that we can run.
+    pub(super) fn is_usable(&self) -> bool {
+        !matches!(self.meaning(), Meaning::Other)
+    }
+
     /// What this line makes of its payload type.
     fn meaning(&self) -> Meaning {
         let is = |name: &str, rate: u32| {

@@ -1,9 +1,9 @@
 //! A tolerant reader of session descriptions (RFC 8866) that copies nothing.
 //!
 //! It understands what audio over RTP needs and passes over the rest. Lines may come in any order within their
-//! level, may end in LF alone, and all but `v=` may be missing; of a line that may be there once, the first counts.
-//! What it refuses is text that is no session description, an `m=` line that cannot be read, since the answer must
-//! have one for each, and anything beyond the limits below.
+//! level, may end in LF alone, and all but `v=` may be missing; of a line that may be there once, the first that can be
+//! used counts. What it refuses is text that is no session description, and anything beyond the limits below. An `m=` line
+//! that cannot be read spoils its own stream only: the answer has a line for it that declines it.
 
 use core::net::IpAddr;
 
@@ -78,6 +78,8 @@ pub struct SessionDescription<'a> {
     pub origin: Option<&'a [u8]>,
     /// The `c=` line of the session, which holds for each media without its own.
     pub connection: Option<Connection<'a>>,
+    /// Another such line with an address of the other IP version.
+    pub other_connection: Option<Connection<'a>>,
     /// The `t=` line if it can be read.
     pub timing: Option<Timing>,
     /// The direction that holds for each media without its own, as the sender of the text sees it.
@@ -110,6 +112,11 @@ pub struct MediaDescription<'a> {
     pub formats_text: &'a [u8],
     /// The `c=` line of this media.
     pub connection: Option<Connection<'a>>,
+    /// Another such line with an address of the other IP version.
+    pub other_connection: Option<Connection<'a>>,
+    /// What is wrong with the `m=` line, if anything is: then the stream cannot be used, and the words that cannot be repeated
+    /// in an answer are replaced.
+    pub fault: Option<SdpFault>,
     /// The direction of this media, as the sender of the text sees it.
     pub direction: Option<Direction>,
     /// The `a=ptime` line in milliseconds, if it is a number.
@@ -120,7 +127,8 @@ pub struct MediaDescription<'a> {
     pub rtcp: Option<RtcpAttribute<'a>>,
     /// Whether there is an `a=rtcp-mux` line.
     pub rtcp_mux: bool,
-    /// The `a=rtpmap` lines, one for a payload type.
+    /// The `a=rtpmap` lines. Of several for a payload type, the first that names what we can run counts, since some name
+    /// telephone-event at the clock of each codec they have (RFC 4733 section 2.1).
     pub rtpmaps: SmallVec<[RtpMap<'a>; 8]>,
 }
 
@@ -165,6 +173,9 @@ impl<'a> SessionDescription<'a> {
                 [letter, b'=', ref value @ ..] if letter.is_ascii_alphabetic() => {
                     session.read_line(line, letter, value)?;
                 }
+                // What belongs to a stream that is thrown away is thrown away with it.
+                [first, ..]
+                    if first != b'm' && session.media.last().is_some_and(|media| !media.is_usable()) => {}
                 _ => return Err(SdpFault::Form.at(line)),
             }
         }
@@ -174,6 +185,11 @@ impl<'a> SessionDescription<'a> {
     /// The connection that holds for this media: its own, else that of the session.
     pub fn connection_of(&self, media: &MediaDescription<'a>) -> Option<Connection<'a>> {
         media.connection.or(self.connection)
+    }
+
+    /// Another connection of the same level as [`connection_of`](Self::connection_of), of the other IP version.
+    pub fn other_connection_of(&self, media: &MediaDescription<'a>) -> Option<Connection<'a>> {
+        if media.connection.is_some() { media.other_connection } else { self.other_connection }
     }
 
     /// The direction that holds for this media, as the sender of the text sees it. Both ways unless something is
@@ -186,9 +202,11 @@ impl<'a> SessionDescription<'a> {
     fn read_line(&mut self, line: u32, letter: u8, value: &'a [u8]) -> Result<(), SdpError> {
         match (letter, self.media.last_mut()) {
             (b'm', _) => self.add_media(line, value)?,
-            (b'c', Some(media)) => keep_first(&mut media.connection, Connection::parse(line, value)),
+            (b'c', Some(media)) => {
+                keep_connection(&mut media.connection, &mut media.other_connection, line, value);
+            }
             (b'a', Some(media)) => media.read_attribute(line, value),
-            (b'c', None) => keep_first(&mut self.connection, Connection::parse(line, value)),
+            (b'c', None) => keep_connection(&mut self.connection, &mut self.other_connection, line, value),
             (b'a', None) => keep_first(&mut self.direction, direction(value)),
             (b'o', None) => keep_first(&mut self.origin, Some(value)),
             (b't', None) => keep_first(&mut self.timing, Timing::parse(value)),
@@ -201,7 +219,7 @@ impl<'a> SessionDescription<'a> {
         if self.media.len() >= MEDIA_MAX {
             return Err(SdpFault::TooManyMedia.at(line));
         }
-        self.media.push(MediaDescription::parse(line, value).map_err(|fault| fault.at(line))?);
+        self.media.push(MediaDescription::parse(line, value));
         Ok(())
     }
 }
@@ -224,64 +242,65 @@ impl<'a> MediaDescription<'a> {
         self.transport.eq_ignore_ascii_case(b"RTP/AVP")
     }
 
-    /// The formats in order of preference, at least one and at most [`FORMATS_MAX`].
-    pub fn formats(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        words(self.formats_text)
+    /// Whether this may be a stream that we use: audio, and its `m=` line can be read.
+    fn is_usable(&self) -> bool {
+        self.is_audio() && self.fault.is_none()
     }
 
-    /// Reads what follows `m=` (RFC 8866 section 5.14).
-    fn parse(line: u32, value: &'a [u8]) -> Result<Self, SdpFault> {
-        // A declined line is repeated in our answer, so its text may hold nothing that could end a line there.
-        if !value.iter().all(|&byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t')) {
-            return Err(SdpFault::Media);
-        }
-        let (media, rest) = split_word(value).ok_or(SdpFault::Media)?;
-        let (port, rest) = split_word(rest).ok_or(SdpFault::Media)?;
-        let (transport, formats_text) = split_word(rest).ok_or(SdpFault::Media)?;
-        match words(formats_text).take(FORMATS_MAX + 1).count() {
-            0 => return Err(SdpFault::Media),
-            count if count > FORMATS_MAX => return Err(SdpFault::TooManyFormats),
-            _ => {}
-        }
-        // "port/count" announces several port pairs for layered encodings; audio uses the first.
-        let mut ports = port.splitn(2, |&byte| byte == b'/');
-        let port = ports.next().and_then(number).ok_or(SdpFault::Media)?;
-        if ports.next().is_some_and(|count| number::<u32>(count).is_none_or(|count| count == 0)) {
-            return Err(SdpFault::Media);
-        }
-        Ok(Self {
+    /// The formats in order of preference, at most [`FORMATS_MAX`]; none only if the `m=` line has a
+    /// [`fault`](Self::fault).
+    pub fn formats(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        words(self.formats_text).take(FORMATS_MAX)
+    }
+
+    /// Reads what follows `m=` (RFC 8866 section 5.14). A line at fault is kept as a stream that can only be declined.
+    fn parse(line: u32, value: &'a [u8]) -> Self {
+        let (media, rest) = split_word(value).unwrap_or_default();
+        let (port, rest) = split_word(rest).unwrap_or_default();
+        let (transport, formats_text) = split_word(rest).unwrap_or_default();
+        let (port, fault) = match read_media(value, port, formats_text) {
+            Ok(port) => (port, None),
+            Err(fault) => (0, Some(fault)),
+        };
+        Self {
             line,
-            media,
+            media: repeatable(media).unwrap_or(b"unknown"),
             port,
-            transport,
-            formats_text,
+            transport: repeatable(transport).unwrap_or(b"udp"),
+            formats_text: repeatable(formats_text).unwrap_or_default(),
             connection: None,
+            other_connection: None,
+            fault,
             direction: None,
             ptime_ms: None,
             maxptime_ms: None,
             rtcp: None,
             rtcp_mux: false,
             rtpmaps: SmallVec::new(),
-        })
+        }
     }
 
     fn read_attribute(&mut self, line: u32, attribute: &'a [u8]) {
         let (name, value) = split_once(attribute, b':').unwrap_or((attribute, b""));
         match name {
             b"rtpmap" => self.add_rtpmap(value),
-            b"ptime" => keep_first(&mut self.ptime_ms, number(trim(value))),
-            b"maxptime" => keep_first(&mut self.maxptime_ms, number(trim(value))),
+            b"ptime" => keep_first(&mut self.ptime_ms, duration(value)),
+            b"maxptime" => keep_first(&mut self.maxptime_ms, duration(value)),
             b"rtcp" => keep_first(&mut self.rtcp, RtcpAttribute::parse(line, value)),
             b"rtcp-mux" => self.rtcp_mux = true,
             _ => keep_first(&mut self.direction, direction(attribute)),
         }
     }
 
+    /// Keeps one line for a payload type: the first, until one comes that gives it a use.
     fn add_rtpmap(&mut self, value: &'a [u8]) {
         let Some(map) = RtpMap::parse(value) else { return };
-        let known = self.rtpmaps.iter().any(|other| other.payload_type == map.payload_type);
-        if !known && self.rtpmaps.len() <= usize::from(PAYLOAD_TYPE_MAX) {
-            self.rtpmaps.push(map);
+        let room = self.rtpmaps.len() <= usize::from(PAYLOAD_TYPE_MAX);
+        match self.rtpmaps.iter_mut().find(|other| other.payload_type == map.payload_type) {
+            Some(known) if !known.is_usable() && map.is_usable() => *known = map,
+            Some(_) => {}
+            None if room => self.rtpmaps.push(map),
+            None => {}
         }
     }
 }
@@ -292,11 +311,18 @@ impl<'a> Connection<'a> {
     fn parse(line: u32, value: &'a [u8]) -> Option<Self> {
         let mut words = words(value);
         let internet = words.next().is_some_and(|nettype| nettype.eq_ignore_ascii_case(b"IN"));
-        // The address family is evident from the address, so its name is not checked.
-        let text = words.nth(1).unwrap_or_default();
+        let family = words.next().unwrap_or_default();
+        let text = words.next().unwrap_or_default();
         let text = text.split(|&byte| byte == b'/').next().unwrap_or_default();
         let address = core::str::from_utf8(text).ok().and_then(|text| text.parse::<IpAddr>().ok());
-        let address = address.filter(|_| internet).map(|address| address.to_canonical());
+        // An address means nothing without its type: of an address type that is not known, or that is not that of the
+        // address, nothing is guessed.
+        let fits = |address: &IpAddr| match address {
+            IpAddr::V4(_) => family.eq_ignore_ascii_case(b"IP4"),
+            IpAddr::V6(_) => family.eq_ignore_ascii_case(b"IP6"),
+        };
+        let address =
+            address.filter(|address| internet && fits(address)).map(|address| address.to_canonical());
         Some(Self { line, text, address })
     }
 }
@@ -336,6 +362,52 @@ fn direction(attribute: &[u8]) -> Option<Direction> {
         b"recvonly" => Some(Direction::RecvOnly),
         b"inactive" => Some(Direction::Inactive),
         _ => None,
+    }
+}
+
+/// The port of an `m=` line with these parts, or what is wrong with it.
+fn read_media(line: &[u8], port: &[u8], formats: &[u8]) -> Result<u16, SdpFault> {
+    // A declined line is repeated in our answer, so its text may hold nothing that could end a line there.
+    repeatable(line).ok_or(SdpFault::Media)?;
+    match words(formats).take(FORMATS_MAX + 1).count() {
+        0 => return Err(SdpFault::Media),
+        count if count > FORMATS_MAX => return Err(SdpFault::TooManyFormats),
+        _ => {}
+    }
+    // "port/count" announces several port pairs for layered encodings; audio uses the first.
+    let mut ports = port.splitn(2, |&byte| byte == b'/');
+    let port = ports.next().and_then(number).ok_or(SdpFault::Media)?;
+    if ports.next().is_some_and(|count| number::<u32>(count).is_none_or(|count| count == 0)) {
+        return Err(SdpFault::Media);
+    }
+    Ok(port)
+}
+
+/// Text that can stand in an `m=` line of ours.
+fn repeatable(text: &[u8]) -> Option<&[u8]> {
+    let plain = |&byte: &u8| byte.is_ascii_graphic() || is_blank(byte);
+    (!text.is_empty() && text.iter().all(plain)).then_some(text)
+}
+
+/// A time in milliseconds that is not none at all.
+fn duration(value: &[u8]) -> Option<u32> {
+    number(trim(value)).filter(|&ms| ms != 0)
+}
+
+/// Keeps the first `c=` line, or the first with an address if there is one, and one of the other IP version.
+fn keep_connection<'a>(
+    first: &mut Option<Connection<'a>>,
+    other: &mut Option<Connection<'a>>,
+    line: u32,
+    value: &'a [u8],
+) {
+    let Some(new) = Connection::parse(line, value) else { return };
+    let family = |connection: &Connection<'_>| connection.address.map(|address| address.is_ipv4());
+    match first {
+        None => *first = Some(new),
+        Some(kept) if kept.address.is_none() && new.address.is_some() => *first = Some(new),
+        Some(kept) if new.address.is_some() && family(kept) != family(&new) => keep_first(other, Some(new)),
+        Some(_) => {}
     }
 }
 

@@ -163,6 +163,10 @@ impl Text {
         for format in media.formats() {
             self.put(" ").0.put(format);
         }
+        // A line needs a format (RFC 8866 section 5.14), also where the peer's had none.
+        if media.formats().next().is_none() {
+            self.put(" 0");
+        }
         self.put("\r\n");
     }
 

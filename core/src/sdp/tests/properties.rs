@@ -180,7 +180,8 @@ proptest! {
         // A peer that answers with numbers other than those that it was offered (RFC 3264 section 6.1).
         let dtmf = dtmf.filter(|&number| number != codec);
         let name = if pcma { "PCMA" } else { "PCMU" };
-        let mut answer = format!("v=0\r\nc=IN IP4 {}\r\nm=audio {} RTP/AVP {codec}", b.address, b.rtp_port);
+        let family = if b.address.is_ipv6() { "IP6" } else { "IP4" };
+        let mut answer = format!("v=0\r\nc=IN {family} {}\r\nm=audio {} RTP/AVP {codec}", b.address, b.rtp_port);
         answer += &dtmf.map(|number| format!(" {number}\r\na=rtpmap:{number} telephone-event/8000")).unwrap_or_default();
         answer += &format!("\r\na=rtpmap:{codec} {name}/8000\r\n");
         let wanted = if pcma { Codec::Pcma } else { Codec::Pcmu };
