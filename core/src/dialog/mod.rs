@@ -338,7 +338,7 @@ fn allows_update(frame: &Frame<'_>) -> bool {
 
 /// The URI of the first Contact, if it is one that requests can be sent to.
 fn contact_uri<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
-    let value = frame.values(HeaderName::Contact).next()?;
+    let value = frame.addresses(HeaderName::Contact).next()?;
     let uri = NameAddr::parse(value)?.uri;
     Uri::parse(uri).ok().map(|_| uri)
 }

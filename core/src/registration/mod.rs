@@ -148,7 +148,7 @@ fn part(whole: Duration, rng: &mut Rng, least: u32, more: u32) -> Duration {
 pub(crate) fn granted(frame: &Frame<'_>, contact: &[u8], wanted: u32) -> Option<u32> {
     let for_all = frame.first(HeaderName::Expires).and_then(seconds).unwrap_or(wanted);
     let ours = Uri::parse(NameAddr::parse(contact)?.uri).ok()?;
-    let listed = || frame.values(HeaderName::Contact).filter_map(NameAddr::parse);
+    let listed = || frame.addresses(HeaderName::Contact).filter_map(NameAddr::parse);
     // Some registrars list nothing.
     if listed().next().is_none() {
         return Some(for_all);

@@ -32,7 +32,7 @@ impl Redirects {
 
     /// Takes note of where a 3xx points; what was called before is not called again.
     pub(crate) fn add(&mut self, frame: &Frame<'_>, redirects_max: usize) {
-        for value in frame.values(HeaderName::Contact) {
+        for value in frame.addresses(HeaderName::Contact) {
             let Some(addr) = NameAddr::parse(value) else { continue };
             let Some(place) = usable(addr.uri) else { continue };
             let known = || self.tried.iter().chain(self.left.iter().map(|(_, place)| place));

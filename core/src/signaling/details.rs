@@ -145,7 +145,7 @@ impl MessageDetails {
     /// Who the caller is, as a network that we trust asserts (RFC 3325): a SIP URI, a telephone number, or both. Whether
     /// the sender is to be trusted is for the application to know.
     pub fn asserted_identities(&self) -> Vec<Identity> {
-        self.read(HeaderName::PAssertedIdentity, Identity::parse)
+        self.read_addresses(HeaderName::PAssertedIdentity, Identity::parse)
     }
 
     /// The first of [`asserted_identities`](Self::asserted_identities).
@@ -155,7 +155,7 @@ impl MessageDetails {
 
     /// Which identity the caller would like to be asserted (RFC 3325). Not verified.
     pub fn preferred_identities(&self) -> Vec<Identity> {
-        self.read(HeaderName::PPreferredIdentity, Identity::parse)
+        self.read_addresses(HeaderName::PPreferredIdentity, Identity::parse)
     }
 
     /// What the caller wants to be hidden (RFC 3323).
@@ -170,17 +170,17 @@ impl MessageDetails {
 
     /// Who diverted the call to us, the latest first (RFC 5806).
     pub fn diversions(&self) -> Vec<Diversion> {
-        self.read(HeaderName::Diversion, Diversion::parse)
+        self.read_addresses(HeaderName::Diversion, Diversion::parse)
     }
 
     /// By which way the request came, the first step first (RFC 7044).
     pub fn history(&self) -> Vec<HistoryEntry> {
-        self.read(HeaderName::HistoryInfo, HistoryEntry::parse)
+        self.read_addresses(HeaderName::HistoryInfo, HistoryEntry::parse)
     }
 
     /// Where else to ask, the most preferred first: the Contacts of a redirection.
     pub fn contacts(&self) -> Vec<ContactEntry> {
-        let mut contacts = self.read(HeaderName::Contact, ContactEntry::parse);
+        let mut contacts = self.read_addresses(HeaderName::Contact, ContactEntry::parse);
         contacts.sort_by_key(|contact| core::cmp::Reverse(contact.q));
         contacts
     }
@@ -206,6 +206,11 @@ impl MessageDetails {
     fn read<T>(&self, name: HeaderName, parse: impl Fn(&[u8]) -> Option<T>) -> Vec<T> {
         let frame = self.frame();
         frame.iter().flat_map(|frame| frame.values(name)).take(VALUES_MAX).filter_map(parse).collect()
+    }
+
+    fn read_addresses<T>(&self, name: HeaderName, parse: impl Fn(&[u8]) -> Option<T>) -> Vec<T> {
+        let frame = self.frame();
+        frame.iter().flat_map(|frame| frame.addresses(name)).take(VALUES_MAX).filter_map(parse).collect()
     }
 
     fn first(&self, name: HeaderName) -> Option<&[u8]> {

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::header::{SplitValues, split_values};
+use super::header::{SplitValues, split_addresses, split_values};
 use super::limits::WireLimits;
 use super::method::Method;
 use super::name::HeaderName;
@@ -314,6 +314,12 @@ impl<'a> Frame<'a> {
     /// Every value of every field of that name, split at top-level commas and trimmed.
     pub fn values(&self, name: HeaderName) -> Values<'a, '_> {
         Values { frame: self, name, spans: self.spans.iter(), field: split_values(&[]) }
+    }
+
+    /// Every address of every field of that name, which is a list of addresses.
+    pub fn addresses(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + '_ {
+        let fields = self.spans.iter().filter(move |span| span.name == name);
+        fields.flat_map(|span| split_addresses(self.header(*span).value))
     }
 
     /// The body: Content-Length octets, or all there is if that header is missing or wrong.

@@ -1,9 +1,11 @@
 //! Readers for the headers that every message has.
 
+use alloc::vec::Vec;
+
 use memchr::memchr;
 
 use super::text::{
-    find_near, is_lws, is_token, is_token_octet, parse_port, split_token, token_len, trim, trim_start,
+    find_near, is_lws, is_token, is_token_octet, parse_port, split_token, token_len, trim, trim_start, unfold,
 };
 use super::uri::{Host, Uri, is_uri_text, split_host_port};
 
@@ -87,6 +89,46 @@ pub(crate) fn plain_end(text: &[u8]) -> usize {
     let ends = |&octet: &u8| is_lws(octet) || matches!(octet, b';' | b',' | b'"' | b'<' | b'>' | b'=');
     let rest = text.get(token..).unwrap_or_default();
     token + rest.iter().position(ends).unwrap_or(rest.len())
+}
+
+/// Splits a list of addresses (Contact, P-Asserted-Identity and their like). A comma that stands in a name without quotes
+/// parts nothing: an address has been read when its `<` or its scheme has.
+pub const fn split_addresses(text: &[u8]) -> SplitAddresses<'_> {
+    SplitAddresses { values: split_values(text) }
+}
+
+/// See [`split_addresses`].
+#[derive(Clone, Debug)]
+pub struct SplitAddresses<'a> {
+    values: SplitValues<'a>,
+}
+
+impl<'a> Iterator for SplitAddresses<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let whole = self.values.rest;
+        let first = self.values.next()?;
+        if is_address(first) || first == b"*" {
+            return Some(first);
+        }
+        // A word of a name: the address goes to the end of the first value that holds one.
+        let after = self.values.clone();
+        while let Some(value) = self.values.next() {
+            if is_address(value) {
+                let end = whole.len().checked_sub(self.values.rest.len())?;
+                let text = trim(whole.get(..end)?);
+                return Some(trim(text.strip_suffix(b",").unwrap_or(text)));
+            }
+        }
+        self.values = after;
+        Some(first)
+    }
+}
+
+/// Whether a value of a list holds an address, or at least the place of one.
+fn is_address(value: &[u8]) -> bool {
+    value.contains(&b'<') || Uri::scheme_of(value).is_some()
 }
 
 /// Splits a header value at its top-level commas: those in quoted strings and in `<>` do not count.
@@ -255,8 +297,7 @@ impl<'a> NameAddr<'a> {
             let (display, rest) = text.split_at_checked(quoted_end(text)?)?;
             (display, trim_start(rest))
         } else {
-            let angle = text.iter().position(|&octet| matches!(octet, b'<' | b'"' | b';'));
-            match angle.filter(|&at| text.get(at) == Some(&b'<')) {
+            match angle_start(text) {
                 Some(at) => {
                     let (display, rest) = text.split_at_checked(at)?;
                     (trim(display), rest)
@@ -273,6 +314,25 @@ impl<'a> NameAddr<'a> {
         let params = trim(rest.get(end.checked_add(1)?..)?);
         let display = if display.is_empty() { None } else { Some(display) };
         Self { display, uri, params, tag: None }.checked()
+    }
+
+    /// The display name as it must be written, if it came without the quotes that it needs: a quoted-string (RFC 3261
+    /// section 25.1).
+    pub(crate) fn quoted_display(&self) -> Option<Vec<u8>> {
+        let display = self.display.filter(|display| display.first() != Some(&b'"'))?;
+        if display.iter().all(|&octet| is_token_octet(octet) || is_lws(octet)) {
+            return None;
+        }
+        let mut quoted = Vec::with_capacity(display.len().saturating_add(2));
+        quoted.push(b'"');
+        for &octet in unfold(display).iter() {
+            if matches!(octet, b'"' | b'\\') {
+                quoted.push(b'\\');
+            }
+            quoted.push(octet);
+        }
+        quoted.push(b'"');
+        Some(quoted)
     }
 
     fn parse_bare(text: &'a [u8]) -> Option<Self> {
@@ -333,9 +393,30 @@ fn parse_q(text: &[u8]) -> u16 {
     (whole + thousandths.sum::<u16>()).min(1_000)
 }
 
-/// Token octets and white space; octets beyond ASCII are let through, as many write names without quotes.
+/// What may stand in a name without quotes. The grammar wants tokens and white space; many write names as people do, with
+/// `,`, `&`, brackets or letters beyond ASCII, and what ends a name is `<` alone.
 const fn is_display_octet(octet: u8) -> bool {
-    is_token_octet(octet) || is_lws(octet) || octet >= 0x80
+    is_lws(octet) || octet > b' ' && octet != b'<' && octet != b'>' && octet != 0x7F
+}
+
+/// Where the `<` of a name-addr without a quoted name stands; `None` if there is none, or it belongs to the parameters of
+/// a bare URI.
+fn angle_start(text: &[u8]) -> Option<usize> {
+    let mark = |from: usize| {
+        let rest = text.get(from..)?;
+        Some(from + rest.iter().position(|&octet| matches!(octet, b'<' | b'"' | b';'))?)
+    };
+    let mut at = mark(0)?;
+    loop {
+        at = match text.get(at)? {
+            b'<' => return Some(at),
+            // A quoted word within the name: no mark counts there.
+            b'"' => mark(at.checked_add(quoted_end(text.get(at..)?)?)?)?,
+            // What precedes it is a URI, or a word of the name.
+            _ if Uri::scheme_of(text.get(..at)?).is_some() => return None,
+            _ => mark(at.checked_add(1)?)?,
+        };
+    }
 }
 
 #[cfg(test)]

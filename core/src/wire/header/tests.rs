@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::*;
@@ -63,7 +64,6 @@ fn name_addr_forms() {
         "\"x <sip:a@b>",
         "\"x\" y <sip:a@b>",
         "x\" <sip:a@b>",
-        "a,b <sip:a@b>",
         "<sip:a@b> junk",
         "<sip:a@b>;",
         "<sip:a@b>;;tag=1",
@@ -83,4 +83,60 @@ fn values_split_at_top_level_commas_only() {
     assert_eq!(split("<a\"b>,c"), [&b"<a\"b>"[..], b"c"], "a quote means nothing inside <>");
     assert_eq!(split("\"open,a"), [&b"\"open,a"[..]]);
     assert!(split(" , ,").is_empty());
+}
+
+/// What people write without the quotes that it needs (RFC 4475 section 3.1.2.15).
+#[test]
+fn names_without_their_quotes_are_read_and_written_with_them() {
+    for (display, written) in [
+        ("Bell, Alexander", "Bell, Alexander"),
+        ("R & D (2nd floor)", "R & D (2nd floor)"),
+        ("Smith; John", "Smith; John"),
+        ("Room: 5/7 @ home = [x] {y}?", "Room: 5/7 @ home = [x] {y}?"),
+        ("John \"Jack\" Smith", "John \\\"Jack\\\" Smith"),
+        ("back\\slash", "back\\\\slash"),
+        ("Jos\u{e9}", "Jos\u{e9}"),
+        ("a,\r\n\tb", "a, b"),
+        ("1000@h", "1000@h"),
+    ] {
+        let text = format!("{display} <sip:a@b;x=1>;tag=1");
+        let addr = NameAddr::parse(text.as_bytes()).unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(
+            (addr.display, addr.uri, addr.tag()),
+            (Some(display.as_bytes()), &b"sip:a@b;x=1"[..], Some(&b"1"[..]))
+        );
+        let quoted = addr.quoted_display().unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(quoted, format!("\"{written}\"").into_bytes(), "{text}");
+        assert_eq!(quoted_end(&quoted), Some(quoted.len()), "one quoted-string and nothing more");
+    }
+    for text in ["<sip:a@b>", "A. Bell <sip:a@b>", "\"a,b\" <sip:a@b>", "sip:a@b;x=1", "sip:a@b;x=\"<\""] {
+        assert_eq!(NameAddr::parse(text.as_bytes()).expect(text).quoted_display(), None, "{text}");
+    }
+    for text in [
+        "a,b",
+        "a\0,b <sip:a@b>",
+        "a>b <sip:a@b>",
+        "a \"<sip:x@y>\" b <sip:a@b>",
+        "a \" b <sip:a@b>",
+        "a, <sip:a@b> , <sip:c@d>",
+        "x;y",
+    ] {
+        assert_eq!(NameAddr::parse(text.as_bytes()), None, "{text:?}");
+    }
+}
+
+#[test]
+fn a_comma_in_a_name_without_quotes_parts_no_addresses() {
+    let split = |text: &'static str| split_addresses(text.as_bytes()).collect::<Vec<_>>();
+    assert_eq!(
+        split("Bell, A. <sip:a@b>;q=1, sip:c@d , , e@f,"),
+        [&b"Bell, A. <sip:a@b>;q=1"[..], b"sip:c@d", b"e@f"]
+    );
+    assert_eq!(split("*"), [b"*"]);
+    assert_eq!(split("a,b,c"), [b"a", b"b", b"c"]);
+    assert_eq!(
+        split("<sip:a@b>,Bell,,B,\"x,y\" <sip:c@d>"),
+        [&b"<sip:a@b>"[..], b"Bell,,B,\"x,y\" <sip:c@d>"]
+    );
+    assert_eq!(split("\"a,b\" <sip:a@b>,sip:c@d"), [&b"\"a,b\" <sip:a@b>"[..], b"sip:c@d"]);
 }
