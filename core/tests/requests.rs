@@ -2,6 +2,8 @@
 //! one coordinator (RFC 3261 sections 8.1.3.4, 11 and 20, RFC 3326, RFC 3428, RFC 6086, RFC 6665).
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "requests/bodies.rs"]
+mod bodies;
 #[path = "requests/headers.rs"]
 mod headers;
 #[path = "requests/info.rs"]
@@ -10,6 +12,8 @@ mod info;
 mod messages;
 #[path = "requests/notifying.rs"]
 mod notifying;
+#[path = "requests/numbers.rs"]
+mod numbers;
 #[path = "requests/options.rs"]
 mod options;
 #[path = "requests/redirects.rs"]
@@ -17,6 +21,8 @@ mod redirects;
 #[path = "requests/subscribing.rs"]
 mod subscribing;
 mod support;
+#[path = "requests/transports.rs"]
+mod transports;
 
 use offhook_core::base::ids::SessionId;
 use support::{Desk, GIVE_UP, Message, Request, SDP, SECOND, respond};

@@ -102,8 +102,12 @@ impl World {
             config.limits.half_open_per_source_max = 3;
             config.limits.forks_max = 2;
             config.limits.routes_max = 1;
-            config.limits.wire =
-                WireLimits { message_octets_max: 2000, head_octets_max: 700, headers_max: 14 };
+            config.limits.wire = WireLimits {
+                message_octets_max: 2000,
+                head_octets_max: 700,
+                headers_max: 14,
+                ..WireLimits::NONE
+            };
         }
         if choice & 2 != 0 {
             (config.ring_timeout, config.answer_timeout) = (Duration::from_secs(2), Duration::from_secs(2));

@@ -8,7 +8,8 @@ use offhook_core::wire::{
     WireLimits,
 };
 
-const TIGHT: WireLimits = WireLimits { message_octets_max: 1000, head_octets_max: 500, headers_max: 8 };
+const TIGHT: WireLimits =
+    WireLimits { message_octets_max: 1000, head_octets_max: 500, headers_max: 8, ..WireLimits::NONE };
 
 pub(crate) fn run(octets: &[u8]) {
     let limits = WireLimits::default();

@@ -1,8 +1,10 @@
 //! What we can do, as Allow and Supported say it and as Require is judged by.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 
 use crate::api::{CoordinatorConfig, Reliable};
+use crate::wire::multipart::ACCEPTED;
 
 /// The methods that we understand, for Allow, but for those that the application has to want.
 const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
@@ -16,6 +18,16 @@ const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS\
 pub(crate) fn allow(config: &CoordinatorConfig) -> Arc<[u8]> {
     let more: &[u8] = if config.messages { b", MESSAGE" } else { b"" };
     [ALLOW, more].concat().into()
+}
+
+/// The value of Accept: the bodies that we read, and those that the application does.
+pub(crate) fn accept(config: &CoordinatorConfig) -> Arc<[u8]> {
+    let mut accept = String::from(ACCEPTED);
+    for kind in &config.body_types {
+        accept.push_str(", ");
+        accept.push_str(kind);
+    }
+    accept.into_bytes().into()
 }
 
 /// The extensions that we understand, for Supported (RFC 3261 section 20.37).

@@ -23,8 +23,8 @@ use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
 use crate::wire::path::Path;
 use crate::wire::text::{Decimal, Sink as _, split_once};
-use crate::wire::uri::{Host, Uri};
-use crate::wire::{HeaderList, HeaderName, NameAddr, SDP_TYPE, reason_phrase, split_values};
+use crate::wire::uri::Host;
+use crate::wire::{HeaderList, HeaderName, NameAddr, NextHop, NoHop, SDP_TYPE, reason_phrase, split_values};
 
 /// Carries out the actions that send SIP.
 pub(crate) struct DialogAdapter<'a> {
@@ -37,7 +37,7 @@ impl DialogAdapter<'_> {
     pub(crate) fn resolve(&mut self) {
         let session = self.session;
         let out = self.board.registry.session(session).and_then(|session| session.outgoing.as_ref());
-        let target = out.and_then(|out| first_hop(&out.headers, &out.target));
+        let target = out.and_then(|out| first_hop(&out.headers, &out.target).ok());
         let asked = target.is_some_and(|target| self.board.park(target, Parked::Invite(session)));
         if !asked {
             self.board.follow_ups.push_back((session, Input::NamesFailed));
@@ -66,6 +66,7 @@ impl DialogAdapter<'_> {
             }
             false => Some(media.offer(path)?),
         };
+        let body = board.body_with_parts(self.session, offer);
         let (transaction, branch) = board.layer.begin(board.now, Method::Invite)?;
         let contact = contact(board, &path);
         let out = board.registry.session(self.session)?.outgoing.as_ref()?;
@@ -110,18 +111,18 @@ impl DialogAdapter<'_> {
         writer.header("User-Agent", board.config.user_agent.as_bytes());
         writer.raw(&out.headers);
         if let Some(realms) = &mut session.realms {
-            let body = offer.as_deref().unwrap_or_default();
+            let octets = body.as_ref().map_or(&[][..], |(_, body)| body);
             writer.raw(&realms.lines(
                 &mut board.keys,
                 |place| place == path.remote,
                 Method::Invite,
                 &out.target,
-                body,
+                octets,
             ));
             board.layer.set_owner(transaction, core::mem::take(&mut realms.chain).0);
         }
-        let message = match offer {
-            Some(offer) => writer.finish_with(SDP_TYPE, &offer),
+        let message = match body {
+            Some((kind, body)) => writer.finish_with(&kind, &body),
             None => writer.finish(),
         };
         board.owners.insert(transaction, Owner::Invite(self.session));
@@ -358,6 +359,12 @@ impl DialogAdapter<'_> {
         cause: &Cause<'_>,
         body: Option<Vec<u8>>,
     ) {
+        let invite = self.board.registry.session(self.session).and_then(|session| session.invite);
+        // What the application adds goes along with the answer to the call, and only there.
+        let body = match Some(transaction) == invite && (200..=299).contains(&status) {
+            true => self.board.body_with_parts(self.session, body),
+            false => body.map(|body| (SDP_TYPE.into(), body)),
+        };
         let Some(session) = self.board.registry.session(self.session) else { return };
         let tag = session.local_tag;
         let path = session.dialog.and_then(|id| self.board.registry.dialog(id)).map(|dialog| dialog.path);
@@ -400,7 +407,7 @@ impl DialogAdapter<'_> {
         // What was received is no phrase for what is sent.
         let phrase = if cause.message.is_some() { "" } else { cause.phrase };
         let reason = if phrase.is_empty() { reason_phrase(status) } else { phrase };
-        let body = body.as_deref().map(|body| (SDP_TYPE, body));
+        let body = body.as_ref().map(|(kind, body)| (kind.as_ref(), &body[..]));
         let reply =
             Reply { status, reason, to_tag: Some(&tag), record_route: in_dialog, extra: &extra, body };
         self.board.respond(transaction, reply);
@@ -461,18 +468,17 @@ pub(super) fn own_address<'a>(config: &CoordinatorConfig, contact: &'a [u8]) -> 
 }
 
 /// Where a request outside any dialog goes first: the application's first Route, else the target (section 8.1.2).
-pub(super) fn first_hop(lines: &[u8], target: &[u8]) -> Option<ResolveTarget> {
+pub(crate) fn first_hop(lines: &[u8], target: &[u8]) -> Result<ResolveTarget, NoHop> {
     let hop = match first_route(lines) {
-        Some(route) => NameAddr::parse(route)?.uri,
-        None => target,
+        Some(route) => NextHop::of(NameAddr::parse(route).ok_or(NoHop::Place)?.uri)?,
+        None => NextHop::of(target)?,
     };
-    let uri = Uri::parse(hop).ok()?;
-    let host = match uri.host {
+    let host = match hop.host {
         Host::V4(ip) => format!("{ip}"),
         Host::V6(ip) => format!("{ip}"),
-        Host::Name(name) => String::from_utf8(name.to_vec()).ok()?,
+        Host::Name(name) => String::from_utf8(name.to_vec()).map_err(|_| NoHop::Place)?,
     };
-    Some(ResolveTarget { host, port: uri.port, transport: crate::wire::path::Transport::Udp })
+    Ok(ResolveTarget { host, port: hop.port, transport: crate::wire::path::Transport::Udp })
 }
 
 /// The first Route value among header lines of the application.

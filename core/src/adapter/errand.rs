@@ -40,7 +40,7 @@ pub(crate) struct Draft {
 impl Switchboard {
     /// Asks for the address of a request outside any dialog. `None` if there is no room, or no place to ask.
     pub(crate) fn begin_errand(&mut self, draft: Draft) -> Option<RequestId> {
-        let hop = first_hop(&draft.lines, &draft.target)?;
+        let hop = first_hop(&draft.lines, &draft.target).ok()?;
         let id = self.errands.insert(Errand { session: None, draft: Some(Box::new(draft)), realms: None })?;
         if self.park(hop, Parked::Errand(id)) {
             return Some(id);

@@ -5,6 +5,7 @@
 
 #[cfg(any(test, feature = "sim"))]
 mod audit;
+mod bodies;
 mod capabilities;
 mod challenge;
 mod dialog;
@@ -20,8 +21,8 @@ mod subscription;
 mod switchboard;
 mod transfer;
 
-pub(crate) use capabilities::{allow, supported, understands};
-pub(crate) use dialog::{DialogAdapter, contact, new_call_id};
+pub(crate) use capabilities::{accept, allow, supported, understands};
+pub(crate) use dialog::{DialogAdapter, contact, first_hop, new_call_id};
 pub(crate) use errand::{Draft, Errand};
 pub(crate) use media::{MediaAdapter, local_media};
 pub(crate) use modify::{REFRESH_LATER, min_se};

@@ -13,10 +13,12 @@ impl DialogAdapter<'_> {
         if !(300..400).contains(&status) || matches!(status, 305 | 380) || redirects_max == 0 {
             return;
         }
+        let domain = self.board.domain();
         let session = self.board.registry.session_mut(self.session);
         let Some(out) = session.and_then(|session| session.outgoing.as_mut()) else { return };
         let target = &out.target;
-        out.redirects.get_or_insert_with(|| Redirects::new(target).into()).add(frame, redirects_max);
+        let redirects = out.redirects.get_or_insert_with(|| Redirects::new(target).into());
+        redirects.add(frame, redirects_max, domain.as_deref());
     }
 
     /// Whether there is another place to call.

@@ -19,7 +19,7 @@ impl Switchboard {
         let Some(registration) = self.registry.registration_mut(id) else { return false };
         registration.phase = Phase::Resolving;
         let hop = first_hop(&registration.lines, &registration.registrar);
-        hop.is_some_and(|hop| self.park(hop, Parked::Registration(id)))
+        hop.is_ok_and(|hop| self.park(hop, Parked::Registration(id)))
     }
 
     /// The registrar is found: credentials for it are for whoever is there.

@@ -32,7 +32,7 @@ impl Switchboard {
         seconds: u32,
         lines: Bytes,
     ) -> Option<SubscriptionId> {
-        let hop = first_hop(&lines, &target)?;
+        let hop = first_hop(&lines, &target).ok()?;
         let nonce = self.secret.next_u64();
         let new = |tag| Subscription::new(Phase::Resolving, tag, event, seconds);
         let id = self.registry.subscribe(nonce, new)?;

@@ -25,9 +25,9 @@ use crate::registry::{Quota, SessionRegistry};
 use crate::session::{Input, Session, SessionTimer};
 use crate::transaction::{Reply, TransactionId, TransactionLayer};
 use crate::wire::path::{Path, Transmit};
-use crate::wire::reason_phrase;
 use crate::wire::token::{TOKEN_LEN, Token};
-use crate::wire::uri::{Host, Uri};
+use crate::wire::uri::Host;
+use crate::wire::{NextHop, reason_phrase};
 
 /// Whom a transaction works for.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +110,8 @@ pub(crate) struct Switchboard {
     pub(crate) packages: Arc<str>,
     /// The value of Allow.
     pub(crate) allow: Arc<[u8]>,
+    /// The value of Accept.
+    pub(crate) accept: Arc<[u8]>,
     /// The value of Supported.
     pub(crate) supported: &'static [u8],
     pub(crate) now: Instant,
@@ -186,6 +188,7 @@ impl Switchboard {
             trusted: TrustedSources::new(&config.trusted_sources, limits.trusted_sources_max),
             counters: Counters::default(),
             allow: super::allow(&config),
+            accept: super::accept(&config),
             supported: super::supported(config.reliable),
             packages: config.info_packages.join(", ").into(),
             agent: Arc::from(config.user_agent.as_str()),
@@ -457,18 +460,16 @@ impl Switchboard {
     }
 }
 
-/// The path to the place that `uri` names, from the local end of `path`; else the name to ask for.
-pub(crate) fn resolve_target(uri: &[u8], path: &Path) -> Result<Path, Option<ResolveTarget>> {
-    // `sips` must not travel in the clear (RFC 3261 section 26.2.2), and all we have is UDP.
-    let uri = Uri::parse(uri).ok().filter(|uri| !uri.is_sips()).ok_or(None)?;
-    let port = uri.port.unwrap_or(5060);
-    let ip = match uri.host {
+/// The path to the place that `uri` sends requests to, from the local end of `path`; else the name to ask for.
+fn resolve_target(uri: &[u8], path: &Path) -> Result<Path, Option<ResolveTarget>> {
+    let hop = NextHop::of(uri).map_err(|_| None)?;
+    let ip = match hop.host {
         Host::V4(ip) => ip.into(),
         Host::V6(ip) => ip.into(),
         Host::Name(name) => {
             let host = String::from_utf8(name.to_vec()).map_err(|_| None)?;
-            return Err(Some(ResolveTarget { host, port: uri.port, transport: path.transport }));
+            return Err(Some(ResolveTarget { host, port: hop.port, transport: path.transport }));
         }
     };
-    Ok(Path { remote: core::net::SocketAddr::new(ip, port), ..*path })
+    Ok(Path { remote: core::net::SocketAddr::new(ip, hop.port.unwrap_or(5060)), ..*path })
 }

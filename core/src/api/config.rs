@@ -39,6 +39,10 @@ pub struct CoordinatorConfig {
     pub info_packages: Vec<String>,
     /// Event packages (RFC 6665) that the application lets others subscribe to; SUBSCRIBE for any other gets 489.
     pub event_packages: Vec<String>,
+    /// Types of body parts that the application takes besides session descriptions, such as `application/isup` or
+    /// `application/pidf+xml`: it finds them in [`MessageDetails::parts`](crate::signaling::MessageDetails::parts). An INVITE
+    /// or UPDATE with a part of any other type that must be handled (RFC 3261 section 20.11) is refused with 415.
+    pub body_types: Vec<String>,
     /// Whether the application wants messages (RFC 3428); if not, they are refused with 405.
     pub messages: bool,
     /// How many times an outgoing call may be sent elsewhere (3xx) before it is given up; 0 follows none.
@@ -110,6 +114,7 @@ impl Default for CoordinatorConfig {
             dtmf_by_info: true,
             info_packages: Vec::new(),
             event_packages: Vec::new(),
+            body_types: Vec::new(),
             messages: false,
             redirects_max: 5,
             ring_timeout: Duration::from_secs(180),
@@ -148,6 +153,14 @@ impl CoordinatorConfig {
             .map_err(|error| bad("display name", &error))?;
         for package in self.info_packages.iter().chain(&self.event_packages) {
             check_token(package).map_err(|error| bad("package", &error))?;
+        }
+        for kind in &self.body_types {
+            let named = kind
+                .split_once('/')
+                .is_some_and(|(main, sub)| check_token(main).is_ok() && check_token(sub).is_ok());
+            if !named {
+                return Err(bad("body type", &"it looks like application/isup, without parameters"));
+            }
         }
         if let Some(address) = &self.address_of_record {
             check_text(address).map_err(|error| bad("address of record", &error))?;

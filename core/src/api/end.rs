@@ -24,6 +24,9 @@ pub enum EndReason {
     NetworkError,
     /// The host of the target could not be found.
     NameFailure,
+    /// The other side can be reached only by a transport protocol that is not spoken here (its Contact or Record-Route says
+    /// so): nothing was sent to it in clear.
+    UnsupportedTransport,
     /// The sides found no media they both can do.
     NoCommonMedia,
     /// Nobody decided about an incoming call in time.
@@ -58,6 +61,7 @@ impl EndReason {
             Self::AckTimeout => "the answer was never acknowledged",
             Self::NetworkError => "the network refused our messages",
             Self::NameFailure => "the host could not be found",
+            Self::UnsupportedTransport => "the other side asks for a transport that is not spoken",
             Self::NoCommonMedia => "no media that both sides can do",
             Self::Undecided => "nobody decided about the call in time",
             Self::SessionExpired => "the other side has gone without a word",

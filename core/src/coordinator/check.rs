@@ -5,17 +5,20 @@ use alloc::vec::Vec;
 use super::UnifiedCoordinator;
 use super::ingress::{Refusal, Request};
 use super::replaces::check_replaces;
-use crate::adapter::understands;
-use crate::api::{Counter, Reliable};
+use crate::adapter::{Switchboard, understands};
+use crate::api::{Counter, PeerContacts};
+use crate::dialog::check_way_back;
 use crate::wire::frame::Frame;
 use crate::wire::method::Method;
+pub(super) use crate::wire::multipart::is_type;
+use crate::wire::multipart::{self, BodyFault};
 use crate::wire::uri::{Uri, UriError};
-use crate::wire::{HeaderName, SDP_TYPE};
+use crate::wire::{HeaderName, SDP_TYPE, Tel, Unspoken};
 
 impl UnifiedCoordinator {
     /// Method, scheme, extensions and body, in the order of section 8.2.
     pub(super) fn check(&mut self, request: &Request<'_>) -> Result<(), Refusal<'static>> {
-        let outcome = check_request(request, &self.board.allow, self.board.config.reliable);
+        let outcome = check_request(request, &self.board);
         if outcome.is_err() {
             self.board.counters.add(Counter::Unsupported);
         }
@@ -23,7 +26,8 @@ impl UnifiedCoordinator {
     }
 }
 
-fn check_request(request: &Request<'_>, allow: &[u8], reliable: Reliable) -> Result<(), Refusal<'static>> {
+fn check_request(request: &Request<'_>, board: &Switchboard) -> Result<(), Refusal<'static>> {
+    let (allow, reliable) = (&board.allow, board.config.reliable);
     let frame = request.frame;
     match request.method {
         Method::Extension => return Err(Refusal::with(501, "Allow", allow.to_vec())),
@@ -39,6 +43,8 @@ fn check_request(request: &Request<'_>, allow: &[u8], reliable: Reliable) -> Res
         {
             return Err(Refusal { reason: "Malformed Request-URI", ..Refusal::plain(400) });
         }
+        // A number of ours, as a gateway may put it (RFC 3261 section 19.1.6).
+        Err(UriError::Scheme) if Tel::parse(request.uri).is_some() => {}
         Err(_) => return Err(Refusal::plain(416)),
     }
     // Section 8.2.2.3: what is required and not understood is named.
@@ -49,9 +55,21 @@ fn check_request(request: &Request<'_>, allow: &[u8], reliable: Reliable) -> Res
     }
     check_replaces(request)?;
     match request.method {
-        Method::Invite | Method::Update | Method::Prack => check_body(frame),
+        Method::Invite | Method::Update | Method::Prack => check_body(frame, board),
         _ => Ok(()),
     }
+}
+
+/// Refuses a peer whose next hop asks for a transport protocol that is not spoken: we could neither hang up nor change
+/// anything, and what was meant for TLS must not go in clear. As RFC 5630 section 5.1.2 does it for `sips`.
+pub(super) fn check_way(frame: &Frame<'_>, contacts: PeerContacts) -> Result<(), Refusal<'static>> {
+    check_way_back(frame, contacts).map_err(unspoken)
+}
+
+/// The refusal of what only another transport protocol can reach.
+pub(super) fn unspoken(transport: Unspoken) -> Refusal<'static> {
+    let warning = alloc::format!("399 offhook \"transport {transport} is not spoken, only udp\"");
+    Refusal::with(480, "Warning", warning.into_bytes())
 }
 
 /// Whether Allow names this method.
@@ -60,17 +78,15 @@ fn is_allowed(method: Method, allow: &[u8]) -> bool {
 }
 
 /// Section 8.2.3, and 406 for a caller who would not understand our answer.
-pub(super) fn check_body(frame: &Frame<'_>) -> Result<(), Refusal<'static>> {
-    if !frame.body().is_empty() {
-        if let Some(encoding) = frame.first(HeaderName::ContentEncoding)
-            && !encoding.eq_ignore_ascii_case(b"identity")
-        {
-            return Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()));
-        }
-        if !frame.first(HeaderName::ContentType).is_some_and(|value| is_type(value, SDP_TYPE)) {
-            return Err(Refusal::with(415, "Accept", SDP_TYPE.as_bytes().to_vec()));
-        }
-    }
+fn check_body(frame: &Frame<'_>, board: &Switchboard) -> Result<(), Refusal<'static>> {
+    let types = &board.config.body_types;
+    let taken = |kind: &[u8]| types.iter().any(|known| is_type(kind, known));
+    multipart::check(frame, &taken, &board.config.limits.wire).map_err(|fault| match fault {
+        BodyFault::Encoded => Refusal::with(415, "Accept-Encoding", b"identity".to_vec()),
+        BodyFault::Unknown => Refusal::with(415, "Accept", board.accept.to_vec()),
+        BodyFault::TooMany => Refusal::plain(413),
+        BodyFault::Malformed => Refusal { reason: "Malformed Multipart Body", ..Refusal::plain(400) },
+    })?;
     let mut accepts = frame.values(HeaderName::Accept).peekable();
     let takes_sdp = |value| [SDP_TYPE, "application/*", "*/*"].into_iter().any(|kind| is_type(value, kind));
     if accepts.peek().is_some() && !accepts.any(takes_sdp) {
@@ -79,12 +95,10 @@ pub(super) fn check_body(frame: &Frame<'_>) -> Result<(), Refusal<'static>> {
     Ok(())
 }
 
-/// Whether a value of Content-Type or Accept names this type, in any case and with any white space, whatever its
-/// parameters.
-pub(super) fn is_type(value: &[u8], kind: &str) -> bool {
-    if value == kind.as_bytes() {
-        return true;
+impl UnifiedCoordinator {
+    /// The session description of a message, wherever in its body it stands; empty if there is none. Whoever reads an offer
+    /// or an answer reads this.
+    pub(super) fn description_of<'a>(&self, frame: &Frame<'a>) -> &'a [u8] {
+        multipart::description(frame, &self.board.config.limits.wire)
     }
-    let text = value.iter().take_while(|&&octet| octet != b';').filter(|octet| !octet.is_ascii_whitespace());
-    text.map(u8::to_ascii_lowercase).eq(kind.bytes())
 }

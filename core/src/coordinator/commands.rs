@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::UnifiedCoordinator;
 use super::closing::Closing;
-use crate::adapter::{Cause, MediaAdapter, new_call_id};
+use crate::adapter::{Cause, MediaAdapter, first_hop, new_call_id};
 use crate::api::{Counter, InviteParams, Output};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
@@ -15,15 +15,15 @@ use crate::media::{DtmfDigits, MediaCommand};
 use crate::session::{Input, Outgoing, Refresh, Role, Session};
 use crate::signaling::CommandError;
 use crate::wire::uri::{Uri, UriError};
-use crate::wire::{BadHeader, HeaderList, check_text};
+use crate::wire::{BadHeader, HeaderList, NextHop, NoHop, check_text};
 
 impl UnifiedCoordinator {
     /// Places a call. The outcome comes as events of the session.
     pub fn invite(&mut self, now: Instant, params: InviteParams<'_>) -> Result<SessionId, CommandError> {
         note!(self, Record::invite(now, &params));
         self.advance(now);
-        let target = check_target(params.target)?;
-        let headers = check_headers(params.headers)?.lines();
+        let target = self.target_of(params.target)?;
+        let headers = check_lines(params.headers, &target)?;
         let id = self.create_caller(target, headers, &params)?;
         self.step(id, Input::MakeCall, Cause::default())?;
         Ok(id)
@@ -174,12 +174,33 @@ pub(super) fn bad(what: &'static str, why: impl core::fmt::Display) -> CommandEr
 pub(super) fn check_target(target: &str) -> Result<Bytes, CommandError> {
     check_text(target).map_err(|error| bad("target", error))?;
     match Uri::parse(target.as_bytes()) {
-        Ok(uri) if uri.is_sip() && uri.headers.is_none() => Ok(Bytes::copy_from_slice(target.as_bytes())),
-        Ok(uri) if uri.is_sip() => Err(bad("target", "headers in the URI (after '?') are not sent")),
-        Ok(_) | Err(UriError::Scheme) => {
-            Err(bad("target", "only sip: URIs can be called, such as sip:bob@192.0.2.7"))
+        Ok(uri) if uri.headers.is_some() => {
+            return Err(bad("target", "headers in the URI (after '?') are not sent"));
         }
-        Err(_) => Err(bad("target", "not a SIP URI; one looks like sip:bob@192.0.2.7:5060")),
+        Ok(uri) if uri.param("transport").is_some_and(|value| value.is_none_or(<[u8]>::is_empty)) => {
+            return Err(bad("target", "the parameter transport has no value"));
+        }
+        Ok(_) => {}
+        Err(UriError::Scheme) => {
+            return Err(bad("target", "only sip: URIs can be called, such as sip:bob@192.0.2.7"));
+        }
+        Err(_) => return Err(bad("target", "not a SIP URI; one looks like sip:bob@192.0.2.7:5060")),
+    }
+    NextHop::of(target.as_bytes()).map_err(|error| no_hop("target", error))?;
+    Ok(Bytes::copy_from_slice(target.as_bytes()))
+}
+
+/// Header lines of a request outside any dialog: what its first Route says is where it goes.
+pub(super) fn check_lines(headers: &[(&str, &str)], target: &[u8]) -> Result<Bytes, CommandError> {
+    let lines = check_headers(headers)?.lines();
+    first_hop(&lines, target).map_err(|error| no_hop("Route", error))?;
+    Ok(lines)
+}
+
+fn no_hop(what: &'static str, error: NoHop) -> CommandError {
+    match error {
+        NoHop::Transport(transport) => CommandError::UnsupportedTransport { what, transport },
+        NoHop::Place => bad(what, error),
     }
 }
 

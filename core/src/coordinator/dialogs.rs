@@ -1,6 +1,7 @@
 //! Requests within a dialog (RFC 3261 section 12.2.2), and the responses to ours.
 
 use super::UnifiedCoordinator;
+use super::check::unspoken;
 use super::ingress::Request;
 use crate::adapter::{Cause, Owner, Purpose};
 use crate::api::Counter;
@@ -53,6 +54,13 @@ impl UnifiedCoordinator {
         }
         if let Err(refusal) = self.check(request) {
             return self.refuse(request.transaction, refusal);
+        }
+        // Whoever moves to where nothing of ours can go stays where it was.
+        if matches!(request.method, Method::Invite | Method::Update)
+            && let Some(dialog) = self.board.registry.dialog(dialog)
+            && let Err(transport) = dialog.check_move(request.frame, contacts)
+        {
+            return self.refuse(request.transaction, unspoken(transport));
         }
         if self.is_early_callee(session, dialog) && self.receive_from_early(request, session, dialog) {
             return;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::UnifiedCoordinator;
 use super::closing::Closing;
-use super::commands::{bad, check_headers, check_target};
+use super::commands::{bad, check_headers, check_lines};
 use super::transitions::printable;
 use crate::adapter::{Cause, Content, DialogAdapter, Draft, Errand, Owner};
 use crate::base::ids::{DialogId, RequestId, SessionId};
@@ -26,7 +26,7 @@ const MESSAGE_OCTETS_MAX: usize = 1_300;
 /// What the headers of a MESSAGE take besides those that are counted.
 const HEAD_OCTETS: usize = 500;
 /// Octets that the body of a request within a dialog may have, so that it fits into a datagram.
-const BODY_OCTETS_MAX: usize = 32_768;
+pub(super) const BODY_OCTETS_MAX: usize = 32_768;
 
 impl UnifiedCoordinator {
     /// Sends a message to `target` (RFC 3428). The outcome comes as [`Event::RequestDone`](crate::api::Event::RequestDone).
@@ -145,8 +145,8 @@ impl UnifiedCoordinator {
         if self.closing == Closing::Down {
             return Err(CommandError::ShuttingDown);
         }
-        let target = check_target(target)?;
-        let lines = check_headers(headers)?.lines();
+        let target = self.target_of(target)?;
+        let lines = check_lines(headers, &target)?;
         let full = CommandError::Full { limit: self.board.config.limits.sessions_max };
         self.board.begin_errand(Draft { method, target, lines, body }).ok_or(full)
     }

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::UnifiedCoordinator;
+use super::check::check_way;
 use super::closing::Closing;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Cause, MediaAdapter, Owner, local_media};
@@ -15,6 +16,7 @@ use crate::dialog::Dialog;
 use crate::sdp::{self, Answered};
 use crate::session::{Input, Refresh, Reliability, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
+use crate::wire::multipart::description;
 use crate::wire::text::parse_number;
 use crate::wire::{HeaderList, HeaderName};
 
@@ -100,6 +102,7 @@ impl UnifiedCoordinator {
         let replaced = self.find_replaced(request)?;
         let board = &mut self.board;
         let target = Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
+        check_way(request.frame, board.config.peer_contacts)?;
         let remote = request.path.remote.ip();
         let source = board.digests.source(remote);
         let has_room = board.quota.has_room(source) || board.trusted.contains(remote, source);
@@ -112,10 +115,11 @@ impl UnifiedCoordinator {
         let Some(&port) = board.ports.front() else { return Err(self.overload()) };
         let sdp_id = board.rng.next_u64() >> 2;
         let local = local_media(board, &request.path, port, sdp_id, sdp_id);
-        let answered = if request.frame.body().is_empty() {
+        let offer = description(request.frame, &board.config.limits.wire);
+        let answered = if offer.is_empty() {
             None
         } else {
-            let answered = sdp::answer(request.frame.body(), &local);
+            let answered = sdp::answer(offer, &local);
             Some(answered.map_err(|error| self.unusable_offer(&error))?)
         };
         Ok(Prepared { target, answered, sdp_id, source, replaced, refresh })

@@ -189,12 +189,14 @@ impl UnifiedCoordinator {
         let known = session.and_then(|id| Some((id, registry.session(id)?)));
         let fits =
             |session: &crate::session::Session| session.invite_cseq == facts.cseq && session.dialog == found;
-        let Some((id, session)) = known.filter(|(_, session)| fits(session)) else {
+        let Some((id, _)) = known.filter(|(_, session)| fits(session)) else {
             return self.board.counters.add(Counter::StrayAck);
         };
         let mut cause = Cause { message: Some((frame, facts)), dialog: found, ..Cause::default() };
+        let description = self.description_of(frame);
+        let Some(session) = self.board.registry.session(id) else { return };
         let input = if session.late_offer {
-            match (MediaAdapter { board: &mut self.board, session: id }).read_answer(frame.body()) {
+            match (MediaAdapter { board: &mut self.board, session: id }).read_answer(description) {
                 Some(Ok(plan)) => {
                     cause.plan = Some(plan);
                     Input::RxAckAnswer

@@ -40,7 +40,7 @@ impl UnifiedCoordinator {
     /// What we can do (section 11.2).
     pub(super) fn answer_options(&mut self, request: &Request<'_>) {
         let board = &mut self.board;
-        let (agent, allow) = (board.agent.clone(), board.allow.clone());
+        let (agent, allow, accept) = (board.agent.clone(), board.allow.clone(), board.accept.clone());
         let (own, packages) = (contact(board, &request.path), board.packages.clone());
         let events = board.config.event_packages.join(", ");
         let known = request.facts.to_tag.is_some();
@@ -66,7 +66,12 @@ impl UnifiedCoordinator {
         let takes = accepts.peek().is_none() || accepts.any(|value| is_type(value, SDP_TYPE));
         let copied = board.layer.reply_head(request.transaction).map_or(0, |head| head.len());
         let octets: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-        let fits = known || copied + octets + body.len() <= request.frame.bytes().len() + GROWTH_MAX;
+        let fits = |more: usize| known || copied + octets + more <= request.frame.bytes().len() + GROWTH_MAX;
+        if fits(accept.len()) {
+            headers.retain(|(name, _)| *name != "Accept");
+            headers.push(("Accept", &accept));
+        }
+        let fits = fits(accept.len() + body.len());
         let body = Some(body).filter(|_| takes && fits);
         let body = body.as_deref().map(|body| (SDP_TYPE, body));
         let tag = board.random_text();

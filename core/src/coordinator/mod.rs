@@ -21,6 +21,7 @@ macro_rules! note {
     };
 }
 
+mod bodies;
 mod check;
 mod closing;
 mod commands;
@@ -46,6 +47,7 @@ mod replaces;
 mod responses;
 mod sources;
 mod subscribe;
+mod targets;
 mod transfer;
 mod transitions;
 

@@ -115,7 +115,7 @@ impl UnifiedCoordinator {
             Ok(refresh) => refresh,
             Err(refusal) => return self.refuse(request.transaction, refusal),
         };
-        let late = request.frame.body().is_empty();
+        let late = self.description_of(request.frame).is_empty();
         let mut media = MediaAdapter { board: &mut self.board, session: id };
         if late {
             cause.description = media.reoffer(&path);
@@ -137,7 +137,7 @@ impl UnifiedCoordinator {
             Ok(refresh) => refresh,
             Err(refusal) => return self.refuse(request.transaction, refusal),
         };
-        if !request.frame.body().is_empty() {
+        if !self.description_of(request.frame).is_empty() {
             let conflict = self.board.registry.session(id).and_then(|it| self.offer_conflict(it, dialog));
             if let Some(conflict) = conflict {
                 return self.feed(id, conflict, cause);
@@ -179,8 +179,9 @@ impl UnifiedCoordinator {
         cause: &mut Cause<'_>,
     ) -> Result<(), Refusal<'static>> {
         let path = self.board.registry.dialog(dialog).map(|dialog| dialog.path);
+        let offer = self.description_of(request.frame);
         let mut media = MediaAdapter { board: &mut self.board, session: id };
-        match path.and_then(|path| media.answer_offer(&path, request.frame.body())) {
+        match path.and_then(|path| media.answer_offer(&path, offer)) {
             Some(Ok(answered)) => {
                 cause.description = Some(answered.sdp);
                 cause.plan = Some(answered.plan);
@@ -264,7 +265,7 @@ impl UnifiedCoordinator {
     }
 
     fn read_offer_answer(&mut self, id: SessionId, dialog: DialogId, cause: &mut Cause<'_>) -> Input {
-        let body = cause.message.map(|(frame, _)| frame.body()).unwrap_or_default();
+        let body = cause.message.map(|(frame, _)| self.description_of(frame)).unwrap_or_default();
         let path = self.board.registry.dialog(dialog).map(|dialog| dialog.path);
         let media = MediaAdapter { board: &mut self.board, session: id };
         match path.and_then(|path| media.read_reanswer(&path, body)) {

@@ -9,6 +9,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::UnifiedCoordinator;
+use super::check::check_way;
 use super::closing::Closing;
 use super::commands::bad;
 use super::errands::check_content;
@@ -134,6 +135,7 @@ impl UnifiedCoordinator {
         let event = self.known_event(frame)?;
         let routes_max = self.board.config.limits.routes_max;
         let target = Dialog::check_invite(frame, facts, routes_max)?;
+        check_way(frame, self.board.config.peer_contacts)?;
         let seconds = read_expires(frame)?;
         if self.closing != Closing::Open {
             return Err(self.overload());

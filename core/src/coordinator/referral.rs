@@ -4,11 +4,13 @@
 //! are as if they were not there (RFC 3261 section 19.1.5).
 
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
 
 use bytes::Bytes;
 
 use super::UnifiedCoordinator;
+use super::check::unspoken;
 use super::commands::check_refusal;
 use super::ingress::{Refusal, Request};
 use super::transfer::{CONSENT, News, is_false, reported_until};
@@ -22,7 +24,7 @@ use crate::wire::frame::Frame;
 use crate::wire::refer::{ReferTo, Replaces};
 use crate::wire::text::unfold;
 use crate::wire::uri::{Uri, UriError};
-use crate::wire::{HeaderName, NameAddr, split_values};
+use crate::wire::{HeaderName, NameAddr, NextHop, NoHop, Tel, split_values};
 
 /// Requests that are kept for consent after the asker has hung up.
 const ORPHANS_MAX: usize = 64;
@@ -49,7 +51,7 @@ impl Orphans {
 impl UnifiedCoordinator {
     /// A REFER within a call. Nobody is transferred without consent: it is accepted, and the application is asked.
     pub(super) fn receive_refer(&mut self, request: &Request<'_>, id: SessionId, dialog: DialogId) {
-        let asked = match read_refer(request.frame) {
+        let asked = match self.read_refer(request.frame) {
             Ok(asked) => asked,
             Err(refusal) => return self.refuse(request.transaction, refusal),
         };
@@ -80,7 +82,7 @@ impl UnifiedCoordinator {
 
     /// A REFER outside any call: nobody is there who could be asked to hang up for it (RFC 3515 section 2.4.2).
     pub(super) fn decline_refer(&mut self, request: &Request<'_>) {
-        let refusal = read_refer(request.frame).err().unwrap_or_else(|| Refusal::plain(603));
+        let refusal = self.read_refer(request.frame).err().unwrap_or_else(|| Refusal::plain(603));
         self.refuse(request.transaction, refusal);
     }
 
@@ -139,9 +141,23 @@ impl UnifiedCoordinator {
         }
     }
 
+    /// What a REFER asks for, if it is something that we could do.
+    fn read_refer(&self, frame: &Frame<'_>) -> Result<TransferRequest, Refusal<'static>> {
+        let asked = read_refer(frame)?;
+        // A telephone number is one of our own domain.
+        match Tel::parse(&asked.target) {
+            Some(_) if self.board.domain().is_none() => Err(Refusal::plain(416)),
+            _ => Ok(asked),
+        }
+    }
+
     /// Makes the session of the call that a transfer asks for.
     fn create_transferred(&mut self, request: &TransferRequest) -> Result<SessionId, CommandError> {
-        let id = self.create_caller(request.target.clone(), request.lines(), &InviteParams::new(""))?;
+        let target = match Tel::parse(&request.target) {
+            Some(_) => self.target_of(&String::from_utf8_lossy(&request.target))?,
+            None => request.target.clone(),
+        };
+        let id = self.create_caller(target, request.lines(), &InviteParams::new(""))?;
         if let Some(out) = self.board.registry.session_mut(id).and_then(|session| session.outgoing.as_mut()) {
             out.named_by_peer = true;
         }
@@ -237,7 +253,7 @@ const fn unanswered(end: Option<EndReason>) -> u16 {
         Some(EndReason::LocalHangup) => 487,
         Some(EndReason::NoCommonMedia) => 488,
         Some(EndReason::NoAnswer | EndReason::Timeout) => 408,
-        Some(EndReason::NameFailure | EndReason::NetworkError) => 503,
+        Some(EndReason::NameFailure | EndReason::NetworkError | EndReason::UnsupportedTransport) => 503,
         _ => 500,
     }
 }
@@ -245,7 +261,7 @@ const fn unanswered(end: Option<EndReason>) -> u16 {
 /// Reads what a REFER asks for.
 fn read_refer(frame: &Frame<'_>) -> Result<TransferRequest, Refusal<'static>> {
     let bad = |reason| Refusal { reason, ..Refusal::plain(400) };
-    let mut values = frame.values(HeaderName::ReferTo);
+    let mut values = frame.addresses(HeaderName::ReferTo);
     let value = values.next().ok_or_else(|| bad("Missing Refer-To"))?;
     if values.next().is_some() {
         return Err(bad("Multiple Refer-To"));
@@ -253,7 +269,12 @@ fn read_refer(frame: &Frame<'_>) -> Result<TransferRequest, Refusal<'static>> {
     let value = unfold(value);
     let refer_to = ReferTo::parse(&value).ok_or_else(|| bad("Malformed Refer-To"))?;
     match Uri::parse(refer_to.uri) {
-        Ok(uri) if uri.is_sip() => {}
+        Ok(uri) if uri.is_sip() => {
+            if let Err(NoHop::Transport(transport)) = NextHop::of(refer_to.uri) {
+                return Err(unspoken(transport));
+            }
+        }
+        Err(UriError::Scheme) if Tel::parse(refer_to.uri).is_some() => {}
         // `sips` asks for TLS, which we have not.
         Ok(_) | Err(UriError::Scheme) => return Err(Refusal::plain(416)),
         Err(UriError::Malformed) => return Err(bad("Malformed Refer-To")),
@@ -291,7 +312,7 @@ fn read_refer(frame: &Frame<'_>) -> Result<TransferRequest, Refusal<'static>> {
 }
 
 fn read_referred_by(frame: &Frame<'_>) -> Result<Option<Bytes>, Refusal<'static>> {
-    let mut values = frame.values(HeaderName::ReferredBy);
+    let mut values = frame.addresses(HeaderName::ReferredBy);
     let Some(value) = values.next() else { return Ok(None) };
     let read = referred_by(&unfold(value)).filter(|_| values.next().is_none());
     read.map(Some).ok_or_else(|| Refusal { reason: "Bad Referred-By", ..Refusal::plain(400) })
@@ -300,6 +321,10 @@ fn read_referred_by(frame: &Frame<'_>) -> Result<Option<Bytes>, Refusal<'static>
 /// A value of Referred-By that can be passed on.
 fn referred_by(value: &[u8]) -> Option<Bytes> {
     let plain = |&octet: &u8| octet == b'\t' || octet >= b' ' && octet != 0x7F;
-    NameAddr::parse(value)?;
-    value.iter().all(plain).then(|| Bytes::copy_from_slice(value))
+    let addr = NameAddr::parse(value)?;
+    let text = match addr.quoted_display() {
+        Some(display) => Bytes::from([&display[..], b" <", addr.uri, b">", addr.params].concat()),
+        None => Bytes::copy_from_slice(value),
+    };
+    text.iter().all(plain).then_some(text)
 }

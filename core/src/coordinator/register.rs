@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::UnifiedCoordinator;
 use super::closing::Closing;
-use super::commands::{bad, check_headers, check_target};
+use super::commands::{bad, check_lines, check_target};
 use super::transitions::printable;
 use crate::adapter::{contact, new_call_id};
 use crate::api::{Event, Output};
@@ -52,7 +52,7 @@ impl UnifiedCoordinator {
         }
         let target = check_target(uri)?;
         let parsed = Uri::parse(&target).map_err(|_| bad("registrar", "not a SIP URI"))?;
-        let lines = check_headers(headers)?.lines();
+        let lines = check_lines(headers, &target)?;
         let seconds = u32::try_from(expires.as_secs()).unwrap_or(u32::MAX);
         if seconds == 0 {
             return Err(bad("expires", "a registration lasts one second at least; an hour is usual"));

@@ -86,7 +86,7 @@ impl UnifiedCoordinator {
             self.board.counters.add(Counter::UnknownDialog);
             return self.board.respond_plain(request.transaction, 481);
         };
-        let body = request.frame.body();
+        let body = self.description_of(request.frame);
         let input = if sent.described && session.late_offer {
             match (MediaAdapter { board: &mut self.board, session: id }).read_answer(body) {
                 Some(Ok(plan)) => {
@@ -166,10 +166,11 @@ impl UnifiedCoordinator {
         if over {
             return self.read_fork_over(id, cause);
         }
-        if frame.body().is_empty() {
+        let description = self.description_of(frame);
+        if description.is_empty() {
             return Input::RxRinging;
         }
-        self.read_early_description(id, frame.body(), cause).unwrap_or(Input::RxRinging)
+        self.read_early_description(id, description, cause).unwrap_or(Input::RxRinging)
     }
 
     /// The number of a reliable response, if it is the next one of its early dialog (RFC 3262 section 4).

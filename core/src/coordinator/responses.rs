@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
-use crate::api::Counter;
+use crate::api::{Counter, EndReason};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::Dialog;
 use crate::session::{Input, State};
@@ -133,7 +133,8 @@ impl UnifiedCoordinator {
         if dialog.is_none() {
             return self.board.counters.add(Counter::Ignored);
         }
-        let description = if self.is_late(id) { self.decline_late_offer(id, frame.body()) } else { None };
+        let description =
+            if self.is_late(id) { self.decline_late_offer(id, self.description_of(frame)) } else { None };
         let message = Some((frame, facts));
         let cause = Cause { message, path: Some(path), dialog, description, ..Cause::default() };
         self.feed(id, Input::RxOtherAnswer, cause);
@@ -151,13 +152,15 @@ impl UnifiedCoordinator {
         let dialog = DialogAdapter { board: &mut self.board, session: id }.dialog_for(frame, facts)?;
         cause.dialog = Some(dialog);
         let routes_max = self.board.config.limits.routes_max;
+        let contacts = self.board.config.peer_contacts;
+        let description = self.description_of(frame);
         let session = self.board.registry.session_mut(id)?;
         if let Some(kept) = session.dialog {
             if kept == dialog {
                 return Some(Input::RxAnswerAgain);
             }
             if self.is_late(id) {
-                cause.description = self.decline_late_offer(id, frame.body());
+                cause.description = self.decline_late_offer(id, self.description_of(frame));
             }
             return Some(Input::RxOtherAnswer);
         }
@@ -178,8 +181,14 @@ impl UnifiedCoordinator {
         self.agree_refresh(id, frame);
         let confirmed = self.board.registry.dialog_mut(dialog)?;
         confirmed.confirm(frame, routes_max);
-        let early = confirmed.early.take();
-        if let Some(early) = early.filter(|early| early.agreed || frame.body().is_empty())
+        let (early, unspoken) = (confirmed.early.take(), confirmed.unspoken(contacts));
+        if let Some(transport) = unspoken {
+            // Neither ACK nor BYE can go there.
+            tracing::debug!(session = %id, %transport, "the answer comes from where no request can go");
+            self.board.registry.session_mut(id)?.end.get_or_insert(EndReason::UnsupportedTransport);
+            return Some(Input::RxBadAnswer);
+        }
+        if let Some(early) = early.filter(|early| early.agreed || description.is_empty())
             && let Some(plan) = early.plan
         {
             // The answer came in a provisional response already. One that came reliably is the last word.
@@ -187,10 +196,10 @@ impl UnifiedCoordinator {
             return Some(if offering { Input::RxAnswerMidOffer } else { Input::RxAnswer });
         }
         if self.is_late(id) {
-            let usable = self.answer_late_offer(id, frame.body(), cause);
+            let usable = self.answer_late_offer(id, description, cause);
             return Some(if usable { Input::RxAnswer } else { Input::RxBadAnswer });
         }
-        match (MediaAdapter { board: &mut self.board, session: id }).read_answer(frame.body()) {
+        match (MediaAdapter { board: &mut self.board, session: id }).read_answer(description) {
             Some(Ok(plan)) => {
                 cause.plan = Some(plan);
                 Some(Input::RxAnswer)

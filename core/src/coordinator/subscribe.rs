@@ -8,8 +8,9 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::UnifiedCoordinator;
+use super::check::check_way;
 use super::closing::Closing;
-use super::commands::{bad, check_headers, check_target};
+use super::commands::{bad, check_lines};
 use super::ingress::{Refusal, Request};
 use super::transitions::printable;
 use crate::api::{Counter, Event, Output, SubscriptionState};
@@ -51,8 +52,8 @@ impl UnifiedCoordinator {
         if self.closing != Closing::Open {
             return Err(CommandError::ShuttingDown);
         }
-        let target = check_target(target)?;
-        let lines = check_headers(headers)?.lines();
+        let target = self.target_of(target)?;
+        let lines = check_lines(headers, &target)?;
         check_text(event).map_err(|error| bad("event", error))?;
         if EventName::parse(event.as_bytes()).is_none() {
             return Err(bad("event", "it names a package, such as presence or dialog;id=7"));
@@ -236,6 +237,7 @@ impl UnifiedCoordinator {
         let (cseq, tag) = (draft.ok_or_else(gone)?.cseq, subscription.local_tag);
         let routes_max = self.board.config.limits.routes_max;
         let target = Dialog::check_invite(frame, facts, routes_max)?;
+        check_way(frame, self.board.config.peer_contacts)?;
         let dialog = Dialog::from_invite(id, frame, facts, target, &tag, request.path, routes_max);
         let added = dialog.and_then(|mut dialog| {
             dialog.count_from(cseq);

@@ -61,7 +61,7 @@ impl UnifiedCoordinator {
     pub fn transfer(&mut self, now: Instant, session: SessionId, target: &str) -> Result<(), CommandError> {
         note!(self, Record::Command { now, session, command: Command::Transfer { target, reported: true } });
         self.advance(now);
-        let refer_to = check_refer_target(target)?;
+        let refer_to = self.refer_target(target)?;
         self.send_refer(session, &refer_to, true)
     }
 
@@ -75,8 +75,17 @@ impl UnifiedCoordinator {
     ) -> Result<(), CommandError> {
         note!(self, Record::Command { now, session, command: Command::Transfer { target, reported: false } });
         self.advance(now);
-        let refer_to = check_refer_target(target)?;
+        let refer_to = self.refer_target(target)?;
         self.send_refer(session, &refer_to, false)
+    }
+
+    /// A bare number or name is one of our own domain; a telephone number stays one, for the other side has its own.
+    fn refer_target(&self, target: &str) -> Result<Vec<u8>, CommandError> {
+        let is_tel = Uri::scheme_of(target.as_bytes()).is_some_and(|it| it.eq_ignore_ascii_case(b"tel"));
+        match if is_tel { None } else { self.complete(target)? } {
+            Some(whole) => check_refer_target(&whole),
+            None => check_refer_target(target),
+        }
     }
 
     /// Joins the other sides of two calls of ours: that of `session` calls that of `other`, and its call takes the place

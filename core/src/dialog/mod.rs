@@ -21,6 +21,7 @@ use crate::wire::text::{Decimal, Sink as _};
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr};
 use names::Names;
+pub(crate) use nat::check_way_back;
 use routes::Routes;
 
 /// A finished request that waits for an address; an ACK has no transaction.

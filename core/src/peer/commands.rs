@@ -11,7 +11,7 @@ use crate::sdp::plan::Direction;
 use crate::signaling::CommandError;
 
 use super::coordinator::UnifiedCoordinator;
-use super::dialing::full_uri;
+use super::dialing::{called_uri, full_uri};
 use super::error::PeerError;
 
 /// Each returns at once, and what comes of it is told by [`events`](Self::events). The methods of
@@ -34,7 +34,7 @@ impl<R> UnifiedCoordinator<R> {
 
     /// Lets the other side call `target` in our place.
     pub fn transfer(&self, session: SessionId, target: &str) -> Result<(), PeerError> {
-        self.command(|core, now| core.transfer(now, session, &full_uri(target)))
+        self.command(|core, now| core.transfer(now, session, &called_uri(target)))
     }
 
     /// Connects the other sides of two calls with each other.
@@ -61,7 +61,7 @@ impl<R> UnifiedCoordinator<R> {
         event: &str,
         expires: Duration,
     ) -> Result<SubscriptionId, PeerError> {
-        self.command(|core, now| core.subscribe(now, &full_uri(target), event, expires))
+        self.command(|core, now| core.subscribe(now, &called_uri(target), event, expires))
     }
 
     /// Ends a subscription of ours. A last notification may still come.

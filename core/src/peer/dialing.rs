@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::api::InviteParams;
 use crate::base::ids::SessionId;
+use crate::signaling::BodyPart;
+use crate::wire::uri::Host;
 
 use super::audio::EarlyAudio;
 use super::call::Call;
@@ -41,10 +43,22 @@ pub struct Dialing {
     headers: Vec<(String, String)>,
     ring_timeout: Option<Duration>,
     late_offer: bool,
+    parts: Vec<BodyPart>,
     step: Step,
 }
 
-/// A bare `bob@host` is what people type; any other scheme is left for the coordinator to judge.
+/// Whom people call: a bare `bob@host` or `host`, and a URI as it is. A number, or a name without a host, is left for the
+/// coordinator to complete with the domain that it knows.
+pub(crate) fn called_uri(target: &str) -> String {
+    let bare = !target.contains(['@', ':', '[']);
+    let host = Host::parse(target.as_bytes()).is_some_and(|host| match host {
+        Host::Name(name) => name.contains(&b'.'),
+        _ => true,
+    });
+    if bare && !host { String::from(target) } else { full_uri(target) }
+}
+
+/// A bare `bob@host` or `host` is what people type; any other scheme is left for the coordinator to judge.
 pub(crate) fn full_uri(target: &str) -> String {
     let has_scheme = target.split_once(':').is_some_and(|(scheme, rest)| {
         !scheme.contains(['@', '.', '['])
@@ -69,10 +83,11 @@ impl Dialing {
     pub(crate) fn new(stack: Arc<Stack>, target: &str) -> Self {
         Self {
             stack,
-            target: full_uri(target),
+            target: called_uri(target),
             headers: Vec::new(),
             ring_timeout: None,
             late_offer: false,
+            parts: Vec::new(),
             step: Step::Idle,
         }
     }
@@ -85,6 +100,12 @@ impl Dialing {
     /// Adds a header to the INVITE.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((String::from(name), String::from(value)));
+        self
+    }
+
+    /// Adds a part to the body of the INVITE, beside the session description (RFC 5621).
+    pub fn with_part(mut self, part: BodyPart) -> Self {
+        self.parts.push(part);
         self
     }
 
@@ -185,7 +206,15 @@ impl Dialing {
             params.headers = &headers;
             params.ring_timeout = self.ring_timeout;
             params.late_offer = self.late_offer;
-            match side.core.invite(now, params) {
+            let placed = side.core.invite(now, params).and_then(|session| {
+                if self.parts.is_empty() {
+                    return Ok(session);
+                }
+                // Nothing has been sent yet.
+                let added = side.core.set_body_parts(now, session, &self.parts);
+                added.inspect_err(|_| side.core.hangup(now, session).unwrap_or_default()).map(|()| session)
+            });
+            match placed {
                 Ok(session) => {
                     if let Some(entry) = side.entries.get_mut(id) {
                         entry.session = Some(session);

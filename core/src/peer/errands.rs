@@ -138,14 +138,14 @@ impl<R> UnifiedCoordinator<R> {
     /// Sends a message to `target` (MESSAGE), outside any call. Ready when it was taken, or an error that says how it was
     /// refused. Messages to us come as [`Event::Message`](crate::api::Event::Message), if the settings want them.
     pub async fn message(&self, target: &str, content_type: &str, body: &[u8]) -> Result<Reply, PeerError> {
-        let target = super::dialing::full_uri(target);
+        let target = super::dialing::called_uri(target);
         let reply = run(self.shared(), |core, now| core.message(now, &target, content_type, body)).await?;
         reply.accepted("the message")
     }
 
     /// Asks `target` what it can do (OPTIONS): its answer, whatever it is.
     pub async fn options(&self, target: &str) -> Result<Reply, PeerError> {
-        let target = super::dialing::full_uri(target);
+        let target = super::dialing::called_uri(target);
         run(self.shared(), |core, now| core.options(now, &target)).await
     }
 }

@@ -71,6 +71,19 @@ pub enum PeerError {
         /// The rate that is right.
         supported: u32,
     },
+    /// Only another transport protocol leads there: a URI of the application asks for it (`;transport=tcp`, `sips:`), or the
+    /// other side does in its Contact or Record-Route. Nothing was sent there in clear instead.
+    #[error("{why}")]
+    UnsupportedTransport {
+        /// Who asks for what.
+        why: String,
+    },
+    /// A number or a bare name names somebody in a domain, and none is known: register first, or set an address of record.
+    #[error("{target} needs a domain: register, set an address of record, or call sip:{target}@host")]
+    NoDomain {
+        /// Whom the application named.
+        target: String,
+    },
     /// The host in the target has no address that this peer can reach.
     #[error("cannot resolve {target}: {why}")]
     Unresolvable {
@@ -208,6 +221,7 @@ impl PeerError {
             (EndReason::NameFailure, _) => {
                 Self::Unresolvable { target: String::from(target), why: phrase(end) }
             }
+            (EndReason::UnsupportedTransport, _) => Self::UnsupportedTransport { why: phrase(end) },
             (EndReason::NoCommonMedia, status) => Self::NoCommonMedia { status },
             (EndReason::LocalHangup, _) => Self::Cancelled,
             (EndReason::Cancelled, _) => Self::CallerGaveUp,
@@ -222,6 +236,10 @@ impl From<CommandError> for PeerError {
             CommandError::NoSuchCall => Self::Ended(CallEnd::bare(EndReason::Internal)),
             CommandError::BadArgument { what, why } => Self::BadArgument { what, why },
             CommandError::ShuttingDown => Self::ShuttingDown,
+            CommandError::UnsupportedTransport { .. } => {
+                Self::UnsupportedTransport { why: error.to_string() }
+            }
+            CommandError::NoDomain { target } => Self::NoDomain { target },
             full @ (CommandError::Full { .. } | CommandError::NoMediaPort) => {
                 Self::Full { why: full.to_string() }
             }

@@ -8,7 +8,7 @@ use crate::api::EndReason;
 use crate::base::ids::SessionId;
 use crate::media::MediaSessionId;
 use crate::session::State;
-use crate::signaling::{CommandError, InviteDetails};
+use crate::signaling::{BodyPart, CommandError, InviteDetails};
 
 use super::call::Call;
 use super::dialing::full_uri;
@@ -176,6 +176,13 @@ impl IncomingCall {
         });
         answered.map_err(|error| self.trouble(error))?;
         Call::answered(self.leg, self.session, self.from).await
+    }
+
+    /// Adds parts to the body of the 200 that will answer the call, beside the session description (RFC 5621). What the caller
+    /// sent, [`MessageDetails::parts`](crate::signaling::MessageDetails::parts) of [`details`](Self::details) tells.
+    pub fn set_parts(&self, parts: &[BodyPart]) -> Result<(), PeerError> {
+        let set = self.shared().signalling(|side, now, _| side.core.set_body_parts(now, self.session, parts));
+        set.map_err(|error| self.trouble(error))
     }
 
     /// Refuses the call with a final status: 486 is busy, 603 is no.

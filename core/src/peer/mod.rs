@@ -83,7 +83,7 @@ pub mod prelude {
     pub use crate::sdp::CodecList;
     pub use crate::sdp::plan::{Codec, Direction, MediaPlan};
     pub use crate::session::State;
-    pub use crate::signaling::{Deferral, InviteDetails, MessageDetails};
+    pub use crate::signaling::{BodyPart, Deferral, InviteDetails, MessageDetails};
     #[cfg(feature = "trace")]
     pub use crate::trace::{Recorder, RecordingState, RecordingStats, Redaction, Sink, SinkError};
     pub use crate::transaction::Timing;

@@ -158,7 +158,7 @@ impl Call {
     ///
     /// How it goes until then is told by [`next_event`](Self::next_event). Dropping the future does not undo it.
     pub async fn transfer(&self, target: &str) -> Result<(), PeerError> {
-        let target = super::dialing::full_uri(target);
+        let target = super::dialing::called_uri(target);
         self.refer(|core, now| core.transfer(now, self.id(), &target)).await
     }
 

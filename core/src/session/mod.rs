@@ -85,6 +85,14 @@ impl SessionTimer {
     ];
 }
 
+/// A body part of the application.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnPart {
+    /// Its header lines, each ending with CR LF.
+    pub(crate) head: Box<[u8]>,
+    pub(crate) body: Bytes,
+}
+
 /// Where the media of a session stands.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionMedia {
@@ -299,6 +307,8 @@ pub struct Session {
     pub(crate) origin: Origin,
     /// Header lines of the application for the CANCEL or the BYE that ends the session.
     pub(crate) parting: Option<Box<[u8]>>,
+    /// What goes along with the session description of the INVITE, or of the 200 that answers it.
+    pub(crate) parts: Option<Box<[OwnPart]>>,
     /// Why the session will have ended, decided when it began to end.
     pub(crate) end: Option<EndReason>,
     /// Whether the application has been told of the end.
@@ -342,6 +352,7 @@ impl Session {
             realms: None,
             origin: Origin::Theirs { by_party: false },
             parting: None,
+            parts: None,
             end: None,
             end_told: false,
         }

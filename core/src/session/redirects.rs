@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::wire::frame::Frame;
 use crate::wire::uri::Uri;
-use crate::wire::{HeaderName, NameAddr};
+use crate::wire::{HeaderName, NameAddr, Tel};
 
 /// Octets that a place may be named with; nobody's phone has a longer name.
 const URI_OCTETS_MAX: usize = 1_024;
@@ -31,10 +31,11 @@ impl Redirects {
     }
 
     /// Takes note of where a 3xx points; what was called before is not called again.
-    pub(crate) fn add(&mut self, frame: &Frame<'_>, redirects_max: usize) {
+    /// A telephone number is one of our own `domain`, if there is one.
+    pub(crate) fn add(&mut self, frame: &Frame<'_>, redirects_max: usize, domain: Option<&str>) {
         for value in frame.addresses(HeaderName::Contact) {
             let Some(addr) = NameAddr::parse(value) else { continue };
-            let Some(place) = usable(addr.uri) else { continue };
+            let Some(place) = usable(addr.uri, domain) else { continue };
             let known = || self.tried.iter().chain(self.left.iter().map(|(_, place)| place));
             if !known().any(|other| is_same(other, &place)) {
                 self.left.push((addr.q(), place));
@@ -63,9 +64,12 @@ impl Redirects {
 
 /// The Request-URI for a Contact, if it is a place that we can call. A method belongs to no Request-URI, and headers are
 /// wishes that we do not fulfil (section 19.1.5).
-fn usable(uri: &[u8]) -> Option<Bytes> {
+fn usable(uri: &[u8], domain: Option<&str>) -> Option<Bytes> {
+    if let Some(tel) = Tel::parse(uri).filter(|_| uri.len() <= URI_OCTETS_MAX) {
+        return domain.map(|domain| Bytes::from(tel.to_sip(domain)));
+    }
     let parsed = Uri::parse(uri).ok().filter(|parsed| parsed.is_sip() && uri.len() <= URI_OCTETS_MAX)?;
-    let others = parsed.transport().is_some_and(|transport| !transport.eq_ignore_ascii_case(b"udp"));
+    let others = crate::wire::NextHop::of(uri).is_err();
     let method = parsed.param("method").flatten();
     if others || method.is_some_and(|method| !method.eq_ignore_ascii_case(b"INVITE")) {
         return None;
@@ -100,7 +104,7 @@ mod tests {
     fn add(redirects: &mut Redirects, contacts: &str) {
         let text = format!("SIP/2.0 302 Elsewhere\r\nVia: SIP/2.0/UDP h\r\nContact: {contacts}\r\n\r\n");
         let limits = WireLimits::default();
-        redirects.add(&Frame::parse(text.as_bytes(), &limits).expect("a response"), 5);
+        redirects.add(&Frame::parse(text.as_bytes(), &limits).expect("a response"), 5, None);
     }
 
     fn all(contacts: &str) -> Vec<String> {

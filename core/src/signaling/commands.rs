@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use crate::base::ids::{SessionId, UserTag};
+use crate::wire::Unspoken;
 
 /// Why a command did nothing.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -38,6 +39,21 @@ pub enum CommandError {
         what: &'static str,
         /// What is wrong with it and what would be right.
         why: String,
+    },
+    /// A URI of the application asks for a transport protocol that is not spoken: `;transport=tcp`, or TLS by `sips:`.
+    /// Nothing was sent.
+    #[error("the {what} asks for transport {transport}, and only udp is spoken so far: nothing was sent")]
+    UnsupportedTransport {
+        /// Which URI: `target` or `Route`.
+        what: &'static str,
+        /// The transport protocol.
+        transport: Unspoken,
+    },
+    /// A number or a bare name names somebody in a domain, and none is known.
+    #[error("{target} needs a domain: register, set an address of record, or call sip:{target}@host")]
+    NoDomain {
+        /// Whom the application named.
+        target: String,
     },
     /// Every media port is in use.
     #[error("no media port is free: widen the range of RTP ports")]

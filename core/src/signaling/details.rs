@@ -8,12 +8,14 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::fields::{ContactEntry, Diversion, HistoryEntry, Identity, Privacy, Reason, VALUES_MAX, plain};
+use super::parts::BodyPart;
 use crate::wire::frame::{Frame, StartLine};
 use crate::wire::limits::WireLimits;
+use crate::wire::multipart::{Entity, description, leaves};
 use crate::wire::path::Path;
 use crate::wire::text::parse_number;
 use crate::wire::uri::Uri;
-use crate::wire::{HeaderName, NameAddr};
+use crate::wire::{HeaderName, NameAddr, Tel};
 
 /// An INVITE as its handler sees it.
 pub type InviteDetails = MessageDetails;
@@ -30,7 +32,11 @@ pub struct MessageDetails {
 impl MessageDetails {
     /// Keeps a copy of the message.
     pub(crate) fn new(frame: &Frame<'_>, source: Path) -> Self {
-        Self { message: Bytes::copy_from_slice(frame.bytes()), source, has_offer: !frame.body().is_empty() }
+        Self {
+            message: Bytes::copy_from_slice(frame.bytes()),
+            source,
+            has_offer: !description(frame, &WireLimits::NONE).is_empty(),
+        }
     }
 
     /// The whole message as it came.
@@ -43,7 +49,7 @@ impl MessageDetails {
         self.source
     }
 
-    /// Whether it brings a body: in an INVITE a session description; without one our answer will carry the offer.
+    /// Whether it brings a session description: in an INVITE, an offer; without one our answer will carry the offer.
     pub fn has_offer(&self) -> bool {
         self.has_offer
     }
@@ -56,10 +62,13 @@ impl MessageDetails {
         }
     }
 
-    /// User part of the Request-URI, as written.
+    /// User part of the Request-URI, as written; of a `tel:` URI the number without its visual separators.
     pub fn called_user(&self) -> Option<Cow<'_, str>> {
         match self.frame()?.start() {
-            StartLine::Request { uri, .. } => Uri::parse(uri).ok()?.user.map(String::from_utf8_lossy),
+            StartLine::Request { uri, .. } => match Tel::parse(uri) {
+                Some(tel) => Some(Cow::Owned(tel.digits().map(char::from).collect())),
+                None => Uri::parse(uri).ok()?.user.map(String::from_utf8_lossy),
+            },
             StartLine::Response { .. } => None,
         }
     }
@@ -192,9 +201,21 @@ impl MessageDetails {
         parse_number(value.get(..end)?).map(Duration::from_secs)
     }
 
-    /// The session description or whatever body came.
+    /// The whole body as it came.
     pub fn body(&self) -> &[u8] {
         self.frame().map_or(&[], |frame| frame.body())
+    }
+
+    /// The session description, wherever in the body it stands; empty if there is none.
+    pub fn description(&self) -> &[u8] {
+        self.frame().map_or(&[], |frame| description(&frame, &WireLimits::NONE))
+    }
+
+    /// What the body is made of, in order, the session description too: parts of parts are taken apart (RFC 5621). A body
+    /// of one part is one part; without a body there is none.
+    pub fn parts(&self) -> Vec<BodyPart> {
+        let leaves = self.frame().map(|frame| leaves(Entity::of(&frame), &WireLimits::NONE));
+        leaves.into_iter().flatten().map(|leaf| BodyPart::of(&leaf, &self.message)).collect()
     }
 
     pub(crate) fn frame(&self) -> Option<Frame<'_>> {

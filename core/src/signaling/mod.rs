@@ -7,6 +7,7 @@ mod commands;
 mod details;
 mod fields;
 mod interceptor;
+mod parts;
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -15,6 +16,7 @@ pub use commands::{CommandError, SessionCommands};
 pub use details::{InviteDetails, MessageDetails};
 pub use fields::{ContactEntry, Diversion, HistoryEntry, Identity, Privacy, Reason};
 pub use interceptor::SignalingInterceptor;
+pub use parts::BodyPart;
 
 /// Decides about incoming calls.
 ///

@@ -13,7 +13,7 @@ use crate::api::SubscriptionState;
 use crate::base::ids::{RegistrationId, SessionId, SubscriptionId};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
-use crate::signaling::CommandError;
+use crate::signaling::{BodyPart, CommandError};
 use crate::wire::Method;
 
 /// Header fields of the application, name and value.
@@ -144,6 +144,13 @@ pub enum Asked<'a> {
         /// Or not.
         trusted: bool,
     },
+    /// `set_body_parts`
+    Parts {
+        /// The session.
+        session: SessionId,
+        /// What its body has besides the session description.
+        parts: Cow<'a, [BodyPart]>,
+    },
     /// `redirect` and `redirect_with`
     Redirect {
         /// The session.
@@ -251,6 +258,11 @@ impl<'a> Asked<'a> {
                 out.address(SocketAddr::new(*source, 0));
                 out.flag(*trusted);
             }
+            Self::Parts { session, parts } => {
+                out.byte(17);
+                out.key(*session);
+                write_parts(out, parts, redaction);
+            }
             Self::Redirect { session, contacts, headers } => {
                 out.byte(4);
                 out.key(*session);
@@ -319,6 +331,7 @@ impl<'a> Asked<'a> {
             }
             14 => Self::Unregister { registration: from.key()? },
             15 => Self::TrustSource { source: from.address()?.ip(), trusted: from.flag()? },
+            17 => Self::Parts { session: from.key()?, parts: Cow::Owned(read_parts(from)?) },
             _ => return Err(Impossible("no kind of command")),
         })
     }
@@ -359,6 +372,7 @@ impl<'a> Asked<'a> {
                 core.distrust_source(now, *source);
                 Ok(())
             }
+            Self::Parts { session, parts } => core.set_body_parts(now, *session, parts),
             Self::Redirect { session, contacts, headers } => {
                 core.redirect_with(now, *session, contacts, headers)
             }
@@ -386,6 +400,7 @@ impl<'a> Asked<'a> {
             Self::Unregister { registration } => format!("{registration}: unregister"),
             Self::TrustSource { source, trusted: true } => format!("trust {source}"),
             Self::TrustSource { source, .. } => format!("trust {source} no more"),
+            Self::Parts { session, parts } => format!("{session}: {} body parts", parts.len()),
             Self::Redirect { session, contacts, .. } => {
                 format!("{session}: redirect to {}", contacts.join(", "))
             }
@@ -410,6 +425,32 @@ fn write_body(out: &mut Packer<'_>, body: Option<(&str, &[u8])>) {
         out.text(kind);
         out.bytes(body);
     });
+}
+
+fn write_parts(out: &mut Packer<'_>, parts: &[BodyPart], redaction: Redaction) {
+    out.number(parts.len());
+    for BodyPart { content_type, disposition, headers, body } in parts {
+        out.text(content_type);
+        out.option(disposition.as_deref(), Packer::text);
+        let fields: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        write_fields(out, &fields, redaction);
+        out.bytes(body);
+    }
+}
+
+fn read_parts(from: &mut Unpacker<'_>) -> Unpacked<Vec<BodyPart>> {
+    let mut parts = Vec::new();
+    for _ in 0..from.number::<usize>()? {
+        let (content_type, disposition) = (from.text()?, from.option(Unpacker::text)?);
+        let headers = read_fields(from)?;
+        let mut part = BodyPart::new(content_type, from.bytes()?.to_vec());
+        part.disposition = disposition.map(String::from);
+        part.headers =
+            headers.iter().map(|(name, value)| (String::from(*name), String::from(*value))).collect();
+        parts.push(part);
+    }
+    Ok(parts)
 }
 
 fn write_fields(out: &mut Packer<'_>, fields: &[(&str, &str)], redaction: Redaction) {

@@ -20,7 +20,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         timing: Timing { t1, t2, t4 },
         limits:
             Limits {
-                wire: WireLimits { message_octets_max, head_octets_max, headers_max },
+                wire,
                 sessions_max,
                 half_open_per_source_max,
                 transactions_max,
@@ -37,6 +37,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         dtmf_by_info,
         info_packages,
         event_packages,
+        body_types: _,
         messages,
         redirects_max,
         ring_timeout,
@@ -58,16 +59,8 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         out.duration(*duration);
     }
     out.number(*half_open_per_source_max);
-    for limit in [
-        message_octets_max,
-        head_octets_max,
-        headers_max,
-        sessions_max,
-        transactions_max,
-        forks_max,
-        routes_max,
-        media_ports_ready,
-    ] {
+    settings::write_sizes(out, *wire);
+    for limit in [sessions_max, transactions_max, forks_max, routes_max, media_ports_ready] {
         out.number(*limit);
     }
     out.text(&codecs.to_string());
@@ -123,6 +116,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         message_octets_max: from.number()?,
         head_octets_max: from.number()?,
         headers_max: from.number()?,
+        ..WireLimits::default()
     };
     let mut limits = Limits {
         wire,
@@ -190,6 +184,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         dtmf_by_info,
         info_packages,
         event_packages,
+        body_types: Vec::new(),
         messages,
         redirects_max,
         ring_timeout,

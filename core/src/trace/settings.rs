@@ -1,19 +1,32 @@
 //! Settings that came later stand at the end of all, each after its number and only if it differs from the default: so
 //! traces from before can be read, and say the same when they are written again.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
 use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, DigestAlgorithm};
 use crate::base::time::Instant;
+use crate::wire::limits::WireLimits;
 
 const TRUSTED_SOURCES: u8 = 1;
 const TRUSTED_SOURCES_MAX: u8 = 2;
 const CREDENTIALS_FOR: u8 = 40;
 const LOOKUPS_MAX: u8 = 3;
 const LOOKUPS_WAITING_MAX: u8 = 4;
+const BODY_TYPES: u8 = 60;
+const BODY_PARTS_MAX: u8 = 61;
+const BODY_DEPTH_MAX: u8 = 62;
+
+/// Writes the sizes of a message that stand before all others. What a body may have came later.
+pub(super) fn write_sizes(out: &mut Packer<'_>, wire: WireLimits) {
+    let WireLimits { message_octets_max, head_octets_max, headers_max, body_parts_max: _, body_depth_max: _ } =
+        wire;
+    for size in [message_octets_max, head_octets_max, headers_max] {
+        out.number(size);
+    }
+}
 
 /// Those of `config` that differ from the defaults.
 pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) -> Vec<u8> {
@@ -39,11 +52,20 @@ pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) ->
             });
         }
     }
+    if config.body_types != defaults.body_types {
+        out.byte(BODY_TYPES);
+        out.number(config.body_types.len());
+        for kind in &config.body_types {
+            out.text(kind);
+        }
+    }
     let (ours, usual) = (&config.limits, &defaults.limits);
     for (number, value, usual) in [
         (TRUSTED_SOURCES_MAX, ours.trusted_sources_max, usual.trusted_sources_max),
         (LOOKUPS_MAX, ours.lookups_max, usual.lookups_max),
         (LOOKUPS_WAITING_MAX, ours.lookups_waiting_max, usual.lookups_waiting_max),
+        (BODY_PARTS_MAX, ours.wire.body_parts_max, usual.wire.body_parts_max),
+        (BODY_DEPTH_MAX, ours.wire.body_depth_max, usual.wire.body_depth_max),
     ] {
         if value != usual {
             out.byte(number);
@@ -63,6 +85,13 @@ pub(super) fn read_later(from: &mut Unpacker<'_>, config: &mut CoordinatorConfig
                     config.trusted_sources.push(source.map_err(|_| Impossible("no prefix of addresses"))?);
                 }
             }
+            BODY_TYPES => {
+                for _ in 0..from.number::<usize>()? {
+                    config.body_types.push(String::from(from.text()?));
+                }
+            }
+            BODY_PARTS_MAX => config.limits.wire.body_parts_max = from.number()?,
+            BODY_DEPTH_MAX => config.limits.wire.body_depth_max = from.number()?,
             TRUSTED_SOURCES_MAX => config.limits.trusted_sources_max = from.number()?,
             CREDENTIALS_FOR => {
                 for each in &mut config.credentials {

@@ -19,7 +19,7 @@ use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
 use crate::media::{MediaEvent, MediaPort, MediaReport, MediaSessionId};
-use crate::signaling::{Deferral, InviteDetails, SignalingDecision};
+use crate::signaling::{BodyPart, Deferral, InviteDetails, SignalingDecision};
 use crate::wire::path::Path;
 
 type File = Arc<Mutex<Vec<u8>>>;
@@ -176,6 +176,10 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
         InviteParams { headers: &headers, tag: UserTag(5), ring_timeout, ..InviteParams::new("sip:bob@h") };
     let params = InviteParams { late_offer: true, ..params };
     let session = stage.core.invite(stage.now, params).unwrap();
+    let part = BodyPart::new("application/x", &b"\0\xff"[..])
+        .disposition("x;handling=optional")
+        .header("Content-ID", "<1>");
+    stage.core.set_body_parts(stage.now, session, &[part]).unwrap();
     stage.core.set_tag(session, UserTag(9)).unwrap();
     stage.drain(usize::MAX);
     stage.core.handle_names(stage.now, stage.queries[0], Ok(Stage::path()));

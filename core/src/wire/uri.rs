@@ -246,6 +246,11 @@ pub fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
+/// Whether `text`, once unescaped, is `word` in any case (RFC 3261 section 19.1.4).
+pub(crate) fn is_same_word(text: &[u8], word: &str) -> bool {
+    same_unescaped(text, word.as_bytes())
+}
+
 fn same_unescaped(text: &[u8], plain: &[u8]) -> bool {
     Unescape(text).map(|octet| octet.to_ascii_lowercase()).eq(plain.iter().map(u8::to_ascii_lowercase))
 }

@@ -91,9 +91,10 @@ fn what_is_no_sip_uri_cannot_be_called() {
     let mut desk = Desk::new();
     for target in [
         "",
-        "peer",
+        "peer@",
         "sip:",
-        "tel:+1555",
+        "tel:peer",
+        "mailto:a@b",
         "http://x/",
         "sip:a@b c",
         "sip:a@b?Subject=x",

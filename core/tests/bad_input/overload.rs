@@ -379,7 +379,7 @@ fn an_answer_is_hardly_larger_than_the_request() {
         ["INVITE", "BYE", "CANCEL", "OPTIONS", "REGISTER", "NOBODY"].map(small).into();
     requests.push(small("OPTIONS").replace("SIP/2.0\r\nv", "SIP/9.0\r\nv"));
     requests.push(small("OPTIONS").replace("CSeq:1", "CSeq:x"));
-    requests.push(small("INVITE").replace("sip:a@b SIP", "tel:1 SIP"));
+    requests.push(small("INVITE").replace("sip:a@b SIP", "urn:1 SIP"));
     requests.push(small("INVITE").replace("m:", "Require:x\r\nm:"));
     requests.push("X y SIP/2.0\r\n\r\n".into());
     requests.push("X y SIP/2.0\r\nv:\r\n\r\n".into());

@@ -392,10 +392,12 @@ fn what_cannot_be_registered_is_refused() {
     let limits = crate::api::Limits { registrations_max: 1, ..crate::api::Limits::default() };
     let config = CoordinatorConfig { limits, ..CoordinatorConfig::default() };
     net.add_with(config, Box::new(DefaultSignalingHandler));
-    for uri in ["tel:+1", "sip:", "sip:a@h?x=y", "sip:a\r\nb@h", "sips:h"] {
+    for uri in ["tel:+1", "sip:", "sip:a@h?x=y", "sip:a\r\nb@h"] {
         let refused = net.with(0, |core, now| core.register(now, uri, MINUTE));
         assert!(matches!(refused, Err(CommandError::BadArgument { .. })), "{uri} {refused:?}");
     }
+    let refused = net.with(0, |core, now| core.register(now, "sips:h", MINUTE));
+    assert!(matches!(refused, Err(CommandError::UnsupportedTransport { .. })), "{refused:?}");
     let refused = net.with(0, |core, now| core.register(now, "sip:h", Duration::ZERO));
     assert!(matches!(refused, Err(CommandError::BadArgument { what: "expires", .. })));
     net.with(0, |core, now| core.register(now, "sip:10.9.9.9", MINUTE)).unwrap();

@@ -12,7 +12,8 @@ use super::*;
 /// What a stream comes to: its messages, what ended it, the keep-alives, and whether a message was left open.
 type Outcome = (Vec<Bytes>, Option<StreamError>, KeepAlives, bool);
 
-const SMALL: WireLimits = WireLimits { message_octets_max: 400, head_octets_max: 60, headers_max: 4 };
+const SMALL: WireLimits =
+    WireLimits { message_octets_max: 400, head_octets_max: 60, headers_max: 4, ..WireLimits::NONE };
 
 /// Reads a stream that comes in these pieces.
 fn read<'a>(limits: WireLimits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {

@@ -1,0 +1,144 @@
+//! Where a request for a URI is sent, before any name is looked up (RFC 3261 section 8.1.2, RFC 3263 section 4.1).
+
+use super::uri::{Host, Uri, is_same_word};
+
+/// The place that a URI sends requests to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NextHop<'a> {
+    /// Its host.
+    pub host: Host<'a>,
+    /// Its port, if the URI says.
+    pub port: Option<u16>,
+}
+
+/// Why no request of ours can go where a URI sends it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoHop {
+    /// It is no SIP URI, or a broken one.
+    #[error("the URI names no place that requests can be sent to")]
+    Place,
+    /// It asks for a transport protocol that this stack does not speak.
+    #[error("transport {0} is not spoken, only udp")]
+    Transport(Unspoken),
+}
+
+/// A transport protocol that this stack does not speak (yet). What asks for one is never sent over UDP instead, for nobody
+/// would notice, and what was meant to be private would not be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Unspoken {
+    /// TCP.
+    Tcp,
+    /// TLS; also what a `sips:` URI asks for (RFC 3261 section 26.2.2).
+    Tls,
+    /// SCTP.
+    Sctp,
+    /// TLS over SCTP (RFC 4168).
+    TlsSctp,
+    /// WebSocket (RFC 7118).
+    Ws,
+    /// WebSocket over TLS (RFC 7118).
+    Wss,
+    /// A protocol with another name.
+    Other,
+}
+
+impl Unspoken {
+    const ALL: [Self; 6] = [Self::Tcp, Self::Tls, Self::Sctp, Self::TlsSctp, Self::Ws, Self::Wss];
+
+    /// As it stands in a URI.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Sctp => "sctp",
+            Self::TlsSctp => "tls-sctp",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+            Self::Other => "of another name",
+        }
+    }
+
+    /// Whether it was asked for to keep the message from others.
+    pub const fn is_private(self) -> bool {
+        matches!(self, Self::Tls | Self::TlsSctp | Self::Wss)
+    }
+
+    /// What the value of a `transport` parameter asks for, if it is not UDP.
+    fn named(value: &[u8]) -> Option<Self> {
+        if is_same_word(value, "udp") {
+            return None;
+        }
+        Some(Self::ALL.into_iter().find(|known| is_same_word(value, known.as_str())).unwrap_or(Self::Other))
+    }
+}
+
+impl core::fmt::Display for Unspoken {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<'a> NextHop<'a> {
+    /// Where `uri` sends requests. This is the only place that decides so, wherever the URI comes from: the application,
+    /// a Contact, a Route or Record-Route, a Refer-To, a redirection.
+    ///
+    /// A `transport` without a value asks for none.
+    pub fn of(uri: &'a [u8]) -> Result<Self, NoHop> {
+        let uri = Uri::parse(uri).map_err(|_| NoHop::Place)?;
+        if uri.is_sips() {
+            return Err(NoHop::Transport(Unspoken::Tls));
+        }
+        let transports = uri.params().filter(|(name, _)| is_same_word(name, "transport"));
+        let mut named = transports.filter_map(|(_, value)| value.filter(|value| !value.is_empty()));
+        match named.find_map(Unspoken::named) {
+            Some(unspoken) => Err(NoHop::Transport(unspoken)),
+            None => Ok(Self { host: uri.host, port: uri.port }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transport(uri: &str) -> Option<Unspoken> {
+        match NextHop::of(uri.as_bytes()) {
+            Ok(_) => None,
+            Err(NoHop::Transport(unspoken)) => Some(unspoken),
+            Err(other) => panic!("{uri}: {other}"),
+        }
+    }
+
+    #[test]
+    fn every_way_to_write_a_transport_is_read() {
+        for (uri, wanted) in [
+            ("sip:a@h", None),
+            ("sip:a@h;transport=udp", None),
+            ("sip:a@h;TRANSPORT=UDP", None),
+            ("sip:a@h;transport=%75dp", None),
+            ("sip:a@h;transport", None),
+            ("sip:a@h;transport=", None),
+            ("sip:a;transport=tcp@h", None),
+            ("sip:a@h?transport=tcp", None),
+            ("sips:a@h", Some(Unspoken::Tls)),
+            ("SIPS:a@h;transport=udp", Some(Unspoken::Tls)),
+            ("sip:a@h;transport=tls", Some(Unspoken::Tls)),
+            ("sip:a@h;lr;Transport=TLS", Some(Unspoken::Tls)),
+            ("sip:a@h;transport=%74%6C%73", Some(Unspoken::Tls)),
+            ("sip:a@h;%74ransport=tcp", Some(Unspoken::Tcp)),
+            ("sip:a@h;transport=udp;transport=tls", Some(Unspoken::Tls)),
+            ("sip:a@h;transport=ws", Some(Unspoken::Ws)),
+            ("sip:a@h;transport=wss", Some(Unspoken::Wss)),
+            ("sip:a@h;transport=sctp", Some(Unspoken::Sctp)),
+            ("sip:a@h;transport=tls-sctp", Some(Unspoken::TlsSctp)),
+            ("sip:a@h;transport=udp2", Some(Unspoken::Other)),
+        ] {
+            assert_eq!(transport(uri), wanted, "{uri}");
+        }
+        for uri in ["tel:+1", "", "sip:", "a@h"] {
+            assert_eq!(NextHop::of(uri.as_bytes()), Err(NoHop::Place), "{uri}");
+        }
+    }
+}
