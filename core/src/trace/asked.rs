@@ -266,10 +266,7 @@ impl<'a> Asked<'a> {
             Self::Redirect { session, contacts, headers } => {
                 out.byte(4);
                 out.key(*session);
-                out.number(contacts.len());
-                for contact in contacts.iter() {
-                    out.text(contact);
-                }
+                write_contacts(out, contacts);
                 write_fields(out, headers, redaction);
             }
         }
@@ -425,6 +422,13 @@ fn write_body(out: &mut Packer<'_>, body: Option<(&str, &[u8])>) {
         out.text(kind);
         out.bytes(body);
     });
+}
+
+fn write_contacts(out: &mut Packer<'_>, contacts: &[&str]) {
+    out.number(contacts.len());
+    for contact in contacts {
+        out.text(contact);
+    }
 }
 
 fn write_parts(out: &mut Packer<'_>, parts: &[BodyPart], redaction: Redaction) {
