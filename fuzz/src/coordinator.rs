@@ -16,7 +16,7 @@ use offhook_core::coordinator::{
 use offhook_core::media::{MediaCommand, MediaEvent, MediaPort, MediaSessionId};
 use offhook_core::sdp::plan::Direction;
 use offhook_core::session::Cells;
-use offhook_core::signaling::{Deferral, InviteDetails, SignalingDecision};
+use offhook_core::signaling::{BodyPart, Deferral, InviteDetails, SignalingDecision};
 use offhook_core::trace::{Recorder, Trace, replay};
 use offhook_core::wire::{Frame, HeaderName, Path, Transmit, WireLimits};
 
@@ -74,7 +74,7 @@ fn address(text: &str) -> SocketAddr {
 
 fn decide(details: &InviteDetails) -> SignalingDecision {
     drop((details.from_uri(), details.from_display(), details.to_uri(), details.request_uri()));
-    drop((details.call_id(), details.header("Subject"), format!("{details:?}")));
+    drop((details.call_id(), details.header("Subject"), format!("{details:?}"), details.parts()));
     let user = details.called_user().unwrap_or_default();
     match &*user {
         "silent" => SignalingDecision::Defer(Deferral::default()),
@@ -372,6 +372,11 @@ impl World {
         }
         if let Ok(session) = self.core.invite(self.now, params) {
             assert!(!self.sessions.contains(&session), "an id that was used before");
+            // What goes along with the offer: octets like a boundary.
+            let part = BodyPart::new("application/x", &b"\r\n--"[..]);
+            let parts = if choice & 0x80 != 0 { std::slice::from_ref(&part) } else { &[] };
+            // A call that has no way to go is over already.
+            drop(self.core.set_body_parts(self.now, session, parts));
             self.sessions.push(session);
         }
     }

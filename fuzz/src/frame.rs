@@ -4,8 +4,8 @@
 use offhook_core::wire::rsip as bridge;
 use offhook_core::wire::text::is_token;
 use offhook_core::wire::{
-    Facts, Frame, FrameError, HeaderName, Host, NameAddr, Params, Path, ReplyHead, StartLine, Uri, Via,
-    WireLimits,
+    Facts, Frame, FrameError, HeaderName, Host, NameAddr, NextHop, Params, Path, ReplyHead, StartLine, Tel,
+    Uri, Via, WireLimits, multipart,
 };
 
 const TIGHT: WireLimits =
@@ -37,9 +37,33 @@ pub(crate) fn run(octets: &[u8]) {
     if let Ok(facts) = &facts {
         check_facts(facts, part);
     }
+    bodies(&frame, part);
     cross(&frame);
     if frame.is_request() {
         reply(&frame, facts.as_ref().ok());
+    }
+}
+
+/// A body is made of parts of itself, few and not deep, and what is found in it is one of them.
+fn bodies(frame: &Frame<'_>, part: impl Fn(&[u8])) {
+    for limits in
+        [WireLimits::default(), WireLimits { body_parts_max: 2, body_depth_max: 1, ..WireLimits::NONE }]
+    {
+        let description = multipart::description(frame, &limits);
+        part(description);
+        let leaves = multipart::leaves(multipart::Entity::of(frame), &limits);
+        assert!(leaves.len() <= limits.body_parts_max);
+        for leaf in &leaves {
+            part(leaf.body);
+            part(leaf.head);
+            leaf.headers().for_each(|(name, _)| part(name));
+        }
+        let nobody = multipart::check(frame, &|_| false, &limits);
+        let anybody = multipart::check(frame, &|_| true, &limits);
+        assert!(nobody.is_err() || anybody.is_ok(), "more is taken by who takes less");
+    }
+    for name in [HeaderName::Contact, HeaderName::From, HeaderName::ReferTo] {
+        frame.addresses(name).for_each(&part);
     }
 }
 
@@ -120,6 +144,13 @@ fn read_value(value: &[u8], part: &impl Fn(&[u8])) {
 
 fn read_uri(text: &[u8], part: &impl Fn(&[u8])) {
     drop(bridge::to_rsip_uri(text));
+    if let Some(tel) = Tel::parse(text) {
+        let user = tel.to_sip("h");
+        assert!(Uri::parse(&user).is_ok_and(|uri| uri.host == Host::Name(b"h") && uri.password.is_none()));
+    }
+    if let Ok(hop) = NextHop::of(text) {
+        assert_eq!(Uri::parse(text).map(|uri| uri.is_sip()), Ok(true), "{hop:?}");
+    }
     let Ok(uri) = Uri::parse(text) else { return };
     let scheme = uri.scheme;
     part(scheme);

@@ -1,7 +1,7 @@
 //! Whole calls between two peers on real sockets.
 
 use super::{LOOPBACK, connect, in_call, loudness, peer, soon, zip};
-use crate::rt::{self, AudioFrame, EndReason, PeerError, SimplePeer};
+use crate::rt::{self, AudioFrame, BodyPart, EndReason, PeerError, SimplePeer};
 
 super::on_runtime! {
     a_call_is_made_heard_and_ended,
@@ -14,6 +14,74 @@ super::on_runtime! {
     auto_answer_needs_nobody,
     progress_and_headers_are_seen,
     answers_leave_from_the_address_that_was_called,
+    what_asks_for_another_transport_is_refused_in_its_name,
+    numbers_and_names_are_called_at_home,
+    body_parts_go_both_ways,
+}
+
+async fn what_asks_for_another_transport_is_refused_in_its_name() {
+    let (alice, bob) = (peer("alice").await, peer("bob").await);
+    for transport in ["tls", "tcp", "ws", "sctp"] {
+        let target = format!("{};transport={transport}", bob.uri());
+        let error = soon(alice.call(&target)).await.unwrap_err();
+        assert!(matches!(error, PeerError::UnsupportedTransport { .. }), "{error}");
+        assert!(error.to_string().contains(transport), "{error}");
+        let error = soon(alice.register(&target, std::time::Duration::from_secs(60))).await.unwrap_err();
+        assert!(matches!(error, PeerError::UnsupportedTransport { .. }), "{error}");
+    }
+    soon(zip(alice.shutdown(), bob.shutdown())).await;
+}
+
+async fn numbers_and_names_are_called_at_home() {
+    let bob = peer("bob").await;
+    let homeless = peer("carol").await;
+    for target in ["1000", "+49 30 123-45", "bob", "tel:+1-201-555-0123"] {
+        let error = soon(homeless.call(target)).await.unwrap_err();
+        assert!(matches!(&error, PeerError::NoDomain { target: named } if named == target), "{error}");
+    }
+    let home = format!("alice@{}", bob.local_addr());
+    let alice = SimplePeer::builder("alice").bind(LOOPBACK).address_of_record(&home).start().await.unwrap();
+    for (target, user) in
+        [("1000", "1000"), ("+49 30 123-45", "+493012345"), ("bob", "bob"), ("tel:+1-2", "+12")]
+    {
+        let called = async {
+            let call = bob.get_incoming_call().await.unwrap();
+            let user = call.details().called_user().unwrap().into_owned();
+            call.reject(486).await.unwrap();
+            user
+        };
+        let (refused, called) = soon(zip(alice.call(target), called)).await;
+        assert_eq!(refused.unwrap_err().status(), Some(486), "{target}");
+        assert_eq!(called, user);
+    }
+    soon(zip(zip(alice.shutdown(), bob.shutdown()), homeless.shutdown())).await;
+}
+
+async fn body_parts_go_both_ways() {
+    let keep = |name: &str| {
+        let mut builder = SimplePeer::builder(name).bind(LOOPBACK);
+        builder.config().core.keep_messages = true;
+        builder.config().core.body_types.push("application/isup".into());
+        builder
+    };
+    let (alice, bob) = (keep("alice").start().await.unwrap(), keep("bob").start().await.unwrap());
+    let part = |octet: u8| BodyPart::new("application/isup;version=x", vec![octet, 0, 255]);
+    let answer = async {
+        let call = bob.get_incoming_call().await.unwrap();
+        let parts = call.details().parts();
+        assert_eq!(parts.len(), 2);
+        assert_eq!(parts[1], part(1));
+        call.set_parts(&[part(2)]).unwrap();
+        call.accept().await.unwrap()
+    };
+    let (to_bob, to_alice) = soon(zip(alice.dial(&bob.uri()).with_part(part(1)), answer)).await;
+    assert!(to_bob.unwrap().plan().is_some() && to_alice.plan().is_some(), "the descriptions were found");
+    // What nobody takes, and must be taken, is refused.
+    let strange = alice.dial(&bob.uri()).with_part(BodyPart::new("image/png", &b"png"[..]));
+    assert_eq!(soon(strange).await.unwrap_err().status(), Some(415));
+    let broken = alice.dial(&bob.uri()).with_part(BodyPart::new("image/png\r\nX: y", &b"png"[..]));
+    assert!(matches!(soon(broken).await, Err(PeerError::BadArgument { .. })));
+    soon(zip(alice.shutdown(), bob.shutdown())).await;
 }
 
 async fn a_call_is_made_heard_and_ended() {

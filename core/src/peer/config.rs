@@ -150,6 +150,13 @@ impl Config {
         self
     }
 
+    /// Takes body parts of this type, such as `application/isup`, besides session descriptions (RFC 5621). Each call adds one.
+    #[must_use]
+    pub fn body_type(mut self, kind: &str) -> Self {
+        self.core.body_types.push(String::from(kind));
+        self
+    }
+
     /// Whether key presses are offered and taken (RFC 4733).
     #[must_use]
     pub const fn dtmf(mut self, yes: bool) -> Self {
