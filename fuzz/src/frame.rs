@@ -24,6 +24,8 @@ pub(crate) fn run(octets: &[u8]) {
     };
     match tight {
         Ok(tight) if tight.fault().is_some_and(|fault| matches!(fault.status, 413 | 513)) => {}
+        // Where the fields end early, so does what they say of the body; another fault may have come first.
+        Ok(_) if frame.headers().count() > TIGHT.headers_max => {}
         Ok(tight) => assert_eq!((tight.fault(), tight.body()), (frame.fault(), frame.body())),
         Err(error) => assert_eq!(error, FrameError::TooLarge),
     }
