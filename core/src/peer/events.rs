@@ -251,7 +251,7 @@ impl Signalling {
                 self.offer(id, due);
             }
             // One that takes the place of a call of ours the coordinator answers by itself, in a moment.
-            Policy::HandOut if details.header("Replaces").is_some() => {
+            Policy::HandOut if details.replaces() => {
                 if let Some(entry) = self.entries.get_mut(id) {
                     entry.replaces = true;
                 }

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +28,11 @@ pub struct MessageDetails {
     message: Bytes,
     source: Path,
     has_offer: bool,
+    /// Where in the message the fields stand that every call is asked for, so that it is not read again for them.
+    from: Option<Range<u16>>,
+    to: Option<Range<u16>>,
+    call_id: Option<Range<u16>>,
+    replaces: bool,
 }
 
 impl MessageDetails {
@@ -36,6 +42,10 @@ impl MessageDetails {
             message: Bytes::copy_from_slice(frame.bytes()),
             source,
             has_offer: !description(frame, &WireLimits::NONE).is_empty(),
+            from: frame.place(HeaderName::From),
+            to: frame.place(HeaderName::To),
+            call_id: frame.place(HeaderName::CallId),
+            replaces: frame.place(HeaderName::Replaces).is_some(),
         }
     }
 
@@ -75,23 +85,28 @@ impl MessageDetails {
 
     /// URI of the caller, as the caller says. Not verified.
     pub fn from_uri(&self) -> Cow<'_, str> {
-        self.address(HeaderName::From).map_or(Cow::Borrowed(""), |addr| String::from_utf8_lossy(addr.uri))
+        self.address(&self.from).map_or(Cow::Borrowed(""), |addr| String::from_utf8_lossy(addr.uri))
     }
 
     /// Name of the caller, as the caller says. Not verified.
     pub fn from_display(&self) -> Option<Cow<'_, str>> {
-        let display = self.address(HeaderName::From)?.display?;
+        let display = self.address(&self.from)?.display?;
         Some(Cow::Owned(plain(display)))
     }
 
     /// URI of the called party, as the caller wrote it.
     pub fn to_uri(&self) -> Cow<'_, str> {
-        self.address(HeaderName::To).map_or(Cow::Borrowed(""), |addr| String::from_utf8_lossy(addr.uri))
+        self.address(&self.to).map_or(Cow::Borrowed(""), |addr| String::from_utf8_lossy(addr.uri))
     }
 
     /// The Call-ID.
     pub fn call_id(&self) -> Cow<'_, str> {
-        self.first(HeaderName::CallId).map_or(Cow::Borrowed(""), String::from_utf8_lossy)
+        self.field(&self.call_id).map_or(Cow::Borrowed(""), String::from_utf8_lossy)
+    }
+
+    /// Whether it asks to take the place of a call that is up (RFC 3891).
+    pub(crate) fn replaces(&self) -> bool {
+        self.replaces
     }
 
     /// The first header of this name (any case, long or compact form).
@@ -238,8 +253,14 @@ impl MessageDetails {
         self.frame()?.first(name)
     }
 
-    fn address(&self, name: HeaderName) -> Option<NameAddr<'_>> {
-        NameAddr::parse(self.first(name)?)
+    /// The value of a field whose place is known.
+    fn field(&self, place: &Option<Range<u16>>) -> Option<&[u8]> {
+        let place = place.as_ref()?;
+        self.message.get(usize::from(place.start)..usize::from(place.end))
+    }
+
+    fn address(&self, place: &Option<Range<u16>>) -> Option<NameAddr<'_>> {
+        NameAddr::parse(self.field(place)?)
     }
 }
 

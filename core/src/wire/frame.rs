@@ -1,5 +1,7 @@
 //! The checked, zero-copy view of one message.
 
+use core::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::header::{SplitValues, split_addresses, split_values};
@@ -298,6 +300,11 @@ impl<'a> Frame<'a> {
     /// The value of the first field of that name.
     pub fn first(&self, name: HeaderName) -> Option<&'a [u8]> {
         self.spans.iter().find(|span| span.name == name).map(|span| self.header(*span).value)
+    }
+
+    /// Where in [`bytes`](Self::bytes) the value of the first field of that name stands.
+    pub(crate) fn place(&self, name: HeaderName) -> Option<Range<u16>> {
+        self.spans.iter().find(|span| span.name == name).map(|span| span.value_start..span.value_end)
     }
 
     /// The value of the first field of that name; either form of a name finds both.

@@ -109,3 +109,15 @@ fn headers_that_nobody_knows_are_read_as_they_are() {
     assert_eq!(details.header_values("allow"), ["INVITE", "BYE"]);
     assert_eq!(details.method().as_deref(), Some("INVITE"));
 }
+
+#[test]
+fn what_every_call_is_asked_for_is_found_where_it_stands() {
+    let text = "\r\nINVITE sip:a@h SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9hG4bK1\r\nf: \"J, R\"\r\n <sip:j@h>;tag=1\r\n\
+                To: \r\n\t<sip:a@h>\r\ni:  one@h \r\nCSeq: 1 INVITE\r\nReplaces: 2;from-tag=3;to-tag=4\r\n\r\n";
+    let details = message(text);
+    assert_eq!(details.from_uri(), "sip:j@h");
+    assert_eq!(details.from_display().as_deref(), Some("J, R"));
+    assert_eq!(details.to_uri(), "sip:a@h");
+    assert_eq!(details.call_id(), "one@h");
+    assert!(details.replaces() && !with("X-Replaces: 1\r\n").replaces());
+}
