@@ -3,8 +3,8 @@
 
 mod support;
 
-use offhook_core::api::{CoordinatorConfig, PeerContacts};
-use support::{Desk, Request, SDP, peer, respond};
+use offhook_core::api::{CoordinatorConfig, InviteParams, PeerContacts};
+use support::{Desk, Request, SDP, SECOND, peer, respond};
 
 const HIDDEN: &str = "<sip:peer@192.168.1.5:5062>";
 const HIDDEN_AT: &str = "192.168.1.5:5062";
@@ -95,4 +95,76 @@ fn a_peer_is_followed_through_its_nat() {
     desk.feed_from(moved, Request::new("OPTIONS").cseq(2).callee_tag(&tag).branch("new").text());
     desk.hangup(session);
     assert_eq!(desk.last("BYE").to(), moved.to_string(), "not where an old number came from");
+}
+
+/// RFC 3261 section 19.1.1: `maddr` is where it goes, and the text stays as it is.
+#[test]
+fn a_maddr_is_gone_to_wherever_the_uri_comes_from() {
+    let uri = "sip:peer@192.0.2.1:5070;maddr=198.51.100.7";
+    let contact = format!("<{uri}>");
+    for side in [called, calling] {
+        for policy in [PeerContacts::AsGiven, PeerContacts::Private] {
+            assert_eq!(
+                side(desk(policy), &contact, None),
+                ("198.51.100.7:5070".into(), uri.into()),
+                "{policy:?}"
+            );
+        }
+        // Our settings go before it, and so do proxies, which may have one of their own.
+        assert_eq!(side(desk(PeerContacts::Source), &contact, None).0, peer().to_string());
+        let route = Some("Record-Route: <sip:proxy.example:5080;maddr=198.51.100.8;lr>");
+        let sent = side(desk(PeerContacts::Private), &contact, route);
+        assert_eq!(sent, ("198.51.100.8:5080".into(), uri.into()));
+        let strict = Some("Record-Route: <sip:proxy.example;maddr=198.51.100.8>");
+        assert_eq!(side(desk(PeerContacts::Private), &contact, strict).0, "198.51.100.8:5060");
+        let none = "<sip:peer@198.51.100.9;maddr=>";
+        assert_eq!(side(desk(PeerContacts::Private), none, None).0, "198.51.100.9:5060", "that names nobody");
+    }
+}
+
+/// What counts is where it would go: a private `maddr` means nothing outside its network, and a private host before a
+/// public `maddr` is no hindrance.
+#[test]
+fn a_private_maddr_is_not_gone_to() {
+    for side in [called, calling] {
+        let hidden = "<sip:peer@198.51.100.7;maddr=192.168.1.5>";
+        assert_eq!(side(desk(PeerContacts::Private), hidden, None).0, peer().to_string());
+        assert_eq!(side(desk(PeerContacts::AsGiven), hidden, None).0, "192.168.1.5:5060");
+        let public = "<sip:peer@192.168.1.5:5070;maddr=198.51.100.7>";
+        assert_eq!(side(desk(PeerContacts::Private), public, None).0, "198.51.100.7:5070");
+    }
+}
+
+/// What we are told to call: by the application, by its Route, by a 302, by a REFER; the registrar; a message.
+#[test]
+fn a_maddr_in_a_target_is_gone_to() {
+    const MADDR: &str = "sip:carol@example.com:5070;maddr=198.51.100.7";
+    const AT: &str = "198.51.100.7:5070";
+    let mut config = CoordinatorConfig::default();
+    config.redirects_max = 5;
+    let mut desk = Desk::with(config);
+    desk.call(MADDR);
+    let sent = desk.only();
+    assert_eq!((sent.to().as_str(), sent.message.uri()), (AT, MADDR));
+    assert!(sent.message.header("To").contains(MADDR));
+    let mut params = InviteParams::new("sip:peer@192.0.2.9");
+    let route = format!("<{MADDR};lr>");
+    let headers = [("Route", route.as_str())];
+    params.headers = &headers;
+    desk.invite(params).unwrap();
+    assert_eq!(desk.only().to(), AT);
+    desk.call("sip:peer@192.0.2.9");
+    let invite = desk.only().message;
+    desk.feed(respond(&invite, 302, "far", &format!("Contact: <{MADDR}>\r\n"), ""));
+    let sent = desk.last("INVITE");
+    assert_eq!((sent.to().as_str(), sent.message.uri()), (AT, MADDR));
+    desk.core.options(desk.now, MADDR).unwrap();
+    desk.drain();
+    assert_eq!(desk.last("OPTIONS").to(), AT);
+    desk.core.register(desk.now, "sip:example.com:5070;maddr=198.51.100.7", SECOND * 60).unwrap();
+    desk.drain();
+    assert_eq!(desk.last("REGISTER").to(), AT);
+    // A name is looked up in its place.
+    desk.call("sip:carol@192.0.2.1;maddr=other.example");
+    assert_eq!(desk.asked.last().map(|(_, target)| target.host.as_str()), Some("other.example"));
 }

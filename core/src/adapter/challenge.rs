@@ -69,9 +69,11 @@ impl Switchboard {
         }
         let own = self.config.address_of_record.as_ref().and_then(|own| Uri::parse(own.as_bytes()).ok());
         let Ok(target) = Uri::parse(target) else { return Trust::Named };
-        let home = match target.host {
+        // Whoever stands in a `maddr` is not the domain that it is written in.
+        let hop = target.next_hop();
+        let home = match hop {
             Host::Name(_) => {
-                let domain = alloc::format!("{}", target.host);
+                let domain = alloc::format!("{hop}");
                 let own = own.is_some_and(|own| alloc::format!("{}", own.host).eq_ignore_ascii_case(&domain));
                 own || self.parties.has_domain(&domain)
             }

@@ -50,9 +50,9 @@ impl Dialog {
         }
     }
 
-    /// Whether the Contact is an address of a private network while the peer speaks to us from outside of any.
+    /// Whether the Contact sends us (by its `maddr`, if it has one) to an address of a private network while the peer speaks to us from outside of any.
     fn is_hidden(&self) -> bool {
-        let contact = match Uri::parse(&self.target).map(|uri| uri.host) {
+        let contact = match Uri::parse(&self.target).map(|uri| uri.next_hop()) {
             Ok(Host::V4(ip)) => IpAddr::V4(ip),
             Ok(Host::V6(ip)) => IpAddr::V6(ip),
             _ => return false,

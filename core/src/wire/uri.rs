@@ -182,9 +182,17 @@ impl<'a> Uri<'a> {
         Some(Self { scheme, user, password, host: Host::parse(host)?, port, params, headers })
     }
 
-    /// The address and port that it names, if its host need not be looked up.
+    /// The host that a request for it goes to: the one that `maddr` names if it does, else its own (RFC 3261 section
+    /// 19.1.1). What the request says of it stays as written. A `maddr` that is no host counts for nothing.
+    pub fn next_hop(&self) -> Host<'a> {
+        let instead = || self.param("maddr").flatten().and_then(Host::parse);
+        // Most have no parameters at all.
+        if self.params.is_empty() { self.host } else { instead().unwrap_or(self.host) }
+    }
+
+    /// The address and port that a request for it goes to, if its host need not be looked up.
     pub fn address(&self) -> Option<core::net::SocketAddr> {
-        Some(core::net::SocketAddr::new(self.host.ip()?, self.port.unwrap_or(5060)))
+        Some(core::net::SocketAddr::new(self.next_hop().ip()?, self.port.unwrap_or(5060)))
     }
 
     /// Whether the scheme is `sip`.

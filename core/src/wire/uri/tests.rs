@@ -5,6 +5,26 @@ use alloc::string::ToString as _;
 use super::*;
 
 #[test]
+fn the_next_hop_is_the_maddr_if_it_names_a_host() {
+    let hop = |text: &str| Uri::parse(text.as_bytes()).unwrap().next_hop().to_string();
+    assert_eq!(hop("sip:a@192.0.2.1:5070;maddr=127.0.0.1"), "127.0.0.1");
+    assert_eq!(hop("sip:a@h;lr;MAddr=[2001:db8::1];x"), "[2001:db8::1]");
+    assert_eq!(hop("sip:a@h;m%61ddr=other.example"), "other.example");
+    for none in [
+        "sip:a@h",
+        "sip:a@h;maddr",
+        "sip:a@h;maddr=",
+        "sip:a@h;maddr=a%20b",
+        "sip:a;maddr=x@h",
+        "sip:a@h?maddr=x",
+    ] {
+        assert_eq!(hop(none), "h", "{none}");
+    }
+    let uri = Uri::parse(b"sip:a@h:5070;maddr=192.0.2.7").unwrap();
+    assert_eq!(uri.address(), Some("192.0.2.7:5070".parse().unwrap()), "the port is that of the URI");
+}
+
+#[test]
 fn parts_of_a_uri() {
     let uri = Uri::parse(b"SIPS:alice;x:pw@[2001:db8::1]:5061;transport=TCP;lr?Subject=a%20b&x=y").unwrap();
     assert!(uri.is_sips() && !uri.is_sip());
