@@ -3,7 +3,7 @@
 
 mod support;
 
-use offhook_core::api::{CoordinatorConfig, InviteParams, PeerContacts};
+use offhook_core::api::{CoordinatorConfig, Counter, InviteParams, PeerContacts, PeerSource};
 use support::{Desk, Request, SDP, SECOND, peer, respond};
 
 const HIDDEN: &str = "<sip:peer@192.168.1.5:5062>";
@@ -167,4 +167,115 @@ fn a_maddr_in_a_target_is_gone_to() {
     // A name is looked up in its place.
     desk.call("sip:carol@192.0.2.1;maddr=other.example");
     assert_eq!(desk.asked.last().map(|(_, target)| target.host.as_str()), Some("other.example"));
+}
+
+fn guarded(policy: PeerSource) -> Desk {
+    let mut config = CoordinatorConfig::default();
+    config.peer_source = policy;
+    config.messages = true;
+    Desk::with(config)
+}
+
+/// A stranger who has read the tags, and the peer behind another port of its address.
+const STRANGER: &str = "203.0.113.66:5060";
+const MOVED: &str = "192.0.2.9:61000";
+
+/// Who may ask within a dialog, by policy: a stranger, the peer from another port.
+const POLICIES: [(PeerSource, bool, bool); 3] = [
+    (PeerSource::Any, true, true),
+    (PeerSource::SameAddress, false, true),
+    (PeerSource::SameFlow, false, false),
+];
+
+/// A call that is up, made by the peer or by us; what the peer may ask within it.
+fn up(policy: PeerSource, ours: bool) -> (Desk, Request) {
+    let mut desk = guarded(policy);
+    if ours {
+        desk.call("sip:peer@192.0.2.9");
+        let invite = desk.only().message;
+        desk.feed(respond(&invite, 200, "far", "Contact: <sip:peer@192.0.2.9:5060>\r\n", SDP));
+        desk.news();
+        let asks = Request::new("OPTIONS").call_id(invite.header("Call-ID")).caller_tag("far");
+        return (desk, asks.callee_tag(&invite.caller_tag()));
+    }
+    let invite = Request::new("INVITE").sdp(SDP);
+    desk.feed(invite.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let asks = invite.callee_tag(&desk.last("200").message.callee_tag());
+    desk.feed(asks.again("ACK").branch("ack").text());
+    desk.news();
+    (desk, asks)
+}
+
+#[test]
+fn whoever_asks_from_elsewhere_is_refused_where_the_settings_say_so() {
+    let methods = ["INVITE", "UPDATE", "REFER", "INFO", "MESSAGE", "OPTIONS", "NOTIFY", "PRACK", "BYE"];
+    for (policy, stranger, moved) in POLICIES {
+        for method in methods {
+            for ours in [false, true] {
+                for (from, obeyed) in [(STRANGER, stranger), (MOVED, moved)] {
+                    let (mut desk, asks) = up(policy, ours);
+                    let told = desk.told();
+                    let mut ask = asks.again(method).cseq(7).branch("odd");
+                    if matches!(method, "INVITE" | "UPDATE") {
+                        ask = ask.sdp(SDP);
+                    }
+                    desk.feed_from(from.parse().unwrap(), ask.text());
+                    let code = desk.only().message.code();
+                    assert_eq!(code != "403", obeyed, "{policy:?} {method} from {from}: {code}");
+                    let counted = desk.core.counters().get(Counter::ForeignSource);
+                    assert_eq!(counted, u64::from(!obeyed));
+                    if obeyed {
+                        continue;
+                    }
+                    assert_eq!(desk.told(), told, "nothing has changed");
+                    // Not even the numbers: the peer's own request has the same.
+                    desk.feed(asks.again("BYE").cseq(7).branch("own").text());
+                    assert_eq!(desk.only().message.code(), "200", "{policy:?} {method}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_ack_or_cancel_from_elsewhere_counts_for_nothing() {
+    for (policy, stranger, _) in POLICIES {
+        let mut desk = guarded(policy);
+        let invite = Request::new("INVITE").sdp(SDP);
+        desk.feed(invite.text());
+        let session = desk.incoming();
+        desk.news();
+        desk.feed_from(STRANGER.parse().unwrap(), invite.again("CANCEL").text());
+        let codes = if stranger { vec!["200", "487"] } else { vec!["403"] };
+        assert_eq!(desk.codes(), codes, "{policy:?}");
+        if stranger {
+            continue;
+        }
+        desk.answer(session);
+        let asks = invite.callee_tag(&desk.last("200").message.callee_tag());
+        desk.feed_from(STRANGER.parse().unwrap(), asks.again("ACK").branch("a").text());
+        assert!(!desk.told().contains(&"confirmed".into()), "{policy:?}");
+        desk.feed(asks.again("ACK").branch("b").text());
+        assert!(desk.told().contains(&"confirmed".into()), "{policy:?}");
+        assert_eq!(desk.core.counters().get(Counter::ForeignSource), 2);
+    }
+}
+
+/// A proxy of several addresses; and a peer whose Contact has told where it is.
+#[test]
+fn who_is_trusted_may_ask_from_anywhere() {
+    let mut config = CoordinatorConfig::default();
+    config.peer_source = PeerSource::SameFlow;
+    config.trusted_sources = vec!["203.0.113.0/24".parse().unwrap()];
+    let mut desk = Desk::with(config);
+    let invite = Request::new("INVITE").sdp(SDP);
+    desk.feed(invite.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let asks = invite.callee_tag(&desk.last("200").message.callee_tag());
+    desk.feed_from(STRANGER.parse().unwrap(), asks.again("ACK").branch("ack").text());
+    desk.feed_from(STRANGER.parse().unwrap(), asks.again("BYE").cseq(2).branch("bye").text());
+    assert_eq!(desk.told().last().unwrap(), "ended RemoteHangup");
 }

@@ -3,13 +3,13 @@
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
 use super::Errand;
 use super::lookups::Lookups;
-use crate::api::{CoordinatorConfig, Counter, Counters, Output, QueryId, ResolveTarget};
+use crate::api::{CoordinatorConfig, Counter, Counters, Output, PeerSource, QueryId, ResolveTarget};
 use crate::auth::{AuthFailure, Keys, Parties};
 use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::base::index::{Digest, DigestKey, Index};
@@ -267,6 +267,18 @@ impl Switchboard {
         }
     }
 
+    /// Whether a request in `dialog` comes from elsewhere than the settings allow; counted.
+    pub(crate) fn is_foreign(&mut self, dialog: DialogId, source: SocketAddr) -> bool {
+        let policy = self.config.peer_source;
+        let known = policy == PeerSource::Any
+            || self.registry.dialog(dialog).is_none_or(|it| it.may_come_from(source, policy))
+            || self.is_trusted(source.ip());
+        if !known {
+            self.counters.add(Counter::ForeignSource);
+        }
+        !known
+    }
+
     /// Where requests of `dialog` go next.
     pub(crate) fn hop(&self, dialog: DialogId) -> Hop {
         let Some(dialog) = self.registry.dialog(dialog) else { return Hop::Nowhere };
@@ -471,5 +483,5 @@ fn resolve_target(uri: &[u8], path: &Path) -> Result<Path, Option<ResolveTarget>
             return Err(Some(ResolveTarget { host, port: hop.port, transport: path.transport }));
         }
     };
-    Ok(Path { remote: core::net::SocketAddr::new(ip, hop.port.unwrap_or(5060)), ..*path })
+    Ok(Path { remote: SocketAddr::new(ip, hop.port.unwrap_or(5060)), ..*path })
 }

@@ -65,6 +65,8 @@ pub struct CoordinatorConfig {
     pub reliable: Reliable,
     /// Where requests within a call go when the peer's Contact looks wrong.
     pub peer_contacts: PeerContacts,
+    /// From where a request within a dialog may come. [`Any`](PeerSource::Any) by default, as the RFC has it.
+    pub peer_source: PeerSource,
     /// Where others call us, such as `sip:alice@example.com` (an address-of-record): the From of what we send outside a
     /// dialog. `None` is our user at the address that we send from, which few registrars and carriers accept.
     pub address_of_record: Option<String>,
@@ -101,6 +103,25 @@ pub enum PeerContacts {
     Source,
 }
 
+/// From where a request within a dialog may come: re-INVITE, UPDATE, BYE, REFER, INFO, NOTIFY and all others, ACK and CANCEL
+/// too. Tags and Call-ID name a dialog (RFC 3261 section 12) and cannot be guessed, but whoever reads a message on its way
+/// knows them.
+///
+/// What comes from elsewhere gets 403 and changes nothing, not even the sequence of numbers; an ACK is dropped; both are
+/// counted in [`ForeignSource`](crate::api::Counter::ForeignSource). Sources that are
+/// [trusted](CoordinatorConfig::trusted_sources), and the registrar that we are registered at, may send from anywhere:
+/// proxies that share a name. Responses are not looked at: the branch that they need goes to nobody but whom we ask.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum PeerSource {
+    /// From anywhere: a peer may move to another network, and proxies may take turns.
+    #[default]
+    Any,
+    /// From the IP address that the dialog began at, or the one that our requests in it go to.
+    SameAddress,
+    /// From the same address and port.
+    SameFlow,
+}
+
 impl Default for CoordinatorConfig {
     fn default() -> Self {
         Self {
@@ -125,6 +146,7 @@ impl Default for CoordinatorConfig {
             min_se: Duration::from_secs(90),
             reliable: Reliable::default(),
             peer_contacts: PeerContacts::default(),
+            peer_source: PeerSource::default(),
             address_of_record: None,
             credentials: Vec::new(),
             trusted_sources: Vec::new(),

@@ -10,7 +10,7 @@ mod transfer;
 
 pub use crate::auth::{AuthFailure, Credentials, DigestAlgorithm};
 pub use crate::base::sources::{AddressPrefix, AddressPrefixError};
-pub use config::{CoordinatorConfig, InviteParams, Limits, PeerContacts, Reliable};
+pub use config::{CoordinatorConfig, InviteParams, Limits, PeerContacts, PeerSource, Reliable};
 pub use end::EndReason;
 pub use modification::{Modification, OfferMethod};
 pub use output::{Event, NameFailure, Output, QueryId, ResolveTarget};

@@ -41,6 +41,8 @@ counters! {
     Absorbed = "repeats absorbed",
     /// Requests for a dialog that is not there.
     UnknownDialog = "requests for an unknown dialog",
+    /// Requests within a dialog, ACK and CANCEL that came from elsewhere than `peer_source` allows.
+    ForeignSource = "requests from another source than the peer's",
     /// Requests whose CSeq is too low.
     LowSequence = "requests out of sequence",
     /// INVITEs that came by two ways.

@@ -44,6 +44,9 @@ impl UnifiedCoordinator {
             self.board.counters.add(Counter::UnknownDialog);
             return self.board.respond_plain(request.transaction, 481);
         };
+        if self.board.is_foreign(dialog, request.path.remote) {
+            return self.board.respond_plain(request.transaction, 403);
+        }
         let contacts = self.board.config.peer_contacts;
         if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
             if dialog.receive_sequence(facts.cseq) == Sequence::OutOfOrder {

@@ -94,7 +94,7 @@ impl UnifiedCoordinator {
             self.board.with_layer(|layer, now, send| layer.receive_request(now, &path, frame, &facts, send));
         match received {
             Received::Absorbed => self.board.counters.add(Counter::Absorbed),
-            Received::Ack => self.receive_ack(frame, &facts),
+            Received::Ack => self.receive_ack(path, frame, &facts),
             Received::Cancel { cancel, invite } => self.receive_cancel(cancel, invite, path, frame, &facts),
             Received::BranchTaken => {
                 self.board.counters.add(Counter::BadRequest);
@@ -182,7 +182,7 @@ impl UnifiedCoordinator {
     }
 
     /// The ACK of a 2xx: it has no transaction, its dialog knows it (section 13.3.1.4).
-    fn receive_ack(&mut self, frame: &Frame<'_>, facts: &Facts<'_>) {
+    fn receive_ack(&mut self, path: Path, frame: &Frame<'_>, facts: &Facts<'_>) {
         let registry = &self.board.registry;
         let found = facts.to_tag.and_then(|tag| registry.find_dialog(tag, facts.from_tag, facts.call_id));
         let session = found.and_then(|dialog| registry.session_of_dialog(dialog));
@@ -192,6 +192,9 @@ impl UnifiedCoordinator {
         let Some((id, _)) = known.filter(|(_, session)| fits(session)) else {
             return self.board.counters.add(Counter::StrayAck);
         };
+        if found.is_some_and(|dialog| self.board.is_foreign(dialog, path.remote)) {
+            return;
+        }
         let mut cause = Cause { message: Some((frame, facts)), dialog: found, ..Cause::default() };
         let description = self.description_of(frame);
         let Some(session) = self.board.registry.session(id) else { return };
@@ -238,6 +241,10 @@ impl UnifiedCoordinator {
         if invite.is_none() || session.is_some_and(|session| !self.cancels(session, facts)) {
             self.board.counters.add(Counter::UnknownDialog);
             return self.board.respond_plain(cancel, 481);
+        }
+        let dialog = session.and_then(|id| self.board.registry.session(id)?.dialog);
+        if dialog.is_some_and(|dialog| self.board.is_foreign(dialog, path.remote)) {
+            return self.board.respond_plain(cancel, 403);
         }
         let tag = session.and_then(|id| self.board.registry.session(id)).map(|session| session.local_tag);
         let tag = tag.unwrap_or_else(|| self.board.random_text());

@@ -251,6 +251,9 @@ impl UnifiedCoordinator {
         let facts = request.facts;
         let Some(subscription) = self.board.registry.subscription(id) else { return };
         let (ours, dialog) = (subscription.phase.is_ours(), subscription.dialog);
+        if dialog.is_some_and(|dialog| self.board.is_foreign(dialog, request.path.remote)) {
+            return self.board.respond_plain(request.transaction, 403);
+        }
         if let Some(dialog) = dialog.and_then(|dialog| self.board.registry.dialog_mut(dialog)) {
             if !dialog.matches(facts.call_id, facts.from_tag) {
                 // Another fork answered our SUBSCRIBE as well; one is enough.

@@ -6,6 +6,7 @@ mod routes;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -66,6 +67,8 @@ pub struct Dialog {
     /// From our address to the next hop, as far as it is known; the remote half is a guess until `hop_known`.
     pub(crate) path: Path,
     pub(crate) hop_known: bool,
+    /// Where the peer was when the dialog began.
+    first: SocketAddr,
     /// Requests that wait for the address of the next hop, in their order.
     pub(crate) waiting: Vec<Waiting>,
     /// Whether the peer has hung up: an ACK may still be due, but no request of ours.
@@ -143,6 +146,7 @@ impl Dialog {
             routes,
             path,
             hop_known: false,
+            first: path.remote,
             waiting: Vec::new(),
             left: false,
             update_allowed: allows_update(frame),
@@ -173,6 +177,7 @@ impl Dialog {
             routes: Routes::from_record_route(frame, true, routes_max)?,
             path,
             hop_known: false,
+            first: path.remote,
             waiting: Vec::new(),
             left: false,
             update_allowed: allows_update(frame),

@@ -1,9 +1,9 @@
 //! Contacts that cannot be reached: a peer behind a NAT that knows only the address of its own network.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::Dialog;
-use crate::api::PeerContacts;
+use crate::api::{PeerContacts, PeerSource};
 use crate::wire::frame::Frame;
 use crate::wire::path::Path;
 use crate::wire::uri::{Host, Uri};
@@ -43,6 +43,17 @@ impl Dialog {
         }
     }
 
+    /// Whether a message of the peer may come from there.
+    pub(crate) fn may_come_from(&self, source: SocketAddr, policy: PeerSource) -> bool {
+        let next = Some(self.path.remote).filter(|_| self.hop_known);
+        let mut known = core::iter::once(self.first).chain(next);
+        match policy {
+            PeerSource::Any => true,
+            PeerSource::SameAddress => known.any(|known| known.ip() == source.ip()),
+            PeerSource::SameFlow => known.any(|known| known == source),
+        }
+    }
+
     /// The peer's messages come along this path.
     pub(crate) fn heard_from(&mut self, path: Path, contacts: PeerContacts) {
         if self.goes_to_source(contacts) {
@@ -50,7 +61,8 @@ impl Dialog {
         }
     }
 
-    /// Whether the Contact sends us (by its `maddr`, if it has one) to an address of a private network while the peer speaks to us from outside of any.
+    /// Whether the Contact sends us (by its `maddr`, if it has one) to an address of a private network while the peer speaks
+    /// to us from outside of any.
     fn is_hidden(&self) -> bool {
         let contact = match Uri::parse(&self.target).map(|uri| uri.next_hop()) {
             Ok(Host::V4(ip)) => IpAddr::V4(ip),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, Reliable};
+use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, PeerSource, Reliable};
 use crate::sdp::CodecList;
 #[cfg(feature = "trace")]
 use crate::trace::Recorder;
@@ -139,6 +139,13 @@ impl Config {
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.core.credentials.push(credentials);
+        self
+    }
+
+    /// From where requests within a call may come ([`PeerSource`]); anywhere, unless this is set.
+    #[must_use]
+    pub const fn peer_source(mut self, source: PeerSource) -> Self {
+        self.core.peer_source = source;
         self
     }
 

@@ -74,8 +74,8 @@ pub mod prelude {
     };
     pub use crate::api::{
         AddressPrefix, AddressPrefixError, AuthFailure, CoordinatorConfig, Counter, Counters, Credentials,
-        DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod, PeerContacts, Reliable,
-        SubscriptionState,
+        DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod, PeerContacts, PeerSource,
+        Reliable, SubscriptionState,
     };
     pub use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::api::{AddressPrefix, Credentials, Event, Reliable};
+use crate::api::{AddressPrefix, Credentials, Event, PeerSource, Reliable};
 use crate::base::ids::RegistrationId;
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -217,6 +217,11 @@ impl<R: Runtime> PeerBuilder<R> {
     /// [`credentials_for`](Self::credentials_for).
     pub fn credentials(self, username: &str, password: &str) -> Self {
         self.with(|config| config.credentials(Credentials::new(username, password)))
+    }
+
+    /// From where requests within a call may come ([`PeerSource`]); anywhere, unless this is set.
+    pub fn peer_source(self, source: PeerSource) -> Self {
+        self.with(|config| config.peer_source(source))
     }
 
     /// Trusts a trunk or proxy through which many call at once, or a network of them (`192.0.2.0/24`): no limit for one

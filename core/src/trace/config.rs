@@ -6,7 +6,7 @@ use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
 use super::settings;
-use crate::api::{CoordinatorConfig, Credentials, Limits, PeerContacts, Reliable};
+use crate::api::{CoordinatorConfig, Credentials, Limits, PeerContacts, PeerSource, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -51,6 +51,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         address_of_record,
         credentials,
         trusted_sources: _,
+        peer_source: _,
     } = config;
     out.text(user);
     out.option(display_name.as_deref(), Packer::text);
@@ -198,6 +199,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         address_of_record,
         credentials,
         trusted_sources: Vec::new(),
+        peer_source: PeerSource::Any,
     };
     settings::read_later(from, &mut config)?;
     Ok(config)

@@ -6,13 +6,14 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, DigestAlgorithm};
+use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, DigestAlgorithm, PeerSource};
 use crate::base::time::Instant;
 use crate::wire::limits::WireLimits;
 
 const TRUSTED_SOURCES: u8 = 1;
 const TRUSTED_SOURCES_MAX: u8 = 2;
 const CREDENTIALS_FOR: u8 = 40;
+const PEER_SOURCE: u8 = 20;
 const LOOKUPS_MAX: u8 = 3;
 const LOOKUPS_WAITING_MAX: u8 = 4;
 const BODY_TYPES: u8 = 60;
@@ -59,6 +60,14 @@ pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) ->
             out.text(kind);
         }
     }
+    if config.peer_source != defaults.peer_source {
+        out.byte(PEER_SOURCE);
+        out.byte(match config.peer_source {
+            PeerSource::Any => 0,
+            PeerSource::SameAddress => 1,
+            PeerSource::SameFlow => 2,
+        });
+    }
     let (ours, usual) = (&config.limits, &defaults.limits);
     for (number, value, usual) in [
         (TRUSTED_SOURCES_MAX, ours.trusted_sources_max, usual.trusted_sources_max),
@@ -103,6 +112,14 @@ pub(super) fn read_later(from: &mut Unpacker<'_>, config: &mut CoordinatorConfig
                         _ => return Err(Impossible("no algorithm for digests")),
                     };
                 }
+            }
+            PEER_SOURCE => {
+                config.peer_source = match from.byte()? {
+                    0 => PeerSource::Any,
+                    1 => PeerSource::SameAddress,
+                    2 => PeerSource::SameFlow,
+                    _ => return Err(Impossible("no source of a peer")),
+                };
             }
             LOOKUPS_MAX => config.limits.lookups_max = from.number()?,
             LOOKUPS_WAITING_MAX => config.limits.lookups_waiting_max = from.number()?,

@@ -84,7 +84,7 @@ impl<'a> NextHop<'a> {
     /// Where `uri` sends requests. This is the only place that decides so, wherever the URI comes from: the application,
     /// a Contact, a Route or Record-Route, a Refer-To, a redirection.
     ///
-    /// A `transport` without a value asks for none.
+    /// A `transport` without a value asks for none. A `maddr` stands before the host (RFC 3261 section 19.1.1).
     pub fn of(uri: &'a [u8]) -> Result<Self, NoHop> {
         let uri = Uri::parse(uri).map_err(|_| NoHop::Place)?;
         if uri.is_sips() {
@@ -94,7 +94,7 @@ impl<'a> NextHop<'a> {
         let mut named = transports.filter_map(|(_, value)| value.filter(|value| !value.is_empty()));
         match named.find_map(Unspoken::named) {
             Some(unspoken) => Err(NoHop::Transport(unspoken)),
-            None => Ok(Self { host: uri.host, port: uri.port }),
+            None => Ok(Self { host: uri.next_hop(), port: uri.port }),
         }
     }
 }

@@ -76,6 +76,7 @@ fn settings_that_came_later_come_back() {
     let mut config = CoordinatorConfig::default();
     config.trusted_sources = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::1".parse().unwrap()];
     config.limits.trusted_sources_max = 7;
+    config.peer_source = crate::api::PeerSource::SameFlow;
     config.limits.lookups_max = 8;
     config.limits.lookups_waiting_max = 9;
     let file = File::default();
