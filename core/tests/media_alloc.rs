@@ -25,6 +25,7 @@ fn open(shard: &mut MediaShard) {
         let plan = Arc::new(MediaPlan {
             remote_rtp: Some(remote()),
             remote_rtcp: Some(remote()),
+            sip_peer: Some(remote().ip()),
             rtcp_mux: true,
             direction: Direction::SendRecv,
             codec: Codec::Pcmu,

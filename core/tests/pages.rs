@@ -2,6 +2,7 @@
 //!
 //! `OFFHOOK_WRITE=1 cargo test -p offhook-core --test pages` writes them anew.
 
+use offhook_core::media::source_page;
 use offhook_core::session::{StateTable, sides_page, transfer_page};
 use offhook_core::transaction::table;
 
@@ -54,4 +55,13 @@ fn the_page_about_transactions_is_current() {
         table::markdown()
     );
     check("transaction/table.md", &page);
+}
+
+#[test]
+fn the_page_about_sources_of_media_is_current() {
+    let page = format!(
+        "# Whose packets are taken, and where ours go\n\nWritten by the table in `core/src/media/source.rs`; {HOW}.\n\n{}",
+        source_page()
+    );
+    check("media/source.md", &page);
 }

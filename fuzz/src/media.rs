@@ -25,17 +25,23 @@ pub(crate) struct Stage {
     heard: u64,
     /// Whether what waits to be sent may be of a plan with one port for RTP and RTCP, and whether the plan now is.
     muxed: (bool, bool),
+    /// Whether every plan of the session has named an address.
+    named: bool,
 }
 
 fn plan(choice: u8) -> MediaPlan {
     let directions = [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
     let rtcp_mux = choice & 1 != 0;
     let remote_rtp = (choice & 0xC0 != 0xC0).then(|| address(0));
+    // From where the peer is, or from elsewhere; in no plan can the signalled address not be reached.
+    let sip_peer =
+        if choice & 0x80 == 0 { address(0).ip() } else { "198.51.100.5".parse().expect("an address") };
     let codec = if choice & 2 == 0 { Codec::Pcmu } else { Codec::Pcma };
     let payload_type = codec.static_payload_type().unwrap_or(96);
     MediaPlan {
         remote_rtp,
         remote_rtcp: if rtcp_mux { remote_rtp } else { Some(SocketAddr::new(address(0).ip(), 6001)) },
+        sip_peer: Some(sip_peer),
         rtcp_mux,
         direction: directions[usize::from(choice >> 2 & 3)],
         codec,
@@ -63,8 +69,15 @@ impl Stage {
         (config.transmit_max, config.events_max) = (QUEUE_MAX, QUEUE_MAX);
         let shard = MediaShard::new(config, [3; 32], Instant::ZERO);
         let media = MediaSessionId { shard: 0, generation: 0, slot: 0 };
-        let mut stage =
-            Self { shard, now: Instant::ZERO, media, is_open: false, heard: 0, muxed: (false, false) };
+        let mut stage = Self {
+            shard,
+            now: Instant::ZERO,
+            media,
+            is_open: false,
+            heard: 0,
+            muxed: (false, false),
+            named: false,
+        };
         stage.open(octets.byte());
         stage
     }
@@ -76,6 +89,7 @@ impl Stage {
     fn plan(&mut self, choice: u8) -> MediaPlan {
         let plan = plan(choice);
         self.muxed = (self.muxed.0 | plan.rtcp_mux, plan.rtcp_mux);
+        self.named &= plan.remote_rtp.is_some();
         plan
     }
 
@@ -83,6 +97,7 @@ impl Stage {
     pub(crate) fn open(&mut self, choice: u8) {
         self.media.generation += 1;
         self.heard = 0;
+        self.named = true;
         let plan = self.plan(choice);
         let command = MediaCommand::Open { media: self.media, port: PORT, plan: Arc::new(plan) };
         self.shard.handle_command(self.now, command);
@@ -107,7 +122,23 @@ impl Stage {
     }
 
     pub(crate) fn arrive(&mut self, which: Which, from: u8, datagram: &[u8]) {
+        let before = self.report();
         self.shard.handle_datagram(self.now, PORT.key, which, address(from), datagram);
+        let (Some(before), Some(after)) = (before, self.report()) else { return };
+        let heard = after.received_packets > before.received_packets;
+        let stranger = address(3);
+        // What could be heard before an address was signalled is left out.
+        if self.named {
+            assert_ne!(after.remote, Some(stranger), "the signalled address can be reached");
+            assert!(!heard || address(from) != stranger, "a stranger is heard");
+        }
+        if heard && address(from) == address(0) && before.remote.is_some() {
+            assert_eq!(after.remote, Some(address(0)), "who speaks from where it said is spoken to");
+        }
+        if after.remote != before.remote {
+            assert!(heard, "nobody was heard, and another is spoken to");
+            assert_eq!(after.remote, Some(address(from)));
+        }
     }
 
     pub(crate) fn talk(&mut self, samples: &[u8]) {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::Switchboard;
 use crate::api::{OfferMethod, Output};
@@ -37,6 +37,7 @@ impl MediaAdapter<'_> {
                 port,
                 open: false,
                 changed: false,
+                exchanged: false,
                 sdp_id,
                 sdp_version: sdp_id,
                 described: None,
@@ -97,6 +98,7 @@ impl MediaAdapter<'_> {
             };
         }
         media.described = Some(said);
+        media.exchanged = true;
         media.made = media.wish;
         media.described_direction = media.wanted;
         media.lines = lines_of(&written.0);
@@ -206,6 +208,16 @@ impl MediaAdapter<'_> {
         Some(sdp::accept_answer(body, &self.local(&path)?))
     }
 
+    /// Where the peer's signalling comes from.
+    fn sip_peer(&self) -> Option<IpAddr> {
+        let session = self.board.registry.session(self.session)?;
+        let path = match session.dialog.and_then(|id| self.board.registry.dialog(id)) {
+            Some(dialog) => dialog.path,
+            None => session.outgoing.as_ref()?.path?,
+        };
+        Some(path.remote.ip())
+    }
+
     /// Makes the plan that was agreed on hold: opens the stream, or changes it.
     pub(crate) fn apply_plan(&mut self) {
         let session = self.board.registry.session_mut(self.session);
@@ -218,14 +230,23 @@ impl MediaAdapter<'_> {
             return;
         }
         self.settle();
+        let sip_peer = self.sip_peer();
         let Some(media) =
             self.board.registry.session_mut(self.session).and_then(|session| session.media.as_mut())
         else {
             return;
         };
-        let next = media.next_plan.take().filter(|next| media.plan.as_deref() != Some(next));
-        media.changed = next.is_some();
-        let Some(plan) = next else { return };
+        let Some(mut plan) = media.next_plan.take() else { return };
+        let sip_peer_before = media.plan.as_ref().and_then(|plan| plan.sip_peer);
+        plan.sip_peer = sip_peer_before;
+        media.changed = media.plan.as_deref() != Some(&plan);
+        plan.sip_peer = sip_peer;
+        // An exchange that changes nothing goes to the media side too, for it opens the learning of addresses; an answer
+        // that only comes again does not.
+        let exchanged = core::mem::take(&mut media.exchanged);
+        if !media.changed && !exchanged && sip_peer == sip_peer_before {
+            return;
+        }
         let plan = Arc::new(plan);
         media.plan = Some(plan.clone());
         let command = if media.open {
@@ -315,6 +336,7 @@ fn early_plan(local: &LocalMedia) -> MediaPlan {
     MediaPlan {
         remote_rtp: None,
         remote_rtcp: None,
+        sip_peer: None,
         rtcp_mux: false,
         direction: Direction::RecvOnly,
         codec,

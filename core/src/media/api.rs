@@ -175,8 +175,10 @@ pub struct MediaReport {
     pub dropped_audio_frames: u64,
     /// Frames of the application discarded because the call is on hold.
     pub muted_audio_frames: u64,
-    /// Packets from an address that the peer does not own.
+    /// Packets dropped for where they came from: see [`source_page`](super::source_page).
     pub rejected_source: u64,
+    /// Packets from where the peer may be heard once enough of them have proven it, which did not yet.
+    pub unproven_source: u64,
     /// Packets and reports under our own SSRC: the peer chose the same one, or sends ours back.
     pub own_ssrc: u64,
     /// Packets with a payload type that was not agreed.

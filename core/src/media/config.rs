@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::source::SourceLearning;
+
 /// What one shard may use and how it paces.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -29,11 +31,14 @@ pub struct ShardConfig {
     pub delay_max: Duration,
     /// How late a frame may be delivered, when its packet is late, before a concealed one takes its place.
     pub playout_hold: Duration,
-    /// How long after the start, or after a new remote address, the true source of the peer's packets may
-    /// still be learned.
-    pub learning_window: Duration,
-    /// A source is alive until it has been silent for this long.
+    /// From which addresses, besides the one that the peer has signalled, its packets may come.
+    pub source_learning: SourceLearning,
+    /// A source is alive until it has been silent for this long: no other is learned before. In RTCP it is alive for twice
+    /// `rtcp_interval`.
     pub source_silence: Duration,
+    /// A learned source of which nothing came for this long, neither RTP nor RTCP, is spoken to no more if the signalled
+    /// address can be reached: we speak to that again. Not while the peer is on hold, or holds us, without audio.
+    pub source_forgotten: Duration,
     /// How often an empty datagram keeps the path open while no RTP is sent: receiving only, or on hold (RFC 6263 section
     /// 4.1). `None`: never. With one port for RTP and RTCP the reports do it.
     pub keep_alive: Option<Duration>,
@@ -68,8 +73,9 @@ impl Default for ShardConfig {
             delay_min: Duration::from_millis(20),
             delay_max: Duration::from_millis(200),
             playout_hold: Duration::from_millis(60),
-            learning_window: Duration::from_secs(10),
+            source_learning: SourceLearning::default(),
             source_silence: Duration::from_secs(2),
+            source_forgotten: Duration::from_secs(15),
             keep_alive: Some(Duration::from_secs(15)),
             silence_at_start: Some(Duration::from_secs(30)),
             silence: Some(Duration::from_secs(30)),

@@ -1,137 +1,232 @@
-//! Whose packets are taken, and where ours go: symmetric RTP (RFC 4961) without letting a stranger in.
-//!
-//! Packets go to the address of the peer's SDP until packets of the peer show another one. The signalled
-//! address needs no proof. Any other is believed only while the learning window is open, only if it has the
-//! signalled IP or nothing has come from the signalled address, and only after two packets in a row. A
-//! source that is alive is never replaced, except that the signalled address replaces a stranger.
+//! The addresses of one stream: what the policy ([`source`](super::source)) is asked with, and what follows from its
+//! answer.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use crate::base::time::Instant;
-use crate::media::config::ShardConfig;
+use crate::sdp::plan::MediaPlan;
 
-/// Who sent a packet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Source {
-    /// The peer.
-    Peer,
-    /// Perhaps the peer: two packets in a row are needed.
-    Unproven,
-    /// Nobody we listen to.
-    Stranger,
-}
+use super::config::ShardConfig;
+use super::source::{Decision, Heard, Kind, SourceLearning, Ssrc, decide, is_private};
 
-/// Addresses of one stream.
-#[derive(Debug)]
+/// So many reports that the signalled address cannot be reached are believed; one may be forged.
+const UNREACHABLE: u8 = 2;
+
+/// Addresses of one stream, RTP or RTCP.
+#[derive(Clone, Debug)]
 pub(crate) struct Flow {
     signalled: Option<SocketAddr>,
     /// The last one that was not hold.
     signalled_last: Option<SocketAddr>,
-    latched: Option<SocketAddr>,
+    sip_peer: Option<IpAddr>,
+    learned: Option<SocketAddr>,
     /// The source before the address changed: heard until the new one speaks, never sent to.
     previous: Option<SocketAddr>,
-    heard_signalled: bool,
+    /// Where the last packet came from that was taken.
+    source: Option<SocketAddr>,
+    /// The signalled address has spoken since it was signalled.
+    spoke: bool,
+    /// Another address may be learned once the signalled one is silent.
+    open: bool,
+    /// The peer has agreed to send.
+    expects: bool,
+    /// Reports that the signalled address cannot be reached.
+    unreachable: u8,
     last_heard: Instant,
-    window_until: Instant,
-    window: Duration,
+    /// When the source was last known to be there: also by its RTCP.
+    last_sign: Instant,
+    learning: SourceLearning,
     silence: Duration,
+    forgotten: Duration,
 }
 
 impl Flow {
-    pub(crate) fn new(config: &ShardConfig, now: Instant, signalled: Option<SocketAddr>) -> Self {
+    /// The flow of a stream's RTP.
+    pub(crate) fn rtp(config: &ShardConfig, now: Instant, plan: &MediaPlan) -> Self {
+        Self::new(config, now, plan, plan.remote_rtp, config.source_silence)
+    }
+
+    /// The flow of its RTCP. Whoever leaves out two reports is silent.
+    pub(crate) fn rtcp(config: &ShardConfig, now: Instant, plan: &MediaPlan) -> Self {
+        Self::new(config, now, plan, plan.remote_rtcp, config.rtcp_interval.saturating_mul(2))
+    }
+
+    fn new(
+        config: &ShardConfig,
+        now: Instant,
+        plan: &MediaPlan,
+        signalled: Option<SocketAddr>,
+        silence: Duration,
+    ) -> Self {
         Self {
             signalled,
             signalled_last: signalled,
-            latched: None,
+            sip_peer: plan.sip_peer.map(|ip| ip.to_canonical()),
+            learned: None,
             previous: None,
-            heard_signalled: false,
+            source: None,
+            spoke: false,
+            open: true,
+            expects: plan.direction.receives(),
+            unreachable: 0,
             last_heard: now,
-            window_until: now + config.learning_window,
-            window: config.learning_window,
-            silence: config.source_silence,
+            last_sign: now,
+            learning: config.source_learning,
+            silence,
+            forgotten: config.source_forgotten.max(silence),
         }
     }
 
     /// Where to send.
     pub(crate) fn remote(&self) -> Option<SocketAddr> {
         // Without a signalled address the peer wants nothing.
-        self.signalled.map(|signalled| self.latched.unwrap_or(signalled))
+        self.signalled.map(|signalled| self.learned.unwrap_or(signalled))
     }
 
-    /// A new plan. An address that was not signalled before opens the learning window again.
-    /// Whether it is one.
-    pub(crate) fn update(&mut self, now: Instant, remote: Option<SocketAddr>) -> bool {
-        let moved = remote.is_some() && remote != self.signalled_last;
-        self.signalled = remote;
-        if moved {
-            self.signalled_last = remote;
-            self.previous = self.latched.take().or(self.previous);
-            self.heard_signalled = false;
-            self.window_until = now + self.window;
+    /// An offer/answer exchange: learning is open again. Whether the peer has moved.
+    pub(crate) fn update(&mut self, now: Instant, plan: &MediaPlan, signalled: Option<SocketAddr>) -> bool {
+        if plan.direction.receives() != self.expects {
+            self.expects = plan.direction.receives();
+            self.last_sign = now;
         }
-        moved
-    }
-
-    /// Who `remote` is.
-    pub(crate) fn judge(&self, now: Instant, remote: SocketAddr) -> Source {
-        let is_signalled = self.signalled == Some(remote);
-        let same_ip = |other: SocketAddr| other.ip() == remote.ip();
-        let Some(latched) = self.latched else {
-            return if is_signalled || self.previous == Some(remote) {
-                Source::Peer
-            } else {
-                self.unproven(now, remote)
-            };
+        self.signalled = signalled;
+        self.sip_peer = plan.sip_peer.map(|ip| ip.to_canonical());
+        self.open = true;
+        self.unreachable = 0;
+        let Some(address) = signalled.filter(|_| signalled != self.signalled_last) else { return false };
+        let before = self.learned.take().or_else(|| self.signalled_last.filter(|_| self.spoke));
+        let unnamed = self.signalled_last.is_none();
+        self.signalled_last = signalled;
+        self.spoke = false;
+        // Whoever spoke before any address was signalled is heard on only where it fits to what is signalled now.
+        let fits = |source: &SocketAddr| {
+            !unnamed || source.ip() == address.ip() || self.sip_peer == Some(source.ip())
         };
-        if latched == remote {
-            return Source::Peer;
+        self.previous = before.or(self.previous).filter(fits);
+        if unnamed {
+            self.source = self.previous;
         }
-        let alive = now.saturating_since(self.last_heard) < self.silence;
-        if is_signalled && (!alive || !same_ip(latched)) {
-            return Source::Unproven;
-        }
-        if alive { Source::Stranger } else { self.unproven(now, remote) }
+        true
     }
 
-    fn unproven(&self, now: Instant, remote: SocketAddr) -> Source {
-        let eligible = self.signalled.is_some_and(|signalled| signalled.ip() == remote.ip());
-        if now < self.window_until && (eligible || !self.heard_signalled) {
-            Source::Unproven
+    /// What becomes of a packet from `remote`.
+    pub(crate) fn judge(&self, now: Instant, remote: SocketAddr, ssrc: Ssrc) -> Decision {
+        let decision = decide(self.kind(remote, ssrc), ssrc, self.heard(now));
+        let may_learn = self.expects && self.learning != SourceLearning::Never;
+        if decision == Decision::Fifth && !may_learn { Decision::Drop } else { decision }
+    }
+
+    fn kind(&self, remote: SocketAddr, ssrc: Ssrc) -> Kind {
+        if self.signalled_last == Some(remote) {
+            return Kind::Signalled;
+        }
+        if self.learned == Some(remote) {
+            return Kind::Learned;
+        }
+        let reachable = self.is_reachable();
+        if self.previous == Some(remote) && ssrc == Ssrc::GoesOn && reachable {
+            Kind::Previous
+        } else if self.sip_peer == Some(remote.ip()) {
+            Kind::SipPeer
+        } else if !reachable || self.learning == SourceLearning::Any {
+            Kind::Elsewhere
         } else {
-            Source::Stranger
+            Kind::Stranger
         }
     }
 
-    /// A valid packet of the peer has come from `remote`.
-    pub(crate) fn heard(&mut self, now: Instant, remote: SocketAddr) {
-        self.last_heard = now;
-        if self.signalled == Some(remote) {
-            self.heard_signalled = true;
-        } else if self.latched.is_none() && self.previous == Some(remote) {
-            return;
+    fn heard(&self, now: Instant) -> Heard {
+        let alive = now.saturating_since(self.last_heard) < self.silence;
+        match self.learned {
+            Some(_) if !alive => Heard::LearnedSilent,
+            Some(learned) if self.sip_peer == Some(learned.ip()) => Heard::LearnedAtPeer,
+            Some(_) => Heard::LearnedElsewhere,
+            None if self.spoke && alive => Heard::Signalled,
+            None if self.spoke && !self.open => Heard::SignalledSilent,
+            None => Heard::Nobody,
         }
-        self.latch(remote);
+    }
+
+    /// Whether packets from here can arrive at the signalled address, as far as we know.
+    fn is_reachable(&self) -> bool {
+        let Some(ip) = self.signalled_last.map(|signalled| signalled.ip()) else { return false };
+        let peer = self.sip_peer;
+        // Whose signalling comes from there is there, be it private.
+        let hidden = is_private(ip) && peer != Some(ip);
+        let loopback = ip.is_loopback() && peer.is_some_and(|peer| !peer.is_loopback());
+        let foreign = peer.is_some_and(|peer| peer.is_ipv4() != ip.is_ipv4());
+        !hidden && !loopback && !foreign && self.unreachable < UNREACHABLE
+    }
+
+    /// A packet from `remote` has been taken.
+    pub(crate) fn take(&mut self, now: Instant, remote: SocketAddr) {
+        self.last_heard = now;
+        self.last_sign = now;
+        self.source = Some(remote);
+        if self.signalled_last == Some(remote) {
+            self.learned = None;
+            self.previous = None;
+            self.spoke = true;
+            self.open = false;
+            self.unreachable = 0;
+        }
     }
 
     /// `remote` has proven to be the peer.
-    pub(crate) fn latch(&mut self, remote: SocketAddr) {
-        if self.latched != Some(remote) {
-            tracing::debug!("media source learned");
+    pub(crate) fn learn(&mut self, remote: SocketAddr) {
+        if self.signalled_last == Some(remote) || self.learned == Some(remote) {
+            return;
         }
-        self.latched = Some(remote);
+        tracing::debug!("media source learned");
+        self.learned = Some(remote);
         self.previous = None;
+        self.open = true;
     }
 
-    /// Whether RTCP from `remote` can be the peer's: it has the IP of the stream, or is where the peer
-    /// says its RTCP lives.
-    pub(crate) fn is_rtcp_peer(&self, remote: SocketAddr, signalled_rtcp: Option<SocketAddr>) -> bool {
-        signalled_rtcp == Some(remote)
-            || self.latched.or(self.signalled).is_some_and(|rtp| rtp.ip() == remote.ip())
+    /// The peer is there, whatever it says.
+    pub(crate) const fn sign_of_life(&mut self, now: Instant) {
+        self.last_sign = now;
     }
 
-    /// Whether the stream itself has been heard from the IP of `remote`.
-    pub(crate) fn is_latched_ip(&self, remote: SocketAddr) -> bool {
-        self.latched.is_some_and(|rtp| rtp.ip() == remote.ip())
+    /// Forgets a learned address from which nothing comes any more. Where the signalled one cannot be reached nothing
+    /// better is known, and we go on speaking to it; another may take its place all the same.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.learned.is_some()
+            && self.expects
+            && now.saturating_since(self.last_sign) >= self.forgotten
+            && self.is_reachable()
+        {
+            tracing::debug!("media source forgotten");
+            self.learned = None;
+        }
+    }
+
+    /// The network says that nothing can be sent to `remote` (ICMP).
+    pub(crate) fn handle_unreachable(&mut self, remote: SocketAddr) {
+        if self.learned == Some(remote) {
+            self.learned = None;
+        } else if self.signalled == Some(remote) {
+            self.unreachable = self.unreachable.saturating_add(1);
+        }
+    }
+
+    /// Whether what we hear comes from the IP of `remote`.
+    pub(crate) fn is_known_ip(&self, remote: SocketAddr) -> bool {
+        self.source.is_some_and(|source| source.ip() == remote.ip())
+    }
+
+    /// Whether what we hear comes from `remote`.
+    pub(crate) fn is_source(&self, remote: SocketAddr) -> bool {
+        self.source == Some(remote)
+    }
+
+    /// Everything that decides about packets to come, for a model of the policy.
+    #[cfg(test)]
+    pub(crate) fn state(&self, now: Instant) -> impl Ord + use<> {
+        let alive = now.saturating_since(self.last_heard) < self.silence;
+        let there = now.saturating_since(self.last_sign) < self.forgotten;
+        let addresses = (self.signalled, self.learned, self.previous, self.source);
+        (addresses, self.spoke, self.open, self.expects, self.unreachable, alive, there)
     }
 }

@@ -16,10 +16,13 @@ mod config;
 mod flow;
 mod frames;
 mod jitter;
+mod leftover;
+mod listener;
 mod outbox;
 mod rtcp;
 mod rtp;
 mod shard;
+mod source;
 mod stream;
 mod unproven;
 
@@ -34,3 +37,4 @@ pub use codec::dtmf::{DIGITS_MAX, DtmfDigits, DtmfError};
 pub use config::{ShardConfig, ntp_from_unix};
 pub use outbox::{MediaTransmit, SendBatch, TransmitHead};
 pub use shard::MediaShard;
+pub use source::{SourceLearning, source_page};

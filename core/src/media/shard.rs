@@ -17,6 +17,7 @@ use super::api::{
 };
 use super::config::ShardConfig;
 use super::frames::Frames;
+use super::leftover::Kept;
 use super::outbox::{MediaTransmit, Outbox, SendBatch};
 use super::rtp::header::is_rtcp;
 use super::stream::{Events, Shared, Stream};
@@ -36,6 +37,8 @@ pub struct MediaShard {
     streams: Vec<Option<Box<Stream>>>,
     live: usize,
     ports: HashMap<u32, u32, BuildHasherDefault<SipHasher13>>,
+    /// What the last call has left on a local RTP port: no more than there are ports.
+    leftovers: HashMap<u16, Kept, BuildHasherDefault<SipHasher13>>,
     outbox: Outbox,
     events: Events,
     /// Slots of streams with audio to read.
@@ -54,6 +57,7 @@ impl MediaShard {
             streams: Vec::new(),
             live: 0,
             ports: HashMap::default(),
+            leftovers: HashMap::default(),
             outbox: Outbox::new(config.transmit_max),
             events: Events { queue: VecDeque::new(), max: config.events_max },
             ready: VecDeque::new(),
@@ -133,7 +137,8 @@ impl MediaShard {
                     events: &mut self.events,
                     rng: &mut self.rng,
                 };
-                let stream = Stream::new(media, port, plan, seat, now, &mut shared);
+                let leftover = self.leftovers.remove(&port.rtp).and_then(|kept| kept.at(now));
+                let stream = Stream::new(media, port, plan, seat, leftover, now, &mut shared);
                 if let Some(place) = self.streams.get_mut(slot) {
                     *place = Some(Box::new(stream));
                     self.live += 1;
@@ -175,6 +180,9 @@ impl MediaShard {
         if self.ports.get(&stream.port.key) == Some(&slot) {
             self.ports.remove(&stream.port.key);
         }
+        if let Some(leftover) = stream.leftover() {
+            self.leftovers.insert(stream.port.rtp, Kept::new(leftover, now));
+        }
         let report = stream.report();
         self.events.queue.push_back(MediaEvent::Closed { media: stream.media, report });
     }
@@ -201,6 +209,16 @@ impl MediaShard {
                 stream.handle_rtp(now, remote, bytes, shared);
             }
         });
+    }
+
+    /// The network reported that nothing takes what the pair `port_key` sends to `remote` (ICMP): a learned address is
+    /// forgotten, and where the signalled one is meant, another may be learned from the second report on.
+    pub fn handle_unreachable(&mut self, now: Instant, port_key: u32, remote: SocketAddr) {
+        self.clamp(now);
+        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+        if let Some(&slot) = self.ports.get(&port_key) {
+            self.with(slot, |stream, _| stream.handle_unreachable(remote));
+        }
     }
 
     /// Queues audio to send, mono at 8 kHz; how many of the samples fit. The rest is to be offered again

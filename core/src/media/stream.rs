@@ -2,7 +2,6 @@
 
 mod rtcp;
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
@@ -17,17 +16,17 @@ use super::api::{Audio, FRAME_SAMPLES, MediaEvent, MediaPort, MediaReport, Media
 use super::codec::decoder;
 use super::codec::dtmf::{DtmfDigits, DtmfReceiver, EventPayload, Pressed};
 use super::config::ShardConfig;
-use super::flow::{Flow, Source};
+use super::flow::Flow;
 use super::frames::{PHASES, Seat};
 use super::jitter::played::Played;
 use super::jitter::playout::{Frame, Playout};
+use super::leftover::Leftover;
+use super::listener::{Clock, Listener, Verdict};
 use super::outbox::Outbox;
 use super::rtcp::schedule::Schedule;
 use super::rtp::header::RtpHeader;
-use super::rtp::receive::Reception;
 use super::rtp::send::{Route, Sender, packet_samples};
 use super::rtp::sequence::Order;
-use super::unproven::Unproven;
 
 /// Octets of audio in a packet that we take: 200 ms.
 const PAYLOAD_MAX: usize = 1600;
@@ -92,11 +91,9 @@ pub(crate) struct Stream {
     plan: Arc<MediaPlan>,
     /// The plan before, and until when its payload types are taken.
     retired: Option<(Arc<MediaPlan>, Instant)>,
-    flow: Flow,
-    rtcp_latched: Option<SocketAddr>,
+    listener: Listener,
+    rtcp_flow: Flow,
     sender: Sender,
-    unproven: Option<Box<Unproven>>,
-    reception: Option<Reception>,
     playout: Playout,
     dtmf: DtmfReceiver,
     schedule: Schedule,
@@ -111,7 +108,6 @@ pub(crate) struct Stream {
     left: bool,
     keep_alive: KeepAlive,
     silence: Silence,
-    lost_before: u64,
     played: Played,
     stats: MediaReport,
 }
@@ -122,6 +118,7 @@ impl Stream {
         port: MediaPort,
         plan: Arc<MediaPlan>,
         seat: Seat,
+        leftover: Option<Leftover>,
         now: Instant,
         shared: &mut Shared<'_>,
     ) -> Self {
@@ -132,11 +129,9 @@ impl Stream {
             seat,
             listed: false,
             retired: None,
-            flow: Flow::new(config, now, plan.remote_rtp),
-            rtcp_latched: None,
+            listener: Listener::new(config, now, &plan, leftover),
+            rtcp_flow: Flow::rtcp(config, now, &plan),
             sender: Sender::new(config, now, shared.rng),
-            unproven: None,
-            reception: None,
             playout: Playout::new(config, now),
             dtmf: DtmfReceiver::new(),
             schedule: Schedule::new(config.rtcp_interval, now, shared.rng),
@@ -147,7 +142,6 @@ impl Stream {
             left: false,
             keep_alive: KeepAlive::new(now),
             silence: Silence::new(now),
-            lost_before: 0,
             played: Played::new(config.playout_queue),
             stats: MediaReport::default(),
             plan,
@@ -156,9 +150,8 @@ impl Stream {
 
     /// A new plan.
     pub(crate) fn update(&mut self, now: Instant, plan: Arc<MediaPlan>, shared: &mut Shared<'_>) {
-        if self.flow.update(now, plan.remote_rtp) {
-            self.rtcp_latched = None;
-        }
+        self.listener.update(now, &plan);
+        self.rtcp_flow.update(now, &plan, plan.remote_rtcp);
         if packet_samples(&plan) != packet_samples(&self.plan) {
             self.sender.regrid(packet_samples(&self.plan));
         }
@@ -190,7 +183,7 @@ impl Stream {
     /// Queues audio to send; how many samples fit.
     pub(crate) fn queue_audio(&mut self, samples: &[i16], shared: &mut Shared<'_>) -> usize {
         let accepted = self.sender.queue(samples);
-        if let Some(route) = Self::route(&self.port, &self.flow, &self.plan) {
+        if let Some(route) = Self::route(&self.port, &self.listener.flow, &self.plan) {
             // A packet may have been waiting for these samples.
             let rows = self.sender.pump(None, &route, shared.outbox, &mut self.stats);
             self.tell_sent(rows, shared);
@@ -246,7 +239,9 @@ impl Stream {
         }
         let missed = u32::try_from((number - self.seat.due) / PHASES).unwrap_or(u32::MAX);
         self.seat.due = number + PHASES;
-        if let Some(route) = Self::route(&self.port, &self.flow, &self.plan) {
+        self.listener.flow.handle_timeout(now);
+        self.rtcp_flow.handle_timeout(now);
+        if let Some(route) = Self::route(&self.port, &self.listener.flow, &self.plan) {
             let rows = self.sender.tick((now, moment), missed, &route, shared.outbox, &mut self.stats);
             self.tell_sent(rows, shared);
         } else {
@@ -271,7 +266,7 @@ impl Stream {
     fn keep_alive(&mut self, now: Instant, shared: &mut Shared<'_>) {
         let Some(interval) = shared.config.keep_alive.filter(|_| !self.plan.rtcp_mux) else { return };
         if self.keep_alive.take_due(now, self.sender.packets, interval)
-            && let Some(remote) = self.flow.remote()
+            && let Some(remote) = self.listener.flow.remote()
         {
             let sent = shared.outbox.push(self.port.key, Which::Rtp, remote, |_| {});
             self.stats.send_overflow += u64::from(!sent);
@@ -321,50 +316,26 @@ impl Stream {
             self.stats.malformed += 1;
             return;
         };
-        let source = self.flow.judge(now, remote);
-        if source == Source::Stranger {
-            self.stats.rejected_source += 1;
-            return;
-        }
         if payload.len() > PAYLOAD_MAX {
             self.stats.malformed += 1;
             return;
         }
-        let expected = Payload::of(&self.plan, header.payload_type).is_some();
-        let order = match &mut self.reception {
-            _ if source == Source::Unproven => None,
-            Some(reception) if reception.ssrc != header.ssrc => None,
-            Some(reception) => match reception.sequence.observe(header.sequence) {
-                Order::Jump => None,
-                order => Some(order),
-            },
-            None if expected => {
-                self.reception = Some(Reception::new(header.ssrc, header.sequence));
-                Some(Order::Newest)
+        let expected = || Payload::of(&self.plan, header.payload_type).is_some();
+        match self.listener.admit(now, remote, &header, payload, expected) {
+            Verdict::Stranger => self.stats.rejected_source += 1,
+            Verdict::Unproven => self.stats.unproven_source += 1,
+            Verdict::Unexpected => self.stats.unexpected_payload += 1,
+            Verdict::GoesOn(order) => self.take(now, &header, payload, order, shared),
+            Verdict::Begins(clock, before) => {
+                let mut packets = before.iter().flat_map(|stash| stash.iter()).chain([(&header, payload)]);
+                let Some((first, payload)) = packets.next() else { return };
+                self.begin(first, clock, shared);
+                self.take(now, first, payload, Order::Newest, shared);
+                for (header, payload) in packets {
+                    let order = self.listener.count(header);
+                    self.take(now, header, payload, order, shared);
+                }
             }
-            None => None,
-        };
-        if let Some(order) = order {
-            self.flow.heard(now, remote);
-            self.take(now, &header, payload, order, shared);
-            return;
-        }
-        if !expected {
-            self.stats.unexpected_payload += 1;
-            return;
-        }
-        // Another address, another SSRC, or a restarted sequence: two packets in a row prove it.
-        if let Some((first, stash)) =
-            self.unproven.get_or_insert_with(|| Box::new(Unproven::new())).observe(remote, &header, payload)
-        {
-            self.flow.latch(remote);
-            self.flow.heard(now, remote);
-            self.switch(&first, shared);
-            self.take(now, &first, stash.get(), Order::Newest, shared);
-            let order = self.reception.as_mut().map(|new| new.sequence.observe(header.sequence));
-            self.take(now, &header, payload, order.unwrap_or(Order::Newest), shared);
-        } else if source == Source::Unproven {
-            self.stats.rejected_source += 1;
         }
     }
 
@@ -374,12 +345,12 @@ impl Stream {
         [Some(&self.plan), retired].into_iter().flatten().find_map(|plan| Payload::of(plan, payload_type))
     }
 
-    /// Listens to another source from now on.
-    fn switch(&mut self, first: &RtpHeader, shared: &mut Shared<'_>) {
-        let old = self.reception.replace(Reception::new(first.ssrc, first.sequence));
-        if let Some(old) = old {
-            self.lost_before += old.sequence.lost();
-            self.playout.splice(first.timestamp);
+    /// Listens to another stream from now on, or to one that counts anew.
+    fn begin(&mut self, first: &RtpHeader, clock: Clock, shared: &mut Shared<'_>) {
+        match clock {
+            Clock::GoesOn => return,
+            Clock::First => {}
+            Clock::Anew => self.playout.splice(first.timestamp),
         }
         self.left = false;
         let pressed = self.dtmf.reset();
@@ -404,7 +375,7 @@ impl Stream {
                 return;
             }
             Order::Reordered => self.stats.reordered += 1,
-            Order::Newest | Order::Jump => {}
+            Order::Newest | Order::Jump | Order::Restart => {}
         }
         let newest = order == Order::Newest;
         let plays = self.plan.direction.receives();
@@ -413,7 +384,7 @@ impl Stream {
                 if payload.is_empty() {
                     return;
                 }
-                if let Some(reception) = &mut self.reception {
+                if let Some(reception) = &mut self.listener.reception {
                     reception.observe_arrival(now, header.timestamp);
                 }
                 if plays {
@@ -447,15 +418,25 @@ impl Stream {
     /// How it goes.
     pub(crate) fn report(&self) -> MediaReport {
         let mut report = self.stats;
-        report.lost = self.lost_before;
-        if let Some(reception) = &self.reception {
-            report.lost += reception.sequence.lost();
+        report.lost = self.listener.lost();
+        if let Some(reception) = &self.listener.reception {
             report.jitter = reception.jitter_time();
         }
         report.playout_delay = self.playout.delay();
         report.dropped_audio_frames = self.played.dropped();
-        report.remote = self.flow.remote();
+        report.remote = self.listener.flow.remote();
         report
+    }
+
+    /// What the next call may still hear of this one on our port.
+    pub(crate) fn leftover(&self) -> Option<Leftover> {
+        self.listener.leftover()
+    }
+
+    /// The network says that nothing can be sent to `remote`.
+    pub(crate) fn handle_unreachable(&mut self, remote: SocketAddr) {
+        self.listener.flow.handle_unreachable(remote);
+        self.rtcp_flow.handle_unreachable(remote);
     }
 
     /// Whether a frame waits to be read.

@@ -10,4 +10,5 @@ mod keys;
 mod pair;
 mod races;
 mod source;
+mod sources_model;
 mod stalls;

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, PeerSource, Reliable};
+use crate::media::SourceLearning;
 use crate::sdp::CodecList;
 #[cfg(feature = "trace")]
 use crate::trace::Recorder;
@@ -30,6 +31,8 @@ pub struct Config {
     /// After how long of silence from a side that should send [`CallEvent::Silent`](super::CallEvent::Silent) comes; `None`:
     /// never.
     pub silence: Option<Duration>,
+    /// From which addresses, besides the one that the other side has signalled, its audio may come.
+    pub source_learning: SourceLearning,
     /// Settings of the coordinator: user, codecs, timing, limits.
     pub core: CoordinatorConfig,
     /// Clones share it: whoever starts first is recorded.
@@ -46,6 +49,7 @@ impl Config {
             rtp_ports: 16_384..=32_767,
             auto_answer: false,
             silence: Some(Duration::from_secs(30)),
+            source_learning: SourceLearning::default(),
             core,
             #[cfg(feature = "trace")]
             recorder: Arc::default(),
@@ -89,6 +93,14 @@ impl Config {
     #[must_use]
     pub const fn silence(mut self, limit: Duration) -> Self {
         self.silence = if limit.is_zero() { None } else { Some(limit) };
+        self
+    }
+
+    /// From which addresses, besides the one that the other side has signalled, its audio may come: see
+    /// [`source_page`](crate::media::source_page).
+    #[must_use]
+    pub const fn source_learning(mut self, from: SourceLearning) -> Self {
+        self.source_learning = from;
         self
     }
 

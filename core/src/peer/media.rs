@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::base::time::Instant;
 use crate::media::{
-    FRAME_SAMPLES, MediaCommand, MediaEvent, MediaReport, MediaSessionId, MediaShard, ShardConfig, Which,
-    ntp_from_unix,
+    FRAME_SAMPLES, MediaCommand, MediaEvent, MediaReport, MediaSessionId, MediaShard, ShardConfig,
+    SourceLearning, Which, ntp_from_unix,
 };
 
 use super::frame::{AudioFrame, Dtmf};
@@ -128,7 +128,7 @@ impl Media {
     /// `unix_time` is the time of day at `now`.
     pub(crate) fn new(
         streams_max: usize,
-        silence: Option<Duration>,
+        (silence, source_learning): (Option<Duration>, SourceLearning),
         seed: [u8; 32],
         now: Instant,
         unix_time: Duration,
@@ -139,6 +139,7 @@ impl Media {
             ntp_at_zero: ntp_from_unix(unix_at_zero),
             silence_at_start: silence,
             silence,
+            source_learning,
             ..ShardConfig::default()
         };
         Self {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::api::{AddressPrefix, Credentials, Event, PeerSource, Reliable};
 use crate::base::ids::RegistrationId;
+use crate::media::SourceLearning;
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
 
@@ -177,6 +178,12 @@ impl<R: Runtime> PeerBuilder<R> {
     /// Answers every incoming call at once. `get_incoming_call` still hands it out, and `accept` returns at once.
     pub fn auto_answer(self, yes: bool) -> Self {
         self.with(|config| config.auto_answer(yes))
+    }
+
+    /// From which addresses, besides the one that the other side has signalled, its audio may come: see
+    /// [`source_page`](crate::media::source_page).
+    pub fn source_learning(self, from: SourceLearning) -> Self {
+        self.with(|config| config.source_learning(from))
     }
 
     /// How long an outgoing call may go unanswered.

@@ -198,6 +198,7 @@ fn agree<'a>(
     Ok(MediaPlan {
         remote_rtp,
         remote_rtcp: if rtcp_mux { remote_rtp } else { remote_rtcp(media, address, local.address) },
+        sip_peer: None,
         rtcp_mux,
         direction: flow(local.direction, session.direction_of(media), address.is_some()),
         codec: formats.codec,

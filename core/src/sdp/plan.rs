@@ -1,7 +1,7 @@
 //! What the media side is told: the outcome of an offer/answer exchange.
 
 use alloc::string::String;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use smallvec::SmallVec;
 
@@ -85,6 +85,8 @@ pub struct MediaPlan {
     pub remote_rtp: Option<SocketAddr>,
     /// Where the peer wants RTCP: the `a=rtcp` line, else the RTP port plus one, else (mux) the RTP port.
     pub remote_rtcp: Option<SocketAddr>,
+    /// The IP address that the peer's signalling comes from, if known: its media may come from there too (RFC 4961).
+    pub sip_peer: Option<IpAddr>,
     /// Whether RTP and RTCP share one port (RFC 5761), agreed by both.
     pub rtcp_mux: bool,
     /// Which way audio flows.

@@ -110,6 +110,8 @@ pub(crate) struct SessionMedia {
     pub(crate) lines: Option<Box<[u8]>>,
     /// Whether the last exchange brought anything new.
     pub(crate) changed: bool,
+    /// We have described our side anew since a plan was applied: what comes next is another exchange and no repetition.
+    pub(crate) exchanged: bool,
     /// Which way the application lets audio flow.
     pub(crate) wanted: Direction,
     /// The same as the peer knows it.

@@ -4,6 +4,22 @@ use super::*;
 
 // INVITE within the dialog (section 14.2).
 
+/// Whoever is behind a NAT that has forgotten it asks for such an exchange; that only a retransmission is none, `rfc3262` shows.
+#[test]
+fn an_exchange_that_changes_nothing_is_told_to_the_media_side_alone() {
+    let (mut desk, _, tag) = active(&invite());
+    let (plan, commands) = (desk.plan(), desk.media.len());
+    assert_eq!(plan.sip_peer, Some("192.0.2.9".parse().unwrap()), "where the signalling comes from");
+    let again = invite().cseq(2).callee_tag(&tag).branch("re");
+    desk.feed(again.text());
+    assert_eq!(desk.codes(), ["200"]);
+    assert_eq!((desk.media.len(), desk.plan()), (commands + 1, plan));
+    desk.feed(again.text());
+    desk.feed(again.again("ACK").branch("re-ack").text());
+    assert_eq!(desk.media.len(), commands + 1);
+    assert_eq!(desk.told(), ["incoming", "answered", "confirmed"]);
+}
+
 #[test]
 fn a_reinvite_changes_media_and_target() {
     let (mut desk, session, tag) = active(&invite());

@@ -62,6 +62,11 @@ impl<'a> Compound<'a> {
         }
         if bytes.is_empty() { None } else { Some(Self(bytes)) }
     }
+
+    /// Who speaks: every kind of packet begins with an SSRC, which is that of its sender or of whom it speaks for.
+    pub(crate) fn sender(&self) -> Option<u32> {
+        word(self.0.get(4..)?).map(|(ssrc, _)| ssrc)
+    }
 }
 
 /// First and second octet and body of the first packet, and what follows it.

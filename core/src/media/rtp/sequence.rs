@@ -16,6 +16,8 @@ pub(crate) enum Order {
     Duplicate,
     /// Too far from the others: not counted. Two of these in a row mean that the source has restarted.
     Jump,
+    /// Not newer by its number, and newer by its timestamp: the source counts anew. Not counted.
+    Restart,
 }
 
 /// What one source has sent, extended beyond 16 bits.
@@ -39,11 +41,26 @@ impl Sequence {
         Self { base, highest: base, seen: 1, received: 1, unique: 1, expected_prior: 0, received_prior: 0 }
     }
 
+    /// How far a number is from the highest. Distances of half the number space or more look negative here, as RFC 3550
+    /// has it.
+    fn step(&self, sequence: u16) -> i32 {
+        i32::from(sequence.wrapping_sub(self.highest as u16) as i16)
+    }
+
+    /// Whether a number is so near to the highest that it can belong to the same run.
+    pub(crate) fn is_near(&self, sequence: u16) -> bool {
+        (1 - MAX_MISORDER..MAX_DROPOUT).contains(&self.step(sequence))
+    }
+
+    /// Whether a number is higher than all before, be it far.
+    pub(crate) fn is_ahead(&self, sequence: u16) -> bool {
+        self.step(sequence) > 0
+    }
+
     /// Takes one more packet in.
     pub(crate) fn observe(&mut self, sequence: u16) -> Order {
-        let step = i32::from(sequence.wrapping_sub(self.highest as u16) as i16);
-        // Distances of half the number space or more look negative here, as RFC 3550 has it.
-        if step >= MAX_DROPOUT || step <= -MAX_MISORDER {
+        let step = self.step(sequence);
+        if !self.is_near(sequence) {
             return Order::Jump;
         }
         self.received += 1;

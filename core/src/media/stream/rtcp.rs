@@ -8,6 +8,7 @@ use crate::media::api::{MediaEvent, Which};
 use crate::media::rtcp::packet::{Compound, Item, SenderInfo, write_bye, write_cname, write_report};
 use crate::media::rtcp::report;
 use crate::media::rtp::send::packet_samples;
+use crate::media::source::{Decision, Ssrc};
 
 impl Stream {
     /// An RTCP packet.
@@ -19,27 +20,22 @@ impl Stream {
         bytes: &[u8],
         shared: &mut Shared<'_>,
     ) {
-        if !self.flow.is_rtcp_peer(remote, self.plan.remote_rtcp) {
-            self.stats.rejected_source += 1;
-            return;
-        }
         let Some(compound) = Compound::parse(bytes) else {
             self.stats.malformed += 1;
             return;
         };
+        if !self.admit_rtcp(now, which, remote, compound.sender()) {
+            self.stats.rejected_source += 1;
+            return;
+        }
         for item in compound {
             match item {
                 Item::Report { ssrc, sender, blocks } => {
                     self.compare_ssrc(now, ssrc, shared);
                     self.rtcp_ssrc = Some(ssrc);
-                    let known = self.reception.as_mut().filter(|reception| reception.ssrc == ssrc);
-                    if let Some(reception) = known {
-                        if let Some(info) = sender {
-                            reception.sender_report(now, report::middle(info.ntp));
-                        }
-                        if which == Which::Rtcp && self.flow.is_latched_ip(remote) {
-                            self.rtcp_latched = Some(remote);
-                        }
+                    let known = self.listener.reception.as_mut().filter(|reception| reception.ssrc == ssrc);
+                    if let (Some(reception), Some(info)) = (known, sender) {
+                        reception.sender_report(now, report::middle(info.ntp));
                     }
                     let now_ntp = report::ntp(shared.config.ntp_at_zero, now);
                     for block in blocks.filter(|block| block.ssrc == self.sender.ssrc) {
@@ -47,7 +43,7 @@ impl Stream {
                     }
                 }
                 Item::Bye(mut sources) => {
-                    let peer = self.reception.map(|reception| reception.ssrc).or(self.rtcp_ssrc);
+                    let peer = self.listener.reception.map(|reception| reception.ssrc).or(self.rtcp_ssrc);
                     // Our own leave of an SSRC may be sent back to us.
                     let theirs = |ssrc| Some(ssrc) == peer && Some(ssrc) != self.given_up_ssrc;
                     if !self.left && sources.any(theirs) {
@@ -60,12 +56,35 @@ impl Stream {
         }
     }
 
+    /// Whether a compound is the peer's, by the same policy as its audio. The proof is the SSRC that we hear, from the IP
+    /// that we hear it from.
+    fn admit_rtcp(&mut self, now: Instant, which: Which, remote: SocketAddr, sender: Option<u32>) -> bool {
+        let heard = self.listener.reception.as_ref().is_some_and(|reception| Some(reception.ssrc) == sender);
+        let proven = heard && self.listener.flow.is_known_ip(remote);
+        let ssrc = if proven { Ssrc::GoesOn } else { Ssrc::Other };
+        match self.rtcp_flow.judge(now, remote, ssrc) {
+            Decision::Drop => return false,
+            Decision::Take | Decision::Hear => {}
+            // One address may speak of several sources.
+            Decision::Second | Decision::SecondUnbroken | Decision::FifthUnbroken => {}
+            Decision::Fifth if !proven => return false,
+            // On the port for RTP it may come by mistake: there is no room for ours.
+            Decision::Fifth if which == Which::Rtcp || self.plan.rtcp_mux => self.rtcp_flow.learn(remote),
+            Decision::Fifth => {}
+        }
+        self.rtcp_flow.take(now, remote);
+        if proven {
+            self.listener.flow.sign_of_life(now);
+        }
+        true
+    }
+
     /// Sends a compound report, with a BYE when the session ends (RFC 3550 sections 6.1 and 6.6).
     pub(crate) fn send_report(&mut self, now: Instant, bye: bool, shared: &mut Shared<'_>) {
         let (which, remote) = if self.plan.rtcp_mux {
-            (Which::Rtp, self.flow.remote())
+            (Which::Rtp, self.listener.flow.remote())
         } else {
-            (Which::Rtcp, self.rtcp_latched.or(self.plan.remote_rtcp))
+            (Which::Rtcp, self.rtcp_flow.remote())
         };
         let Some(remote) = remote else { return };
         // Who never sent anything must not say BYE (section 6.3.7).
@@ -83,7 +102,7 @@ impl Stream {
             octets: self.sender.octets,
         });
         self.reported_packets = [newer, self.sender.packets];
-        let block = self.reception.as_mut().map(|reception| report::block(now, reception));
+        let block = self.listener.reception.as_mut().map(|reception| report::block(now, reception));
         let cname = &self.plan.cname;
         let sent = shared.outbox.push(self.port.key, which, remote, |out| {
             write_report(out, ssrc, sender, block);

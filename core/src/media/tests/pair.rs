@@ -21,6 +21,7 @@ pub(crate) fn plan(remote_host: u8) -> MediaPlan {
     MediaPlan {
         remote_rtp: Some(address(remote_host, 4000)),
         remote_rtcp: Some(address(remote_host, 4001)),
+        sip_peer: Some(address(remote_host, 0).ip()),
         rtcp_mux: false,
         direction: Direction::SendRecv,
         codec: Codec::Pcmu,

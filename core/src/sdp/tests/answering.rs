@@ -16,6 +16,7 @@ fn whole_answer_is_our_own_template() {
     let plan = MediaPlan {
         remote_rtp: at("198.51.100.7:5000"),
         remote_rtcp: at("198.51.100.7:5001"),
+        sip_peer: None,
         rtcp_mux: false,
         direction: Direction::SendRecv,
         codec: Codec::Pcma,
