@@ -243,6 +243,10 @@ impl DtmfSender {
 
 /// A press that nothing was heard of for this long has ended: its end packets were lost.
 const END_LOST: Duration = Duration::from_millis(250);
+/// For how long after its end a packet with another timestamp can still be of the press, if that lies within it.
+const REPEATED: Duration = Duration::from_millis(500);
+/// Two presses of a key have at least this between them, in samples: 20 ms. What begins sooner after a press is part of it.
+const PAUSE_MIN: u32 = 160;
 /// Presses remembered so that late repeats of them are not taken for new ones.
 const RECENT: usize = 8;
 
@@ -254,6 +258,24 @@ struct Held {
     /// Length of the segments before this one (RFC 4733 section 2.5.1.3).
     before: u32,
     heard: Instant,
+}
+
+impl Held {
+    /// Whether both are the same key at the same time: some senders move the timestamp with each packet of a press, or with
+    /// each repeat of its end, where RFC 4733 section 2.3 wants that of its beginning in all of them.
+    fn overlaps(&self, other: &Self) -> bool {
+        let step = other.timestamp.wrapping_sub(self.timestamp) as i32;
+        let within = if step < 0 { other.duration } else { self.duration };
+        self.event == other.event && step.unsigned_abs() <= u32::from(within) + PAUSE_MIN
+    }
+
+    /// Takes in what another packet says of the same press.
+    fn merge(&mut self, other: &Self) {
+        let back = (other.timestamp.wrapping_sub(self.timestamp) as i32) < 0;
+        self.timestamp = if back { other.timestamp } else { self.timestamp };
+        self.duration = self.duration.max(other.duration);
+        self.heard = other.heard;
+    }
 }
 
 /// A key press of the peer, complete.
@@ -268,7 +290,7 @@ pub(crate) struct Pressed {
 #[derive(Debug)]
 pub(crate) struct DtmfReceiver {
     held: Option<Held>,
-    recent: [Option<u32>; RECENT],
+    recent: [Option<Held>; RECENT],
     next_recent: usize,
 }
 
@@ -285,26 +307,32 @@ impl DtmfReceiver {
         payload: EventPayload,
     ) -> [Option<Pressed>; 2] {
         let EventPayload { event, end, duration } = payload;
-        if key(event).is_none() || self.recent.contains(&Some(timestamp)) {
+        let fresh = Held { event, timestamp, duration, before: 0, heard: now };
+        let is_held = self.held.is_some_and(|held| held.timestamp == timestamp);
+        if key(event).is_none() || (!is_held && self.is_repeated(&fresh)) {
             return [None, None];
         }
-        let fresh = Held { event, timestamp, duration, before: 0, heard: now };
         let mut cut_off = None;
         let held = match self.held.take() {
             None => fresh,
             Some(held) if held.timestamp == timestamp => {
                 Held { duration: held.duration.max(duration), heard: now, ..held }
             }
+            Some(held) if held.event == event && continues(&held, timestamp) => {
+                // A segment that is over is known by its timestamp alone: the next one begins where it ends.
+                self.remember(Held { duration: 0, heard: Instant::ZERO, ..held });
+                let before = held.before.saturating_add(timestamp.wrapping_sub(held.timestamp));
+                Held { before, ..fresh }
+            }
+            Some(mut held) if held.overlaps(&fresh) => {
+                held.merge(&fresh);
+                held
+            }
             Some(held) if (timestamp.wrapping_sub(held.timestamp) as i32) < 0 => {
                 // An older press of which nothing had come. Only its end tells that it is whole.
                 self.held = Some(held);
                 let late = if end { self.finish(fresh) } else { None };
                 return [late, None];
-            }
-            Some(held) if held.event == event && continues(&held, timestamp) => {
-                self.remember(held.timestamp);
-                let before = held.before.saturating_add(timestamp.wrapping_sub(held.timestamp));
-                Held { before, ..fresh }
             }
             Some(held) => {
                 cut_off = self.finish(held);
@@ -316,6 +344,27 @@ impl DtmfReceiver {
         }
         self.held = Some(held);
         [cut_off, None]
+    }
+
+    /// Whether a packet is of a press that is over. Its timestamp says so, or that it lies within one of the same key
+    /// which ended a moment ago; that one lasts as long as its repeats then.
+    fn is_repeated(&mut self, fresh: &Held) -> bool {
+        let mut recent = self.recent.iter_mut().flatten();
+        let Some(over) = recent.find(|over| {
+            over.timestamp == fresh.timestamp
+                || (fresh.heard.saturating_since(over.heard) < REPEATED && over.overlaps(fresh))
+        }) else {
+            return false;
+        };
+        if over.event == fresh.event {
+            let reach =
+                fresh.timestamp.wrapping_sub(over.timestamp).saturating_add(u32::from(fresh.duration));
+            // A timestamp before that of the press reaches back to the other end of the clock.
+            let reach = u16::try_from(reach).unwrap_or(over.duration);
+            over.duration = over.duration.max(reach);
+            over.heard = fresh.heard;
+        }
+        true
     }
 
     /// What time completes.
@@ -331,15 +380,15 @@ impl DtmfReceiver {
         pressed
     }
 
-    fn remember(&mut self, timestamp: u32) {
+    fn remember(&mut self, held: Held) {
         if let Some(place) = self.recent.get_mut(self.next_recent) {
-            *place = Some(timestamp);
+            *place = Some(held);
         }
         self.next_recent = (self.next_recent + 1) % RECENT;
     }
 
     fn finish(&mut self, held: Held) -> Option<Pressed> {
-        self.remember(held.timestamp);
+        self.remember(held);
         let samples = held.before.saturating_add(u32::from(held.duration));
         Some(Pressed { digit: key(held.event)?, duration_ms: samples / 8 })
     }

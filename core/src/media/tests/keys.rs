@@ -176,6 +176,64 @@ fn a_press_longer_than_the_duration_field_is_one_press() {
     assert!((18_300..18_450).contains(&durations[0]), "{durations:?}");
 }
 
+/// Some senders move the timestamp with every packet of a press, or with every repeat of its end.
+#[test]
+fn a_press_whose_packets_have_timestamps_of_their_own_is_one_press() {
+    // Ends that move on, as many as ten.
+    let mut hand = Hand::new();
+    for duration in [160, 320, 480, 640] {
+        hand.event(1_000, 4, false, duration);
+    }
+    for n in 0..10 {
+        hand.event(1_000 + 160 * n, 4, true, 800);
+    }
+    hand.pair.run(MS(600));
+    assert_eq!(pressed(&hand.pair), ("4".into(), [100].to_vec()), "moving ends");
+    // Everything moves, and the ends lie behind the press.
+    let mut hand = Hand::new();
+    for n in 0..5 {
+        hand.event(1_000 + 160 * n, 4, false, 160 * (n as u16 + 1));
+    }
+    for n in 5..8 {
+        hand.event(1_000 + 160 * n, 4, true, 800);
+    }
+    // The same key again, 40 ms later, is another press; and so is another key at once.
+    hand.event(1_000 + 160 * 7 + 800 + 320, 4, true, 400);
+    hand.event(1_000 + 160 * 7 + 800 + 320 + 80, 5, true, 400);
+    hand.pair.run(MS(600));
+    assert_eq!(pressed(&hand.pair), ("445".into(), [100, 50, 50].to_vec()), "everything moves");
+    // Only ends have come, in the wrong order.
+    let mut hand = Hand::new();
+    for n in [2, 0, 1] {
+        hand.event(5_000 + 160 * n, 7, true, 800);
+    }
+    assert_eq!(pressed(&hand.pair), ("7".into(), [100].to_vec()), "ends out of order");
+    // A second press that lies within what the first claimed, but comes long after it, is a press.
+    let mut hand = Hand::new();
+    hand.event(1_000, 9, true, u16::MAX);
+    hand.pair.run(MS(1_000));
+    hand.event(9_000, 9, true, 800);
+    assert_eq!(pressed(&hand.pair).0, "99", "a false duration");
+}
+
+/// A press over which the numbers of the packets jump.
+#[test]
+fn a_press_goes_on_when_the_sender_counts_anew() {
+    for step in [30, 60, 200, 30_000] {
+        let mut hand = Hand::new();
+        hand.sequence = 40_000;
+        for n in 1..=3_u16 {
+            hand.event(1_000, 4, false, 160 * n);
+        }
+        hand.sequence -= step;
+        for n in 4..=6_u16 {
+            hand.event(1_000, 4, n > 4, 160 * n.min(5));
+        }
+        hand.pair.run(MS(600));
+        assert_eq!(pressed(&hand.pair).0, "4", "{step}");
+    }
+}
+
 /// A press that is longer than the field can tell goes out in segments (RFC 4733 section 2.5.1.3).
 #[test]
 fn a_key_held_for_twenty_seconds_is_sent_in_segments_and_heard_once() {
