@@ -25,12 +25,13 @@ class Agent(Process):
     module = program = None
     message = None  # What its log has for a message: when, the way it went, `RX` or `TX`, and its text.
 
-    def __init__(self, out, name, hz, *more):
+    def __init__(self, out, name, hz, *more, within=()):
+        """`within`: the words before its command, which put it into a network of its own."""
         out.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.uri = f"sip:{name}@127.0.0.1:{self.port}"
         self.log, self.events, self.lock = out / f"{name}.log", [], threading.Lock()
-        words = [python_with(self.module), HERE / self.program, "--port", self.port, "--rtp-port", free_ports(16)]
+        words = [*within, python_with(self.module), HERE / self.program, "--port", self.port, "--rtp-port", free_ports(16)]
         words += ["--user", name, "--play", tone_file(out / f"{name}-says.wav", hz), "--record", out / f"{name}-heard.wav"]
         super().__init__(out, name, [*words, "--log", self.log, *more], cwd=out, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
         threading.Thread(target=self._read, daemon=True).start()

@@ -1,7 +1,7 @@
 """A phone made of PJSIP (PyPI: pjsua2-python) that is told what to do; run by the Python that has pjsua2, not imported.
 
 Commands come on standard input, one a line; what happens goes to standard output, one JSON object a line, with the time
-of day in `t`. It ends at `quit` or at the end of its input. UDP on 127.0.0.1, PCMU at 8 kHz, no sound card.
+of day in `t`. It ends at `quit` or at the end of its input. UDP on --address, PCMU at 8 kHz, no sound card.
 
 call URI | answer CODE | hangup | hold | unhold | info DIGITS (by INFO) | transfer URI | transfer-to N (attended, to the call N) | pick N
 
@@ -20,6 +20,7 @@ import pjsua2 as pj
 
 p = argparse.ArgumentParser()
 p.add_argument("--port", type=int, required=True)
+p.add_argument("--address", default="127.0.0.1")
 p.add_argument("--rtp-port", type=int, required=True, help="the first of sixteen")
 p.add_argument("--user", default="pj")
 p.add_argument("--play", type=pathlib.Path)
@@ -53,7 +54,7 @@ def endpoint():
     ep.libInit(config)
     os.dup2(output, 1)
     transport = pj.TransportConfig()
-    transport.port, transport.boundAddress, transport.publicAddress = a.port, "127.0.0.1", "127.0.0.1"
+    transport.port, transport.boundAddress, transport.publicAddress = a.port, a.address, a.address
     ep.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
     ep.libStart()
     ep.audDevManager().setNullDev()
@@ -160,10 +161,10 @@ class Account(pj.Account):
 
 def new_account():
     config = pj.AccountConfig()
-    config.idUri = f"sip:{a.user}@127.0.0.1:{a.port}"
+    config.idUri = f"sip:{a.user}@{a.address}:{a.port}"
     config.sipConfig.contactForced = f"<{config.idUri}>"
     config.mediaConfig.transportConfig.port, config.mediaConfig.transportConfig.portRange = a.rtp_port, 15
-    config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    config.mediaConfig.transportConfig.boundAddress = a.address
     config.mediaConfig.srtpUse, config.natConfig.iceEnabled = 0, False
     config.callConfig.prackUse, config.callConfig.timerUse, config.callConfig.timerSessExpiresSec = a.rel, a.timer, a.se
     account = Account()

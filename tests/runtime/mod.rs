@@ -26,6 +26,7 @@ mod look;
 mod parts;
 mod refusals;
 mod register;
+mod sources;
 mod trace;
 mod transfer;
 mod trouble;
