@@ -73,8 +73,10 @@ fn what_the_reader_reads_was_written() {
 
 #[test]
 fn settings_that_came_later_come_back() {
-    let mut config = CoordinatorConfig::default();
-    config.trusted_sources = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+    let trusted_sources = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+    let body_types = vec!["application/isup".to_owned()];
+    let mut config = CoordinatorConfig { trusted_sources, body_types, ..CoordinatorConfig::default() };
+    (config.limits.wire.body_parts_max, config.limits.wire.body_depth_max) = (5, 2);
     config.limits.trusted_sources_max = 7;
     config.peer_source = crate::api::PeerSource::SameFlow;
     config.limits.lookups_max = 8;
