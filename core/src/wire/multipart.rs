@@ -1,7 +1,7 @@
 //! Bodies of several parts (RFC 2046 section 5.1, RFC 5621), read in place.
 //!
 //! [`description`] finds the session description of a message wherever it stands, [`check`] says whether a request's body
-//! is one that somebody here takes, and [`leaves`] lists what it is made of. [`write`](write()) makes such a body.
+//! is one that somebody here takes, and [`leaves`] lists what it is made of. `write` makes such a body.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
