@@ -16,6 +16,7 @@ pub struct TransferRequest {
     /// Whether whoever is called must know Replaces.
     pub(crate) require: bool,
     pub(crate) referred_by: Option<Bytes>,
+    pub(crate) wishes: Vec<(String, String)>,
 }
 
 impl TransferRequest {
@@ -32,6 +33,14 @@ impl TransferRequest {
     /// Who asks, as the peer says (RFC 3892). Not verified.
     pub fn referred_by(&self) -> Option<Cow<'_, str>> {
         self.referred_by.as_deref().map(String::from_utf8_lossy)
+    }
+
+    /// Header fields that the peer would like in the new INVITE (RFC 3261 section 19.1.5), such as `User-to-User`, `Subject` or
+    /// `X-Account`; nothing that says who calls or where to. None is sent by itself: pass those that you consent to to
+    /// [`accept_transfer_with`](crate::coordinator::UnifiedCoordinator::accept_transfer_with). At most 16, of 4096 octets
+    /// together.
+    pub fn wishes(&self) -> &[(String, String)] {
+        &self.wishes
     }
 
     /// The headers that the new INVITE carries.

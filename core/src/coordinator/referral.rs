@@ -1,7 +1,7 @@
 //! Call transfer as its transferee: the peer's REFER, the application's consent, and our reports (RFC 3515).
 //!
-//! Of the headers that a Refer-To can bring along only Replaces, Require and Referred-By mean anything to us; all others
-//! are as if they were not there (RFC 3261 section 19.1.5).
+//! Of the headers that a Refer-To can bring along only Replaces, Require and Referred-By mean anything to us; harmless ones
+//! are shown to the application, and all others are as if they were not there (RFC 3261 section 19.1.5).
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::UnifiedCoordinator;
 use super::check::unspoken;
-use super::commands::check_refusal;
+use super::commands::{check_headers, check_refusal};
 use super::ingress::{Refusal, Request};
 use super::transfer::{CONSENT, News, is_false, reported_until};
 use crate::adapter::{Cause, DialogAdapter};
@@ -24,7 +24,7 @@ use crate::wire::frame::Frame;
 use crate::wire::refer::{ReferTo, Replaces};
 use crate::wire::text::unfold;
 use crate::wire::uri::{Uri, UriError};
-use crate::wire::{HeaderName, NameAddr, NextHop, NoHop, Tel, split_values};
+use crate::wire::{HeaderList, HeaderName, NameAddr, NextHop, NoHop, Tel, split_values};
 
 /// Requests that are kept for consent after the asker has hung up.
 const ORPHANS_MAX: usize = 64;
@@ -93,16 +93,38 @@ impl UnifiedCoordinator {
     pub fn accept_transfer(&mut self, now: Instant, session: SessionId) -> Result<SessionId, CommandError> {
         note!(self, Record::Command { now, session, command: Command::AcceptTransfer });
         self.advance(now);
+        self.consent(now, session, HeaderList::EMPTY)
+    }
+
+    /// The same with header fields for the new INVITE: what the application consents to of the
+    /// [`wishes`](TransferRequest::wishes), and its own.
+    pub fn accept_transfer_with(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        headers: &[(&str, &str)],
+    ) -> Result<SessionId, CommandError> {
+        note!(self, Record::asked(now, Asked::AcceptTransfer { session, headers: headers.into() }));
+        self.advance(now);
+        self.consent(now, session, check_headers(headers)?)
+    }
+
+    fn consent(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        headers: HeaderList<'_>,
+    ) -> Result<SessionId, CommandError> {
         let (which, request) = match self.pending_transfer(session) {
             Ok(pending) => pending,
             Err(error) => {
                 let request = self.orphans.take(session, now).ok_or(error)?;
-                let new = self.create_transferred(&request)?;
+                let new = self.create_transferred(&request, headers)?;
                 self.step(new, Input::MakeCall, Cause::default())?;
                 return Ok(new);
             }
         };
-        let made = self.create_transferred(&request);
+        let made = self.create_transferred(&request, headers);
         match made {
             Ok(new) => {
                 if let (Some(placed), Which::Theirs(cseq)) = (self.board.registry.session_mut(new), which) {
@@ -152,16 +174,27 @@ impl UnifiedCoordinator {
     }
 
     /// Makes the session of the call that a transfer asks for.
-    fn create_transferred(&mut self, request: &TransferRequest) -> Result<SessionId, CommandError> {
+    fn create_transferred(
+        &mut self,
+        request: &TransferRequest,
+        headers: HeaderList<'_>,
+    ) -> Result<SessionId, CommandError> {
         let target = match Tel::parse(&request.target) {
             Some(_) => self.target_of(&String::from_utf8_lossy(&request.target))?,
             None => request.target.clone(),
         };
-        let id = self.create_caller(target, request.lines(), &InviteParams::new(""))?;
+        let lines = Bytes::from([request.lines(), headers.lines()].concat());
+        let id = self.create_caller(target, lines, &InviteParams::new(""))?;
         if let Some(out) = self.board.registry.session_mut(id).and_then(|session| session.outgoing.as_mut()) {
             out.named_by_peer = true;
         }
         Ok(id)
+    }
+
+    /// What the peer of a session asks for.
+    #[cfg(test)]
+    pub(super) fn pending_request(&self, id: SessionId) -> Option<Arc<TransferRequest>> {
+        self.pending_transfer(id).ok().map(|(_, request)| request)
     }
 
     fn pending_transfer(&self, id: SessionId) -> Result<(Which, Arc<TransferRequest>), CommandError> {
@@ -283,10 +316,11 @@ fn read_refer(frame: &Frame<'_>) -> Result<TransferRequest, Refusal<'static>> {
         return Err(Refusal::plain(603));
     }
     let mut request = TransferRequest {
-        target: Bytes::copy_from_slice(refer_to.uri),
+        target: Bytes::from(refer_to.target().into_owned()),
         replaces: None,
         require: false,
         referred_by: read_referred_by(frame)?,
+        wishes: refer_to.wishes(),
     };
     for (name, value) in refer_to.headers() {
         match HeaderName::from_text(&name) {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::api::{EndReason, TransferRequest as Asked};
 use crate::base::ids::SessionId;
+use crate::base::time::Instant;
+use crate::coordinator::UnifiedCoordinator as Core;
 use crate::signaling::CommandError;
 
 use super::call::Call;
@@ -89,7 +91,30 @@ impl TransferRequest {
     ///
     /// The old call goes on until the asker hangs it up, which it does when the new one is answered. If it is over
     /// already, that is no hindrance.
-    pub fn accept(mut self) -> Result<Dialing, PeerError> {
+    pub fn accept(self) -> Result<Dialing, PeerError> {
+        self.accept_by(Core::accept_transfer)
+    }
+
+    /// Header fields that the other side would like in the new call, such as `User-to-User` or `X-Account` (RFC 3261 section
+    /// 19.1.5). None is sent by itself.
+    pub fn wishes(&self) -> &[(String, String)] {
+        self.asked.wishes()
+    }
+
+    /// The same as [`accept`](Self::accept) with header fields for the new call: those of the [`wishes`](Self::wishes) that
+    /// are consented to, and others.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError::BadArgument`] for a field that the stack writes itself, or that would not stay in its line.
+    pub fn accept_with(self, headers: &[(&str, &str)]) -> Result<Dialing, PeerError> {
+        self.accept_by(|core, now, session| core.accept_transfer_with(now, session, headers))
+    }
+
+    fn accept_by(
+        mut self,
+        accept: impl FnOnce(&mut Core, Instant, SessionId) -> Result<SessionId, CommandError>,
+    ) -> Result<Dialing, PeerError> {
         self.decided = true;
         let stack = Arc::clone(&self.stack);
         let (id, session) = stack.shared.signalling(|side, now, _| {
@@ -100,7 +125,7 @@ impl TransferRequest {
             }
             let full = || PeerError::Full { why: String::from("too many calls at a time") };
             let id = side.entries.insert(Entry::outgoing()).ok_or_else(full)?;
-            let begun = side.core.accept_transfer(now, self.session).and_then(|new| {
+            let begun = accept(&mut side.core, now, self.session).and_then(|new| {
                 side.core.set_tag(new, id.tag())?;
                 Ok(new)
             });
@@ -174,10 +199,7 @@ impl Call {
 
     async fn refer(
         &self,
-        ask: impl FnOnce(
-            &mut crate::coordinator::UnifiedCoordinator,
-            crate::base::time::Instant,
-        ) -> Result<(), CommandError>,
+        ask: impl FnOnce(&mut Core, Instant) -> Result<(), CommandError>,
     ) -> Result<(), PeerError> {
         let (shared, id) = (self.leg.shared(), self.leg.id);
         let asked = shared.signalling(|side, now, _| {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::wire::frame::Frame;
+use crate::wire::refer::ReferTo;
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr, Tel};
 
@@ -74,19 +75,7 @@ fn usable(uri: &[u8], domain: Option<&str>) -> Option<Bytes> {
     if others || method.is_some_and(|method| !method.eq_ignore_ascii_case(b"INVITE")) {
         return None;
     }
-    let end = parsed.headers.map_or(uri.len(), |headers| uri.len().saturating_sub(headers.len() + 1));
-    let plain = uri.get(..end)?;
-    if method.is_none() {
-        return Some(Bytes::copy_from_slice(plain));
-    }
-    let mut parts = plain.split(|&octet| octet == b';');
-    let mut text = parts.next()?.to_vec();
-    for part in parts.filter(|part| !part.get(..7).is_some_and(|name| name.eq_ignore_ascii_case(b"method=")))
-    {
-        text.push(b';');
-        text.extend_from_slice(part);
-    }
-    Some(Bytes::from(text))
+    Some(Bytes::from(ReferTo::of(uri)?.target().into_owned()))
 }
 
 /// Whether two URIs name the same place: the user as written, the host in any case, 5060 where no port stands, and the

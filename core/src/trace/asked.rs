@@ -30,6 +30,13 @@ pub enum Asked<'a> {
         /// Further header fields.
         headers: Fields<'a>,
     },
+    /// `accept_transfer_with`
+    AcceptTransfer {
+        /// The session.
+        session: SessionId,
+        /// Further header fields.
+        headers: Fields<'a>,
+    },
     /// `answer_with`
     Answer {
         /// The session.
@@ -263,6 +270,11 @@ impl<'a> Asked<'a> {
                 out.key(*session);
                 write_parts(out, parts, redaction);
             }
+            Self::AcceptTransfer { session, headers } => {
+                out.byte(21);
+                out.key(*session);
+                write_fields(out, headers, redaction);
+            }
             Self::Redirect { session, contacts, headers } => {
                 out.byte(4);
                 out.key(*session);
@@ -326,6 +338,7 @@ impl<'a> Asked<'a> {
                 let (uri, expires) = (from.text()?, from.duration()?);
                 Self::Register { uri, expires, headers: read_fields(from)? }
             }
+            21 => Self::AcceptTransfer { session: from.key()?, headers: read_fields(from)? },
             14 => Self::Unregister { registration: from.key()? },
             15 => Self::TrustSource { source: from.address()?.ip(), trusted: from.flag()? },
             17 => Self::Parts { session: from.key()?, parts: Cow::Owned(read_parts(from)?) },
@@ -337,6 +350,9 @@ impl<'a> Asked<'a> {
     pub(super) fn ask(&self, core: &mut UnifiedCoordinator, now: Instant) -> Result<(), CommandError> {
         match self {
             Self::Ring { session, headers } => core.ring_with(now, *session, headers),
+            Self::AcceptTransfer { session, headers } => {
+                core.accept_transfer_with(now, *session, headers).map(drop)
+            }
             Self::Answer { session, headers } => core.answer_with(now, *session, headers),
             Self::Reject { session, status, headers } => core.reject_with(now, *session, *status, headers),
             Self::Hangup { session, headers } => core.hangup_with(now, *session, headers),
@@ -380,6 +396,7 @@ impl<'a> Asked<'a> {
     pub(super) fn in_words(&self) -> String {
         match self {
             Self::Ring { session, .. } => format!("{session}: ring"),
+            Self::AcceptTransfer { session, .. } => format!("{session}: accept the transfer"),
             Self::Answer { session, .. } => format!("{session}: answer"),
             Self::Reject { session, status, .. } => format!("{session}: reject with {status}"),
             Self::Hangup { session, .. } => format!("{session}: hang up"),

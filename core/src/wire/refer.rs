@@ -1,11 +1,12 @@
 //! Readers and writers of what moves a call: Refer-To, Replaces, and the fragments that report how it went.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::frame::read_status_line;
 use super::header::{NameAddr, Params};
-use super::text::{Sink as _, find_line_break, is_token, split_once, trim};
+use super::text::{Sink as _, check_text, check_token, find_line_break, is_token, split_once, trim};
 use super::uri::{Uri, unescape};
 
 /// Media type of a fragment of a message (RFC 3420).
@@ -13,6 +14,28 @@ pub const SIPFRAG_TYPE: &str = "message/sipfrag";
 
 /// How we label a fragment that we send (RFC 3515 section 2.4.5).
 pub(crate) const SIPFRAG_TYPE_SENT: &str = "message/sipfrag;version=2.0";
+
+/// Header fields that a URI may wish for, ...
+const WISHES_MAX: usize = 16;
+/// ... and the octets of all their names and values.
+const WISHES_OCTETS_MAX: usize = 4_096;
+
+/// What anybody may ask us to say, besides names that begin with `X-`: no identity, no address, no history.
+const HARMLESS: [&str; 8] = [
+    "Accept-Contact",
+    "Accept-Language",
+    "Alert-Info",
+    "Call-Info",
+    "Priority",
+    "Reject-Contact",
+    "Subject",
+    "User-to-User",
+];
+
+fn is_harmless(name: &str) -> bool {
+    let private = name.len() > 2 && name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-"));
+    private || HARMLESS.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
 
 /// Whom a REFER points to (RFC 3515 section 2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,7 +49,11 @@ pub struct ReferTo<'a> {
 impl<'a> ReferTo<'a> {
     /// Reads the one value. A URI of any scheme is read; only those of SIP have headers.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
-        let uri = NameAddr::parse(text)?.uri;
+        Self::of(NameAddr::parse(text)?.uri)
+    }
+
+    /// Reads a URI that somebody else names, be it in Refer-To or in the Contact of a redirection.
+    pub fn of(uri: &'a [u8]) -> Option<Self> {
         let headers = match Uri::parse(uri) {
             Ok(parsed) => parsed.headers,
             Err(super::UriError::Scheme) => None,
@@ -45,6 +72,46 @@ impl<'a> ReferTo<'a> {
     /// The method of the request that is asked for, if the URI says (RFC 3261 section 19.1.1).
     pub fn method(&self) -> Option<&'a [u8]> {
         Uri::parse(self.uri).ok()?.param("method").map(Option::unwrap_or_default)
+    }
+
+    /// What a request of ours has as its target: the URI without `method`, which belongs to no Request-URI (RFC 3261
+    /// section 19.1.1).
+    pub fn target(&self) -> Cow<'a, [u8]> {
+        let Ok(parsed) = Uri::parse(self.uri) else { return Cow::Borrowed(self.uri) };
+        let is_method = |name: &[u8]| unescape(name).eq_ignore_ascii_case(b"method");
+        if !parsed.params().any(|(name, _)| is_method(name)) {
+            return Cow::Borrowed(self.uri);
+        }
+        // The user may hold a semicolon, too.
+        let end = self.uri.len().saturating_sub(parsed.params.len() + 1);
+        let mut text = self.uri.get(..end).unwrap_or_default().to_vec();
+        for param in parsed.params.split(|&octet| octet == b';').filter(|param| !param.is_empty()) {
+            if !is_method(split_once(param, b'=').map_or(param, |(name, _)| name)) {
+                text.push(b';');
+                text.extend_from_slice(param);
+            }
+        }
+        Cow::Owned(text)
+    }
+
+    /// Header fields that the URI wishes for and that do no harm (section 19.1.5): what they say is for people, or for the
+    /// application at the other end. All that could change where a request goes, who seems to send it, or what the stack
+    /// makes of it is left out, and so is what would not stay in its line. At most 16, of 4096 octets together.
+    pub fn wishes(&self) -> Vec<(String, String)> {
+        let mut wishes = Vec::new();
+        let mut left = WISHES_OCTETS_MAX;
+        for (name, value) in self.headers() {
+            let (Ok(name), Ok(value)) = (core::str::from_utf8(&name), core::str::from_utf8(&value)) else {
+                continue;
+            };
+            let sound = is_harmless(name) && check_token(name).is_ok() && check_text(value).is_ok();
+            let octets = name.len().saturating_add(value.len());
+            if sound && octets <= left && wishes.len() < WISHES_MAX {
+                left -= octets;
+                wishes.push((name.into(), value.into()));
+            }
+        }
+        wishes
     }
 
     /// The headers of the URI, unescaped.

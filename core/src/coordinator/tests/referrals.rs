@@ -176,6 +176,34 @@ fn bad_refers_get_their_answers_and_the_call_lives() {
 }
 
 /// Of what a Refer-To brings along nothing gets into our INVITE but what belongs to a transfer.
+/// The method is none of the target; what the peer wishes for goes out as far as the application consents to it.
+#[test]
+fn what_a_refer_to_wishes_for_is_sent_when_it_is_consented_to() {
+    let lines = "Refer-To: <sip:carol@10.0.0.3;method=INVITE?X-Account=7&User-to-User=56&Route=evil&Subject=a%0D%0Ab>\r\n";
+    for consents in [false, true] {
+        let mut world = World::up();
+        assert_eq!(world.refers(lines), "202");
+        let session = world.session.unwrap();
+        let request = world.net.nodes[0].core.pending_request(session).unwrap();
+        let wishes: Vec<(&str, &str)> =
+            request.wishes().iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(wishes, [("X-Account", "7"), ("User-to-User", "56")]);
+        assert_eq!(request.target(), "sip:carol@10.0.0.3");
+        let evil =
+            world.net.with(0, |core, now| core.accept_transfer_with(now, session, &[("Route", "x\r\ny")]));
+        assert!(evil.is_err(), "and may be decided about again");
+        let accepted = world.net.with(0, |core, now| match consents {
+            true => core.accept_transfer_with(now, session, &wishes[..1]),
+            false => core.accept_transfer(now, session),
+        });
+        accepted.unwrap();
+        let invite = String::from_utf8(world.last("INVITE sip:carol").to_vec()).unwrap();
+        assert!(invite.starts_with("INVITE sip:carol@10.0.0.3 SIP/2.0\r\n"), "{invite}");
+        assert_eq!(invite.contains("X-Account: 7\r\n"), consents, "{invite}");
+        assert!(!invite.contains("User-to-User") && !invite.contains("evil"), "{invite}");
+    }
+}
+
 #[test]
 fn headers_of_refer_to_are_not_sent_on() {
     let mut world = World::up();

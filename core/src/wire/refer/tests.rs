@@ -96,3 +96,57 @@ fn a_fragment_begins_with_a_status_line() {
         assert_eq!(fragment_status(bad.as_bytes()), None, "{bad:?}");
     }
 }
+
+#[test]
+fn a_foreign_uri_becomes_a_target_and_wishes() {
+    let read = |text: &'static str| ReferTo::parse(text.as_bytes()).unwrap();
+    let target = |text| String::from_utf8(read(text).target().into_owned()).unwrap();
+    assert_eq!(target("<sip:carol@192.0.2.5;method=INVITE;x=1?Subject=a>"), "sip:carol@192.0.2.5;x=1");
+    assert_eq!(target("<sip:carol@h;m%65thod=INVITE>"), "sip:carol@h");
+    assert_eq!(target("<sip:c;method=1@h;lr;METHOD=INVITE;y>"), "sip:c;method=1@h;lr;y", "that is the user");
+    assert_eq!(target("<sip:carol@h;x>"), "sip:carol@h;x");
+    let wishes = |text| read(text).wishes();
+    let wish = |name: &str, value: &str| (String::from(name), String::from(value));
+    assert_eq!(
+        wishes("<sip:c@h?X-Account=7&User-to-User=56a3%3Bencoding%3Dhex&subject=a%20b&X-=1>"),
+        [wish("X-Account", "7"), wish("User-to-User", "56a3;encoding=hex"), wish("subject", "a b")]
+    );
+    for evil in [
+        "From=x",
+        "To=x",
+        "Call-ID=x",
+        "CSeq=1",
+        "Via=x",
+        "Route=x",
+        "Record-Route=x",
+        "Contact=x",
+        "Content-Type=x",
+        "Content-Length=9",
+        "body=x",
+        "Max-Forwards=0",
+        "Authorization=x",
+        "Proxy-Authorization=x",
+        "Require=x",
+        "P-Asserted-Identity=x",
+        "Identity=x",
+        "Privacy=id",
+        "History-Info=x",
+        "Diversion=x",
+        "Supported=x",
+        "X-A=1%0D%0AEvil:%20yes",
+        "X-A=1%00",
+        "X-A%0D%0AEvil=1",
+        "X%2DA:=1",
+        "f=x",
+        "i=x",
+        "X-B=%FF",
+    ] {
+        let text = format!("<sip:c@h?{evil}>");
+        assert_eq!(ReferTo::parse(text.as_bytes()).map(|it| it.wishes()), Some(Vec::new()), "{evil}");
+    }
+    let many: Vec<String> = (0..100).map(|n| format!("X-{n}=1")).collect();
+    let text = format!("<sip:c@h?{}>", many.join("&"));
+    assert_eq!(ReferTo::parse(text.as_bytes()).unwrap().wishes().len(), 16);
+    let text = format!("<sip:c@h?X-Long={}&X-Short=1>", "x".repeat(5_000));
+    assert_eq!(ReferTo::parse(text.as_bytes()).unwrap().wishes(), [wish("X-Short", "1")]);
+}
