@@ -260,11 +260,7 @@ impl<'a> Asked<'a> {
                 out.byte(14);
                 out.key(*registration);
             }
-            Self::TrustSource { source, trusted } => {
-                out.byte(15);
-                out.address(SocketAddr::new(*source, 0));
-                out.flag(*trusted);
-            }
+            Self::TrustSource { source, trusted } => write_trust(out, *source, *trusted),
             Self::Parts { session, parts } => {
                 out.byte(17);
                 out.key(*session);
@@ -439,6 +435,12 @@ fn write_body(out: &mut Packer<'_>, body: Option<(&str, &[u8])>) {
         out.text(kind);
         out.bytes(body);
     });
+}
+
+fn write_trust(out: &mut Packer<'_>, source: IpAddr, trusted: bool) {
+    out.byte(15);
+    out.address(SocketAddr::new(source, 0));
+    out.flag(trusted);
 }
 
 fn write_contacts(out: &mut Packer<'_>, contacts: &[&str]) {
