@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offhook_core::peer::Runtime;
-use offhook_core::peer::prelude::IncomingCall;
+use offhook_core::peer::prelude::{IncomingCall, Refuser};
 
 use crate::Phone;
 use crate::crew::Crew;
@@ -101,7 +101,9 @@ async fn redirect<R: Runtime>(phone: &Phone<R>, incoming: IncomingCall, uri: &st
     match incoming.redirect(uri).await {
         Ok(()) => {
             let words = format!("sent to {uri}");
-            phone.report.ended(number, &Ending { reason: "redirected", status: Some(302), words });
+            phone
+                .report
+                .ended(number, &Ending { reason: "redirected", status: Some(302), words, by: Refuser::Us });
             true
         }
         Err(error) => {
@@ -116,7 +118,9 @@ async fn refuse<R: Runtime>(phone: &Phone<R>, incoming: IncomingCall, status: u1
     match incoming.reject(status).await {
         Ok(()) => {
             let words = format!("refused with {status}");
-            phone.report.ended(number, &Ending { reason: "declined", status: Some(status), words });
+            phone
+                .report
+                .ended(number, &Ending { reason: "declined", status: Some(status), words, by: Refuser::Us });
             true
         }
         Err(error) => {

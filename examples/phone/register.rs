@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use offhook_core::peer::Runtime;
-use offhook_core::peer::prelude::Event;
+use offhook_core::peer::prelude::{AuthenticationOf, Event};
 use tokio::sync::watch;
 
 use crate::Phone;
@@ -38,10 +38,13 @@ pub fn begin<R: Runtime>(phone: &Arc<Phone<R>>) -> Result<Registration, Failure>
                     report.registered(expires);
                     sender.send_replace(Stage::Made);
                 }
-                Event::RegistrationFailed { registration, status, phrase, retry_in, .. }
+                Event::AuthenticationFailed { of, failure } if of == AuthenticationOf::Registration(id) => {
+                    report.unproven(&failure);
+                }
+                Event::RegistrationFailed { registration, status, refuser, phrase, retry_in, .. }
                     if registration == id =>
                 {
-                    report.register_failed(status, &phrase, retry_in);
+                    report.register_failed(status, refuser, &phrase, retry_in);
                     if retry_in.is_none() {
                         break;
                     }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use offhook_core::peer::prelude::{
-    Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, Info, MediaPlan, MediaReport, PeerError,
-    Progress, TransferRequest,
+    AuthFailure, Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, Info, MediaPlan, MediaReport,
+    PeerError, Progress, Refuser, TransferRequest,
 };
 
 /// Prints events.
@@ -32,19 +32,36 @@ impl Reporter {
         );
     }
 
-    pub fn register_failed(&self, status: u16, phrase: &str, retry_in: Option<Duration>) {
+    pub fn register_failed(&self, status: u16, by: Refuser, phrase: &str, retry_in: Option<Duration>) {
         let again = retry_in.map(|pause| pause.as_secs());
         self.say(
             || match again {
-                Some(seconds) => format!("not registered: {status} {phrase}; again in {seconds} s"),
-                None => format!("not registered: {status} {phrase}"),
+                Some(seconds) => format!("not registered: {by} said {status} {phrase}; again in {seconds} s"),
+                None => format!("not registered: {by} said {status} {phrase}"),
             },
             || {
                 let line = Line::new("register-failed").number("status", status).text("phrase", phrase);
+                let line = line.text("by", code(by));
                 match again {
                     Some(seconds) => line.number("retry_in", seconds),
                     None => line.number("retry_in", "null"),
                 }
+            },
+        );
+    }
+
+    /// Why a challenge is not answered, or in vain.
+    pub fn unproven(&self, failure: &AuthFailure) {
+        self.say(
+            || failure.to_string(),
+            || {
+                let why = match failure {
+                    AuthFailure::Missing { .. } => "missing",
+                    AuthFailure::Withheld { .. } => "withheld",
+                    AuthFailure::Refused { .. } => "refused",
+                    _ => "unusable",
+                };
+                Line::new("unproven").text("credentials", why).text("realm", failure.realm())
             },
         );
     }
@@ -210,7 +227,7 @@ impl Reporter {
     }
 
     pub fn ended(&self, call: u64, ending: &Ending) {
-        let Ending { reason, status, words } = ending;
+        let Ending { reason, status, words, by } = ending;
         self.say(
             || format!("call {call}: ended: {words}"),
             || {
@@ -220,6 +237,7 @@ impl Reporter {
                     None => line.number("status", "null"),
                 }
                 .text("phrase", words)
+                .text("by", code(*by))
             },
         );
     }
@@ -275,11 +293,27 @@ pub struct Ending {
     pub reason: &'static str,
     pub status: Option<u16>,
     pub words: String,
+    /// Who ended it, or said no.
+    pub by: Refuser,
+}
+
+const fn code(by: Refuser) -> &'static str {
+    match by {
+        Refuser::Peer => "peer",
+        Refuser::Network => "network",
+        Refuser::Nobody => "nobody",
+        _ => "us",
+    }
 }
 
 impl From<&CallEnd> for Ending {
     fn from(end: &CallEnd) -> Self {
-        Self { reason: name(end.reason), status: end.status, words: end.to_string() }
+        Self {
+            reason: name(end.reason),
+            status: end.status,
+            words: end.to_string(),
+            by: end.reason.refuser(),
+        }
     }
 }
 
@@ -296,7 +330,7 @@ impl From<&PeerError> for Ending {
             PeerError::Cancelled | PeerError::CallerGaveUp => "cancelled",
             _ => "failed",
         };
-        Self { reason, status: error.status(), words: error.to_string() }
+        Self { reason, status: error.status(), words: error.to_string(), by: error.refuser() }
     }
 }
 

@@ -54,7 +54,7 @@ def kamailio_called_hangs_up(k):
             with k.call(server.uri("bob"), *registered(k, server, "alice"), name="alice") as alice:
                 alice.expect("answered", 5)
                 ended = alice.expect("ended", 5)
-                want(ended["reason"] == "the other side hung up", f"{ended}")
+                want(ended["reason"] == "remote_hangup" and ended["by"] == "peer", f"{ended}")
             bob.exits(0, 10)
     octets = trace.read_bytes()
     want(octets.count(b"Proxy-Authorization: Digest") >= 1 and b"BYE sip:" in octets, "no digest for the BYE")

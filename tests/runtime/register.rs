@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{LOOPBACK, on_runtime, soon};
-use crate::rt::{Config, Event, PeerError, SimplePeer, UnifiedCoordinator};
+use crate::rt::{
+    AuthFailure, Config, Event, PeerError, Refuser, RegistrationState, SimplePeer, UnifiedCoordinator,
+};
 
 on_runtime!(
     a_telephone_registers_and_leaves,
     a_refusal_is_an_error_and_nothing_goes_on,
-    a_coordinator_registers_and_unregisters
+    a_coordinator_registers_and_unregisters,
+    a_refusal_says_who_said_no
 );
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -86,9 +89,17 @@ async fn alice() -> SimplePeer {
 async fn a_telephone_registers_and_leaves() {
     let registrar = Registrar::new(200);
     let alice = alice().await;
-    soon(alice.register(&registrar.uri(), HOUR)).await.unwrap();
+    let kept = soon(alice.register(&registrar.uri(), HOUR)).await.unwrap();
+    assert!(matches!(kept.state(), RegistrationState::Registered { expires_in } if expires_in > HOUR / 2));
+    kept.retry_now().unwrap();
+    alice.network_changed();
+    assert!(matches!(kept.state(), RegistrationState::Registered { .. }), "it holds meanwhile");
     soon(alice.shutdown()).await;
-    assert_eq!(registrar.expires(), ["3600", "0"]);
+    assert_eq!(kept.state(), RegistrationState::Unregistered);
+    assert!(kept.retry_now().is_err());
+    let heard = registrar.expires();
+    let last = heard.last().map(String::as_str);
+    assert!(heard.len() >= 3 && heard[0] == "3600" && last == Some("0"), "{heard:?}");
 }
 
 async fn a_refusal_is_an_error_and_nothing_goes_on() {
@@ -102,6 +113,37 @@ async fn a_refusal_is_an_error_and_nothing_goes_on() {
         );
         soon(alice.shutdown()).await;
         assert_eq!(registrar.expires(), ["3600"]);
+    }
+}
+
+/// An error says who said no, in type and in text, and what came of the credentials.
+async fn a_refusal_says_who_said_no() {
+    let alice = alice().await;
+    let registrar = Registrar::new(403);
+    let refused = soon(alice.register(&registrar.uri(), HOUR)).await.unwrap_err();
+    assert_eq!((refused.refuser(), refused.status()), (Refuser::Peer, Some(403)));
+    assert!(refused.to_string().starts_with("the other side refused the registration: 403"), "{refused}");
+    // Nobody listens there.
+    let gone = UdpSocket::bind(LOOPBACK).unwrap().local_addr().unwrap();
+    let lost = soon(alice.register(&format!("alice@{gone}"), HOUR)).await.unwrap_err();
+    assert_eq!(lost.refuser(), Refuser::Network);
+    assert!(lost.to_string().starts_with("the network failed the registration"), "{lost}");
+    let lost =
+        soon(alice.coordinator().message(&format!("bob@{gone}"), "text/plain", b"x")).await.unwrap_err();
+    assert_eq!(lost.refuser(), Refuser::Network);
+    assert!(lost.to_string().starts_with("the network failed the message"), "{lost}");
+    soon(alice.shutdown()).await;
+    // Without credentials, and with some for another realm.
+    let registrar = Registrar::new(200);
+    let bare = SimplePeer::builder("alice").bind(LOOPBACK);
+    let other = SimplePeer::builder("alice").bind(LOOPBACK).credentials_for("elsewhere", "alice", "secret");
+    for builder in [bare, other] {
+        let alice = builder.start().await.unwrap();
+        let refused = soon(alice.register(&registrar.uri(), HOUR)).await.unwrap_err();
+        let auth = refused.auth().cloned();
+        assert_eq!(auth, Some(AuthFailure::Missing { realm: "here".into() }), "{refused}");
+        assert!(refused.to_string().contains("401"), "{refused}");
+        soon(alice.shutdown()).await;
     }
 }
 

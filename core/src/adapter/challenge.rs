@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 
 use super::{Hop, Owner, Purpose, Switchboard};
-use crate::api::Counter;
+use crate::api::{AuthenticationOf, Counter, Event, Output};
 use crate::auth::{Asker, AuthFailure, Chain, Origin, Parties, Trust};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{DialogUser, write_cseq, write_via};
@@ -45,21 +45,31 @@ impl Switchboard {
         let realms = session.realms.get_or_insert_default();
         let next = realms.take(frame, keys, rng, Asker { remote, trust, parties }, chain);
         realms.chain = next.as_ref().copied().unwrap_or_default();
-        self.note_failure(event.tx, next).is_some()
+        self.note_failure(Owner::Invite(id), next).is_some()
     }
 
-    /// Remembers why a challenge is not answered, for whoever is told of the refusal.
-    fn note_failure<T>(&mut self, asked: TransactionId, outcome: Result<T, AuthFailure>) -> Option<T> {
-        match outcome {
-            Ok(taken) => Some(taken),
-            Err(failure) => {
-                if matches!(failure, AuthFailure::Withheld { .. }) {
-                    self.counters.add(Counter::CredentialsWithheld);
-                }
-                self.auth_failure = Some((asked, failure));
-                None
-            }
+    /// Tells why a challenge is not answered; that the request is refused is told next.
+    fn note_failure<T>(&mut self, owner: Owner, outcome: Result<T, AuthFailure>) -> Option<T> {
+        let failure = match outcome {
+            Ok(taken) => return Some(taken),
+            Err(failure) => failure,
+        };
+        if matches!(failure, AuthFailure::Withheld { .. }) {
+            self.counters.add(Counter::CredentialsWithheld);
         }
+        let of = match owner {
+            Owner::Invite(session) | Owner::Request { session, .. } => {
+                let tag = self.registry.session(session)?.tag();
+                AuthenticationOf::Session { session, tag }
+            }
+            Owner::Errand(id) => AuthenticationOf::Request(id),
+            Owner::Register(id) => AuthenticationOf::Registration(id),
+            Owner::Subscribe(id) | Owner::Notify(id) => AuthenticationOf::Subscription(id),
+            // Of a call that is over nothing more is told.
+            Owner::Bye(_) | Owner::Nobody | Owner::Incoming { .. } => return None,
+        };
+        self.outbox.push_back(Output::Event(Event::AuthenticationFailed { of, failure }));
+        None
     }
 
     /// What the application makes of a request of its own to this place, outside any dialog.
@@ -151,7 +161,7 @@ impl Switchboard {
         let remote = path.remote;
         let taken = realms.take(frame, keys, rng, Asker { remote, trust, parties }, chain);
         let lines = realms.lines(keys, |place| place == remote, method, uri, request.body());
-        let chain = self.note_failure(asked, taken)?;
+        let chain = self.note_failure(owner, taken)?;
         let (sent, branch) = self.layer.begin(self.now, method)?;
         let cseq = match dialog.and_then(|id| self.registry.dialog_mut(id)) {
             Some(dialog) => dialog.next_sequence(),

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -450,11 +451,16 @@ impl DialogAdapter<'_> {
 
 /// Our Contact value towards `path`.
 pub(crate) fn contact(board: &Switchboard, path: &Path) -> SmallVec<[u8; 96]> {
+    contact_at(&board.config, board.public_address(path))
+}
+
+/// Our Contact value with this address.
+pub(crate) fn contact_at(config: &CoordinatorConfig, address: SocketAddr) -> SmallVec<[u8; 96]> {
     let mut text = SmallVec::new();
     text.put(b"<sip:");
-    text.put(board.config.user.as_bytes());
+    text.put(config.user.as_bytes());
     text.put(b"@");
-    text.put_address(path.local);
+    text.put_address(address);
     text.put(b">");
     text
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::dialog::{contact, first_hop, own_address, quoted};
 use super::{Owner, Parked, Switchboard, new_call_id};
-use crate::api::{Event, Output};
+use crate::api::{Event, Output, Refuser};
 use crate::auth::Realms;
 use crate::base::ids::{RequestId, SessionId};
 use crate::dialog::{write_cseq, write_via};
@@ -89,11 +89,18 @@ impl Switchboard {
         &mut self,
         id: RequestId,
         status: u16,
+        refuser: Refuser,
         phrase: String,
         message: Option<Arc<MessageDetails>>,
     ) -> Option<SessionId> {
         let errand = self.errands.remove(id)?;
-        self.outbox.push_back(Output::Event(Event::RequestDone { request: id, status, phrase, message }));
+        self.outbox.push_back(Output::Event(Event::RequestDone {
+            request: id,
+            status,
+            refuser,
+            phrase,
+            message,
+        }));
         errand.session
     }
 }

@@ -1,8 +1,9 @@
 //! REGISTER, written (RFC 3261 section 10.2).
 
+use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::dialog::{contact, first_hop, quoted};
+use super::dialog::{contact, contact_at, first_hop, quoted};
 use super::{Owner, Parked, Switchboard};
 use crate::api::{Event, Output};
 use crate::base::ids::RegistrationId;
@@ -36,11 +37,16 @@ impl Switchboard {
     /// Sends a REGISTER for so many seconds; for none, it takes our Contact away.
     pub(crate) fn send_register(&mut self, id: RegistrationId, seconds: u32) -> Option<()> {
         let path = self.registry.registration(id)?.path?;
+        let here = self.public_address(&path);
         let (transaction, branch) = self.layer.begin(self.now, Method::Register)?;
         let Self { registry, keys, config, .. } = self;
         let registration = registry.registration_mut(id)?;
         registration.cseq = registration.cseq.saturating_add(1);
         registration.request = Some(transaction);
+        registration.asked_at = self.now;
+        registration.asking = Some(here);
+        // Where the registrar kept us before, nobody is any more.
+        let old = registration.bound.filter(|&old| old != here);
         registration.phase = if seconds == 0 { Phase::Leaving } else { Phase::Asking };
         let Registration { registrar, aor, lines, call_id, local_tag, cseq, realms, .. } = registration;
         let mut writer = Writer::request("REGISTER", registrar);
@@ -56,6 +62,9 @@ impl Switchboard {
         }
         writer.raw(lines);
         writer.header("Contact", &contact(self, &path));
+        if let Some(old) = old {
+            writer.header_parts("Contact", &[&contact_at(&self.config, old), b";expires=0"]);
+        }
         writer.number("Expires", u64::from(seconds));
         writer.header("Allow", &self.allow);
         writer.header("Supported", self.supported);
@@ -71,7 +80,37 @@ impl Switchboard {
         self.disarm_registration(id);
         let deadline = self.now + after;
         let Some(registration) = self.registry.registration_mut(id) else { return };
+        registration.due = deadline;
         registration.timer = self.registration_timers.arm(deadline, id);
+    }
+
+    /// Gives up what is under way for a registration.
+    pub(crate) fn drop_register(&mut self, id: RegistrationId) {
+        self.disarm_registration(id);
+        let request = self.registry.registration_mut(id).and_then(|registration| registration.request.take());
+        if let Some(request) = request {
+            self.owners.remove(request);
+            self.layer.abandon(request);
+        }
+        let ours = |parked: &Parked| matches!(parked, Parked::Registration(of) if *of == id);
+        let question = self.parked.iter().find(|(_, parked)| ours(parked)).map(|(query, _)| query);
+        question.map(|query| self.parked.remove(query));
+    }
+
+    /// Takes note of what the far end of `path` has seen our address to be. Whether that is news.
+    pub(crate) fn learn_address(&mut self, path: &Path, seen: SocketAddr) -> bool {
+        if self.public_address(path) == seen {
+            return false;
+        }
+        let room = self.seen_as.len() < self.config.limits.registrations_max;
+        if seen == path.local {
+            self.seen_as.remove(&path.remote).is_some()
+        } else if room || self.seen_as.contains_key(&path.remote) {
+            self.seen_as.insert(path.remote, seen);
+            true
+        } else {
+            false
+        }
     }
 
     /// Stops the timer of a registration.

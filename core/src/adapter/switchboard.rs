@@ -1,6 +1,6 @@
 //! The parts of a coordinator that actions work on.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::Errand;
 use super::lookups::Lookups;
-use crate::api::{CoordinatorConfig, Counter, Counters, Output, PeerSource, QueryId, ResolveTarget};
-use crate::auth::{AuthFailure, Keys, Parties};
+use crate::api::{CoordinatorConfig, Counter, Counters, Output, PeerSource, QueryId, Refuser, ResolveTarget};
+use crate::auth::{Keys, Parties};
 use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::base::index::{Digest, DigestKey, Index};
 use crate::base::rng::Rng;
@@ -124,8 +124,8 @@ pub(crate) struct Switchboard {
     pub(crate) keys: Keys,
     /// Whom credentials are given for.
     pub(crate) parties: Parties,
-    /// Why the challenge to this request is not answered, until whoever asked is told.
-    pub(crate) auth_failure: Option<(TransactionId, AuthFailure)>,
+    /// What registrars have seen our address to be, each from its own.
+    pub(crate) seen_as: BTreeMap<SocketAddr, SocketAddr>,
     pub(crate) timers: Timers<(SessionId, SessionTimer)>,
     /// One timer for each subscription.
     pub(crate) subscription_timers: Timers<SubscriptionId>,
@@ -171,7 +171,7 @@ impl Switchboard {
             registry: SessionRegistry::new(&limits, dialogs_max),
             keys: Keys::new(core::mem::take(&mut config.credentials)),
             parties: Parties::new(limits.registrations_max),
-            auth_failure: None,
+            seen_as: BTreeMap::new(),
             timers: Timers::new(limits.sessions_max.saturating_mul(SessionTimer::ALL.len())),
             subscription_timers: Timers::new(limits.subscriptions_max),
             registration_timers: Timers::new(limits.registrations_max),
@@ -202,6 +202,14 @@ impl Switchboard {
     pub(crate) fn is_trusted(&mut self, source: IpAddr) -> bool {
         let digest = self.digests.source(source);
         self.trusted.contains(source, digest)
+    }
+
+    /// Our address as the far end of `path` reaches it.
+    pub(crate) fn public_address(&self, path: &Path) -> SocketAddr {
+        match self.seen_as.is_empty() {
+            true => path.local,
+            false => self.seen_as.get(&path.remote).copied().unwrap_or(path.local),
+        }
     }
 
     /// Queues a message.
@@ -351,7 +359,7 @@ impl Switchboard {
         let Some(dialog) = self.registry.dialog_mut(id) else { return };
         for transaction in core::mem::take(&mut dialog.waiting).into_iter().filter_map(|it| it.transaction) {
             if let Some(Owner::Errand(id)) = self.owners.remove(transaction) {
-                self.errand_done(id, 481, reason_phrase(481).into(), None);
+                self.errand_done(id, 481, Refuser::Us, reason_phrase(481).into(), None);
             }
             self.layer.abandon(transaction);
         }

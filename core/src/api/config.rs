@@ -70,6 +70,23 @@ pub struct CoordinatorConfig {
     /// Where others call us, such as `sip:alice@example.com` (an address-of-record): the From of what we send outside a
     /// dialog. `None` is our user at the address that we send from, which few registrars and carriers accept.
     pub address_of_record: Option<String>,
+    /// Whether the Contact of a registration, and of calls through that registrar, follows the address that the registrar has
+    /// seen us at (`received` and `rport` of the Via, RFC 3581): behind a NAT nobody reaches us at any other.
+    pub learn_contact: bool,
+    /// The longest pause before a registration that failed is tried again, if the registrar asks for no longer one
+    /// (Retry-After): RFC 5626 section 4.5 has 1800 s, which is the most that can be set here. Each pause is, at random,
+    /// between half of the longest for so many failures in a row and all of it:
+    ///
+    /// | failures in a row | pause with 60 s, the default | with 1800 s |
+    /// |---|---|---|
+    /// | 1 | 15 to 30 s | 15 to 30 s |
+    /// | 2 | 30 to 60 s | 30 to 60 s |
+    /// | 3 | 30 to 60 s | 60 to 120 s |
+    /// | 4 | 30 to 60 s | 120 to 240 s |
+    /// | 5 | 30 to 60 s | 240 to 480 s |
+    /// | 6 | 30 to 60 s | 480 to 960 s |
+    /// | 7 | 30 to 60 s | 900 to 1800 s |
+    pub registration_retry_max: Duration,
     /// What we prove our name with when a digest challenge (401, 407) comes from whom they are for.
     pub credentials: Vec<Credentials>,
     /// Trunks and proxies, through which many call at once: no limit for one source holds for them. Empty by default.
@@ -148,6 +165,8 @@ impl Default for CoordinatorConfig {
             peer_contacts: PeerContacts::default(),
             peer_source: PeerSource::default(),
             address_of_record: None,
+            learn_contact: true,
+            registration_retry_max: Duration::from_secs(60),
             credentials: Vec::new(),
             trusted_sources: Vec::new(),
         }

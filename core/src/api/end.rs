@@ -1,5 +1,7 @@
 //! Why sessions end.
 
+use super::Refuser;
+
 /// Why a session ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -71,6 +73,30 @@ impl EndReason {
             Self::Replaced => "another call took its place",
             Self::Unconfirmed => "the shutdown did not wait for the other side",
             Self::Internal => "internal error",
+        }
+    }
+}
+
+impl EndReason {
+    /// Who ended it, or let it fail.
+    pub const fn refuser(self) -> Refuser {
+        match self {
+            Self::RemoteHangup
+            | Self::Cancelled
+            | Self::Rejected
+            | Self::RefreshRefused
+            | Self::RemoteGone => Refuser::Peer,
+            Self::NetworkError | Self::NameFailure => Refuser::Network,
+            Self::NoAnswer | Self::Timeout | Self::AckTimeout | Self::Undecided | Self::SessionExpired => {
+                Refuser::Nobody
+            }
+            Self::LocalHangup
+            | Self::Declined
+            | Self::NoCommonMedia
+            | Self::Transferred
+            | Self::Replaced
+            | Self::Unconfirmed
+            | Self::Internal => Refuser::Us,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::sdp::plan::MediaPlan;
 use crate::signaling::{InviteDetails, MessageDetails};
 use crate::wire::path::{Transmit, Transport};
 
-use super::{EndReason, SubscriptionState, TransferRequest};
+use super::{AuthFailure, EndReason, Refuser, SubscriptionState, TransferRequest};
 
 key! {
     /// Names one question for an address.
@@ -205,8 +205,10 @@ pub enum Event {
         session: SessionId,
         /// The application's name for it.
         tag: UserTag,
-        /// Its status.
+        /// Its status; 408 or 503 where no response came.
         status: u16,
+        /// Who gave it.
+        refuser: Refuser,
         /// The reason phrase.
         phrase: String,
     },
@@ -238,6 +240,8 @@ pub enum Event {
         tag: UserTag,
         /// What the new call came to so far, as the other side reports; or the status by which it refused.
         status: u16,
+        /// Who gave it: without a response, or without a report, the status is only what comes nearest.
+        refuser: Refuser,
         /// The reason phrase.
         phrase: String,
         /// Whether that is the end. With a 2xx our call is hung up, with any other it goes on.
@@ -274,6 +278,8 @@ pub enum Event {
         request: RequestId,
         /// The final status; 408 or 503 where no response came (RFC 3261 section 8.1.3.1).
         status: u16,
+        /// Who gave it: without a response the status is only what comes nearest.
+        refuser: Refuser,
         /// Its reason phrase, or what else is known in words.
         phrase: String,
         /// The response, if one came.
@@ -364,6 +370,8 @@ pub enum Event {
         registration: RegistrationId,
         /// The final status; 408 or 503 where none came.
         status: u16,
+        /// Who gave it.
+        refuser: Refuser,
         /// Its reason phrase, or what else is known in words.
         phrase: String,
         /// After how long it is tried again; `None` if that is of no use: then the registration is over.
@@ -376,6 +384,14 @@ pub enum Event {
         /// The registration.
         registration: RegistrationId,
     },
+    /// We were asked who we are (401, 407), and could not say so, or not well enough. What became of the request is told
+    /// next, as a refusal with that status.
+    AuthenticationFailed {
+        /// What was asked for.
+        of: AuthenticationOf,
+        /// Why.
+        failure: AuthFailure,
+    },
     /// An [`Action::App`](crate::session::Action::App) of an extended state table.
     App {
         /// The session.
@@ -385,6 +401,25 @@ pub enum Event {
         /// The number that the table gives.
         id: u32,
     },
+}
+
+/// What credentials were asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum AuthenticationOf {
+    /// The call, or a request within it.
+    Session {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+    },
+    /// A request of the application.
+    Request(RequestId),
+    /// A registration.
+    Registration(RegistrationId),
+    /// A subscription, ours or a peer's.
+    Subscription(SubscriptionId),
 }
 
 impl Event {
@@ -421,6 +456,10 @@ impl Event {
             | Self::Registered { .. }
             | Self::RegistrationFailed { .. }
             | Self::Unregistered { .. } => None,
+            Self::AuthenticationFailed { of, .. } => match of {
+                AuthenticationOf::Session { session, .. } => Some(*session),
+                _ => None,
+            },
         }
     }
 }

@@ -11,6 +11,7 @@ use super::closing::Closing;
 use super::commands::{bad, check_headers, check_lines};
 use super::transitions::printable;
 use crate::adapter::{Cause, Content, DialogAdapter, Draft, Errand, Owner};
+use crate::api::Refuser;
 use crate::base::ids::{DialogId, RequestId, SessionId};
 use crate::base::time::Instant;
 use crate::session::{Input, State};
@@ -156,10 +157,13 @@ impl UnifiedCoordinator {
         match found {
             Ok(path) => {
                 if !self.board.launch_errand(id, path) {
-                    self.errand_over(id, 503, "too many transactions", None);
+                    let phrase = "too many transactions";
+                    self.errand_over(id, Done { status: 503, phrase, refuser: Refuser::Us, message: None });
                 }
             }
-            Err(why) => self.errand_over(id, 503, why, None),
+            Err(phrase) => {
+                self.errand_over(id, Done { status: 503, phrase, refuser: Refuser::Network, message: None });
+            }
         }
     }
 
@@ -174,25 +178,29 @@ impl UnifiedCoordinator {
         self.board.layer.forget_message(transaction);
         if let StartLine::Response { status, reason } = frame.start() {
             let message = Arc::new(MessageDetails::new(frame, path));
-            self.errand_over(id, status, &String::from_utf8_lossy(reason), Some(message));
+            let phrase = &String::from_utf8_lossy(reason);
+            self.errand_over(id, Done { status, phrase, refuser: Refuser::Peer, message: Some(message) });
         }
     }
 
     /// A request of the application has its outcome. One that shows that the peer no longer knows the dialog ends the
     /// call (RFC 3261 section 12.2.1.2).
-    pub(super) fn errand_over(
-        &mut self,
-        id: RequestId,
-        status: u16,
-        phrase: &str,
-        message: Option<Arc<MessageDetails>>,
-    ) {
+    pub(super) fn errand_over(&mut self, id: RequestId, done: Done<'_>) {
+        let Done { status, phrase, refuser, message } = done;
         let words = if phrase.is_empty() { reason_phrase(status) } else { phrase };
-        let session = self.board.errand_done(id, status, printable(words), message);
+        let session = self.board.errand_done(id, status, refuser, printable(words), message);
         if let Some(session) = session.filter(|_| matches!(status, 408 | 481)) {
             self.feed(session, Input::RxGone, Cause { status: Some(status), ..Cause::default() });
         }
     }
+}
+
+/// The outcome of a request of the application.
+pub(super) struct Done<'a> {
+    pub(super) status: u16,
+    pub(super) phrase: &'a str,
+    pub(super) refuser: Refuser,
+    pub(super) message: Option<Arc<MessageDetails>>,
 }
 
 /// A body and its type, fit to be sent.

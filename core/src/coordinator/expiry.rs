@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use super::UnifiedCoordinator;
+use super::errands::Done;
 use crate::adapter::{Cause, Owner};
-use crate::api::EndReason;
+use crate::api::{EndReason, Refuser};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::session::{Input, Role, SessionTimer, State};
@@ -62,6 +63,10 @@ impl UnifiedCoordinator {
 
     /// A client transaction ended without a final response (RFC 3261 section 8.1.3.1).
     fn transaction_failed(&mut self, transaction: TransactionId, status: u16, reason: EndReason) {
+        let (refuser, silence) = match reason {
+            EndReason::NetworkError => (Refuser::Network, "nobody listens there"),
+            _ => (Refuser::Nobody, ""),
+        };
         let owner = self.board.owners.remove(transaction);
         if !matches!(owner, Some(Owner::Invite(_))) {
             self.board.layer.abandon(transaction);
@@ -81,8 +86,10 @@ impl UnifiedCoordinator {
             Some(Owner::Bye(id)) => self.feed(id, Input::RxByeDone, Cause::default()),
             Some(Owner::Subscribe(id)) => self.subscribe_answered(id, status, None),
             Some(Owner::Notify(id)) => self.notify_answered(id, status, None),
-            Some(Owner::Register(id)) => self.register_answered(id, status, None),
-            Some(Owner::Errand(id)) => self.errand_over(id, status, "", None),
+            Some(Owner::Register(id)) => self.register_answered(id, status, None, refuser),
+            Some(Owner::Errand(id)) => {
+                self.errand_over(id, Done { status, phrase: silence, refuser, message: None })
+            }
             Some(owner @ Owner::Request { .. }) => self.request_failed(owner, transaction, status),
             _ => {}
         }

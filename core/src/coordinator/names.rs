@@ -1,8 +1,9 @@
 //! Addresses that the runtime found.
 
 use super::UnifiedCoordinator;
+use super::errands::Done;
 use crate::adapter::{Cause, Owner, Parked};
-use crate::api::{NameFailure, QueryId};
+use crate::api::{NameFailure, QueryId, Refuser};
 use crate::base::time::Instant;
 use crate::dialog::Waiting;
 use crate::session::Input;
@@ -64,8 +65,9 @@ impl UnifiedCoordinator {
             Some(Owner::Bye(session)) => self.feed(session, Input::RxByeDone, Cause::default()),
             Some(Owner::Subscribe(id)) => self.subscribe_answered(id, 503, None),
             Some(Owner::Notify(id)) => self.notify_answered(id, 503, None),
-            Some(Owner::Register(id)) => self.register_answered(id, 503, None),
-            Some(Owner::Errand(id)) => self.errand_over(id, 503, "", None),
+            Some(Owner::Register(id)) => self.register_answered(id, 503, None, Refuser::Network),
+            Some(Owner::Errand(id)) => self
+                .errand_over(id, Done { status: 503, phrase: "", refuser: Refuser::Network, message: None }),
             Some(owner) => self.request_failed(owner, transaction, 503),
             None => {}
         }

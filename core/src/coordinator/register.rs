@@ -7,11 +7,11 @@ use super::UnifiedCoordinator;
 use super::closing::Closing;
 use super::commands::{bad, check_lines, check_target};
 use super::transitions::printable;
-use crate::adapter::{contact, new_call_id};
-use crate::api::{Event, Output};
+use crate::adapter::{contact_at, new_call_id};
+use crate::api::{Event, Output, Refuser, RegistrationState};
 use crate::base::ids::RegistrationId;
 use crate::base::time::Instant;
-use crate::registration::{Phase, Registration, granted, is_passing, refresh_after};
+use crate::registration::{HURRY, Phase, Registration, granted, is_passing, refresh_after, seen_at};
 use crate::signaling::{CommandError, MessageDetails};
 use crate::wire::frame::{Frame, StartLine};
 use crate::wire::path::Path;
@@ -81,6 +81,57 @@ impl UnifiedCoordinator {
         Ok(())
     }
 
+    /// Where a registration stands; `None` if it is over.
+    pub fn registration_state(&self, now: Instant, id: RegistrationId) -> Option<RegistrationState> {
+        self.board.registry.registration(id).map(|registration| registration.state(now))
+    }
+
+    /// Looks for the registrar and asks it now, whatever it said and whenever the next try was due. What is under way already
+    /// goes on if it is younger than a second.
+    pub fn retry_registration(&mut self, now: Instant, id: RegistrationId) -> Result<(), CommandError> {
+        note!(self, Record::asked(now, Asked::RetryRegistration { registration: id }));
+        self.advance(now);
+        let found = self.board.registry.registration(id).ok_or(CommandError::NoSuchRegistration)?;
+        let young = self.board.now.saturating_since(found.asked_at) < Duration::from_secs(1);
+        match found.phase {
+            Phase::Asking if young => {}
+            Phase::Resolving => {}
+            _ => self.register_anew(id),
+        }
+        Ok(())
+    }
+
+    /// The network is another, or is back: what was learned of our address is forgotten, and every registration is made anew
+    /// with the address that we have now.
+    pub fn network_changed(&mut self, now: Instant) {
+        note!(self, Record::asked(now, Asked::NetworkChanged));
+        self.advance(now);
+        self.board.seen_as.clear();
+        for id in self.board.registry.registration_ids() {
+            self.register_anew(id);
+        }
+    }
+
+    fn register_anew(&mut self, id: RegistrationId) {
+        let now = self.board.now;
+        let Some(registration) = self.board.registry.registration_mut(id) else { return };
+        if registration.leaving || registration.phase == Phase::Leaving {
+            return;
+        }
+        registration.failures = 0;
+        registration.hurry = Some(now + HURRY);
+        registration.stays();
+        self.board.drop_register(id);
+        self.look_for_registrar(id);
+    }
+
+    fn look_for_registrar(&mut self, id: RegistrationId) {
+        if !self.board.ask_for_registrar(id) {
+            let why = "too many questions for addresses";
+            self.registration_failed(id, Failure { phrase: why, ..Failure::of(503, Refuser::Us) });
+        }
+    }
+
     /// Ends a registration, whatever that takes.
     pub(super) fn leave_registrar(&mut self, id: RegistrationId) {
         let now = self.board.now;
@@ -117,14 +168,17 @@ impl UnifiedCoordinator {
                 self.board.note_party(id);
                 self.ask_registrar(id);
             }
-            Err(why) => self.registration_failed(id, 503, why, None, None),
+            Err(why) => {
+                self.registration_failed(id, Failure { phrase: why, ..Failure::of(503, Refuser::Network) });
+            }
         }
     }
 
     fn ask_registrar(&mut self, id: RegistrationId) {
         let Some(wanted) = self.board.registry.registration(id).map(|it| it.wanted) else { return };
         if self.board.send_register(id, wanted).is_none() {
-            self.registration_failed(id, 503, "too many transactions", None, None);
+            let why = "too many transactions";
+            self.registration_failed(id, Failure { phrase: why, ..Failure::of(503, Refuser::Us) });
         }
     }
 
@@ -134,6 +188,7 @@ impl UnifiedCoordinator {
         id: RegistrationId,
         status: u16,
         response: Option<(&Frame<'_>, Path)>,
+        refuser: Refuser,
     ) {
         let now = self.board.now;
         let Some(registration) = self.board.registry.registration_mut(id) else { return };
@@ -157,12 +212,19 @@ impl UnifiedCoordinator {
                         registration.wanted = longer;
                         self.ask_registrar(id);
                     }
-                    None => self.registration_failed(id, status, phrase_of(response), None, message),
+                    None => {
+                        let phrase = phrase_of(response);
+                        self.registration_failed(
+                            id,
+                            Failure { phrase, message, ..Failure::of(status, refuser) },
+                        );
+                    }
                 }
             }
             (_, _, message) => {
-                let retry_after = number(HeaderName::RetryAfter);
-                self.registration_failed(id, status, phrase_of(response), retry_after, message);
+                let (phrase, retry_after) = (phrase_of(response), number(HeaderName::RetryAfter));
+                let failure = Failure { phrase, retry_after, message, ..Failure::of(status, refuser) };
+                self.registration_failed(id, failure);
             }
         }
     }
@@ -171,40 +233,64 @@ impl UnifiedCoordinator {
     fn registration_granted(&mut self, id: RegistrationId, frame: &Frame<'_>, message: Arc<MessageDetails>) {
         let now = self.board.now;
         let Some(registration) = self.board.registry.registration(id) else { return };
-        let own = registration.path.map(|path| contact(&self.board, &path)).unwrap_or_default();
-        let Some(expires) = granted(frame, &own, registration.wanted).filter(|&expires| expires > 0) else {
-            let phrase = "the registrar does not list our Contact";
-            return self.registration_failed(id, 200, phrase, None, Some(message));
+        let own =
+            registration.asking.map(|address| contact_at(&self.board.config, address)).unwrap_or_default();
+        let Some(expires) = granted(frame, &own, registration.wanted) else {
+            let phrase = "the registrar grants our Contact no time";
+            let failure = Failure { phrase, message: Some(message), ..Failure::of(200, Refuser::Peer) };
+            return self.registration_failed(id, failure);
         };
         let after = refresh_after(expires, &mut self.board.rng);
-        if let Some(registration) = self.board.registry.registration_mut(id) {
-            registration.phase = Phase::Registered;
-            registration.until = Some(now + Duration::from_secs(expires.into()));
-            registration.failures = 0;
-            registration.lengthened = false;
-        }
+        let Some(registration) = self.board.registry.registration_mut(id) else { return };
+        registration.phase = Phase::Registered;
+        registration.until = Some(now + Duration::from_secs(expires.into()));
+        registration.failures = 0;
+        registration.failure = None;
+        registration.hurry = None;
+        registration.lengthened = false;
+        registration.bound = registration.asking;
+        let path = registration.path;
         self.board.trust_registrar(id, true);
         self.board.arm_registration(id, after);
         let event = Event::Registered { registration: id, expires, message };
         self.board.outbox.push_back(Output::Event(event));
+        if let Some(path) = path {
+            self.follow_address(id, frame, path);
+        }
+    }
+
+    /// Behind a NAT the registrar sees us elsewhere than our Contact says (RFC 3581): the Contact follows, now and whenever
+    /// that changes.
+    fn follow_address(&mut self, id: RegistrationId, frame: &Frame<'_>, path: Path) {
+        let seen = seen_at(frame, path.local).filter(|_| self.board.config.learn_contact);
+        let Some(seen) = seen else { return };
+        let Some(registration) = self.board.registry.registration_mut(id) else { return };
+        if registration.asking == Some(seen) {
+            return registration.stays();
+        }
+        if registration.may_move() {
+            // Another registration may have told the same already.
+            self.board.learn_address(&path, seen);
+            if self.board.public_address(&path) == seen {
+                self.ask_registrar(id);
+            }
+        }
     }
 
     /// It failed: for good, or until the next try.
-    fn registration_failed(
-        &mut self,
-        id: RegistrationId,
-        status: u16,
-        phrase: &str,
-        retry_after: Option<u64>,
-        message: Option<Arc<MessageDetails>>,
-    ) {
+    fn registration_failed(&mut self, id: RegistrationId, failure: Failure<'_>) {
+        let Failure { status, refuser, phrase, retry_after, message } = failure;
         let phrase = printable(if phrase.is_empty() { reason_phrase(status) } else { phrase });
         let passing = is_passing(status) || status == 200;
+        let (now, ceiling) = (self.board.now, self.board.config.registration_retry_max);
         let Some(registration) = self.board.registry.registration_mut(id) else { return };
-        let pause = passing.then(|| registration.pause(&mut self.board.rng, retry_after));
-        let event = Event::RegistrationFailed { registration: id, status, phrase, retry_in: pause, message };
+        let pause = || registration.pause(now, &mut self.board.rng, retry_after, refuser, ceiling);
+        let pause = passing.then(pause);
+        let event =
+            Event::RegistrationFailed { registration: id, status, refuser, phrase, retry_in: pause, message };
         let Some(pause) = pause else { return self.board.end_registration(id, event) };
         registration.failures = registration.failures.saturating_add(1);
+        registration.failure = Some((status, refuser));
         registration.phase = Phase::Waiting;
         if status == 200 {
             registration.until = None;
@@ -219,15 +305,29 @@ impl UnifiedCoordinator {
         let Some(registration) = self.board.registry.registration_mut(id) else { return };
         registration.timer = None;
         match registration.phase {
-            Phase::Registered => self.ask_registrar(id),
-            // Its address may have changed.
-            Phase::Waiting => {
-                if !self.board.ask_for_registrar(id) {
-                    self.registration_failed(id, 503, "too many questions for addresses", None, None);
-                }
+            Phase::Registered => {
+                registration.refreshes();
+                self.ask_registrar(id);
             }
+            // Its address may have changed.
+            Phase::Waiting => self.look_for_registrar(id),
             Phase::Leaving | Phase::Asking | Phase::Resolving => self.unregistered(id),
         }
+    }
+}
+
+/// How a REGISTER failed.
+struct Failure<'a> {
+    status: u16,
+    refuser: Refuser,
+    phrase: &'a str,
+    retry_after: Option<u64>,
+    message: Option<Arc<MessageDetails>>,
+}
+
+impl Failure<'_> {
+    const fn of(status: u16, refuser: Refuser) -> Self {
+        Self { status, refuser, phrase: "", retry_after: None, message: None }
     }
 }
 

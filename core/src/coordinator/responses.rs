@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
-use crate::api::{Counter, EndReason};
+use crate::api::{Counter, EndReason, Refuser};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::Dialog;
 use crate::session::{Input, State};
@@ -25,7 +25,6 @@ impl UnifiedCoordinator {
         let event =
             self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
         let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
-        self.board.auth_failure = None;
         if self.board.answer_challenge(event, frame, &facts) {
             return;
         }
@@ -46,7 +45,7 @@ impl UnifiedCoordinator {
             }
             Some(Owner::Register(id)) if event.kind != ClientEventKind::Provisional => {
                 self.board.layer.forget_message(event.tx);
-                self.register_answered(id, event.status, Some((frame, path)));
+                self.register_answered(id, event.status, Some((frame, path)), Refuser::Peer);
             }
             Some(Owner::Errand(id)) if event.kind != ClientEventKind::Provisional => {
                 self.errand_answered(id, event.tx, path, frame);

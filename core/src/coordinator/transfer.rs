@@ -12,7 +12,7 @@ use super::commands::bad;
 use super::dialogs::Outcome;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Cause, DialogAdapter, OVER};
-use crate::api::{Counter, EndReason, Event, Output};
+use crate::api::{Counter, EndReason, Event, Output, Refuser};
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
 use crate::session::{Input, Referral, SessionTimer, State, Transfers, Which};
@@ -40,6 +40,8 @@ pub(super) struct News<'a> {
     pub(super) status: u16,
     /// Its phrase; the usual one if empty.
     pub(super) phrase: &'a str,
+    /// Who gave it, if it was not the peer.
+    pub(super) refuser: Option<Refuser>,
     /// The REFER of the peer.
     pub(super) refer: Option<TransactionId>,
     /// The new call.
@@ -170,7 +172,8 @@ impl UnifiedCoordinator {
             Some(StartLine::Response { reason, .. }) => String::from_utf8_lossy(reason),
             _ => "".into(),
         };
-        let news = News { status: outcome.status, phrase: &phrase, ..News::default() };
+        let refuser = frame.is_none().then_some(Refuser::of_silence(outcome.status));
+        let news = News { status: outcome.status, phrase: &phrase, refuser, ..News::default() };
         self.transfer_step(outcome.session, Which::Ours, input, &news);
     }
 
@@ -243,7 +246,7 @@ impl UnifiedCoordinator {
             }
             return;
         }
-        let news = News { status: 408, ..News::default() };
+        let news = News { status: 408, refuser: Some(Refuser::Nobody), ..News::default() };
         self.transfer_step(id, Which::Ours, TransferInput::Patience, &news);
     }
 
@@ -292,7 +295,8 @@ impl UnifiedCoordinator {
             TransferAction::Disarm => return self.board.disarm(id, SessionTimer::Transfer),
             TransferAction::TellProgress | TransferAction::TellDone => {
                 let done = action == TransferAction::TellDone;
-                Event::TransferProgress { session: id, tag, status, phrase: news.phrase(), done }
+                let refuser = news.refuser.unwrap_or(Refuser::Peer);
+                Event::TransferProgress { session: id, tag, status, refuser, phrase: news.phrase(), done }
             }
             TransferAction::HangUp => {
                 session.end.get_or_insert(EndReason::Transferred);

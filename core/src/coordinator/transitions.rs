@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter};
-use crate::api::{Counter, EndReason, Event, Output};
+use crate::api::{Counter, EndReason, Event, Output, Refuser};
 use crate::base::ids::SessionId;
 use crate::session::{Action, Cell, Fallback, Input, Role, SessionTimer, State};
 use crate::signaling::{CommandError, MessageDetails};
@@ -233,6 +233,10 @@ impl UnifiedCoordinator {
                 session: id,
                 tag,
                 status: cause.status.unwrap_or(503),
+                refuser: match cause.message {
+                    Some(_) => Refuser::Peer,
+                    None => Refuser::of_silence(cause.status.unwrap_or(503)),
+                },
                 phrase: phrase(),
             },
             Action::TellRefreshRefused => {

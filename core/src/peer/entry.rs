@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::api::AuthFailure;
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::slab::{Key, RawKey};
 use crate::media::MediaSessionId;
@@ -63,6 +64,8 @@ pub(crate) struct Entry {
     pub(crate) replaces: bool,
     pub(crate) plan: Option<Arc<MediaPlan>>,
     pub(crate) end: Option<CallEnd>,
+    /// Why the last challenge was not answered, or in vain.
+    pub(crate) auth: Option<AuthFailure>,
     pub(crate) progress: VecDeque<Progress>,
     pub(crate) changes: Changes,
     pub(crate) transfers: Transfers,
@@ -83,6 +86,7 @@ impl Entry {
             replaces: false,
             plan: None,
             end: None,
+            auth: None,
             progress: VecDeque::new(),
             changes: Changes::default(),
             transfers: Transfers::default(),

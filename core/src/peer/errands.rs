@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::api::{AuthFailure, Refuser};
 use crate::base::ids::RequestId;
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator as Core;
@@ -22,10 +23,14 @@ use super::wakers::{Due, Wakers};
 pub struct Reply {
     /// The final status: 200 to 699; 408 or 503 if nobody answered.
     pub status: u16,
+    /// Who gave it.
+    pub refuser: Refuser,
     /// Its reason phrase.
     pub phrase: String,
     /// The whole response, if there was one.
     pub message: Option<Arc<MessageDetails>>,
+    /// Why a challenge was not answered, or in vain (401, 407).
+    pub auth: Option<AuthFailure>,
 }
 
 impl Reply {
@@ -34,7 +39,10 @@ impl Reply {
         match self.status {
             200..=299 => Ok(self),
             408 if self.message.is_none() => Err(PeerError::NoResponse { status: None }),
-            status => Err(PeerError::Refused { what, status, phrase: self.phrase }),
+            status => {
+                let Self { refuser, phrase, auth, .. } = self;
+                Err(PeerError::Refused { what, refuser, status, phrase, auth })
+            }
         }
     }
 }
@@ -42,6 +50,7 @@ impl Reply {
 /// A request on its way, and who waits for its outcome.
 #[derive(Default)]
 struct Errand {
+    auth: Option<AuthFailure>,
     reply: Option<Reply>,
     wakers: Wakers,
 }
@@ -55,8 +64,16 @@ pub(crate) struct Errands {
 }
 
 impl Errands {
-    pub(crate) fn done(&mut self, request: RequestId, reply: Reply, due: &mut Due) {
+    /// Its challenge is not answered.
+    pub(crate) fn unproven(&mut self, request: RequestId, failure: AuthFailure) {
         if let Some(errand) = self.under_way.get_mut(&request) {
+            errand.auth = Some(failure);
+        }
+    }
+
+    pub(crate) fn done(&mut self, request: RequestId, mut reply: Reply, due: &mut Due) {
+        if let Some(errand) = self.under_way.get_mut(&request) {
+            reply.auth = errand.auth.take();
             errand.reply = Some(reply);
             errand.wakers.take_into(due);
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::api::EndReason;
+use crate::api::{AuthFailure, EndReason, Refuser};
 use crate::signaling::{CommandError, MessageDetails};
 
 /// How a call ended.
@@ -20,11 +20,13 @@ pub struct CallEnd {
     /// What the other side sent to end it, for its header fields: always a refusal, and a hanging up that says why
     /// (`Reason`); any other if the settings want messages kept.
     pub message: Option<Arc<MessageDetails>>,
+    /// Why the challenge was not answered, or in vain, that the call was refused with (401, 407).
+    pub auth: Option<AuthFailure>,
 }
 
 impl CallEnd {
     pub(crate) const fn bare(reason: EndReason) -> Self {
-        Self { reason, status: None, phrase: String::new(), message: None }
+        Self { reason, status: None, phrase: String::new(), message: None, auth: None }
     }
 }
 
@@ -36,7 +38,24 @@ impl std::fmt::Display for CallEnd {
             (Some(status), phrase) => write!(f, " ({status} {phrase})"),
             (None, "") => Ok(()),
             (None, phrase) => write!(f, " ({phrase})"),
-        }
+        }?;
+        self.auth.as_ref().map_or(Ok(()), |auth| write!(f, ": {auth}"))
+    }
+}
+
+/// How something within a call was refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) refuser: Refuser,
+    pub(crate) phrase: String,
+    pub(crate) auth: Option<AuthFailure>,
+}
+
+impl Refused {
+    pub(crate) fn into_error(self, what: &'static str) -> PeerError {
+        let Self { status, refuser, phrase, auth } = self;
+        PeerError::Refused { what, refuser, status, phrase, auth }
     }
 }
 
@@ -93,7 +112,7 @@ pub enum PeerError {
         why: String,
     },
     /// The far end refused the call.
-    #[error("the call was refused: {status} {phrase}")]
+    #[error("the call was refused: {status} {phrase}{}", because(auth.as_ref()))]
     Rejected {
         /// The SIP status.
         status: u16,
@@ -101,16 +120,22 @@ pub enum PeerError {
         phrase: String,
         /// The whole refusal, for its header fields.
         message: Option<Arc<MessageDetails>>,
+        /// Why the challenge was not answered, or in vain, if it is one (401, 407).
+        auth: Option<AuthFailure>,
     },
-    /// The other side refused something within the call, which goes on as before.
-    #[error("the other side refused {what}: {status} {phrase}")]
+    /// Something was not done: a registration, a request for itself, or a change within a call, which goes on as before.
+    #[error("{}", refused(what, *refuser, *status, phrase, auth.as_ref()))]
     Refused {
-        /// What it refused.
+        /// What was not done.
         what: &'static str,
-        /// The SIP status.
+        /// Who said no. Only [`Refuser::Peer`] has said so by a response.
+        refuser: Refuser,
+        /// The SIP status; 408 or 503 where no response came.
         status: u16,
-        /// Its reason phrase.
+        /// Its reason phrase, or what else is known in words.
         phrase: String,
+        /// Why the challenge was not answered, or in vain, if it is one (401, 407).
+        auth: Option<AuthFailure>,
     },
     /// A key that went by INFO was not taken. Those before it were, and those after it are not sent. The call goes on,
     /// unless the other side does not know it any more (408 and 481).
@@ -187,6 +212,23 @@ fn bind_trouble(addr: SocketAddr, source: &io::Error) -> String {
     }
 }
 
+/// What to do about a challenge, after the status.
+fn because(auth: Option<&AuthFailure>) -> String {
+    auth.map_or_else(String::new, |auth| format!(": {auth}"))
+}
+
+/// Who said no to what, and what is known of why.
+fn refused(what: &str, refuser: Refuser, status: u16, phrase: &str, auth: Option<&AuthFailure>) -> String {
+    match refuser {
+        Refuser::Peer => format!("the other side refused {what}: {status} {phrase}{}", because(auth)),
+        Refuser::Network => {
+            format!("the network failed {what}: {phrase}; is the address right, and is there a route?")
+        }
+        Refuser::Nobody => format!("nobody answered {what} in time: does anybody listen there?"),
+        Refuser::Us => format!("{what} could not be sent: {phrase}"),
+    }
+}
+
 fn status_words(status: Option<u16>) -> String {
     status.map_or_else(String::new, |status| format!(" (status {status})"))
 }
@@ -208,15 +250,40 @@ impl PeerError {
         }
     }
 
+    /// Who said no, if anybody did.
+    pub const fn refuser(&self) -> Refuser {
+        match self {
+            Self::Rejected { .. } | Self::CallerGaveUp => Refuser::Peer,
+            Self::Refused { refuser, .. } => *refuser,
+            Self::NoResponse { status: Some(_) } | Self::NoCommonMedia { status: Some(_) } => Refuser::Peer,
+            Self::NoAnswer | Self::NoResponse { status: None } => Refuser::Nobody,
+            Self::Unresolvable { .. } | Self::NetworkLost { .. } => Refuser::Network,
+            Self::Ended(end) => end.reason.refuser(),
+            _ => Refuser::Us,
+        }
+    }
+
+    /// Why a challenge (401, 407) was not answered, or in vain.
+    pub const fn auth(&self) -> Option<&AuthFailure> {
+        match self {
+            Self::Rejected { auth, .. } | Self::Refused { auth, .. } => auth.as_ref(),
+            Self::Ended(end) => end.auth.as_ref(),
+            _ => None,
+        }
+    }
+
     /// What the end of a call means to somebody who waits for its beginning.
     pub(crate) fn from_end(end: CallEnd, target: &str) -> Self {
         let phrase = |end: CallEnd| if end.phrase.is_empty() { end.reason.to_string() } else { end.phrase };
         match (end.reason, end.status) {
             (EndReason::Rejected, Some(status)) => {
-                Self::Rejected { status, phrase: end.phrase, message: end.message }
+                Self::Rejected { status, phrase: end.phrase, message: end.message, auth: end.auth }
             }
             (EndReason::NoAnswer, _) => Self::NoAnswer,
-            (EndReason::Timeout, status) => Self::NoResponse { status },
+            // Without a response the 408 is our own.
+            (EndReason::Timeout, status) => {
+                Self::NoResponse { status: status.filter(|_| end.message.is_some()) }
+            }
             (EndReason::NetworkError, _) => Self::NetworkLost { why: phrase(end) },
             (EndReason::NameFailure, _) => {
                 Self::Unresolvable { target: String::from(target), why: phrase(end) }
@@ -265,10 +332,56 @@ mod tests {
             status: Some(486),
             phrase: String::from("Busy Here"),
             message: None,
+            auth: None,
         };
         assert_eq!(end.to_string(), "the call was refused (486 Busy Here)");
         let error = PeerError::from_end(end, "sip:bob@192.0.2.7");
         assert_eq!(error.status(), Some(486));
         assert_eq!(error.to_string(), "the call was refused: 486 Busy Here");
+        assert_eq!(error.refuser(), Refuser::Peer);
+    }
+
+    #[test]
+    fn who_said_no_is_in_the_type_and_in_the_text() {
+        let of = |refuser, status, phrase: &str, auth| PeerError::Refused {
+            what: "the registration",
+            refuser,
+            status,
+            phrase: phrase.into(),
+            auth,
+        };
+        let told = |error: PeerError| (error.refuser(), error.to_string());
+        let cases = [
+            (of(Refuser::Peer, 503, "Busy", None), "the other side refused the registration: 503 Busy"),
+            (
+                of(Refuser::Network, 503, "nobody listens there", None),
+                "the network failed the registration: nobody listens there",
+            ),
+            (of(Refuser::Nobody, 408, "", None), "nobody answered the registration in time"),
+            (
+                of(Refuser::Us, 503, "too many transactions", None),
+                "the registration could not be sent: too many",
+            ),
+        ];
+        for (error, text) in cases {
+            let PeerError::Refused { refuser, .. } = error else { panic!("made so") };
+            let (by, words) = told(error);
+            assert!(by == refuser && words.starts_with(text), "{words}");
+        }
+        let realm = || String::from("home");
+        for (auth, text) in [
+            (AuthFailure::Missing { realm: realm() }, "there are none"),
+            (AuthFailure::Withheld { realm: realm() }, "withheld"),
+            (AuthFailure::Refused { realm: realm() }, "tried and refused"),
+            (AuthFailure::Unusable { realm: realm() }, "least_algorithm"),
+        ] {
+            let error = of(Refuser::Peer, 401, "Unauthorized", Some(auth.clone()));
+            let words = error.to_string();
+            assert!(
+                words.contains("401 Unauthorized") && words.contains("\"home\"") && words.contains(text),
+                "{words}"
+            );
+            assert_eq!(error.auth(), Some(&auth));
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::api::Event;
+use crate::api::{AuthFailure, AuthenticationOf, Event, RegistrationState};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
 use crate::session::Session;
@@ -14,7 +14,7 @@ use super::config::Policy;
 use super::dialing::Progress;
 use super::entry::{Entry, EntryId};
 use super::errands::Reply;
-use super::error::CallEnd;
+use super::error::{CallEnd, Refused};
 use super::frame::Dtmf;
 use super::handler::decide;
 use super::news::{Info, Note};
@@ -73,12 +73,15 @@ impl Signalling {
                 }
                 self.media_decided(shared, session, tag, None);
             }
-            Event::ModifyFailed { session, tag, status, phrase } => {
-                self.media_decided(shared, session, tag, Some((status, phrase)));
+            Event::ModifyFailed { session, tag, status, refuser, phrase } => {
+                let auth = self.auth_of(tag, status);
+                let refused = Refused { status, refuser, phrase, auth };
+                self.media_decided(shared, session, tag, Some(refused));
                 self.change(tag, due, |_| ());
             }
             Event::Ended { tag, reason, status, phrase, message, .. } => {
-                self.ended(shared, tag, CallEnd { reason, status, phrase, message }, due);
+                let auth = self.auth_of(tag, status.unwrap_or_default());
+                self.ended(shared, tag, CallEnd { reason, status, phrase, message, auth }, due);
             }
             other => self.event_within(shared, now, other, due),
         }
@@ -98,9 +101,11 @@ impl Signalling {
                     None => self.refuse_transfer(now, session),
                 }
             }
-            Event::TransferProgress { tag, status, phrase, done, .. } => {
+            Event::TransferProgress { tag, status, refuser, phrase, done, .. } => {
                 if done {
-                    self.change(tag, due, |entry| entry.transfers.done(status, &phrase));
+                    let auth = self.auth_of(tag, status);
+                    let refused = Refused { status, refuser, phrase: phrase.clone(), auth };
+                    self.change(tag, due, |entry| entry.transfers.done(refused));
                 }
                 self.note(now, tag, due, Note::TransferProgress { status, phrase, done });
             }
@@ -125,8 +130,21 @@ impl Signalling {
             Event::DtmfRefused { tag, digit, status, phrase, answered, .. } => {
                 self.change(tag, due, |entry| entry.keys.refuse(digit, status, phrase, answered));
             }
-            Event::RequestDone { request, status, phrase, message } => {
-                self.errands.done(request, Reply { status, phrase, message }, due);
+            Event::RequestDone { request, status, refuser, phrase, message } => {
+                self.errands.done(request, Reply { status, refuser, phrase, message, auth: None }, due);
+            }
+            Event::AuthenticationFailed { of: AuthenticationOf::Request(request), failure } => {
+                self.errands.unproven(request, failure);
+            }
+            Event::AuthenticationFailed { of: AuthenticationOf::Session { tag, .. }, failure } => {
+                self.change(tag, due, |entry| entry.auth = Some(failure));
+            }
+            Event::RegistrationFailed { registration, status, refuser, retry_in: None, .. } => {
+                let end = RegistrationState::Failed { status, refuser, retry_in: None };
+                self.registrations.over(registration, end);
+            }
+            Event::Unregistered { registration } => {
+                self.registrations.over(registration, RegistrationState::Unregistered);
             }
             Event::MediaSilent { tag, for_ms, .. } => {
                 let lasted = for_ms.map(|ms| Duration::from_millis(ms.into()));
@@ -147,14 +165,14 @@ impl Signalling {
         }
     }
 
+    /// Why the challenge was not answered that something of this call was refused with.
+    fn auth_of(&mut self, tag: UserTag, status: u16) -> Option<AuthFailure> {
+        let entry = EntryId::from_tag(tag).and_then(|id| self.entries.get_mut(id))?;
+        entry.auth.take().filter(|_| matches!(status, 401 | 407))
+    }
+
     /// A change of the media was agreed to or refused. If it was the last one that was asked for, all wait no longer.
-    fn media_decided(
-        &mut self,
-        shared: &Shared,
-        session: SessionId,
-        tag: UserTag,
-        refused: Option<(u16, String)>,
-    ) {
+    fn media_decided(&mut self, shared: &Shared, session: SessionId, tag: UserTag, refused: Option<Refused>) {
         let media = self.core.registry().session(session).and_then(|session| session.media.as_ref());
         let Some(entry) = EntryId::from_tag(tag).and_then(|id| self.entries.get_mut(id)) else { return };
         if media.is_some_and(|media| media.is_settled())

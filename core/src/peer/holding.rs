@@ -9,7 +9,7 @@ use crate::signaling::CommandError;
 
 use super::call::Call;
 use super::entry::{Entry, EntryId};
-use super::error::{CallEnd, PeerError};
+use super::error::{CallEnd, PeerError, Refused};
 use super::shared::{Leg, Letter, Shared};
 use super::signalling::Signalling;
 
@@ -21,7 +21,7 @@ pub(crate) struct Changes {
     /// ... and how many of them are decided.
     decided: u64,
     /// The refusal of the last ones that were decided.
-    refused: Option<(u16, String)>,
+    refused: Option<Refused>,
     /// Whether we hold the call, and whether the other side does.
     pub(crate) local: bool,
     pub(crate) remote: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// Everything that we asked for is decided: agreed to, or refused.
-    fn decide(&mut self, refused: Option<(u16, String)>) {
+    fn decide(&mut self, refused: Option<Refused>) {
         if self.decided < self.asked {
             self.decided = self.asked;
             self.refused = refused;
@@ -39,7 +39,7 @@ impl Changes {
     }
 
     /// The outcome of wish number `wish`, once it is known.
-    fn outcome(&self, wish: u64) -> Option<Result<(), (u16, String)>> {
+    fn outcome(&self, wish: u64) -> Option<Result<(), Refused>> {
         (self.decided >= wish).then(|| self.refused.clone().map_or(Ok(()), Err))
     }
 }
@@ -52,7 +52,7 @@ impl Entry {
     }
 
     /// Everything that we asked for is decided; what the media side is to be told.
-    pub(crate) fn decide_changes(&mut self, refused: Option<(u16, String)>) -> Option<Letter> {
+    pub(crate) fn decide_changes(&mut self, refused: Option<Refused>) -> Option<Letter> {
         self.changes.decide(refused);
         if self.changes.local { None } else { self.mute(false) }
     }
@@ -102,13 +102,10 @@ impl Call {
             Err(error) => return Err(self.end().map_or(error, PeerError::Ended)),
         };
         let outcome = shared.watch(id, |entry| {
-            let decided = entry.changes.outcome(wish).map(|outcome| {
-                outcome.map_err(|(status, phrase)| PeerError::Refused {
-                    what: "the change of the media",
-                    status,
-                    phrase,
-                })
-            });
+            let decided = entry
+                .changes
+                .outcome(wish)
+                .map(|outcome| outcome.map_err(|refused| refused.into_error("the change of the media")));
             decided.or_else(|| entry.end.clone().map(|end| Err(PeerError::Ended(end))))
         });
         outcome.await.unwrap_or_else(|| Err(PeerError::Ended(CallEnd::bare(EndReason::Internal))))

@@ -38,6 +38,7 @@ mod media;
 mod media_driver;
 mod news;
 mod ports;
+mod registration;
 mod runtime;
 mod shared;
 mod signalling;
@@ -60,6 +61,7 @@ pub use frame::{AudioFrame, Dtmf};
 pub use handler::{CustomAction, SignalingDecision, SignalingHandler};
 pub use incoming::IncomingCall;
 pub use news::{CallEvent, Info};
+pub use registration::Registration;
 pub use runtime::{Received, RecvBatch, Runtime, Socket, Task, Timer};
 pub use simple::{PeerBuilder, SimplePeer};
 pub use transfer::TransferRequest;
@@ -69,13 +71,13 @@ pub use view::{Events, NetworkCounters, PeerCounters, RegistryView};
 pub mod prelude {
     pub use super::{
         AudioFrame, Call, CallEnd, CallEvent, Config, CustomAction, Dialing, Dtmf, EarlyAudio, Events,
-        IncomingCall, Info, NetworkCounters, PeerCounters, PeerError, Progress, RegistryView, Reply,
-        SignalingDecision, SignalingHandler, TransferRequest,
+        IncomingCall, Info, NetworkCounters, PeerCounters, PeerError, Progress, Registration, RegistryView,
+        Reply, SignalingDecision, SignalingHandler, TransferRequest,
     };
     pub use crate::api::{
-        AddressPrefix, AddressPrefixError, AuthFailure, CoordinatorConfig, Counter, Counters, Credentials,
-        DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod, PeerContacts, PeerSource,
-        Reliable, SubscriptionState,
+        AddressPrefix, AddressPrefixError, AuthFailure, AuthenticationOf, CoordinatorConfig, Counter,
+        Counters, Credentials, DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod,
+        PeerContacts, PeerSource, Refuser, RegistrationState, Reliable, SubscriptionState,
     };
     pub use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;

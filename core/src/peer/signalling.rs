@@ -22,6 +22,7 @@ use super::entry::{Entry, EntryId};
 use super::errands::Errands;
 use super::error::CallEnd;
 use super::ports::PortPool;
+use super::registration::Registrations;
 use super::shared::{Letter, Shared};
 use super::view::{EventQueue, NetworkCounters};
 use super::wakers::{Due, Wakers};
@@ -80,6 +81,7 @@ pub(crate) struct Signalling {
     pub(crate) stage_wakers: Wakers,
     pub(super) subscribers: Vec<Weak<Mutex<EventQueue>>>,
     pub(crate) errands: Errands,
+    pub(crate) registrations: Registrations,
     pub(crate) counters: NetworkCounters,
     ports: PortPool,
     pub(super) policy: Policy,
@@ -121,6 +123,7 @@ impl Signalling {
             stage_wakers: Wakers::default(),
             subscribers: Vec::new(),
             errands: Errands::default(),
+            registrations: Registrations::default(),
             counters: NetworkCounters::default(),
             ports,
             policy,

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::api::{AddressPrefix, Credentials, Event, PeerSource, Reliable};
-use crate::base::ids::RegistrationId;
+use crate::api::{AddressPrefix, AuthenticationOf, Credentials, Event, PeerSource, Reliable};
 use crate::media::SourceLearning;
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -16,6 +15,7 @@ use super::coordinator::UnifiedCoordinator;
 use super::dialing::Dialing;
 use super::error::PeerError;
 use super::incoming::IncomingCall;
+use super::registration::Registration;
 use super::runtime::Runtime;
 use super::view::PeerCounters;
 
@@ -62,26 +62,47 @@ impl<R> SimplePeer<R> {
     /// the registrar has taken it; from then on it is refreshed until the shutdown, or until the coordinator is told to
     /// [`unregister`](UnifiedCoordinator::unregister).
     ///
-    /// An error says why it was refused, and then nothing goes on in the background. Most registrars want
+    /// The handle says where it stands, and can press it. When the network comes back, say
+    /// [`network_changed`](Self::network_changed).
+    ///
+    /// # Errors
+    /// An error says why it was refused, and by whom, and then nothing goes on in the background. Most registrars want
     /// [`credentials`](PeerBuilder::credentials).
-    pub async fn register(&self, registrar: &str, expires: Duration) -> Result<RegistrationId, PeerError> {
+    pub async fn register(&self, registrar: &str, expires: Duration) -> Result<Registration, PeerError> {
         let mut events = self.coordinator.events();
         let id = self.coordinator.register(registrar, expires)?;
+        let handle = self.coordinator.registration(id).ok_or(PeerError::ShuttingDown)?;
+        let mut auth = None;
         while let Some(event) = events.next().await {
             match event {
-                Event::Registered { registration, .. } if registration == id => return Ok(id),
-                Event::RegistrationFailed { registration, status, phrase, retry_in, .. }
+                Event::Registered { registration, .. } if registration == id => return Ok(handle),
+                Event::AuthenticationFailed { of, failure } if of == AuthenticationOf::Registration(id) => {
+                    auth = Some(failure);
+                }
+                Event::RegistrationFailed { registration, status, refuser, phrase, retry_in, .. }
                     if registration == id =>
                 {
                     if retry_in.is_some() {
                         self.coordinator.unregister(id).ok();
                     }
-                    return Err(PeerError::Refused { what: "the registration", status, phrase });
+                    let auth = auth.filter(|_| matches!(status, 401 | 407));
+                    return Err(PeerError::Refused {
+                        what: "the registration",
+                        refuser,
+                        status,
+                        phrase,
+                        auth,
+                    });
                 }
                 _ => {}
             }
         }
         Err(PeerError::ShuttingDown)
+    }
+
+    /// The network is another, or is back: see [`UnifiedCoordinator::network_changed`].
+    pub fn network_changed(&self) {
+        self.coordinator.network_changed();
     }
 
     /// The next call that comes in, ringing; `None` after the shutdown.

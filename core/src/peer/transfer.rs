@@ -12,7 +12,7 @@ use crate::signaling::CommandError;
 use super::call::Call;
 use super::dialing::Dialing;
 use super::entry::{Entry, EntryId};
-use super::error::{CallEnd, PeerError};
+use super::error::{CallEnd, PeerError, Refused};
 use super::shared::Stack;
 use super::signalling::Signalling;
 
@@ -23,7 +23,7 @@ pub(crate) struct Transfers {
     /// Requests of the other side. One at a time is decided about: the last.
     requests: u64,
     /// The outcome of the last one that is over: its number, and by what it failed.
-    over: Option<(u64, Option<(u16, String)>)>,
+    over: Option<(u64, Option<Refused>)>,
 }
 
 impl Transfers {
@@ -34,9 +34,9 @@ impl Transfers {
     }
 
     /// The transfer under way is over.
-    pub(crate) fn done(&mut self, status: u16, phrase: &str) {
-        let failed = !(200..300).contains(&status);
-        self.over = Some((self.asked, failed.then(|| (status, String::from(phrase)))));
+    pub(crate) fn done(&mut self, outcome: Refused) {
+        let failed = !(200..300).contains(&outcome.status);
+        self.over = Some((self.asked, failed.then_some(outcome)));
     }
 }
 
@@ -210,10 +210,9 @@ impl Call {
         });
         let number = asked.map_err(|error| self.end().map_or_else(|| error.into(), PeerError::Ended))?;
         let outcome = shared.watch(id, |entry| match (&entry.transfers.over, &entry.end) {
-            (Some((over, failed)), _) if *over >= number => Some(failed.clone().map_or(Ok(()), |failed| {
-                let (status, phrase) = failed;
-                Err(PeerError::Refused { what: "the transfer", status, phrase })
-            })),
+            (Some((over, failed)), _) if *over >= number => {
+                Some(failed.clone().map_or(Ok(()), |failed| Err(failed.into_error("the transfer"))))
+            }
             (_, Some(end)) if end.reason == EndReason::Transferred => Some(Ok(())),
             (_, Some(end)) => Some(Err(PeerError::Ended(end.clone()))),
             (_, None) => None,

@@ -2,10 +2,12 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use bytes::Bytes;
 
+use crate::api::{Refuser, RegistrationState};
 use crate::auth::Realms;
 use crate::base::index::Digest;
 use crate::base::rng::Rng;
@@ -24,8 +26,14 @@ mod tests;
 
 /// The first pause after a failure, doubled with each further one (RFC 5626 section 4.5).
 const PAUSE: Duration = Duration::from_secs(30);
-/// The longest pause.
+/// The longest pause of RFC 5626, and the longest that a registrar may ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(1_800);
+/// How long a new try that somebody has asked for is pressed.
+pub(crate) const HURRY: Duration = Duration::from_secs(5);
+/// The pause after a failure meanwhile that no registrar has caused.
+const HURRY_PAUSE: Duration = Duration::from_secs(1);
+/// How often in a row a registrar may see us somewhere else before we believe that it will go on so.
+const MOVES_MAX: u8 = 3;
 
 /// Where a registration stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +79,19 @@ pub struct Registration {
     pub(crate) vouched: Option<Digest>,
     /// Who has asked for credentials.
     pub(crate) realms: Option<Box<Realms>>,
+    /// When the timer is due.
+    pub(crate) due: Instant,
+    /// When the last REGISTER was sent, and with which address in its Contact.
+    pub(crate) asked_at: Instant,
+    pub(crate) asking: Option<SocketAddr>,
+    /// The address in the Contact that the registrar has taken last.
+    pub(crate) bound: Option<SocketAddr>,
+    /// How often in a row the registrar has seen us somewhere else.
+    moves: u8,
+    /// Until when a new try that somebody has asked for is pressed.
+    pub(crate) hurry: Option<Instant>,
+    /// How the last try failed.
+    pub(crate) failure: Option<(u16, Refuser)>,
 }
 
 impl Registration {
@@ -108,7 +129,46 @@ impl Registration {
             request: None,
             vouched: None,
             realms: None,
+            due: Instant::ZERO,
+            asked_at: Instant::ZERO,
+            asking: None,
+            bound: None,
+            moves: 0,
+            hurry: None,
+            failure: None,
         }
+    }
+
+    /// Where it stands.
+    pub fn state(&self, now: Instant) -> RegistrationState {
+        match (self.phase, self.failure) {
+            (Phase::Leaving, _) => RegistrationState::Unregistered,
+            (Phase::Waiting, Some((status, refuser))) => {
+                let retry_in = Some(self.due.saturating_since(now));
+                RegistrationState::Failed { status, refuser, retry_in }
+            }
+            _ => match self.until.filter(|&until| now < until) {
+                Some(until) => RegistrationState::Registered { expires_in: until.saturating_since(now) },
+                None => RegistrationState::Trying,
+            },
+        }
+    }
+
+    /// Whether to register anew because the registrar sees us somewhere else: not for ever, should it see us somewhere else
+    /// each time.
+    pub(crate) fn may_move(&mut self) -> bool {
+        self.moves = self.moves.saturating_add(1);
+        self.moves <= MOVES_MAX
+    }
+
+    /// It sees us where we say that we are.
+    pub(crate) fn stays(&mut self) {
+        self.moves = 0;
+    }
+
+    /// Another interval has begun: one more move is no loop.
+    pub(crate) fn refreshes(&mut self) {
+        self.moves = self.moves.min(MOVES_MAX - 1);
     }
 
     /// Whom calls are for.
@@ -123,11 +183,26 @@ impl Registration {
 
     /// How long to wait after one more failure: half of the longest pause for so many at least, at random, so that not all
     /// come back at once (RFC 5626 section 4.5). A registrar that says more is given more, within reason.
-    pub(crate) fn pause(&self, rng: &mut Rng, retry_after: Option<u64>) -> Duration {
-        let longest = PAUSE.saturating_mul(1 << self.failures.min(16)).min(PAUSE_MAX);
+    pub(crate) fn pause(
+        &self,
+        now: Instant,
+        rng: &mut Rng,
+        retry_after: Option<u64>,
+        refuser: Refuser,
+        ceiling: Duration,
+    ) -> Duration {
+        if self.hurry.is_some_and(|until| now < until) && refuser != Refuser::Peer {
+            return HURRY_PAUSE;
+        }
         let asked = Duration::from_secs(retry_after.unwrap_or(0)).min(PAUSE_MAX);
-        part(longest, rng, 50, 50).max(asked)
+        part(longest_pause(self.failures, ceiling), rng, 50, 50).max(asked)
     }
+}
+
+/// The longest pause after so many failures in a row.
+pub(crate) fn longest_pause(failures_before: u32, ceiling: Duration) -> Duration {
+    let ceiling = ceiling.clamp(Duration::from_secs(1), PAUSE_MAX);
+    PAUSE.saturating_mul(1 << failures_before.min(16)).min(ceiling)
 }
 
 /// When to refresh what holds for so many seconds: after three quarters of them at the earliest, at random.
@@ -142,22 +217,65 @@ fn part(whole: Duration, rng: &mut Rng, least: u32, more: u32) -> Duration {
     whole.saturating_mul(share) / 1_000
 }
 
-/// For how many seconds a 2xx grants the binding of `contact`: it says so for each, and for all that it does not say it of
-/// (section 10.2.4). A registrar that sees us through a NAT may list the address that it sees: of several with our user the
-/// first to end counts. `None` if it lists others and not ours.
+/// For how many seconds a 2xx grants the binding of `contact` (section 10.2.4). A 2xx has registered us whatever it lists: the
+/// time is that of the binding that is ours or comes nearest to it, the first to end of several; where none does, it is
+/// what holds for all. `None` if it grants our Contact no time.
 pub(crate) fn granted(frame: &Frame<'_>, contact: &[u8], wanted: u32) -> Option<u32> {
-    let for_all = frame.first(HeaderName::Expires).and_then(seconds).unwrap_or(wanted);
-    let ours = Uri::parse(NameAddr::parse(contact)?.uri).ok()?;
-    let listed = || frame.addresses(HeaderName::Contact).filter_map(NameAddr::parse);
-    // Some registrars list nothing.
-    if listed().next().is_none() {
-        return Some(for_all);
+    let for_all = frame.first(HeaderName::Expires).and_then(seconds).filter(|&all| all > 0).unwrap_or(wanted);
+    let ours = NameAddr::parse(contact).and_then(|addr| Uri::parse(addr.uri).ok());
+    let mut best: Option<(u8, u32)> = None;
+    let mut listed = 0_u32;
+    for addr in frame.addresses(HeaderName::Contact).filter_map(NameAddr::parse) {
+        let Ok(uri) = Uri::parse(addr.uri) else { continue };
+        let near = ours.as_ref().map_or(0, |ours| nearness(&uri, ours));
+        let time = addr.param("expires").and_then(seconds).unwrap_or(for_all);
+        // What ends at once was another's, or ours from before.
+        if time == 0 && near < EXACTLY {
+            continue;
+        }
+        listed = listed.saturating_add(1);
+        best = match best {
+            Some((other, least)) if other == near => Some((near, least.min(time))),
+            Some(better) if better.0 > near => Some(better),
+            _ => Some((near, time)),
+        };
     }
-    let granted = |addr: NameAddr<'_>| addr.param("expires").and_then(seconds).unwrap_or(for_all);
-    let has = |addr: &NameAddr<'_>, fits: &dyn Fn(Uri<'_>) -> bool| Uri::parse(addr.uri).is_ok_and(fits);
-    let own = listed().find(|addr| has(addr, &|uri| uri.is_same_place(&ours)));
-    let same_user = || listed().filter(|addr| has(addr, &|uri| uri.user == ours.user));
-    own.map(granted).or_else(|| same_user().map(granted).min())
+    match best {
+        Some((0, _)) if listed > 1 => Some(for_all),
+        Some((_, time)) => Some(time).filter(|&time| time > 0),
+        None => Some(for_all),
+    }
+}
+
+/// [`nearness`] of what is our Contact.
+const EXACTLY: u8 = 3;
+
+/// How much a listed binding looks like ours: the same; the same place, or the same user as a NAT or a careless registrar
+/// shows us; or neither.
+fn nearness(listed: &Uri<'_>, ours: &Uri<'_>) -> u8 {
+    if listed.is_same_place(ours) {
+        return EXACTLY;
+    }
+    let user = |uri: &Uri<'_>| uri.user.unwrap_or_default().to_ascii_lowercase();
+    if (Uri { user: ours.user, ..*listed }).is_same_place(ours) {
+        2
+    } else {
+        u8::from(user(listed) == user(ours))
+    }
+}
+
+/// Where the registrar has seen our REGISTER come from (RFC 3581 section 4), if it says so.
+pub(crate) fn seen_at(frame: &Frame<'_>, local: SocketAddr) -> Option<SocketAddr> {
+    let via = frame.facts().ok()?.via;
+    let port = via.rport.flatten().filter(|&port| port != 0)?;
+    // An IPv6 address stands there with brackets or without.
+    let text = core::str::from_utf8(via.received.unwrap_or(via.host)).ok()?;
+    let ip = match text.trim_matches(['[', ']']).parse().ok()? {
+        IpAddr::V6(ip) => ip.to_canonical(),
+        ip @ IpAddr::V4(_) => ip,
+    };
+    let usable = !ip.is_unspecified() && !ip.is_multicast() && ip.is_ipv4() == local.is_ipv4();
+    usable.then_some(SocketAddr::new(ip, port))
 }
 
 fn seconds(text: &[u8]) -> Option<u32> {

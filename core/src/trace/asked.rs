@@ -158,6 +158,13 @@ pub enum Asked<'a> {
         /// What its body has besides the session description.
         parts: Cow<'a, [BodyPart]>,
     },
+    /// `retry_registration`
+    RetryRegistration {
+        /// The registration.
+        registration: RegistrationId,
+    },
+    /// `network_changed`
+    NetworkChanged,
     /// `redirect` and `redirect_with`
     Redirect {
         /// The session.
@@ -271,6 +278,11 @@ impl<'a> Asked<'a> {
                 out.key(*session);
                 write_fields(out, headers, redaction);
             }
+            Self::RetryRegistration { registration } => {
+                out.byte(40);
+                out.key(*registration);
+            }
+            Self::NetworkChanged => out.byte(41),
             Self::Redirect { session, contacts, headers } => {
                 out.byte(4);
                 out.key(*session);
@@ -336,6 +348,8 @@ impl<'a> Asked<'a> {
             }
             21 => Self::AcceptTransfer { session: from.key()?, headers: read_fields(from)? },
             14 => Self::Unregister { registration: from.key()? },
+            40 => Self::RetryRegistration { registration: from.key()? },
+            41 => Self::NetworkChanged,
             15 => Self::TrustSource { source: from.address()?.ip(), trusted: from.flag()? },
             17 => Self::Parts { session: from.key()?, parts: Cow::Owned(read_parts(from)?) },
             _ => return Err(Impossible("no kind of command")),
@@ -376,6 +390,11 @@ impl<'a> Asked<'a> {
                 core.register_with(now, uri, *expires, headers).map(drop)
             }
             Self::Unregister { registration } => core.unregister(now, *registration),
+            Self::RetryRegistration { registration } => core.retry_registration(now, *registration),
+            Self::NetworkChanged => {
+                core.network_changed(now);
+                Ok(())
+            }
             Self::TrustSource { source, trusted: true } => core.trust_source(now, *source),
             Self::TrustSource { source, trusted: false } => {
                 core.distrust_source(now, *source);
@@ -408,6 +427,8 @@ impl<'a> Asked<'a> {
             Self::Notify { subscription, .. } => format!("{subscription}: notify"),
             Self::Register { uri, .. } => format!("register at {uri}"),
             Self::Unregister { registration } => format!("{registration}: unregister"),
+            Self::RetryRegistration { registration } => format!("{registration}: retry"),
+            Self::NetworkChanged => "the network has changed".into(),
             Self::TrustSource { source, trusted: true } => format!("trust {source}"),
             Self::TrustSource { source, .. } => format!("trust {source} no more"),
             Self::Parts { session, parts } => format!("{session}: {} body parts", parts.len()),

@@ -19,6 +19,8 @@ const LOOKUPS_WAITING_MAX: u8 = 4;
 const BODY_TYPES: u8 = 60;
 const BODY_PARTS_MAX: u8 = 61;
 const BODY_DEPTH_MAX: u8 = 62;
+const LEARN_CONTACT: u8 = 41;
+const REGISTRATION_RETRY_MAX: u8 = 42;
 
 /// Writes the sizes of a message that stand before all others. What a body may have came later.
 pub(super) fn write_sizes(out: &mut Packer<'_>, wire: WireLimits) {
@@ -68,6 +70,14 @@ pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) ->
             PeerSource::SameFlow => 2,
         });
     }
+    if config.learn_contact != defaults.learn_contact {
+        out.byte(LEARN_CONTACT);
+        out.flag(config.learn_contact);
+    }
+    if config.registration_retry_max != defaults.registration_retry_max {
+        out.byte(REGISTRATION_RETRY_MAX);
+        out.duration(config.registration_retry_max);
+    }
     let (ours, usual) = (&config.limits, &defaults.limits);
     for (number, value, usual) in [
         (TRUSTED_SOURCES_MAX, ours.trusted_sources_max, usual.trusted_sources_max),
@@ -102,6 +112,8 @@ pub(super) fn read_later(from: &mut Unpacker<'_>, config: &mut CoordinatorConfig
             BODY_PARTS_MAX => config.limits.wire.body_parts_max = from.number()?,
             BODY_DEPTH_MAX => config.limits.wire.body_depth_max = from.number()?,
             TRUSTED_SOURCES_MAX => config.limits.trusted_sources_max = from.number()?,
+            LEARN_CONTACT => config.learn_contact = from.flag()?,
+            REGISTRATION_RETRY_MAX => config.registration_retry_max = from.duration()?,
             CREDENTIALS_FOR => {
                 for each in &mut config.credentials {
                     each.anyone = from.flag()?;

@@ -8,6 +8,7 @@ mod challenges_within;
 mod closing;
 mod early;
 mod net;
+mod networks;
 mod offers;
 mod peer;
 mod referrals;

@@ -269,7 +269,12 @@ impl Net {
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
             other => format!("{other:?}"),
         };
-        self.nodes[node].events.iter().map(name).collect()
+        self.nodes[node]
+            .events
+            .iter()
+            .filter(|event| !matches!(event, Event::AuthenticationFailed { .. }))
+            .map(name)
+            .collect()
     }
 
     /// First lines of what was sent, as `2 -> 1 SIP/2.0 180 Ringing`.

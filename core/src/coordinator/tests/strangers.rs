@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::challenges::{first, sent, values};
 use super::peer::{SDP, World, peer};
-use crate::api::{Counter, Credentials};
+use crate::api::{AuthFailure, Counter, Credentials, DigestAlgorithm, Event};
 use crate::session::State;
 use crate::wire::HeaderName;
 use crate::wire::frame::Frame;
@@ -37,6 +37,37 @@ fn digests(world: &World, place: SocketAddr) -> usize {
             + values(message, HeaderName::ProxyAuthorization).len()
     };
     to.map(|transmit| proofs(&transmit.payload)).sum()
+}
+
+/// What the application was told of challenges that were not answered.
+fn failures(world: &World) -> Vec<AuthFailure> {
+    let told = world.net.nodes[0].events.iter().filter_map(|event| match event {
+        Event::AuthenticationFailed { failure, .. } => Some(failure.clone()),
+        _ => None,
+    });
+    told.collect()
+}
+
+/// The application learns whether credentials were missing, withheld, refused, or could not be used.
+#[test]
+fn who_is_asked_in_vain_says_why() {
+    let realm = || String::from("home");
+    let sha = of_home().least_algorithm(DigestAlgorithm::Sha256);
+    let other = alice().for_realm("elsewhere");
+    for (credentials, tries, failure) in [
+        (other, 1, AuthFailure::Missing { realm: realm() }),
+        (alice(), 1, AuthFailure::Withheld { realm: realm() }),
+        (of_home(), 2, AuthFailure::Refused { realm: realm() }),
+        (sha, 1, AuthFailure::Unusable { realm: realm() }),
+    ] {
+        let mut world = World::calling_with(credentials, &[]);
+        for _ in 0..tries {
+            let invite = world.last("INVITE");
+            world.challenge(&invite, 401, HOME);
+        }
+        assert_eq!(failures(&world), [failure]);
+        assert_eq!(world.net.told(0), ["ended Rejected 401"]);
+    }
 }
 
 fn withheld(world: &World) -> u64 {
