@@ -13,7 +13,7 @@ use super::modify::{min_se, session_expires, session_expires_reply};
 use super::reliable::RELIABLY;
 use super::request::Content;
 use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
-use crate::api::{CoordinatorConfig, Counter, Reliable, ResolveTarget};
+use crate::api::{CallerFrom, CoordinatorConfig, Counter, Reliable, ResolveTarget};
 use crate::auth::{Origin, Trust};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::{Dialog, write_cseq, write_via};
@@ -87,11 +87,8 @@ impl DialogAdapter<'_> {
         let mut writer = Writer::request("INVITE", &out.target);
         write_via(&mut writer, &path, branch.as_bytes());
         writer.header("Max-Forwards", b"70");
-        let display = board.config.display_name.as_deref().map(quoted).unwrap_or_default();
-        writer.header_parts(
-            "From",
-            &[&display, own_address(&board.config, &contact).as_ref(), b";tag=", &session.local_tag],
-        );
+        let from = caller(&board.config, &contact, out.from.as_deref());
+        writer.header_parts("From", &[&from, b";tag=", &session.local_tag]);
         let called = out.redirects.as_ref().map_or(&out.target[..], |redirects| redirects.called());
         writer.header_parts("To", &[b"<", called, b">"]);
         writer.header("Call-ID", &out.call_id);
@@ -471,6 +468,27 @@ pub(super) fn own_address<'a>(config: &CoordinatorConfig, contact: &'a [u8]) -> 
         Some(address) => Cow::Owned(format!("<{address}>").into_bytes()),
         None => Cow::Borrowed(contact),
     }
+}
+
+/// Who calls: From before its tag (section 8.1.1.3), as the settings or this one call have it.
+fn caller(config: &CoordinatorConfig, contact: &[u8], from: Option<&CallerFrom>) -> Vec<u8> {
+    if let Some(anonymous) = from.and_then(|from| from.anonymous) {
+        return anonymous.into();
+    }
+    let display = from.and_then(|from| from.display_name.as_deref()).or(config.display_name.as_deref());
+    let mut text = display.map(quoted).unwrap_or_default();
+    let own = own_address(config, contact);
+    match from.and_then(|from| from.user.as_deref()) {
+        Some(user) => {
+            // The place of our address, whoever is there.
+            let place = own.iter().position(|&octet| octet == b'@').map_or(&[][..], |at| own.split_at(at).1);
+            text.extend_from_slice(b"<sip:");
+            text.extend_from_slice(user.as_bytes());
+            text.extend_from_slice(place);
+        }
+        None => text.extend_from_slice(&own),
+    }
+    text
 }
 
 /// Where a request outside any dialog goes first: the application's first Route, else the target (section 8.1.2).

@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::identity::{CallerIdentity, Privacy};
 use crate::auth::Credentials;
 use crate::base::ids::UserTag;
 use crate::base::sources::AddressPrefix;
@@ -280,11 +281,20 @@ pub struct InviteParams<'a> {
     pub ring_timeout: Option<Duration>,
     /// Whether the INVITE goes without a session description: the other side makes the offer (RFC 3261 section 13.2.1).
     pub late_offer: bool,
+    /// Who calls, where that differs from the settings.
+    pub identity: CallerIdentity<'a>,
 }
 
 impl<'a> InviteParams<'a> {
     /// A call to `target`, all else by default.
     pub const fn new(target: &'a str) -> Self {
-        Self { target, tag: UserTag(0), headers: &[], ring_timeout: None, late_offer: false }
+        let identity = CallerIdentity {
+            display_name: None,
+            user: None,
+            asserted: [None; 2],
+            preferred: None,
+            privacy: Privacy::NONE,
+        };
+        Self { target, tag: UserTag(0), headers: &[], ring_timeout: None, late_offer: false, identity }
     }
 }

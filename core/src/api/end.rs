@@ -96,6 +96,7 @@ impl EndReason {
             | Self::Transferred
             | Self::Replaced
             | Self::Unconfirmed
+            | Self::UnsupportedTransport
             | Self::Internal => Refuser::Us,
         }
     }

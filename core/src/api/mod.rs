@@ -2,6 +2,7 @@
 
 mod config;
 mod end;
+mod identity;
 mod modification;
 mod output;
 mod registration;
@@ -13,6 +14,8 @@ pub use crate::auth::{AuthFailure, Credentials, DigestAlgorithm};
 pub use crate::base::sources::{AddressPrefix, AddressPrefixError};
 pub use config::{CoordinatorConfig, InviteParams, Limits, PeerContacts, PeerSource, Reliable};
 pub use end::EndReason;
+pub(crate) use identity::CallerFrom;
+pub use identity::{CallerIdentity, Privacy};
 pub use modification::{Modification, OfferMethod};
 pub use output::{AuthenticationOf, Event, NameFailure, Output, QueryId, ResolveTarget};
 pub use registration::{Refuser, RegistrationState};

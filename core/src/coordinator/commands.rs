@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::UnifiedCoordinator;
 use super::closing::Closing;
 use crate::adapter::{Cause, MediaAdapter, first_hop, new_call_id};
-use crate::api::{Counter, InviteParams, Output};
+use crate::api::{CallerIdentity, Counter, InviteParams, Output};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
 use crate::media::{DtmfDigits, MediaCommand};
@@ -23,8 +23,17 @@ impl UnifiedCoordinator {
         note!(self, Record::invite(now, &params));
         self.advance(now);
         let target = self.target_of(params.target)?;
-        let headers = check_lines(params.headers, &target)?;
+        let (from, more) = params.identity.check()?;
+        let mut headers = check_lines(params.headers, &target)?;
+        if !more.is_empty() {
+            headers = [&headers[..], &more].concat().into();
+        }
         let id = self.create_caller(target, headers, &params)?;
+        if params.identity != CallerIdentity::default()
+            && let Some(out) = self.board.registry.session_mut(id).and_then(|it| it.outgoing.as_mut())
+        {
+            out.from = Some(Box::new(from));
+        }
         self.step(id, Input::MakeCall, Cause::default())?;
         Ok(id)
     }
@@ -62,6 +71,7 @@ impl UnifiedCoordinator {
             late_offer: params.late_offer,
             heard: None,
             named_by_peer: false,
+            from: None,
         };
         let refresh = board.config.session_expires;
         let min_se = u32::try_from(board.config.min_se.as_secs()).unwrap_or(u32::MAX);

@@ -143,7 +143,11 @@ impl UnifiedCoordinator {
                 registration.leaving = true;
                 self.board.arm_registration(id, LEAVE_MAX);
             }
-            Phase::Registered | Phase::Waiting if registration.holds(now) => self.leave_now(id),
+            // While it is looked for anew, it still keeps us where it was.
+            Phase::Registered | Phase::Waiting | Phase::Resolving if registration.holds(now) => {
+                self.board.drop_register(id);
+                self.leave_now(id);
+            }
             Phase::Registered | Phase::Waiting | Phase::Resolving => self.unregistered(id),
         }
     }

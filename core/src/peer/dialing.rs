@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::api::InviteParams;
+use crate::api::{CallerIdentity, InviteParams, Privacy};
 use crate::base::ids::SessionId;
 use crate::signaling::BodyPart;
 use crate::wire::uri::Host;
@@ -44,7 +44,31 @@ pub struct Dialing {
     ring_timeout: Option<Duration>,
     late_offer: bool,
     parts: Vec<BodyPart>,
+    identity: Identity,
     step: Step,
+}
+
+/// What of who calls differs from the settings.
+#[derive(Default)]
+struct Identity {
+    display_name: Option<String>,
+    user: Option<String>,
+    asserted: [Option<String>; 2],
+    preferred: Option<String>,
+    privacy: Privacy,
+}
+
+impl Identity {
+    fn as_params(&self) -> CallerIdentity<'_> {
+        let Self { display_name, user, asserted: [first, second], preferred, privacy } = self;
+        let mut identity = CallerIdentity::default();
+        identity.display_name = display_name.as_deref();
+        identity.user = user.as_deref();
+        identity.asserted = [first.as_deref(), second.as_deref()];
+        identity.preferred = preferred.as_deref();
+        identity.privacy = *privacy;
+        identity
+    }
 }
 
 /// Whom people call: a bare `bob@host` or `host`, and a URI as it is. A number, or a name without a host, is left for the
@@ -88,6 +112,7 @@ impl Dialing {
             ring_timeout: None,
             late_offer: false,
             parts: Vec::new(),
+            identity: Identity::default(),
             step: Step::Idle,
         }
     }
@@ -112,6 +137,39 @@ impl Dialing {
     /// Leaves the offer of media to the other side: the INVITE goes without a session description.
     pub const fn with_late_offer(mut self) -> Self {
         self.late_offer = true;
+        self
+    }
+
+    /// The name that the other side sees in this call.
+    pub fn with_display_name(mut self, name: &str) -> Self {
+        self.identity.display_name = Some(String::from(name));
+        self
+    }
+
+    /// The user, or number, that the other side sees in this call: From in place of ours, at the place of our
+    /// address-of-record.
+    pub fn with_user(mut self, user: &str) -> Self {
+        self.identity.user = Some(String::from(user));
+        self
+    }
+
+    /// Asserts to a network that trusts us who calls (P-Asserted-Identity, RFC 3325): a `sip:` or a `tel:` URI. It may be
+    /// called twice, with one of each; of more the last counts.
+    pub fn with_asserted_identity(mut self, uri: &str) -> Self {
+        let [first, second] = &mut self.identity.asserted;
+        *if first.is_none() { first } else { second } = Some(String::from(uri));
+        self
+    }
+
+    /// Which of our names the network is to assert (P-Preferred-Identity, RFC 3325): a `sip:` or a `tel:` URI.
+    pub fn with_preferred_identity(mut self, uri: &str) -> Self {
+        self.identity.preferred = Some(String::from(uri));
+        self
+    }
+
+    /// What the network is asked to hide (Privacy, RFC 3323). With [`Privacy::ANONYMOUS`] From says nothing of us.
+    pub const fn with_privacy(mut self, privacy: Privacy) -> Self {
+        self.identity.privacy = privacy;
         self
     }
 
@@ -206,6 +264,7 @@ impl Dialing {
             params.headers = &headers;
             params.ring_timeout = self.ring_timeout;
             params.late_offer = self.late_offer;
+            params.identity = self.identity.as_params();
             let placed = side.core.invite(now, params).and_then(|session| {
                 if self.parts.is_empty() {
                     return Ok(session);

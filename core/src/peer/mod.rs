@@ -77,7 +77,7 @@ pub mod prelude {
     pub use crate::api::{
         AddressPrefix, AddressPrefixError, AuthFailure, AuthenticationOf, CoordinatorConfig, Counter,
         Counters, Credentials, DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod,
-        PeerContacts, PeerSource, Refuser, RegistrationState, Reliable, SubscriptionState,
+        PeerContacts, PeerSource, Privacy, Refuser, RegistrationState, Reliable, SubscriptionState,
     };
     pub use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;

@@ -36,6 +36,7 @@ pub use transfer::{
     TRANSFER_ROWS, TransferAction, TransferInput, TransferRow, TransferState, transfer_page, transfer_row,
 };
 
+use crate::api::CallerFrom;
 use crate::api::{EndReason, OfferMethod};
 use crate::auth::{Origin, Realms};
 use crate::base::ids::{DialogId, UserTag};
@@ -242,6 +243,8 @@ pub(crate) struct Outgoing {
     pub(crate) heard: Option<DialogId>,
     /// Whether a peer named the target, by a REFER.
     pub(crate) named_by_peer: bool,
+    /// What From says, where it differs from the settings.
+    pub(crate) from: Option<Box<CallerFrom>>,
 }
 
 /// One call leg.

@@ -10,7 +10,7 @@ use super::command::Command;
 use super::config::{read_config, read_media, write_config, write_media};
 use super::pack::{Impossible, Packer, Unpacked, Unpacker, crc32};
 use super::redact::Redaction;
-use crate::api::{CoordinatorConfig, InviteParams, NameFailure, QueryId};
+use crate::api::{CallerIdentity, CoordinatorConfig, InviteParams, NameFailure, Privacy, QueryId};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
 use crate::media::{MediaEvent, MediaPort};
@@ -121,6 +121,8 @@ pub enum Record<'a> {
         ring_timeout: Option<Duration>,
         /// Whether the other side makes the offer.
         late_offer: bool,
+        /// Who calls.
+        identity: CallerIdentity<'a>,
     },
     /// `ring`
     Ring {
@@ -261,8 +263,8 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) const fn invite(now: Instant, params: &InviteParams<'a>) -> Self {
-        let InviteParams { target, tag, headers, ring_timeout, late_offer } = *params;
-        Self::Invite { now, target, tag, headers: Cow::Borrowed(headers), ring_timeout, late_offer }
+        let InviteParams { target, tag, headers, ring_timeout, late_offer, identity } = *params;
+        Self::Invite { now, target, tag, headers: Cow::Borrowed(headers), ring_timeout, late_offer, identity }
     }
 }
 
@@ -380,7 +382,7 @@ impl Record<'_> {
     /// Writes what the application asked for.
     fn write_command(&self, out: &mut Packer<'_>, redaction: Redaction) {
         match self {
-            Self::Invite { now, target, tag, headers, ring_timeout, late_offer } => {
+            Self::Invite { now, target, tag, headers, ring_timeout, late_offer, identity } => {
                 out.byte(INVITE);
                 out.moment(*now);
                 out.text(target);
@@ -392,8 +394,12 @@ impl Record<'_> {
                 }
                 out.option(*ring_timeout, Packer::duration);
                 // Since version 2, and only where it says something.
-                if *late_offer {
-                    out.flag(true);
+                let named = *identity != CallerIdentity::default();
+                if *late_offer || named {
+                    out.flag(*late_offer);
+                }
+                if named {
+                    write_identity(out, identity);
                 }
             }
             Self::Ring { now, session } => on_session(out, RING, *now, *session),
@@ -498,7 +504,9 @@ impl<'a> Record<'a> {
                 }
                 let ring_timeout = from.option(Unpacker::duration)?;
                 let late_offer = !from.is_empty() && from.flag()?;
-                Self::Invite { now, target, tag, headers: Cow::Owned(headers), ring_timeout, late_offer }
+                let identity = if from.is_empty() { CallerIdentity::default() } else { read_identity(from)? };
+                let headers = Cow::Owned(headers);
+                Self::Invite { now, target, tag, headers, ring_timeout, late_offer, identity }
             }
             ASKED => Self::Asked { now: from.moment()?, asked: Asked::read(from)? },
             RING => Self::Ring { now: from.moment()?, session: from.key()? },
@@ -538,4 +546,24 @@ fn read_decision(from: &mut Unpacker<'_>) -> Unpacked<Decided> {
         3 => Decided::Custom,
         _ => return Err(Impossible("no kind of decision")),
     })
+}
+
+fn write_identity(out: &mut Packer<'_>, identity: &CallerIdentity<'_>) {
+    let CallerIdentity { display_name, user, asserted: [first, second], preferred, privacy } = identity;
+    for text in [display_name, user, first, second, preferred] {
+        out.option(*text, Packer::text);
+    }
+    for flag in privacy.flags() {
+        out.flag(flag);
+    }
+}
+
+fn read_identity<'a>(from: &mut Unpacker<'a>) -> Unpacked<CallerIdentity<'a>> {
+    let mut text = || from.option(Unpacker::text);
+    let (display_name, user, asserted, preferred) = (text()?, text()?, [text()?, text()?], text()?);
+    let mut flags = [false; 5];
+    for flag in &mut flags {
+        *flag = from.flag()?;
+    }
+    Ok(CallerIdentity { display_name, user, asserted, preferred, privacy: Privacy::of_flags(flags) })
 }

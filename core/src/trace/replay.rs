@@ -219,9 +219,9 @@ impl Player<'_> {
     fn command(&mut self, record: &Record<'_>) {
         let core = &mut self.core;
         let outcome = match record {
-            Record::Invite { now, target, tag, headers, ring_timeout, late_offer } => {
-                let (ring_timeout, late_offer) = (*ring_timeout, *late_offer);
-                let params = InviteParams { target, tag: *tag, headers, ring_timeout, late_offer };
+            Record::Invite { now, target, tag, headers, ring_timeout, late_offer, identity } => {
+                let (ring_timeout, late_offer, identity) = (*ring_timeout, *late_offer, *identity);
+                let params = InviteParams { target, tag: *tag, headers, ring_timeout, late_offer, identity };
                 core.invite(*now, params).map(drop)
             }
             Record::Ring { now, session } => core.ring(*now, *session),

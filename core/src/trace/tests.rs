@@ -14,7 +14,9 @@ use std::sync::{Arc, Mutex};
 
 use super::pack::{crc32, write_varint};
 use super::*;
-use crate::api::{CoordinatorConfig, Event, InviteParams, NameFailure, Output, SubscriptionState};
+use crate::api::{
+    CallerIdentity, CoordinatorConfig, Event, InviteParams, NameFailure, Output, Privacy, SubscriptionState,
+};
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
@@ -174,7 +176,13 @@ fn sample(change: impl FnOnce(Recorder) -> Recorder) -> Stage {
     let ring_timeout = Some(Duration::from_secs(20));
     let params =
         InviteParams { headers: &headers, tag: UserTag(5), ring_timeout, ..InviteParams::new("sip:bob@h") };
-    let params = InviteParams { late_offer: true, ..params };
+    let identity = CallerIdentity {
+        user: Some("desk"),
+        asserted: [Some("tel:+1"), None],
+        privacy: Privacy::ID,
+        ..CallerIdentity::default()
+    };
+    let params = InviteParams { late_offer: true, identity, ..params };
     let session = stage.core.invite(stage.now, params).unwrap();
     let part = BodyPart::new("application/x", &b"\0\xff"[..])
         .disposition("x;handling=optional")

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::challenges::{cseq, first, values};
 use super::net::Net;
 use super::peer::peer;
-use crate::api::{AuthFailure, CoordinatorConfig, Credentials, Event};
+use crate::api::{AuthFailure, CallerIdentity, CoordinatorConfig, Credentials, Event, InviteParams, Privacy};
 use crate::base::ids::RegistrationId;
 use crate::signaling::{CommandError, DefaultSignalingHandler};
 use crate::wire::frame::Frame;
@@ -388,6 +388,52 @@ fn we_call_ourselves_by_our_address() {
         let wrong = CoordinatorConfig { address_of_record: Some(wrong.into()), ..config.clone() };
         assert!(wrong.check().is_err(), "{:?}", wrong.address_of_record);
     }
+}
+
+/// One call may have a caller of its own: what From, P-Asserted-Identity, P-Preferred-Identity and Privacy say.
+#[test]
+fn a_call_says_who_calls() {
+    let mut net = Net::new(1);
+    let config = CoordinatorConfig {
+        address_of_record: Some("sip:alice@example.com:5070".into()),
+        display_name: Some("Alice".into()),
+        ..CoordinatorConfig::default()
+    };
+    net.add_with(config, Box::new(DefaultSignalingHandler));
+    let mut called = |identity| {
+        let params = InviteParams { identity, ..InviteParams::new("sip:bob@10.9.9.9") };
+        let made = net.with(0, |core, now| core.invite(now, params));
+        made.map(|_| net.elsewhere.last().unwrap().payload.clone())
+    };
+    let from = |message: &Bytes| {
+        let from = first(message, HeaderName::From);
+        from.split(";tag=").next().unwrap().to_string()
+    };
+    let plain = CallerIdentity::default();
+    assert_eq!(from(&called(plain).unwrap()), "\"Alice\" <sip:alice@example.com:5070>");
+    let named = CallerIdentity { display_name: Some("The \"Desk\""), user: Some("+12025550123"), ..plain };
+    let invite = called(named).unwrap();
+    assert_eq!(from(&invite), "\"The \\\"Desk\\\"\" <sip:+12025550123@example.com:5070>");
+    let asserted = [Some("sip:+12025550123@example.com"), Some("tel:+12025550123")];
+    let hidden = CallerIdentity { asserted, privacy: Privacy::ANONYMOUS, ..named };
+    let invite = called(hidden).unwrap();
+    assert_eq!(from(&invite), "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+    let text = String::from_utf8(invite.to_vec()).unwrap();
+    for line in [
+        "P-Asserted-Identity: <sip:+12025550123@example.com>\r\n",
+        "P-Asserted-Identity: <tel:+12025550123>\r\n",
+        "Privacy: id;user\r\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let told = CallerIdentity { privacy: Privacy::ID, preferred: Some("sip:desk@example.com"), ..named };
+    let text = String::from_utf8(called(told).unwrap().to_vec()).unwrap();
+    assert!(
+        text.contains("P-Preferred-Identity: <sip:desk@example.com>\r\n") && text.contains("Privacy: id\r\n")
+    );
+    assert!(text.contains("<sip:+12025550123@example.com:5070>;tag="), "only the network is to hide it");
+    let evil = CallerIdentity { user: Some("a@b>\r\nX: y"), ..plain };
+    assert!(matches!(called(evil), Err(CommandError::BadArgument { what: "user", .. })));
 }
 
 #[test]
