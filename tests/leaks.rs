@@ -55,6 +55,10 @@ impl<R: Runtime> Runtime for Counted<R> {
         R::current().map(Self)
     }
 
+    fn for_peer(self) -> io::Result<Self> {
+        self.0.for_peer().map(Self)
+    }
+
     fn now(&self) -> Instant {
         self.0.now()
     }
@@ -73,6 +77,10 @@ impl<R: Runtime> Runtime for Counted<R> {
 
     fn bind_media(&self, addr: SocketAddr) -> io::Result<Self::Socket> {
         Ok(CountedSocket { socket: self.0.bind_media(addr)?, _alive: Alive::new(&SOCKETS) })
+    }
+
+    fn descriptors_free(&self) -> Option<usize> {
+        self.0.descriptors_free()
     }
 
     fn route(&self, remote: SocketAddr) -> io::Result<IpAddr> {
@@ -136,6 +144,11 @@ impl<T: Timer> Timer for CountedTimer<T> {
     }
 }
 
+/// Threads of this program.
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
 fn files() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
@@ -193,8 +206,15 @@ async fn cycles<R: Runtime>(count: usize) -> usize {
 async fn come_and_go<R: Runtime>(name: &str, count: usize) {
     // Threads, thread-locals, the allocator's reserves.
     let memory_before = cycles::<R>(20 + count / 10).await;
+    let threads_before = threads();
     let files_before = files();
     let memory_after = cycles::<R>(count).await;
+    // A thread that a peer had ends right after it, and closes files of its own.
+    let begun = std::time::Instant::now();
+    while (threads() > threads_before || files() > files_before) && begun.elapsed() < Duration::from_secs(20)
+    {
+        yield_now().await;
+    }
     let files_after = files();
     println!(
         "{name}: {count} cycles, 2 calls up in each; open files {files_before} -> {files_after}, \
@@ -202,6 +222,7 @@ async fn come_and_go<R: Runtime>(name: &str, count: usize) {
         alive()
     );
     assert_eq!(files_after, files_before);
+    assert_eq!(threads(), threads_before);
     assert!(memory_after < memory_before + 6144, "{memory_before} -> {memory_after} KiB");
 }
 

@@ -114,6 +114,8 @@ impl<R: Runtime> Phone<R> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    // A call takes two sockets. Where this fails the phone serves as many calls as there is room for.
+    drop(offhook_common::raise_descriptor_limit());
     let outcome = match options.command.common().runtime {
         options::Runtime::Tokio => tokio::runtime::Builder::new_current_thread()
             .enable_all()

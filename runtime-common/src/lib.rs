@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 pub use recording::{create_private, record_to_file};
 pub use socket::{Interest, Io, Sender, UdpSocket};
 pub use socket2::SockRef;
+pub use system::{descriptors_free, raise_descriptor_limit};
 
 /// 32 bytes that nobody can guess.
 pub fn entropy() -> io::Result<[u8; 32]> {

@@ -41,6 +41,36 @@ pub(crate) fn take_report(_socket: &SockRef<'_>) -> io::Result<SocketAddr> {
     Err(io::ErrorKind::WouldBlock.into())
 }
 
+/// How many more files and sockets this program may open.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn descriptors_free() -> Option<usize> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let used = std::fs::read_dir("/proc/self/fd").ok()?.count();
+    Some(limit.saturating_sub(used))
+}
+
+/// How many more files and sockets this program may open; the system does not tell.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn descriptors_free() -> Option<usize> {
+    None
+}
+
+/// Raises this program's limit of open files and sockets as far as the system lets it. A server with many calls wants that: each
+/// takes two. It is not done by itself, since programs that use `select(2)` must not have descriptors above 1023.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn raise_descriptor_limit() -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).map_err(io::Error::from)
+}
+
+/// Raises this program's limit of open files and sockets; nothing is known of it here.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn raise_descriptor_limit() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// How much a socket for signalling should hold while nobody reads: seconds of a busy trunk.
 const RECV_BUFFER: usize = 4 * 1024 * 1024;
 

@@ -52,6 +52,10 @@ impl Runtime for Smol {
         UdpSocket::media(addr, &self.sender)
     }
 
+    fn descriptors_free(&self) -> Option<usize> {
+        offhook_common::descriptors_free()
+    }
+
     fn route(&self, remote: SocketAddr) -> io::Result<IpAddr> {
         offhook_common::route(remote)
     }

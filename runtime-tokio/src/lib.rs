@@ -48,6 +48,7 @@
 //! Every future may be dropped at any await: no call, no audio and no message is lost by that, except that dropping
 //! the future of an outgoing call cancels the call.
 
+mod loop_thread;
 mod runtime;
 mod socket;
 

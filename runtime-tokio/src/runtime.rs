@@ -14,13 +14,23 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant as TokioInstant, Sleep};
 
+use crate::loop_thread::LoopThread;
 use crate::socket::TokioIo;
 
 /// Tokio as a runtime of [`offhook_core::peer`]. It is found by itself: whoever starts a peer must run on tokio, with
 /// its I/O and its timers enabled.
+///
+/// On a runtime with several worker threads, that of `#[tokio::main]`, the loop of a peer, its sockets and its timers have a thread
+/// of their own: what belongs together would be carried from worker to worker there, at a third of the throughput. The
+/// application's own futures, its handler among them, run where they always do. The thread ends with the peer.
 #[derive(Clone, Debug)]
 pub struct Tokio {
+    /// Where the peer runs.
     handle: Handle,
+    /// Where the application runs.
+    application: Handle,
+    /// Keeps the thread running that `handle` is on, if it has one of its own.
+    _thread: Option<LoopThread>,
     epoch: TokioInstant,
     sender: Sender,
 }
@@ -32,7 +42,16 @@ impl Runtime for Tokio {
 
     fn current() -> io::Result<Self> {
         let handle = Handle::try_current().map_err(io::Error::other)?;
-        Ok(Self { handle, epoch: TokioInstant::now(), sender: Sender::new()? })
+        let application = handle.clone();
+        Ok(Self { handle, application, _thread: None, epoch: TokioInstant::now(), sender: Sender::new()? })
+    }
+
+    fn for_peer(self) -> io::Result<Self> {
+        if self.application.metrics().num_workers() < 2 {
+            return Ok(self);
+        }
+        let thread = LoopThread::start()?;
+        Ok(Self { handle: thread.handle().clone(), _thread: Some(thread), ..self })
     }
 
     fn now(&self) -> Instant {
@@ -57,6 +76,10 @@ impl Runtime for Tokio {
         UdpSocket::media(addr, &self.sender)
     }
 
+    fn descriptors_free(&self) -> Option<usize> {
+        offhook_common::descriptors_free()
+    }
+
     fn route(&self, remote: SocketAddr) -> io::Result<IpAddr> {
         offhook_common::route(remote)
     }
@@ -66,28 +89,33 @@ impl Runtime for Tokio {
     }
 
     fn timer(&self) -> TokioTimer {
-        TokioTimer { runtime: self.clone(), sleep: None }
+        TokioTimer { handle: self.handle.clone(), epoch: self.epoch, sleep: None }
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> TokioTask {
         TokioTask(self.handle.spawn(future))
+    }
+
+    fn spawn_for_application(&self, future: impl Future<Output = ()> + Send + 'static) -> TokioTask {
+        TokioTask(self.application.spawn(future))
     }
 }
 
 /// A timer on tokio's wheel.
 #[derive(Debug)]
 pub struct TokioTimer {
-    runtime: Tokio,
+    handle: Handle,
+    epoch: TokioInstant,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer for TokioTimer {
     fn set(&mut self, at: Instant) {
-        let at = self.runtime.epoch + Duration::from_nanos(at.as_nanos());
+        let at = self.epoch + Duration::from_nanos(at.as_nanos());
         match &mut self.sleep {
             Some(sleep) => sleep.as_mut().reset(at),
             None => {
-                let _runtime = self.runtime.handle.enter();
+                let _runtime = self.handle.enter();
                 self.sleep = Some(Box::pin(tokio::time::sleep_until(at)));
             }
         }

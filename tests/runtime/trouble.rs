@@ -56,6 +56,10 @@ impl Runtime for Narrow {
         Ok(NarrowSocket { socket: self.0.bind_media(addr)?, tries: None })
     }
 
+    fn descriptors_free(&self) -> Option<usize> {
+        self.0.descriptors_free()
+    }
+
     fn route(&self, remote: SocketAddr) -> io::Result<IpAddr> {
         self.0.route(remote)
     }

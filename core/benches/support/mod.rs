@@ -196,6 +196,7 @@ impl Caller {
         let mut config = CoordinatorConfig::default();
         config.limits.sessions_max = sessions + 1_000;
         config.limits.half_open_per_source_max = u32::MAX;
+        config.limits.source_share_percent = 100;
         config.limits.transactions_max = 4 * sessions + 1_000_000;
         let now = Instant::ZERO;
         let path = Path::udp("198.51.100.7:5060".parse().unwrap(), "192.0.2.33:5062".parse().unwrap());

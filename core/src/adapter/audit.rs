@@ -6,8 +6,10 @@ use alloc::format;
 use super::switchboard::WAITING_MAX;
 use super::{Owner, Parked, Purpose, Switchboard};
 use crate::base::ids::SessionId;
+use crate::base::index::Digest;
 use crate::base::violation::{Violation, ensure};
 use crate::registration::{self, Registration};
+use crate::registry::Share;
 use crate::session::{Session, SessionTimer, State, TRANSFERS_MAX, TransferState};
 use crate::transaction::TransactionId;
 use crate::transaction::table::{Kind, State as TxState};
@@ -253,18 +255,22 @@ impl Switchboard {
     /// Shares of sources are those of live sessions, and each port has one user.
     fn audit_shares(&self) -> Result<(), Violation> {
         let mut shares = BTreeMap::new();
-        for source in self.registry.sessions().filter_map(|(_, session)| session.source) {
-            shares.entry(source.text()).or_insert((source, 0_u32)).1 += 1;
+        for (_, session) in self.registry.sessions() {
+            let Some(source) = session.source else { continue };
+            let share: &mut (Digest, Share) =
+                shares.entry(source.text()).or_insert((source, Share::default()));
+            share.1.calls += 1;
+            share.1.half_open += u32::from(session.half_open);
         }
-        let fits = shares.values().all(|&(source, count)| self.quota.count(source) == count);
+        let fits = shares.values().all(|&(source, share)| self.shares.share(source) == share);
         ensure(
-            fits && self.quota.sources() == shares.len(),
+            fits && self.shares.sources() == shares.len(),
             MODULE,
             "shares are those of live calls",
-            || format!("{} sources, {} charged", shares.len(), self.quota.sources()),
+            || format!("{} sources, {} charged", shares.len(), self.shares.sources()),
         )?;
         let leased =
-            self.registry.sessions().filter_map(|(_, session)| Some(session.media.as_ref()?.port.key));
+            self.registry.sessions().filter_map(|(_, session)| Some(session.media.as_ref()?.port?.key));
         let mut seen = BTreeSet::new();
         let twice = self.ports.iter().map(|port| port.key).chain(leased).find(|&key| !seen.insert(key));
         ensure(twice.is_none(), MODULE, "a port has one user", || format!("{twice:?}"))

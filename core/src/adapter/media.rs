@@ -23,18 +23,14 @@ pub(crate) struct MediaAdapter<'a> {
 }
 
 impl MediaAdapter<'_> {
-    /// Gives the session the next free port and the name of a stream. False if there is no port.
-    pub(crate) fn lease(&mut self, sdp_id: u64) -> bool {
+    /// Gives the session the name of a stream. It has no port yet: a call that only rings needs none.
+    pub(crate) fn begin(&mut self, sdp_id: u64) -> bool {
         let board = &mut *self.board;
-        let Some(port) = board.ports.pop_front() else { return false };
-        let Some(id) = board.registry.mint_media(self.session) else {
-            board.ports.push_front(port);
-            return false;
-        };
+        let Some(id) = board.registry.mint_media(self.session) else { return false };
         if let Some(session) = board.registry.session_mut(self.session) {
             let media = SessionMedia {
                 id,
-                port,
+                port: None,
                 open: false,
                 changed: false,
                 exchanged: false,
@@ -60,14 +56,35 @@ impl MediaAdapter<'_> {
             };
             session.media = Some(media);
         }
-        board.ask_for_ports();
+        true
+    }
+
+    /// Gives the stream the next free port, for a description that is about to name it. False if there is none.
+    pub(crate) fn lease(&mut self) -> bool {
+        let Some(media) =
+            self.board.registry.session_mut(self.session).and_then(|session| session.media.as_mut())
+        else {
+            return false;
+        };
+        if media.port.is_some() {
+            return true;
+        }
+        let Some(port) = self.board.ports.pop_front() else { return false };
+        media.port = Some(port);
+        if let Some(answer) = &mut media.answer {
+            sdp::name_ports(answer, port.rtp, port.rtcp);
+            media.described = Some(self.board.digests.digest(&[without_origin(answer)]));
+            media.lines = lines_of(answer);
+        }
+        self.board.ask_for_ports();
         true
     }
 
     /// What we put into a session description now.
     pub(crate) fn local(&self, path: &Path) -> Option<LocalMedia> {
         let media = self.board.registry.session(self.session)?.media.as_ref()?;
-        let mut local = local_media(self.board, path, media.port, media.sdp_id, media.sdp_version);
+        let mut local =
+            local_media(self.board, path, media.port.unwrap_or(NO_PORT), media.sdp_id, media.sdp_version);
         local.direction = media.wanted;
         if let Some(codecs) = &media.codecs {
             local.codecs = CodecList::clone(codecs);
@@ -247,24 +264,22 @@ impl MediaAdapter<'_> {
         if !media.changed && !exchanged && sip_peer == sip_peer_before {
             return;
         }
+        let Some(port) = media.port else { return };
         let plan = Arc::new(plan);
         media.plan = Some(plan.clone());
         let command = if media.open {
             MediaCommand::Update { media: media.id, plan }
         } else {
             media.open = true;
-            MediaCommand::Open { media: media.id, port: media.port, plan }
+            MediaCommand::Open { media: media.id, port, plan }
         };
         self.board.outbox.push_back(Output::Media(command));
     }
 
-    /// Takes note of the answer that was made before there was a session.
+    /// Takes note of the answer that was made before there was a session, and names no port yet.
     pub(crate) fn adopt_answer(&mut self, answered: Answered) {
-        let said = self.board.digests.digest(&[without_origin(&answered.sdp)]);
         let session = self.board.registry.session_mut(self.session);
         let Some(media) = session.and_then(|session| session.media.as_mut()) else { return };
-        media.described = Some(said);
-        media.lines = lines_of(&answered.sdp);
         media.answer = Some(answered.sdp);
         media.next_plan = Some(answered.plan);
         media.unsaid = true;
@@ -277,11 +292,15 @@ impl MediaAdapter<'_> {
         self.board.registry.remove_media(media.id);
         if media.open {
             self.board.outbox.push_back(Output::Media(MediaCommand::Close { media: media.id }));
-        } else {
-            self.board.ports.push_back(media.port);
+        } else if let Some(port) = media.port {
+            self.board.ports.push_back(port);
         }
     }
 }
+
+/// In the place of a port that is yet to be leased.
+pub(crate) const NO_PORT: MediaPort =
+    MediaPort { key: u32::MAX, rtp: sdp::NO_RTP_PORT, rtcp: sdp::NO_RTCP_PORT };
 
 /// What we put into a session description: our address on `path` and the settings.
 pub(crate) fn local_media(

@@ -24,7 +24,7 @@ mod transfer;
 pub(crate) use capabilities::{accept, allow, supported, understands};
 pub(crate) use dialog::{DialogAdapter, contact, contact_at, first_hop, new_call_id};
 pub(crate) use errand::{Draft, Errand};
-pub(crate) use media::{MediaAdapter, local_media};
+pub(crate) use media::{MediaAdapter, NO_PORT, local_media};
 pub(crate) use modify::{REFRESH_LATER, min_se};
 pub(crate) use reliable::requires_reliably;
 pub(crate) use request::Content;

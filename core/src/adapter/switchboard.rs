@@ -21,7 +21,7 @@ use crate::base::time::Instant;
 use crate::base::timers::Timers;
 use crate::dialog::{Dialog, Waiting};
 use crate::media::MediaPort;
-use crate::registry::{Quota, SessionRegistry};
+use crate::registry::{SessionRegistry, Shares};
 use crate::session::{Input, Session, SessionTimer};
 use crate::transaction::{Reply, TransactionId, TransactionLayer};
 use crate::wire::path::{Path, Transmit};
@@ -146,7 +146,9 @@ pub(crate) struct Switchboard {
     pub(crate) ports: VecDeque<MediaPort>,
     /// How many ports the runtime has been asked for and has not brought.
     pub(crate) ports_asked: usize,
-    pub(crate) quota: Quota,
+    /// How many pairs of ports the runtime can have open at a time.
+    pub(crate) ports_max: usize,
+    pub(crate) shares: Shares,
     /// For whom no limit for one source holds.
     pub(crate) trusted: TrustedSources,
     pub(crate) counters: Counters,
@@ -184,7 +186,8 @@ impl Switchboard {
             errands: Slab::new(limits.sessions_max),
             ports: VecDeque::new(),
             ports_asked: 0,
-            quota: Quota::new(limits.half_open_per_source_max),
+            ports_max: usize::MAX,
+            shares: Shares::new(limits.half_open_per_source_max, limits.source_share_percent),
             trusted: TrustedSources::new(&config.trusted_sources, limits.trusted_sources_max),
             counters: Counters::default(),
             allow: super::allow(&config),
@@ -427,6 +430,12 @@ impl Switchboard {
         }
         self.drop_waiting(dialog);
         self.registry.remove_dialog(dialog);
+    }
+
+    /// How many more calls there is room for: as sessions, and as streams that have a port or will need one.
+    pub(crate) fn free(&self) -> usize {
+        let sessions = self.config.limits.sessions_max.saturating_sub(self.registry.len());
+        sessions.min(self.ports_max.saturating_sub(self.registry.media_len()))
     }
 
     /// Asks the runtime for media ports if few are left.

@@ -231,6 +231,11 @@ pub struct Limits {
     pub sessions_max: usize,
     /// Calls at a time that one address may have in set-up, until its ACK proves that it is there; above it: 503.
     pub half_open_per_source_max: u32,
+    /// How much of what is free (sessions, pairs of media ports) the calls from one address may take, in set-up and after, in
+    /// percent: 25. Above it: 503. Four calls it may have in any case. What others have is not free, so that several who take
+    /// all they can leave something, too. [Trusted sources](CoordinatorConfig::trusted_sources) have no share; 100 is no bound for
+    /// anybody.
+    pub source_share_percent: u8,
     /// Transactions at a time; a request above it gets a stateless 503.
     pub transactions_max: usize,
     /// Forks of one outgoing call that are followed; a further one that answers is hung up at once.
@@ -255,6 +260,7 @@ impl Default for Limits {
             wire: WireLimits::default(),
             sessions_max: 100_000,
             half_open_per_source_max: 2_000,
+            source_share_percent: 25,
             transactions_max: 1_000_000,
             forks_max: 16,
             subscriptions_max: 10_000,

@@ -80,7 +80,9 @@ impl UnifiedCoordinator {
             session.refresh = refresh.map(|interval| Refresh::wanted(interval, min_se));
         }
         let sdp_id = board.rng.next_u64() >> 2;
-        if !(MediaAdapter { board, session: id }).lease(sdp_id) {
+        let mut media = MediaAdapter { board, session: id };
+        if !(media.begin(sdp_id) && media.lease()) {
+            media.close();
             board.registry.remove(id);
             return Err(CommandError::NoMediaPort);
         }

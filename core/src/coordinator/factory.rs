@@ -7,7 +7,7 @@ use super::UnifiedCoordinator;
 use super::check::check_way;
 use super::closing::Closing;
 use super::ingress::{Refusal, Request};
-use crate::adapter::{Cause, MediaAdapter, Owner, local_media};
+use crate::adapter::{Cause, MediaAdapter, NO_PORT, Owner, local_media};
 use crate::api::{Counter, Event, Output, Reliable};
 use crate::auth::Origin;
 use crate::base::ids::{SessionId, UserTag};
@@ -27,7 +27,8 @@ struct Prepared<'a> {
     /// Our answer to its offer; `None` if it brings no offer.
     answered: Option<Answered>,
     sdp_id: u64,
-    source: Digest,
+    /// Whose share it counts in.
+    source: Option<Digest>,
     /// The call that it takes the place of.
     replaced: Option<SessionId>,
     /// What follows from its Session-Expires.
@@ -105,16 +106,21 @@ impl UnifiedCoordinator {
         check_way(request.frame, board.config.peer_contacts)?;
         let remote = request.path.remote.ip();
         let source = board.digests.source(remote);
-        let has_room = board.quota.has_room(source) || board.trusted.contains(remote, source);
+        // What a trunk or a proxy uses is used up for others, too, but its own share is all that there is.
+        let free = board.free();
+        let trusted = board.trusted.contains(remote, source);
+        let has_room = free > 0 && (trusted || board.shares.has_room(source, free));
         // A call that takes over from one that is up goes on with it.
         let goes = self.closing == Closing::Down || (self.closing == Closing::Draining && replaced.is_none());
-        if goes || board.registry.is_full() || !has_room {
+        if goes || !has_room {
             return Err(self.overload());
         }
         board.ask_for_ports();
-        let Some(&port) = board.ports.front() else { return Err(self.overload()) };
+        if board.ports.is_empty() {
+            return Err(self.overload());
+        }
         let sdp_id = board.rng.next_u64() >> 2;
-        let local = local_media(board, &request.path, port, sdp_id, sdp_id);
+        let local = local_media(board, &request.path, NO_PORT, sdp_id, sdp_id);
         let offer = description(request.frame, &board.config.limits.wire);
         let answered = if offer.is_empty() {
             None
@@ -122,6 +128,7 @@ impl UnifiedCoordinator {
             let answered = sdp::answer(offer, &local);
             Some(answered.map_err(|error| self.unusable_offer(&error))?)
         };
+        let source = (!trusted).then_some(source);
         Ok(Prepared { target, answered, sdp_id, source, replaced, refresh })
     }
 
@@ -173,16 +180,20 @@ impl UnifiedCoordinator {
         let made =
             Dialog::from_invite(id, request.frame, request.facts, target, &tag, request.path, routes_max);
         let dialog = made.and_then(|dialog| board.registry.add_dialog(dialog));
-        let leased = MediaAdapter { board, session: id }.lease(sdp_id);
-        if dialog.is_none() || !leased {
-            MediaAdapter { board, session: id }.close();
+        let mut media = MediaAdapter { board, session: id };
+        // A caller who requires reliable responses and makes no offer is due ours with the first of them.
+        let offers = answered.is_none() && reliability == Reliability::Required;
+        if dialog.is_none() || !media.begin(sdp_id) || (offers && !media.lease()) {
+            media.close();
             board.registry.remove(id);
             return None;
         }
         if let Some(Owner::Incoming { session, .. }) = board.owners.get_mut(request.transaction) {
             *session = Some(id);
         }
-        let charged = board.quota.charge(source);
+        if let Some(source) = source {
+            board.shares.charge(source);
+        }
         let by_party = board.parties.is_at(request.path.remote);
         let session = board.registry.session_mut(id)?;
         session.origin = Origin::Theirs { by_party };
@@ -191,7 +202,8 @@ impl UnifiedCoordinator {
         session.invite_cseq = request.facts.cseq;
         session.late_offer = answered.is_none();
         session.details = Some(details.clone());
-        session.source = charged.then_some(source);
+        session.source = source;
+        session.half_open = source.is_some();
         session.refresh = refresh;
         if replaced.is_some() {
             session.transfers.get_or_insert_default().takes_over = replaced;

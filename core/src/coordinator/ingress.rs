@@ -219,8 +219,8 @@ impl UnifiedCoordinator {
             self.board.registry.session_mut(id).filter(|session| session.state == State::Active)
         {
             session.late_offer = false;
-            if let Some(source) = session.source.take() {
-                self.board.quota.release(source);
+            if let Some(source) = session.source.filter(|_| core::mem::take(&mut session.half_open)) {
+                self.board.shares.confirm(source);
             }
         }
     }

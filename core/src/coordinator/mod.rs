@@ -177,6 +177,17 @@ impl UnifiedCoordinator {
         self.board.ports_asked = 0;
     }
 
+    /// Takes note of how many pairs of media ports the runtime can have open at a time, as its file descriptors and its range
+    /// of ports have it. Nobody who calls may have more than [a share](crate::api::Limits::source_share_percent) of what is
+    /// free of them, and when all are in use new calls get 503. Until this is told there is no such bound.
+    pub fn set_media_ports_max(&mut self, pairs: usize) {
+        note!(self, Record::PortsMax(pairs));
+        let more = pairs > core::mem::replace(&mut self.board.ports_max, pairs);
+        if more {
+            self.board.ask_for_ports();
+        }
+    }
+
     /// Number of bound media ports that wait for a call.
     pub fn media_ports_ready(&self) -> usize {
         self.board.ports.len()

@@ -39,7 +39,11 @@ impl UnifiedCoordinator {
                     "the caller made no offer and takes none in a provisional response: ring instead".into();
                 return Err(CommandError::BadArgument { what: "audio", why });
             }
-            if let Some(sent) = found.provisional.as_mut().filter(|sent| sent.waits) {
+            if audio && !self.lease(session) {
+                return Err(CommandError::NoMediaPort);
+            }
+            let found = self.board.registry.session_mut(session).and_then(|it| it.provisional.as_mut());
+            if let Some(sent) = found.filter(|sent| sent.waits) {
                 sent.next = Some(audio || sent.next == Some(true));
                 return Ok(());
             }
@@ -47,13 +51,27 @@ impl UnifiedCoordinator {
         self.step(session, input, Cause::default())
     }
 
+    /// Gets the pair of ports that a description of ours is about to name. False if there is none.
+    fn lease(&mut self, session: SessionId) -> bool {
+        MediaAdapter { board: &mut self.board, session }.lease()
+    }
+
     /// Takes the call, at once or when that has come which the 200 must wait for: the PRACK of a session description
-    /// (RFC 3262 section 3), or the outcome of an UPDATE of ours.
+    /// (RFC 3262 section 3), or the outcome of an UPDATE of ours. Without a port for its media it is refused with 503.
     pub(super) fn answer_now(
         &mut self,
         session: SessionId,
         headers: HeaderList<'_>,
     ) -> Result<(), CommandError> {
+        let found = self.board.registry.session(session);
+        let answers =
+            found.is_some_and(|it| matches!(self.machine.cell(it.state, Input::Answer), Cell::Row { .. }));
+        if answers && !self.lease(session) {
+            self.board.counters.add(Counter::Overload);
+            let headers = HeaderList::new(&[("Retry-After", "5")]).unwrap_or_default();
+            self.step(session, Input::Reject, Cause { status: Some(503), headers, ..Cause::default() })?;
+            return Err(CommandError::NoMediaPort);
+        }
         let found = self.board.registry.session_mut(session);
         let found = found.filter(|found| found.state == State::Ringing);
         let offers = found.as_ref().is_some_and(|it| it.offering.is_some());

@@ -301,7 +301,7 @@ impl UnifiedCoordinator {
         MediaAdapter { board: &mut self.board, session: id }.close();
         let Some(session) = self.board.registry.session_mut(id) else { return };
         if let Some(source) = session.source.take() {
-            self.board.quota.release(source);
+            self.board.shares.release(source, core::mem::take(&mut session.half_open));
         }
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let repeats = session.role == Role::Uac && session.dialog.is_some() && session.invite.is_some();

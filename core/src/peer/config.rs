@@ -26,6 +26,9 @@ pub struct Config {
     /// Where media ports are taken from: pairs of an even and the next odd port. `0..=0` leaves the choice to the
     /// system.
     pub rtp_ports: RangeInclusive<u16>,
+    /// How many file descriptors media leave to the rest of the program, but never more than a quarter of those that are
+    /// free at the start: 64. A call that is up takes two; one that rings, none.
+    pub descriptors_kept: usize,
     /// Whether every incoming call is answered at once.
     pub auto_answer: bool,
     /// After how long of silence from a side that should send [`CallEvent::Silent`](super::CallEvent::Silent) comes; `None`:
@@ -47,6 +50,7 @@ impl Config {
         Self {
             bind,
             rtp_ports: 16_384..=32_767,
+            descriptors_kept: 64,
             auto_answer: false,
             silence: Some(Duration::from_secs(30)),
             source_learning: SourceLearning::default(),
@@ -79,6 +83,13 @@ impl Config {
     #[must_use]
     pub const fn rtp_ports(mut self, ports: RangeInclusive<u16>) -> Self {
         self.rtp_ports = ports;
+        self
+    }
+
+    /// How many file descriptors media leave to the rest of the program.
+    #[must_use]
+    pub const fn descriptors_kept(mut self, count: usize) -> Self {
+        self.descriptors_kept = count;
         self
     }
 

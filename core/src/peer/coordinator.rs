@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,12 +86,14 @@ impl<R: Runtime> UnifiedCoordinator<R> {
     fn start(runtime: R, config: Config, policy: Policy) -> Result<Self, PeerError> {
         #[cfg(feature = "trace")]
         let recorder = config.take_recorder();
-        let Config { bind, rtp_ports, silence, source_learning, core: settings, .. } = config;
+        let Config { bind, rtp_ports, descriptors_kept, silence, source_learning, core: settings, .. } =
+            config;
         if *rtp_ports.end() != 0 && rtp_ports.end() <= rtp_ports.start() {
             let why = format!("{}-{} holds no pair of ports", rtp_ports.start(), rtp_ports.end());
             return Err(PeerError::BadArgument { what: "range of RTP ports", why });
         }
         settings.check()?;
+        let runtime = runtime.for_peer().map_err(PeerError::Runtime)?;
         let seed = runtime.entropy().map_err(PeerError::Runtime)?;
         let socket = runtime.bind(bind).map_err(|source| PeerError::BindFailed { addr: bind, source })?;
         let local = socket.local_addr();
@@ -114,7 +117,12 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         };
         #[cfg(not(feature = "trace"))]
         let core = Core::with_handler(settings, handler, core_seed, now);
-        let signalling = Signalling::new(core, sessions_max, PortPool::default(), policy);
+        let signalling = Signalling::new(
+            core,
+            sessions_max,
+            PortPool::new(pairs_in(&rtp_ports), descriptors_kept),
+            policy,
+        );
 
         // A random start keeps two peers on one machine out of each other's way.
         let span = u32::from(rtp_ports.end() - rtp_ports.start()).max(1);
@@ -125,7 +133,7 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         machine.serve(&shared);
         let stack = Stack::new(Arc::clone(&shared));
         // The first ports are bound here, so that trouble shows before the first call.
-        shared.signalling(|_, _, _| ());
+        shared.signalling(|side, _, _| side.count_ports(&shared));
 
         let media_task =
             machine.runtime().spawn(drive_media::<R>(Arc::clone(&shared), machine.runtime().timer()));
@@ -133,6 +141,12 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         drop(machine.runtime().spawn(driver));
         Ok(Self { stack, local, user, runtime: PhantomData })
     }
+}
+
+/// Pairs of an even and the next odd port in a range.
+fn pairs_in(ports: &RangeInclusive<u16>) -> usize {
+    let (low, high) = (ports.start().next_multiple_of(2), *ports.end());
+    if high == 0 { usize::MAX } else { usize::from((high - low).div_ceil(2)) }
 }
 
 /// The runtime that the caller runs on.

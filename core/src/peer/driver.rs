@@ -44,7 +44,7 @@ pub(crate) async fn drive<R: Runtime>(
             if !side.blocked() && side.core.poll_timeout().is_some_and(|at| at <= now) {
                 side.core.handle_timeout(now);
             }
-            side.go_on(now, due);
+            side.go_on(&shared, now, due);
         });
         if shared.look(|side| side.finished()) {
             break;

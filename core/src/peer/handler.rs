@@ -83,7 +83,7 @@ impl<H: SignalingHandler> ErasedHandler for H {
 pub(crate) fn decide(shared: &Arc<Shared>, handler: &Arc<dyn ErasedHandler>, waiting: Waiting) {
     let handler = Arc::clone(handler);
     let for_task = Arc::clone(shared);
-    shared.host.spawn(Box::pin(async move {
+    shared.host.spawn_for_application(Box::pin(async move {
         let (id, session) = (waiting.id, waiting.session);
         let Some(stack) = for_task.stack() else {
             for_task.signalling(|side, now, _| side.let_go(&for_task, now, id));

@@ -1,5 +1,6 @@
 //! A started peer on one runtime: its sockets and its tasks.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -48,8 +49,11 @@ impl<S: Socket> PairSend for Pair<S> {
 }
 
 struct Sockets<R: Runtime> {
-    pairs: Vec<Arc<Pair<R::Socket>>>,
-    readers: Vec<R::Task>,
+    /// By key.
+    pairs: Vec<Option<Arc<Pair<R::Socket>>>>,
+    /// Keys of pairs that are closed, and whose readers are gone.
+    unused: Vec<u32>,
+    readers: BTreeMap<u32, R::Task>,
 }
 
 /// What a started peer has on its runtime.
@@ -82,7 +86,7 @@ impl<R: Runtime> Machine<R> {
             local,
             rtp_ports,
             next_port: AtomicU16::new(first_port),
-            sockets: Mutex::new(Sockets { pairs: Vec::new(), readers: Vec::new() }),
+            sockets: Mutex::new(Sockets { pairs: Vec::new(), unused: Vec::new(), readers: BTreeMap::new() }),
             batches: Arc::default(),
             shared: OnceLock::new(),
         })
@@ -187,7 +191,7 @@ impl<R: Runtime> Machine<R> {
             sockets.pairs.clear();
             std::mem::take(&mut sockets.readers)
         };
-        for reader in readers {
+        for reader in readers.into_values() {
             reader.stop().await;
         }
     }
@@ -198,8 +202,8 @@ impl<R: Runtime> Host for HostOf<R> {
         self.0.runtime.now()
     }
 
-    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        drop(self.0.runtime.spawn(future));
+    fn spawn_for_application(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        drop(self.0.runtime.spawn_for_application(future));
     }
 
     fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -225,7 +229,7 @@ impl<R: Runtime> Host for HostOf<R> {
 
     fn resolve(&self, shared: &Arc<Shared>, query: QueryId, target: ResolveTarget) {
         let (machine, shared) = (Arc::clone(&self.0), Arc::downgrade(shared));
-        self.spawn(Box::pin(async move {
+        drop(self.0.runtime.spawn(async move {
             let result = machine.lookup(target.host, target.port.unwrap_or(SIP_PORT)).await;
             if let Some(shared) = shared.upgrade() {
                 shared.signalling(|side, now, _| side.core.handle_names(now, query, result));
@@ -247,10 +251,15 @@ impl<R: Runtime> Host for HostOf<R> {
             machine.bind_from_range(ip)?
         };
         let mut sockets = machine.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = u32::try_from(sockets.pairs.len()).map_err(io::Error::other)?;
+        let unused = sockets.unused.pop();
+        let key = unused.map_or_else(|| u32::try_from(sockets.pairs.len()), Ok).map_err(io::Error::other)?;
         let port = MediaPort { key, rtp: rtp.local_addr().port(), rtcp: rtcp.local_addr().port() };
         let pair = Arc::new(Pair { key, many: ip.is_unspecified(), rtp, rtcp });
-        sockets.pairs.push(Arc::clone(&pair));
+        let slot = Some(Arc::clone(&pair));
+        match sockets.pairs.get_mut(key as usize) {
+            Some(place) => *place = slot,
+            None => sockets.pairs.push(slot),
+        }
         Ok((port, pair))
     }
 
@@ -258,8 +267,27 @@ impl<R: Runtime> Host for HostOf<R> {
         let machine = &self.0;
         let Some(shared) = machine.shared.get().and_then(Weak::upgrade) else { return };
         let mut sockets = machine.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(pair) = sockets.pairs.get(key as usize).cloned() else { return };
+        let Some(pair) = sockets.pairs.get(key as usize).and_then(Option::clone) else { return };
         let reader = machine.runtime.spawn(read_pair::<R>(shared, Arc::clone(&machine.batches), pair));
-        sockets.readers.push(reader);
+        sockets.readers.insert(key, reader);
+    }
+
+    fn unbind(&self, key: u32) {
+        let machine = Arc::clone(&self.0);
+        let mut sockets = machine.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = sockets.pairs.get_mut(key as usize) {
+            *place = None;
+        }
+        let Some(reader) = sockets.readers.remove(&key) else { return sockets.unused.push(key) };
+        drop(sockets);
+        drop(self.0.runtime.spawn(async move {
+            // Only then nothing more is handed in under this key.
+            reader.stop().await;
+            machine.sockets.lock().unwrap_or_else(PoisonError::into_inner).unused.push(key);
+        }));
+    }
+
+    fn descriptors_free(&self) -> Option<usize> {
+        self.0.runtime.descriptors_free()
     }
 }

@@ -167,6 +167,11 @@ impl Media {
                         *slot = Some(PairState { sockets: pair, local: None });
                     }
                 }
+                Letter::PortClosed(key) => {
+                    if let Some(slot) = self.pairs.get_mut(key as usize) {
+                        *slot = None;
+                    }
+                }
                 Letter::SendFrom { key, local } => {
                     if let Some(Some(pair)) = self.pairs.get_mut(key as usize) {
                         pair.local = local;

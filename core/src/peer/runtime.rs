@@ -61,6 +61,11 @@ pub trait Runtime: Send + Sync + Sized + 'static {
 
     /// Takes hold of the runtime that the caller runs on.
     fn current() -> io::Result<Self>;
+    /// What one peer runs on. It is asked for when a peer is started: a runtime that has a better place for its loop than where the
+    /// caller runs answers with that. Tasks, timers and sockets come from the answer.
+    fn for_peer(self) -> io::Result<Self> {
+        Ok(self)
+    }
     /// The clock: time since any fixed moment, never going backwards.
     fn now(&self) -> Instant;
     /// 32 bytes that nobody can guess.
@@ -72,6 +77,11 @@ pub trait Runtime: Send + Sync + Sized + 'static {
     fn bind(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
     /// Binds a socket for media: plain and cheap. It sends from the address it is told, too.
     fn bind_media(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
+    /// How many more files and sockets this program may open; `None` where the system does not tell. Asked for at the start, and
+    /// now and then while calls become more: it may take as long as a look at a directory.
+    fn descriptors_free(&self) -> Option<usize> {
+        None
+    }
     /// The address of ours from which the system would send to `remote`.
     fn route(&self, remote: SocketAddr) -> io::Result<IpAddr>;
     /// The addresses of a name.
@@ -80,6 +90,11 @@ pub trait Runtime: Send + Sync + Sized + 'static {
     fn timer(&self) -> Self::Timer;
     /// Runs a future in the background until it ends or its [`Task`] is told to stop.
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Self::Task;
+    /// The same for what the application has written: its handler. It may rely on running where the application does, where that
+    /// is another place.
+    fn spawn_for_application(&self, future: impl Future<Output = ()> + Send + 'static) -> Self::Task {
+        self.spawn(future)
+    }
 }
 
 /// A timer that can be set again and again.

@@ -26,8 +26,8 @@ use super::wakers::Due;
 /// The runtime, as the shared part sees it.
 pub(crate) trait Host: Send + Sync {
     fn now(&self) -> Instant;
-    /// Runs a future in the background.
-    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>);
+    /// Runs a future of the application in the background.
+    fn spawn_for_application(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>);
     /// Ready at that moment.
     fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>>;
     /// Sends a SIP message, or says why not.
@@ -40,12 +40,18 @@ pub(crate) trait Host: Send + Sync {
     fn bind_pair(&self) -> io::Result<(MediaPort, Arc<dyn PairSend>)>;
     /// From now on reads what comes to this pair.
     fn start_reader(&self, key: u32);
+    /// Closes this pair. Its key may come again for another.
+    fn unbind(&self, key: u32);
+    /// How many more files and sockets the program may open, if that is known.
+    fn descriptors_free(&self) -> Option<usize>;
 }
 
 /// What the signalling side has to tell the media side.
 pub(crate) enum Letter {
     /// A new pair of sockets.
     Port(Arc<dyn PairSend>),
+    /// A pair that is closed.
+    PortClosed(u32),
     /// The address that a pair sends from, as the peer was told.
     SendFrom { key: u32, local: Option<IpAddr> },
     /// The coordinator's own words.

@@ -34,6 +34,9 @@ const OUTGOING_MAX: usize = 256;
 /// costs hundreds of system calls.
 const BIND_PAUSE: Duration = Duration::from_millis(100);
 
+/// After that, how long until the pairs that there may be are counted again.
+const COUNT_PAUSE: Duration = Duration::from_secs(1);
+
 /// How far along the peer is on its way to the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stage {
@@ -93,6 +96,8 @@ pub(crate) struct Signalling {
     ports_owed: usize,
     /// No use in trying to bind before this.
     bind_after: Instant,
+    /// When to look again how many pairs can be bound, if fewer could be than were counted.
+    count_again: Option<Instant>,
     /// Paths that the system or the network refused, not yet told to the coordinator.
     failed: Vec<Failure>,
     /// Sessions that may still have something to say when everything is being hung up, or is to end by itself.
@@ -131,6 +136,7 @@ impl Signalling {
             blocked: false,
             ports_owed: 0,
             bind_after: Instant::ZERO,
+            count_again: None,
             failed: Vec::new(),
             leaving: Vec::new(),
             deadline: None,
@@ -225,6 +231,9 @@ impl Signalling {
         if closed && self.ports_owed > 0 {
             self.supply_ports(shared, now, 1);
         }
+        if closed {
+            self.close_needless_ports(shared, now);
+        }
     }
 
     /// The address that our session description names for this stream.
@@ -253,7 +262,10 @@ impl Signalling {
     }
 
     fn bind_port(&mut self, shared: &Shared, now: Instant) -> Option<MediaPort> {
-        if now < self.bind_after {
+        if self.ports.count_is_old() {
+            self.count_ports(shared);
+        }
+        if now < self.bind_after || !self.ports.has_room() {
             return None;
         }
         match shared.host.bind_pair() {
@@ -266,8 +278,25 @@ impl Signalling {
             Err(error) => {
                 tracing::warn!(%error, "no media port to be had");
                 self.bind_after = now + BIND_PAUSE;
+                self.count_again = Some(now + COUNT_PAUSE);
+                let pairs = self.ports.is_all();
+                self.core.set_media_ports_max(pairs);
                 None
             }
+        }
+    }
+
+    /// Looks how many pairs of ports there may be, and tells the coordinator.
+    pub(crate) fn count_ports(&mut self, shared: &Shared) {
+        self.count_again = None;
+        let pairs = self.ports.count(shared.host.descriptors_free());
+        self.core.set_media_ports_max(pairs);
+    }
+
+    fn close_needless_ports(&mut self, shared: &Shared, now: Instant) {
+        while let Some(port) = self.ports.take_needless(now) {
+            shared.host.unbind(port.key);
+            shared.post(Letter::PortClosed(port.key));
         }
     }
 
@@ -308,8 +337,12 @@ impl Signalling {
         self.leaving.is_empty()
     }
 
-    /// Goes on with the way out, if it is time.
-    pub(crate) fn go_on(&mut self, now: Instant, due: &mut Due) {
+    /// Does by the clock what the coordinator knows nothing of: sockets that nobody uses, and the way out.
+    pub(crate) fn go_on(&mut self, shared: &Shared, now: Instant, due: &mut Due) {
+        if self.count_again.is_some_and(|at| at <= now) {
+            self.count_ports(shared);
+        }
+        self.close_needless_ports(shared, now);
         let late = self.deadline.is_some_and(|deadline| deadline <= now);
         if self.stage == Stage::Draining && (late || self.drained()) {
             self.stop(now, SHUTDOWN_WITHIN, due);
@@ -340,7 +373,7 @@ impl Signalling {
     fn next_due(&self) -> Option<Instant> {
         let core = if self.blocked() { None } else { self.core.poll_timeout() };
         let deadline = self.deadline.filter(|_| !self.gave_up);
-        core.into_iter().chain(deadline).min()
+        core.into_iter().chain(deadline).chain(self.ports.next_due()).min()
     }
 
     /// Notes that the driver is awake and needs no waking.

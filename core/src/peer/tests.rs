@@ -29,6 +29,8 @@ struct Paper {
     dead: AtomicBool,
     millis: AtomicU64,
     pairs: AtomicU32,
+    closed: Mutex<Vec<u32>>,
+    descriptors: AtomicU32,
     sent: Mutex<VecDeque<Transmit>>,
 }
 
@@ -50,7 +52,7 @@ impl Host for PaperHost {
         Instant::from_millis(self.0.millis.load(Ordering::Relaxed))
     }
 
-    fn spawn(&self, _future: Pin<Box<dyn Future<Output = ()> + Send>>) {}
+    fn spawn_for_application(&self, _future: Pin<Box<dyn Future<Output = ()> + Send>>) {}
 
     fn sleep_until(&self, _at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(std::future::pending())
@@ -81,6 +83,17 @@ impl Host for PaperHost {
     }
 
     fn start_reader(&self, _key: u32) {}
+
+    fn unbind(&self, key: u32) {
+        self.0.closed.lock().unwrap().push(key);
+    }
+
+    fn descriptors_free(&self) -> Option<usize> {
+        let closed = self.0.closed.lock().unwrap().len();
+        let bound = self.0.pairs.load(Ordering::Relaxed) as usize - closed;
+        let limit = self.0.descriptors.load(Ordering::Relaxed) as usize;
+        if limit == 0 { None } else { Some(limit.saturating_sub(2 * bound)) }
+    }
 }
 
 struct Bell(AtomicBool);
@@ -166,4 +179,44 @@ fn the_driver_is_woken_for_a_closer_deadline_only() {
     call(&fresh, "sip:bob@192.0.2.7:1");
     assert!(bell.0.load(Ordering::Relaxed));
     assert!(fresh.look(|side| side.rest(&waker, false)).is_none(), "it was woken, so it looks again");
+}
+
+#[test]
+fn sockets_that_nobody_uses_are_closed() {
+    let (paper, shared) = bench();
+    paper.dead.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        call(&shared, "sip:bob@192.0.2.7:1");
+    }
+    paper.millis.store(1, Ordering::Relaxed);
+    shared.signalling(|side, now, _| side.core.handle_timeout(now));
+    assert_eq!(paper.pairs.load(Ordering::Relaxed), 7, "three rest, four are ready");
+    let waker = Waker::noop();
+    let rest = shared.look(|side| side.rest(waker, true)).unwrap();
+    assert!(rest.until.is_some_and(|at| at <= Instant::from_millis(30_001)), "{:?}", rest.until);
+    paper.millis.store(30_000, Ordering::Relaxed);
+    shared.signalling(|side, now, due| side.go_on(&shared, now, due));
+    assert!(paper.closed.lock().unwrap().is_empty());
+    paper.millis.store(30_001, Ordering::Relaxed);
+    shared.signalling(|side, now, due| side.go_on(&shared, now, due));
+    assert_eq!(paper.closed.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn calls_leave_descriptors_to_the_program() {
+    let (paper, shared) = bench();
+    paper.descriptors.store(100, Ordering::Relaxed);
+    shared.signalling(|side, _, _| side.count_ports(&shared));
+    let mut calls = 0;
+    let try_call =
+        || shared.signalling(|side, now, _| side.core.invite(now, InviteParams::new("sip:bob@192.0.2.7")));
+    while try_call().is_ok() {
+        calls += 1;
+    }
+    // The default pool keeps none for others: what is free is counted, and counted again as it grows less.
+    assert_eq!((calls, paper.pairs.load(Ordering::Relaxed)), (50, 50));
+    // Others have taken some meanwhile; a second later they are back.
+    paper.descriptors.store(104, Ordering::Relaxed);
+    shared.signalling(|side, _, _| side.count_ports(&shared));
+    assert!(try_call().is_ok() && try_call().is_ok() && try_call().is_err());
 }

@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "sim"))]
 mod audit;
 mod quota;
+mod shares;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -19,6 +20,9 @@ use crate::subscription::Subscription;
 use crate::wire::token::{TOKEN_LEN, Token};
 
 pub(crate) use quota::Quota;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use shares::Share;
+pub(crate) use shares::Shares;
 
 key! {
     /// Slot of a media stream.

@@ -13,18 +13,6 @@ impl Quota {
         Self { counts: Index::new(), max }
     }
 
-    /// How much `source` has under way.
-    #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn count(&self, source: Digest) -> u32 {
-        self.counts.get(source).unwrap_or(0)
-    }
-
-    /// Sources that have something under way.
-    #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn sources(&self) -> usize {
-        self.counts.len()
-    }
-
     /// Whether `source` may have one more.
     pub(crate) fn has_room(&self, source: Digest) -> bool {
         self.counts.get(source).unwrap_or(0) < self.max

@@ -20,6 +20,7 @@ pub use parse::{
     SdpFault, SessionDescription, Timing,
 };
 pub use write::{LocalMedia, capabilities, offer, offer_again};
+pub(crate) use write::{NO_RTCP_PORT, NO_RTP_PORT, name_ports};
 
 #[cfg(test)]
 mod tests;

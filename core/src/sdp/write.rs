@@ -17,6 +17,38 @@ const PTIME_DEFAULT_MS: u16 = 20;
 /// The packet durations in milliseconds that this stack makes.
 pub(super) const PTIME_MS: core::ops::RangeInclusive<u16> = 10..=60;
 
+/// In the place of the port of RTP in a description that is to name one later, and of RTCP. They are no pair, so that both
+/// are written; no other line of ours begins as those two do.
+pub(crate) const NO_RTP_PORT: u16 = 65_534;
+/// See [`NO_RTP_PORT`].
+pub(crate) const NO_RTCP_PORT: u16 = 65_532;
+
+/// Writes the ports into a description that was made without.
+pub(crate) fn name_ports(text: &mut Vec<u8>, rtp: u16, rtcp: u16) {
+    let mut line = smallvec::SmallVec::<[u8; 24]>::new();
+    line.put(b"m=audio ");
+    line.put_number(rtp.into());
+    line.put(b" ");
+    replace_line(text, b"m=audio 65534 ", &line);
+    line.clear();
+    // What can be guessed is not said (RFC 3605 section 2.1).
+    if Some(rtcp) != rtp.checked_add(1) {
+        line.put(b"a=rtcp:");
+        line.put_number(rtcp.into());
+        line.put(b"\r\n");
+    }
+    replace_line(text, b"a=rtcp:65532\r\n", &line);
+}
+
+/// Puts `new`, which is no longer than `old`, in the place of the first line that begins with `old`.
+fn replace_line(text: &mut Vec<u8>, old: &[u8], new: &[u8]) {
+    let begins = |&at: &usize| text.get(at..).is_some_and(|rest| rest.starts_with(old));
+    let found = memchr::memchr_iter(b'\n', text).map(|end| end + 1).find(begins);
+    if let Some(at) = found {
+        text.splice(at..at + old.len(), new.iter().copied());
+    }
+}
+
 /// What we bring to a session: our side of offer and answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LocalMedia {

@@ -98,7 +98,8 @@ pub(crate) struct OwnPart {
 #[derive(Clone, Debug)]
 pub(crate) struct SessionMedia {
     pub(crate) id: MediaSessionId,
-    pub(crate) port: MediaPort,
+    /// The pair of ports, from the moment that a description of ours names it.
+    pub(crate) port: Option<MediaPort>,
     /// Whether the media side knows the stream.
     pub(crate) open: bool,
     /// Number of our o= line, the same for the whole session (RFC 8866 section 5.2).
@@ -297,6 +298,8 @@ pub struct Session {
     pub(crate) details: Option<Arc<InviteDetails>>,
     /// Source that is charged for this half-open call.
     pub(crate) source: Option<Digest>,
+    /// Whether it is in the share of those whose caller has not proved yet to be there.
+    pub(crate) half_open: bool,
     pub(crate) timers: [Option<TimerKey>; SessionTimer::ALL.len()],
     /// Status that refuses an incoming call which nobody decides about in time.
     pub(crate) overdue: u16,
@@ -349,6 +352,7 @@ impl Session {
             provisional: None,
             details: None,
             source: None,
+            half_open: false,
             timers: [None; SessionTimer::ALL.len()],
             overdue: 480,
             repeats: 0,

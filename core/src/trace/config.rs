@@ -31,6 +31,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
                 trusted_sources_max: _,
                 lookups_max: _,
                 lookups_waiting_max: _,
+                source_share_percent: _,
             },
         codecs,
         dtmf,

@@ -91,6 +91,8 @@ pub enum Record<'a> {
     Port(MediaPort),
     /// `media_ports_exhausted`
     PortsExhausted,
+    /// `set_media_ports_max`
+    PortsMax(usize),
     /// `handle_send_failed`
     SendFailed {
         /// When.
@@ -240,7 +242,7 @@ macro_rules! kinds {
 kinds! {
     START = 1, DATAGRAM = 2, TIMEOUT = 3, NAMES = 4, MEDIA = 5, PORT = 6, PORTS_EXHAUSTED = 7, SEND_FAILED = 8,
     UNREACHABLE = 9, INVITE = 10, RING = 11, ANSWER = 12, REJECT = 13, HANGUP = 14, SEND_DTMF = 15, SET_TAG = 16,
-    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, ASKED = 20, DRAIN = 21, CUT_SHORT = 22, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
+    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, ASKED = 20, DRAIN = 21, CUT_SHORT = 22, PORTS_MAX = 23, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
     ACTION_REJECT = 36, PROOF = 37, SENT = 48, PUT = 49, DRAINED = 50, FULL = 63,
 }
 
@@ -335,6 +337,10 @@ impl Record<'_> {
                 out.number(*rtcp);
             }
             Self::PortsExhausted => out.byte(PORTS_EXHAUSTED),
+            Self::PortsMax(pairs) => {
+                out.byte(PORTS_MAX);
+                out.number(*pairs);
+            }
             Self::SendFailed { now, path, payload } => {
                 out.byte(SEND_FAILED);
                 out.moment(*now);
@@ -490,6 +496,7 @@ impl<'a> Record<'a> {
             MEDIA => Self::Media { now: from.moment()?, event: Cow::Owned(read_media(from)?) },
             PORT => Self::Port(MediaPort { key: from.number()?, rtp: from.number()?, rtcp: from.number()? }),
             PORTS_EXHAUSTED => Self::PortsExhausted,
+            PORTS_MAX => Self::PortsMax(from.number()?),
             SEND_FAILED => {
                 Self::SendFailed { now: from.moment()?, path: from.path()?, payload: from.bytes()? }
             }

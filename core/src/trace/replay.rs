@@ -190,6 +190,7 @@ impl Player<'_> {
             Record::Media { now, event } => core.handle_media(*now, event.as_ref().clone()),
             Record::Port(port) => core.add_media_port(*port),
             Record::PortsExhausted => core.media_ports_exhausted(),
+            Record::PortsMax(pairs) => core.set_media_ports_max(*pairs),
             Record::SendFailed { now, path, payload } => {
                 let transmit = Transmit { path: *path, payload: Bytes::copy_from_slice(payload) };
                 core.handle_send_failed(*now, &transmit);

@@ -207,7 +207,7 @@ fn shares_and_bounds_are_kept() {
     });
     fires("a port has one user", active(), |core, id| {
         let port = core.board.registry.session(id).unwrap().media.as_ref().unwrap().port;
-        core.board.ports.push_back(port);
+        core.board.ports.push_back(port.unwrap());
     });
     fires("nothing is left to follow", active(), |core, id| {
         core.board.follow_ups.push_back((id, Input::Hangup));

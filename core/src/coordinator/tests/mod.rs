@@ -14,6 +14,7 @@ mod peer;
 mod referrals;
 mod registrations;
 mod rows;
+mod shares;
 mod strangers;
 mod subscriptions;
 mod transfers;

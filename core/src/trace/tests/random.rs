@@ -22,6 +22,7 @@ enum Told {
     Unreachable,
     Failed(u8),
     NoPorts,
+    PortsMax(u8),
     Drain(u8),
     Shutdown,
     WindDown,
@@ -43,6 +44,7 @@ fn told() -> impl Strategy<Value = Told> {
         1 => Just(Told::Unreachable),
         1 => any::<u8>().prop_map(Told::Failed),
         1 => Just(Told::NoPorts),
+        1 => (0..8_u8).prop_map(Told::PortsMax),
         6 => (0..12_u8).prop_map(Told::Drain),
         1 => Just(Told::Shutdown),
         1 => Just(Told::WindDown),
@@ -108,6 +110,7 @@ fn tell(stage: &mut Stage, told: &Told) {
             core.handle_send_failed(now, &crate::wire::path::Transmit { path, payload });
         }
         Told::NoPorts => core.media_ports_exhausted(),
+        Told::PortsMax(pairs) => core.set_media_ports_max((*pairs).into()),
         Told::Drain(count) => stage.drain((*count).into()),
         Told::Shutdown => core.shutdown(now),
         Told::WindDown => core.drain(now),
