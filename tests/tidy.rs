@@ -42,7 +42,7 @@ const LAYERS: &[(&str, Below)] = &[
     ("dialog", Below::All),
     ("session", Below::All),
     ("subscription", Below::All),
-    ("registration", Below::Only(&["base", "wire", "auth", "transaction"])),
+    ("registration", Below::Only(&["base", "wire", "auth", "transaction", "api"])),
     ("registry", Below::All),
     ("adapter", Below::All),
     ("coordinator", Below::All),

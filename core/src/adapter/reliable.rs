@@ -153,7 +153,7 @@ impl DialogAdapter<'_> {
             session.leave_offer_of(id);
         }
         self.board.drop_waiting(id);
-        if let Some(dialog) = self.board.registry.dialog_mut(id) {
+        if let Some(dialog) = self.board.registry.dialog_mut(id).filter(|dialog| !dialog.confirmed) {
             dialog.early = Some(Early { left: true, ..Early::default() }.into());
         }
     }

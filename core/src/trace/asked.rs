@@ -189,27 +189,15 @@ impl<'a> Asked<'a> {
 
     pub(super) fn write(&self, out: &mut Packer<'_>, redaction: Redaction) {
         match self {
-            Self::Ring { session, headers } => {
-                out.byte(0);
-                out.key(*session);
-                write_fields(out, headers, redaction);
-            }
-            Self::Answer { session, headers } => {
-                out.byte(1);
-                out.key(*session);
-                write_fields(out, headers, redaction);
-            }
+            Self::Ring { session, headers } => write_for(out, 0, *session, headers, redaction),
+            Self::Answer { session, headers } => write_for(out, 1, *session, headers, redaction),
             Self::Reject { session, status, headers } => {
                 out.byte(2);
                 out.key(*session);
                 out.number(*status);
                 write_fields(out, headers, redaction);
             }
-            Self::Hangup { session, headers } => {
-                out.byte(3);
-                out.key(*session);
-                write_fields(out, headers, redaction);
-            }
+            Self::Hangup { session, headers } => write_for(out, 3, *session, headers, redaction),
             Self::Message { target, content_type, body, headers } => {
                 out.byte(5);
                 out.text(target);
@@ -449,6 +437,18 @@ fn write_state(out: &mut Packer<'_>, state: &SubscriptionState) {
             out.option(*retry_after, Packer::number);
         }
     }
+}
+
+fn write_for(
+    out: &mut Packer<'_>,
+    number: u8,
+    session: SessionId,
+    fields: &[(&str, &str)],
+    redaction: Redaction,
+) {
+    out.byte(number);
+    out.key(session);
+    write_fields(out, fields, redaction);
 }
 
 fn write_body(out: &mut Packer<'_>, body: Option<(&str, &[u8])>) {

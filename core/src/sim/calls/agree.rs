@@ -82,6 +82,12 @@ pub fn agree(caller: &Told, callee: &Told, damaged: bool) -> bool {
             };
             other.is_none_or(|it| alone(it) || late(it))
         }
+        // A callee whose answers have all been lost hangs up in what is an early dialog to the caller.
+        (false, E::RemoteHangup) => {
+            callee.answered
+                && !callee.confirmed
+                && other.is_some_and(|it| matches!(it, E::LocalHangup | E::AckTimeout))
+        }
         (true, E::LocalHangup | E::Transferred | E::RemoteGone | E::SessionExpired | E::AckTimeout) => {
             callee.answered
                 && other.is_some_and(|it| {
@@ -121,6 +127,9 @@ mod tests {
             (side(false, E::Rejected), side(true, E::Timeout), false),
             (side(false, E::LocalHangup), side(true, E::RemoteHangup), true),
             (side(false, E::Timeout), side(true, E::AckTimeout), true),
+            (side(false, E::RemoteHangup), side(true, E::AckTimeout), true),
+            (side(false, E::RemoteHangup), side(false, E::Declined), false),
+            (side(false, E::RemoteHangup), Told { confirmed: true, ..side(true, E::AckTimeout) }, false),
             // An answer that nobody gave, or that nobody took back.
             (side(true, E::RemoteGone), nobody, false),
             (side(true, E::LocalHangup), nobody, false),

@@ -93,7 +93,13 @@ fn caller_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
             EndReason::RemoteHangup => {
                 let ends =
                     |told| matches!(told, Told::Ended(EndReason::LocalHangup | EndReason::AckTimeout, _));
-                call.caller.when(|told| told == Told::Answered).is_some() && before(callee, at, ends)
+                // A callee whose answers have all been lost hangs up in what is an early dialog to the caller (section 15.1.2).
+                let lost = || {
+                    (phones.harm().any || phones.harm().cut)
+                        && callee.when(|told| told == Told::Answered).is_some()
+                };
+                let answered = call.caller.when(|told| told == Told::Answered).is_some();
+                (answered || lost()) && before(callee, at, ends)
             }
             EndReason::Rejected => refused(call, at, status),
             _ => false,

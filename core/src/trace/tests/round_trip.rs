@@ -168,7 +168,7 @@ fn a_password_is_in_no_trace_and_what_it_came_to_is() {
     for redaction in [Redaction::default(), Redaction::ALL] {
         let file = File::default();
         let credentials = Vec::from([
-            crate::api::Credentials::new("alice", "top secret"),
+            crate::api::Credentials::new("alice", "top secret").for_anyone(),
             crate::api::Credentials::new("other", "pa55phrase").for_realm("other"),
         ]);
         let address_of_record = Some("sip:alice@example.com".into());
