@@ -30,7 +30,7 @@ fn shard(remote: SocketAddr) -> MediaShard {
         cname: "offhook@bench".to_string(),
     });
     let port = MediaPort { key: 0, rtp: 4000, rtcp: 4001 };
-    shard.handle_command(Instant::ZERO, MediaCommand::Open { media: MEDIA, port, plan });
+    shard.handle_command(Instant::ZERO, MediaCommand::Open { media: MEDIA, port, plan, rationed: false });
     shard
 }
 

@@ -38,7 +38,10 @@ fn open(shard: &mut MediaShard) {
             cname: "offhook@test".to_string(),
         });
         let port = MediaPort { key: slot, rtp: 4000, rtcp: 4001 };
-        shard.handle_command(Instant::ZERO, MediaCommand::Open { media: id(slot), port, plan });
+        shard.handle_command(
+            Instant::ZERO,
+            MediaCommand::Open { media: id(slot), port, plan, rationed: false },
+        );
     }
 }
 

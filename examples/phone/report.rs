@@ -359,6 +359,7 @@ const fn name(reason: EndReason) -> &'static str {
         EndReason::Undecided => "undecided",
         EndReason::SessionExpired => "session_expired",
         EndReason::RefreshRefused => "refresh_refused",
+        EndReason::MediaTimeout => "media_timeout",
         EndReason::RemoteGone => "remote_gone",
         EndReason::Transferred => "transferred",
         EndReason::Replaced => "replaced",

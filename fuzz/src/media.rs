@@ -99,7 +99,8 @@ impl Stage {
         self.heard = 0;
         self.named = true;
         let plan = self.plan(choice);
-        let command = MediaCommand::Open { media: self.media, port: PORT, plan: Arc::new(plan) };
+        let command =
+            MediaCommand::Open { media: self.media, port: PORT, plan: Arc::new(plan), rationed: false };
         self.shard.handle_command(self.now, command);
         self.is_open = true;
     }

@@ -1,13 +1,22 @@
 //! Audio through the handles: back-pressure, slow readers, dropped futures.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{in_call, loudness, poll_once, soon, yield_now, zip};
-use crate::rt::{self, AudioFrame};
+use super::{
+    LOOPBACK, connect, in_call, loudness, peer, poll_once, sleep, soon, until, within, yield_now, zip,
+};
+use crate::rt::{self, AudioFrame, EndReason, PeerError, SimplePeer};
 
 super::on_runtime! {
     a_sender_is_held_back,
     whoever_is_interrupted_falls_silent,
+    one_hears_and_one_speaks,
+    what_finds_no_room_is_not_taken,
+    the_queue_of_a_live_source_shrinks,
+    reading_begins_now,
+    whoever_never_speaks_sends_nothing,
+    nothing_at_all_ends_the_call,
     a_slow_reader_loses_the_oldest,
     dropped_futures_lose_no_frame,
     a_dropped_send_sends_all_or_nothing,
@@ -47,6 +56,112 @@ async fn whoever_is_interrupted_falls_silent() {
         loud += u32::from(loudness(&frame.samples) > 1000);
     }
     assert!((5..=7).contains(&loud), "{loud} frames of 20 ms");
+}
+
+/// The obvious program: one task hears, one speaks, and whoever is spoken to falls silent.
+async fn one_hears_and_one_speaks() {
+    let pair = in_call().await;
+    let call = Arc::new(pair.to_bob);
+    let speaker = rt::spawn({
+        let call = Arc::clone(&call);
+        async move {
+            loop {
+                if let Err(error) = call.send_audio(AudioFrame::tone(440, 60)).await {
+                    break error;
+                }
+            }
+        }
+    });
+    // It speaks, and its queue is full: it waits.
+    for _ in 0..20 {
+        soon(pair.to_alice.recv_audio()).await.unwrap();
+    }
+    until(|| call.queued_audio() > Duration::from_millis(140)).await;
+    call.discard_audio();
+    let error = within(Duration::from_secs(5), speaker).await.unwrap();
+    assert!(matches!(error, PeerError::Interrupted), "{error}");
+    assert_eq!(call.queued_audio(), Duration::ZERO);
+    // What is sent after that is not interrupted.
+    soon(call.send_audio(AudioFrame::tone(880, 20))).await.unwrap();
+}
+
+async fn what_finds_no_room_is_not_taken() {
+    let pair = in_call().await;
+    pair.to_bob.try_send_audio(AudioFrame::tone(440, 160)).unwrap();
+    let queued = pair.to_bob.queued_audio();
+    assert!(queued > Duration::from_millis(100), "{queued:?}");
+    let full = pair.to_bob.try_send_audio(AudioFrame::tone(440, 200)).unwrap_err();
+    assert!(matches!(full, PeerError::Full { .. }), "{full}");
+    assert!(pair.to_bob.queued_audio() <= queued, "all or nothing");
+    let rate = pair.to_bob.try_send_audio(AudioFrame::new(vec![0; 320], 16_000)).unwrap_err();
+    assert!(matches!(rate, PeerError::UnsupportedRate { .. }), "{rate}");
+    soon(pair.to_bob.hangup()).await.unwrap();
+    let over = pair.to_bob.try_send_audio(AudioFrame::tone(440, 20)).unwrap_err();
+    assert!(matches!(over, PeerError::Ended(_)), "{over}");
+    assert_eq!(pair.to_bob.queued_audio(), Duration::ZERO);
+}
+
+async fn the_queue_of_a_live_source_shrinks() {
+    let pair = in_call().await;
+    pair.to_bob.live(Duration::from_millis(200));
+    // Ten frames at once, as after a pause; then one every 20 ms.
+    soon(pair.to_bob.send_audio(AudioFrame::tone(440, 200))).await.unwrap();
+    let start = Instant::now();
+    let mut given = 0;
+    while start.elapsed() < Duration::from_millis(1100) {
+        while given < start.elapsed().as_millis() / 20 {
+            pair.to_bob.try_send_audio(AudioFrame::tone(440, 20)).unwrap();
+            given += 1;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    let (queued, cut) = (pair.to_bob.queued_audio(), pair.to_bob.stats().cut_audio_frames);
+    assert!(queued <= Duration::from_millis(60), "{queued:?}");
+    assert!(cut >= 5, "{cut}");
+}
+
+async fn reading_begins_now() {
+    let pair = in_call().await;
+    soon(pair.to_bob.send_audio(AudioFrame::tone(440, 600))).await.unwrap();
+    soon(pair.to_bob.flush_audio()).await;
+    until(|| pair.to_alice.stats().received_packets >= 30).await;
+    sleep(Duration::from_millis(200)).await;
+    let old = pair.to_alice.discard_received();
+    assert!(old >= Duration::from_millis(400), "{old:?}");
+    let frame = soon(pair.to_alice.recv_audio()).await.unwrap();
+    assert!(frame.timestamp >= 400 * 8, "{}", frame.timestamp);
+    assert!(loudness(&frame.samples) < 100, "the prompt is over");
+}
+
+async fn whoever_never_speaks_sends_nothing() {
+    let pair = in_call().await;
+    sleep(Duration::from_millis(600)).await;
+    for call in [&pair.to_bob, &pair.to_alice] {
+        let stats = call.stats();
+        assert!((1..=2).contains(&stats.sent_packets), "{stats:?}");
+        assert_eq!(stats.sent_octets, 0, "what opens the path has no sound in it");
+    }
+    soon(pair.to_bob.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
+    let mut loud = 0;
+    while loud < 5 {
+        let frame = soon(pair.to_alice.recv_audio()).await.unwrap();
+        loud += u32::from(loudness(&frame.samples) > 1000);
+    }
+}
+
+async fn nothing_at_all_ends_the_call() {
+    let mut alice = SimplePeer::builder("alice").bind(LOOPBACK);
+    alice.config().media_timeout = Some(Duration::from_millis(300));
+    let alice = alice.start().await.unwrap();
+    // What Bob opens the path with is all that comes before his first report.
+    let bob = peer("bob").await;
+    let (to_bob, to_alice) = connect(&alice, &bob).await;
+    let end = soon(to_bob.ended()).await;
+    assert_eq!(end.reason, EndReason::MediaTimeout, "{end}");
+    let end = soon(to_alice.ended()).await;
+    assert_eq!(end.reason, EndReason::RemoteHangup, "{end}");
+    let said = end.message.unwrap();
+    assert_eq!(said.header("Reason").as_deref(), Some("SIP;cause=408;text=\"No Media\""));
 }
 
 async fn a_slow_reader_loses_the_oldest() {

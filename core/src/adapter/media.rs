@@ -12,7 +12,7 @@ use crate::base::ids::SessionId;
 use crate::media::{MediaCommand, MediaPort};
 use crate::sdp::plan::{Codec, Direction, MediaPlan};
 use crate::sdp::{self, AnswerError, Answered, CodecList, LocalMedia};
-use crate::session::{Holds, SessionMedia};
+use crate::session::{Holds, Role, SessionMedia};
 use crate::wire::path::Path;
 use crate::wire::text::Sink as _;
 
@@ -248,6 +248,8 @@ impl MediaAdapter<'_> {
         }
         self.settle();
         let sip_peer = self.sip_peer();
+        let opens = self.board.registry.session(self.session).and_then(|session| session.media.as_ref());
+        let rationed = opens.is_some_and(|media| !media.open) && self.is_rationed(sip_peer);
         let Some(media) =
             self.board.registry.session_mut(self.session).and_then(|session| session.media.as_mut())
         else {
@@ -271,9 +273,17 @@ impl MediaAdapter<'_> {
             MediaCommand::Update { media: media.id, plan }
         } else {
             media.open = true;
-            MediaCommand::Open { media: media.id, port, plan }
+            MediaCommand::Open { media: media.id, port, plan, rationed }
         };
         self.board.outbox.push_back(Output::Media(command));
+    }
+
+    /// Whether the SIP peer has only a share of what may be sent to addresses that nothing proves: so has whoever calls us.
+    /// Whom we call we have chosen, and a trunk has no share.
+    fn is_rationed(&mut self, sip_peer: Option<IpAddr>) -> bool {
+        let session = self.board.registry.session(self.session);
+        session.is_some_and(|session| session.role == Role::Uas)
+            && sip_peer.is_some_and(|source| !self.board.is_trusted(source))
     }
 
     /// Takes note of the answer that was made before there was a session, and names no port yet.

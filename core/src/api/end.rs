@@ -37,6 +37,8 @@ pub enum EndReason {
     SessionExpired,
     /// The other side refused every refresh of the session until its time was up (RFC 4028 section 10).
     RefreshRefused,
+    /// Nothing came any more from a side that should have sent: neither audio nor reports about it.
+    MediaTimeout,
     /// The other side no longer knows the call.
     RemoteGone,
     /// The other side has been transferred to somebody else, as we asked.
@@ -68,6 +70,7 @@ impl EndReason {
             Self::Undecided => "nobody decided about the call in time",
             Self::SessionExpired => "the other side has gone without a word",
             Self::RefreshRefused => "the other side refused to refresh the call",
+            Self::MediaTimeout => "nothing was heard of the other side any more",
             Self::RemoteGone => "the other side no longer knows the call",
             Self::Transferred => "the other side was transferred",
             Self::Replaced => "another call took its place",
@@ -87,9 +90,12 @@ impl EndReason {
             | Self::RefreshRefused
             | Self::RemoteGone => Refuser::Peer,
             Self::NetworkError | Self::NameFailure => Refuser::Network,
-            Self::NoAnswer | Self::Timeout | Self::AckTimeout | Self::Undecided | Self::SessionExpired => {
-                Refuser::Nobody
-            }
+            Self::NoAnswer
+            | Self::Timeout
+            | Self::AckTimeout
+            | Self::Undecided
+            | Self::SessionExpired
+            | Self::MediaTimeout => Refuser::Nobody,
             Self::LocalHangup
             | Self::Declined
             | Self::NoCommonMedia

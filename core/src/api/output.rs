@@ -292,7 +292,7 @@ pub enum Event {
         /// The request: who sent it, its type and body.
         message: Arc<MessageDetails>,
     },
-    /// The peer pressed a key and said so by INFO. Keys that come as telephone-events are told by the media.
+    /// The peer pressed a key, as a telephone-event in the audio stream (RFC 4733) or by INFO.
     Dtmf {
         /// The session.
         session: SessionId,
@@ -302,6 +302,8 @@ pub enum Event {
         digit: char,
         /// How long it was pressed.
         duration_ms: u32,
+        /// Whether it came by INFO.
+        by_info: bool,
     },
     /// The peer sent an INFO (RFC 6086). It has been answered with 200.
     Info {

@@ -73,6 +73,9 @@ impl UnifiedCoordinator {
         {
             dialog.left = true;
         }
+        if let Some(session) = self.board.registry.session_mut(session) {
+            session.proven = Some(request.path.remote.ip());
+        }
         let known = self.board.registry.session(session);
         // A fork that answered and was refused has a dialog of its own, and no say in the call that was kept.
         let refused = known.and_then(|session| session.dialog).is_some_and(|kept| kept != dialog);

@@ -59,7 +59,7 @@ impl UnifiedCoordinator {
         let key = read_key(kind, frame.body()).filter(|_| package.is_none());
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         let event = match key {
-            Some((digit, duration_ms)) => Event::Dtmf { session, tag, digit, duration_ms },
+            Some((digit, duration_ms)) => Event::Dtmf { session, tag, digit, duration_ms, by_info: true },
             None => Event::Info {
                 session,
                 tag,

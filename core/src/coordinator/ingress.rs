@@ -219,6 +219,7 @@ impl UnifiedCoordinator {
             self.board.registry.session_mut(id).filter(|session| session.state == State::Active)
         {
             session.late_offer = false;
+            session.proven = Some(path.remote.ip());
             if let Some(source) = session.source.filter(|_| core::mem::take(&mut session.half_open)) {
                 self.board.shares.confirm(source);
             }

@@ -32,6 +32,7 @@ mod factory;
 mod headers;
 mod info;
 mod ingress;
+mod media;
 mod message;
 mod modify;
 mod names;
@@ -60,7 +61,7 @@ use crate::adapter::Switchboard;
 pub use crate::api::*;
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
-use crate::media::{MediaEvent, MediaPort, MediaSessionId};
+use crate::media::{MediaEvent, MediaPort};
 use crate::registry::SessionRegistry;
 use crate::session::{State, StateMachine, StateTable, TableError};
 pub use crate::signaling::{CommandError, SessionCommands};
@@ -193,25 +194,19 @@ impl UnifiedCoordinator {
         self.board.ports.len()
     }
 
-    /// News from the media side. Of a silent peer the application is told.
+    /// News from the media side. Of keys and of a silent peer the application is told; from whom nothing at all comes any more,
+    /// is hung up.
     pub fn handle_media(&mut self, now: Instant, event: MediaEvent) {
         note!(self, Record::media(now, &event));
         self.advance(now);
         tracing::trace!(?event, "media event");
         match event {
+            MediaEvent::Dtmf { media, digit, duration_ms } => self.tell_key(media, digit, duration_ms),
             MediaEvent::Silent { media, for_ms } => self.tell_silent(media, Some(for_ms)),
             MediaEvent::Heard { media } => self.tell_silent(media, None),
-            _ => {}
-        }
-    }
-
-    /// Before the answer it is no news that nothing comes.
-    fn tell_silent(&mut self, media: MediaSessionId, for_ms: Option<u32>) {
-        let registry = &self.board.registry;
-        let found = registry.session_of_media(media).and_then(|id| Some((id, registry.session(id)?)));
-        if let Some((id, session)) = found.filter(|(_, session)| session.state.is_up()) {
-            let event = Event::MediaSilent { session: id, tag: session.tag(), for_ms };
-            self.board.outbox.push_back(Output::Event(event));
+            MediaEvent::Unproven { media, ip } => self.vouch(media, ip),
+            MediaEvent::TimedOut { media, for_ms } => self.media_timed_out(media, for_ms),
+            MediaEvent::DtmfSent { .. } | MediaEvent::PeerLeft { .. } | MediaEvent::Closed { .. } => {}
         }
     }
 

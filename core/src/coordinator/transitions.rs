@@ -195,6 +195,7 @@ impl UnifiedCoordinator {
 
     fn tell(&mut self, id: SessionId, action: Action, cause: &Cause<'_>) {
         let message = self.kept_message(action, cause);
+        let now = self.board.now;
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let tag = session.tag;
         let phrase = || match (cause.phrase, cause.status) {
@@ -213,6 +214,7 @@ impl UnifiedCoordinator {
             }
             Action::TellAnswered => {
                 let Some(media) = &session.media else { return };
+                session.answered = Some(now);
                 // A caller's plan is final here; a callee's late offer still waits for its answer.
                 let plan = if session.late_offer { None } else { plan };
                 Event::Answered { session: id, tag, media: media.id, plan, message }

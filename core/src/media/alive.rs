@@ -11,19 +11,35 @@ use super::config::ShardConfig;
 pub(crate) struct KeepAlive {
     /// Packets sent when it was looked last.
     packets: u32,
-    since: Instant,
+    next: Instant,
 }
 
 impl KeepAlive {
+    /// The first is due at once: nobody has seen a packet of ours yet.
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { packets: 0, since: now }
+        Self { packets: 0, next: now }
+    }
+
+    /// Packets go to another place from now on.
+    pub(crate) const fn restart(&mut self, now: Instant) {
+        self.next = now;
+    }
+
+    /// When one is due, if nothing is sent until then.
+    pub(crate) const fn deadline(&self) -> Instant {
+        self.next
+    }
+
+    /// The packet that keeps the path open is one of those that are counted.
+    pub(crate) const fn sent(&mut self, packets: u32) {
+        self.packets = packets;
     }
 
     /// Whether a keep-alive is due, when so many packets have been sent in all.
     pub(crate) fn take_due(&mut self, now: Instant, packets: u32, interval: Duration) -> bool {
-        let due = packets == self.packets && now.saturating_since(self.since) >= interval;
+        let due = packets == self.packets && now >= self.next;
         if due || packets != self.packets {
-            *self = Self { packets, since: now };
+            *self = Self { packets, next: now + interval };
         }
         due
     }
@@ -34,6 +50,8 @@ impl KeepAlive {
 pub(crate) enum News {
     /// Nothing has come for so long.
     Silent(Duration),
+    /// Not even a report has come for so long.
+    TimedOut(Duration),
     /// Something comes again.
     Heard,
 }
@@ -41,8 +59,8 @@ pub(crate) enum News {
 /// Notices that nothing comes from a peer that should send.
 #[derive(Debug)]
 pub(crate) struct Silence {
-    /// Packets that had come when it was looked last.
-    packets: u64,
+    /// Whether anything has ever come.
+    heard: bool,
     since: Instant,
     /// How often the present silence has been told.
     told: u32,
@@ -52,7 +70,7 @@ pub(crate) struct Silence {
 
 impl Silence {
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { packets: 0, since: now, told: 0, believed: false }
+        Self { heard: false, since: now, told: 0, believed: false }
     }
 
     /// Begins anew: the peer was not expected to send until now. Whoever was told of a silence is still to hear of its end.
@@ -61,20 +79,53 @@ impl Silence {
         self.told = 0;
     }
 
-    /// What is new, when so many packets have come in all. A silence is told again each time it has lasted as long again.
-    pub(crate) fn look(&mut self, now: Instant, packets: u64, config: &ShardConfig) -> Option<News> {
-        if packets != self.packets {
-            let believed = self.believed;
-            *self = Self { packets, ..Self::new(now) };
-            return believed.then_some(News::Heard);
-        }
-        let limit = if packets == 0 { config.silence_at_start } else { config.silence };
-        let lasted = now.saturating_since(self.since);
-        if lasted < limit?.checked_mul(self.told.saturating_add(1))? {
+    /// Something has come; whether that ends a silence that was told.
+    pub(crate) fn heard(&mut self, now: Instant) -> Option<News> {
+        let believed = self.believed;
+        *self = Self { heard: true, ..Self::new(now) };
+        believed.then_some(News::Heard)
+    }
+
+    /// When the present silence is told next.
+    pub(crate) fn deadline(&self, config: &ShardConfig) -> Option<Instant> {
+        let limit = if self.heard { config.silence } else { config.silence_at_start };
+        Some(self.since + limit?.checked_mul(self.told.saturating_add(1))?)
+    }
+
+    /// What is new. A silence is told again each time it has lasted as long again.
+    pub(crate) fn look(&mut self, now: Instant, config: &ShardConfig) -> Option<News> {
+        if now < self.deadline(config)? {
             return None;
         }
         self.told = self.told.saturating_add(1);
         self.believed = true;
-        Some(News::Silent(lasted))
+        Some(News::Silent(now.saturating_since(self.since)))
+    }
+}
+
+/// Notices that nothing at all comes, not even a report.
+#[derive(Debug)]
+pub(crate) struct Sign {
+    last: Instant,
+    told: u32,
+}
+
+impl Sign {
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self { last: now, told: 0 }
+    }
+
+    /// When it is told next that nothing comes.
+    pub(crate) fn deadline(&self, config: &ShardConfig) -> Option<Instant> {
+        Some(self.last + config.media_timeout?.checked_mul(self.told.saturating_add(1))?)
+    }
+
+    /// Whether there is something to tell. It is told again each time it has lasted as long again.
+    pub(crate) fn look(&mut self, now: Instant, config: &ShardConfig) -> Option<News> {
+        if now < self.deadline(config)? {
+            return None;
+        }
+        self.told = self.told.saturating_add(1);
+        Some(News::TimedOut(now.saturating_since(self.last)))
     }
 }

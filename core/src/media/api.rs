@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use thiserror::Error;
@@ -69,6 +69,17 @@ pub enum MediaCommand {
         port: MediaPort,
         /// What was agreed.
         plan: Arc<MediaPlan>,
+        /// Whether the SIP peer has only a share of what may be sent to addresses that nothing proves
+        /// ([`ShardConfig::unproven_rate`](super::ShardConfig::unproven_rate)).
+        rationed: bool,
+    },
+    /// The signalling vouches for an address: something has come from there that nobody could say who had not seen our tag. Answers
+    /// [`MediaEvent::Unproven`].
+    Vouch {
+        /// The session.
+        media: MediaSessionId,
+        /// The address.
+        ip: IpAddr,
     },
     /// Goes on with a new plan: hold, resume, another address or codec.
     Update {
@@ -127,6 +138,22 @@ pub enum MediaEvent {
         /// How long nothing has come.
         for_ms: u32,
     },
+    /// Nothing at all has come for [`ShardConfig::media_timeout`](super::ShardConfig::media_timeout) from a peer that should send,
+    /// neither RTP nor RTCP. Told again each time it has lasted as long again.
+    TimedOut {
+        /// The session.
+        media: MediaSessionId,
+        /// How long nothing has come.
+        for_ms: u32,
+    },
+    /// Audio goes to an address that has not sent anything itself; unless the signalling vouches for it
+    /// ([`MediaCommand::Vouch`]), it soon gets no more. Asked again every other second while that is so.
+    Unproven {
+        /// The session.
+        media: MediaSessionId,
+        /// The address.
+        ip: IpAddr,
+    },
     /// Something comes again after [`Silent`](Self::Silent).
     Heard {
         /// The session.
@@ -175,6 +202,8 @@ pub struct MediaReport {
     pub dropped_audio_frames: u64,
     /// Frames of the application discarded because the call is on hold.
     pub muted_audio_frames: u64,
+    /// Frames of a live source that were taken out so that it stays live.
+    pub cut_audio_frames: u64,
     /// Packets dropped for where they came from: see [`source_page`](super::source_page).
     pub rejected_source: u64,
     /// Packets from where the peer may be heard once enough of them have proven it, which did not yet.
@@ -185,6 +214,8 @@ pub struct MediaReport {
     pub unexpected_payload: u64,
     /// Datagrams that were neither RTP nor RTCP.
     pub malformed: u64,
+    /// Frames in which nothing was sent because the address is unproven, or nobody listens there.
+    pub withheld_frames: u64,
     /// Packets not sent because the queue was full.
     pub send_overflow: u64,
     /// `SendDtmf` commands refused: not agreed with the peer, or too many at a time.

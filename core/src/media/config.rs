@@ -4,6 +4,18 @@ use core::time::Duration;
 
 use super::source::SourceLearning;
 
+/// What leaves while the application gives no audio. Where the other side wants nothing, nothing leaves in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum SendSilence {
+    /// Silence, from the first moment on: 50 packets a second.
+    Always,
+    /// Silence, once it has sent audio or pressed a key: whoever speaks now and then has no gaps between.
+    #[default]
+    OnceSpoken,
+    /// Nothing: pauses are not sent.
+    Never,
+}
+
 /// What one shard may use and how it paces.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -39,14 +51,27 @@ pub struct ShardConfig {
     /// A learned source of which nothing came for this long, neither RTP nor RTCP, is spoken to no more if the signalled
     /// address can be reached: we speak to that again. Not while the peer is on hold, or holds us, without audio.
     pub source_forgotten: Duration,
-    /// How often an empty datagram keeps the path open while no RTP is sent: receiving only, or on hold (RFC 6263 section
-    /// 4.1). `None`: never. With one port for RTP and RTCP the reports do it.
+    /// What leaves while the application gives no audio.
+    pub send_silence: SendSilence,
+    /// How often something keeps the path open while no audio is sent (RFC 6263), and for the first time as soon as it is known
+    /// where to: an RTP packet without payload, from which the other side may learn where we are; where it wants none
+    /// (receiving only, or on hold) an empty datagram, unless the reports come from the same port. `None`: never.
     pub keep_alive: Option<Duration>,
     /// After how long [`MediaEvent::Silent`](super::MediaEvent::Silent) tells that nothing has come at all from a peer
     /// that should send. `None`: never.
     pub silence_at_start: Option<Duration>,
     /// The same when something had come before.
     pub silence: Option<Duration>,
+    /// After how long [`MediaEvent::TimedOut`](super::MediaEvent::TimedOut) tells that neither RTP nor RTCP has come from a peer that
+    /// should send: the signalling hangs up. `None`: never. RTCP comes every few seconds even from who is muted or sends
+    /// no pauses.
+    pub media_timeout: Option<Duration>,
+    /// How much audio goes to an address that has not proven that it wants any: it has sent neither RTP nor RTCP, and the signalling
+    /// has heard nothing from there that takes our tag. For the whole session; a report counts as 20 ms. `None`: any amount.
+    pub unproven: Option<Duration>,
+    /// Most packets a second to all the unproven addresses that one source of signalling (an IPv4 address, or a network
+    /// of 64 bits) has named.
+    pub unproven_rate: u32,
     /// Mean time between RTCP reports (RFC 3550 section 6.2).
     pub rtcp_interval: Duration,
     /// Length of a key press that we send.
@@ -58,6 +83,9 @@ pub struct ShardConfig {
     /// Events that wait to be read; key presses beyond that are dropped and counted.
     pub events_max: usize,
 }
+
+/// Two minutes: four times as long as what is told as silence, and more than twenty reports long.
+pub(crate) const MEDIA_TIMEOUT: Duration = Duration::from_secs(120);
 
 impl Default for ShardConfig {
     fn default() -> Self {
@@ -76,9 +104,13 @@ impl Default for ShardConfig {
             source_learning: SourceLearning::default(),
             source_silence: Duration::from_secs(2),
             source_forgotten: Duration::from_secs(15),
+            send_silence: SendSilence::default(),
             keep_alive: Some(Duration::from_secs(15)),
             silence_at_start: Some(Duration::from_secs(30)),
             silence: Some(Duration::from_secs(30)),
+            media_timeout: Some(MEDIA_TIMEOUT),
+            unproven: Some(Duration::from_secs(5)),
+            unproven_rate: 100,
             rtcp_interval: Duration::from_secs(5),
             dtmf_tone: Duration::from_millis(100),
             dtmf_gap: Duration::from_millis(60),

@@ -202,13 +202,21 @@ impl Flow {
         }
     }
 
-    /// The network says that nothing can be sent to `remote` (ICMP).
-    pub(crate) fn handle_unreachable(&mut self, remote: SocketAddr) {
+    /// When a learned address is forgotten, if nothing comes until then.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let forgets = self.learned.is_some() && self.expects && self.is_reachable();
+        forgets.then(|| self.last_sign + self.forgotten)
+    }
+
+    /// The network says that nothing can be sent to `remote` (ICMP). Whether we send there, and believe it.
+    pub(crate) fn handle_unreachable(&mut self, remote: SocketAddr) -> bool {
         if self.learned == Some(remote) {
             self.learned = None;
         } else if self.signalled == Some(remote) {
             self.unreachable = self.unreachable.saturating_add(1);
+            return self.learned.is_none() && self.unreachable >= UNREACHABLE;
         }
+        false
     }
 
     /// Whether what we hear comes from the IP of `remote`.

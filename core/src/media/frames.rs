@@ -81,6 +81,27 @@ impl Frames {
         bucket.get(seat.position).copied()
     }
 
+    /// Counts what has passed of a stream that sits in no bucket: how many frames, and the moment of the last of them.
+    pub(crate) fn pass(&self, now: Instant, seat: &mut Seat) -> Option<(u32, Instant)> {
+        let late = self.tick_at(now).checked_sub(seat.due)?;
+        let frames = late / PHASES + 1;
+        let last = seat.due + (frames - 1) * PHASES;
+        seat.due += frames * PHASES;
+        Some((u32::try_from(frames).unwrap_or(u32::MAX), self.moment(last)))
+    }
+
+    /// Puts a stream that sits in no bucket, and of which nothing has passed uncounted, back into that of its phase.
+    pub(crate) fn rejoin(&mut self, now: Instant, slot: u32, seat: &mut Seat) {
+        if self.occupied == 0 {
+            self.cursor = self.cursor.max(self.tick_at(now) + 1);
+        }
+        if let Some(bucket) = self.buckets.get_mut(seat.phase) {
+            seat.position = bucket.len();
+            bucket.push(slot);
+        }
+        self.occupied |= 1 << seat.phase;
+    }
+
     /// The first phase tick from `cursor` on that has streams.
     fn next_tick(&self) -> Option<u64> {
         if self.occupied == 0 {
@@ -119,8 +140,11 @@ impl Frames {
         }
     }
 
-    /// Gives back a bucket.
+    /// Gives back a bucket, from which streams may have been taken.
     pub(crate) fn put_back(&mut self, tick: u64, bucket: Vec<u32>) {
+        if bucket.is_empty() {
+            self.occupied &= !(1 << (tick % PHASES));
+        }
         if let Some(place) = self.buckets.get_mut((tick % PHASES) as usize) {
             *place = bucket;
         }
@@ -128,8 +152,12 @@ impl Frames {
 }
 
 impl Seat {
-    /// Notes that the stream before this one in the bucket has gone.
-    pub(crate) const fn moved_to(&mut self, gone: Self) {
-        self.position = gone.position;
+    /// Notes that the stream that had this place in the bucket has gone.
+    pub(crate) const fn moved_to(&mut self, position: usize) {
+        self.position = position;
+    }
+
+    pub(crate) const fn position(&self) -> usize {
+        self.position
     }
 }

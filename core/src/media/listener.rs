@@ -73,10 +73,10 @@ impl Listener {
         }
     }
 
-    /// An offer/answer exchange.
-    pub(crate) fn update(&mut self, now: Instant, plan: &MediaPlan) {
-        self.flow.update(now, plan, plan.remote_rtp);
+    /// An offer/answer exchange. Whether the peer has moved.
+    pub(crate) fn update(&mut self, now: Instant, plan: &MediaPlan) -> bool {
         self.unproven = None;
+        self.flow.update(now, plan, plan.remote_rtp)
     }
 
     /// Takes a packet in. `expected`: whether its payload type was agreed.

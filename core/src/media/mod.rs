@@ -19,6 +19,7 @@ mod jitter;
 mod leftover;
 mod listener;
 mod outbox;
+mod proof;
 mod rtcp;
 mod rtp;
 mod shard;
@@ -34,7 +35,7 @@ pub use api::{
     Which,
 };
 pub use codec::dtmf::{DIGITS_MAX, DtmfDigits, DtmfError};
-pub use config::{ShardConfig, ntp_from_unix};
+pub use config::{SendSilence, ShardConfig, ntp_from_unix};
 pub use outbox::{MediaTransmit, SendBatch, TransmitHead};
 pub use shard::MediaShard;
 pub use source::{SourceLearning, source_page};

@@ -1,20 +1,22 @@
 //! One media session: what is sent, what is heard, and the reports about both.
 
 mod rtcp;
+mod sending;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
+use crate::base::timers::TimerKey;
 use crate::sdp::plan::{Codec, Direction, MediaPlan};
 
-use super::alive::{KeepAlive, News, Silence};
-use super::api::{Audio, FRAME_SAMPLES, MediaEvent, MediaPort, MediaReport, MediaSessionId, Which};
+use super::alive::{KeepAlive, News, Sign, Silence};
+use super::api::{Audio, FRAME_SAMPLES, MediaEvent, MediaPort, MediaReport, MediaSessionId};
 use super::codec::decoder;
-use super::codec::dtmf::{DtmfDigits, DtmfReceiver, EventPayload, Pressed};
+use super::codec::dtmf::{DtmfReceiver, EventPayload, Pressed};
 use super::config::ShardConfig;
 use super::flow::Flow;
 use super::frames::{PHASES, Seat};
@@ -23,9 +25,10 @@ use super::jitter::playout::{Frame, Playout};
 use super::leftover::Leftover;
 use super::listener::{Clock, Listener, Verdict};
 use super::outbox::Outbox;
+use super::proof::{Proof, Sources};
 use super::rtcp::schedule::Schedule;
 use super::rtp::header::RtpHeader;
-use super::rtp::send::{Route, Sender, packet_samples};
+use super::rtp::send::{Sender, packet_samples};
 use super::rtp::sequence::Order;
 
 /// Octets of audio in a packet that we take: 200 ms.
@@ -57,6 +60,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) config: &'a ShardConfig,
     pub(crate) outbox: &'a mut Outbox,
     pub(crate) events: &'a mut Events,
+    pub(crate) sources: &'a mut Sources,
     pub(crate) rng: &'a mut Rng,
 }
 
@@ -81,11 +85,19 @@ impl Payload {
     }
 }
 
+fn ms(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
 /// The state of one session.
 pub(crate) struct Stream {
     pub(crate) media: MediaSessionId,
     pub(crate) port: MediaPort,
     pub(crate) seat: Seat,
+    /// While it sits in no bucket: what wakes it.
+    pub(crate) resting: Option<TimerKey>,
+    /// Whether somebody wants a frame each 20 ms even when nothing comes.
+    pub(crate) listened: bool,
     /// Whether the shard's list of streams with audio to read holds this one.
     pub(crate) listed: bool,
     plan: Arc<MediaPlan>,
@@ -108,6 +120,8 @@ pub(crate) struct Stream {
     left: bool,
     keep_alive: KeepAlive,
     silence: Silence,
+    sign: Sign,
+    proof: Proof,
     played: Played,
     stats: MediaReport,
 }
@@ -116,9 +130,8 @@ impl Stream {
     pub(crate) fn new(
         media: MediaSessionId,
         port: MediaPort,
-        plan: Arc<MediaPlan>,
-        seat: Seat,
-        leftover: Option<Leftover>,
+        (plan, share): (Arc<MediaPlan>, Option<IpAddr>),
+        (seat, leftover): (Seat, Option<Leftover>),
         now: Instant,
         shared: &mut Shared<'_>,
     ) -> Self {
@@ -127,6 +140,8 @@ impl Stream {
             media,
             port,
             seat,
+            resting: None,
+            listened: true,
             listed: false,
             retired: None,
             listener: Listener::new(config, now, &plan, leftover),
@@ -142,6 +157,8 @@ impl Stream {
             left: false,
             keep_alive: KeepAlive::new(now),
             silence: Silence::new(now),
+            sign: Sign::new(now),
+            proof: Proof::new(share),
             played: Played::new(config.playout_queue),
             stats: MediaReport::default(),
             plan,
@@ -150,8 +167,11 @@ impl Stream {
 
     /// A new plan.
     pub(crate) fn update(&mut self, now: Instant, plan: Arc<MediaPlan>, shared: &mut Shared<'_>) {
-        self.listener.update(now, &plan);
+        if self.listener.update(now, &plan) {
+            self.keep_alive.restart(now);
+        }
         self.rtcp_flow.update(now, &plan, plan.remote_rtcp);
+        self.proof.agreed_anew();
         if packet_samples(&plan) != packet_samples(&self.plan) {
             self.sender.regrid(packet_samples(&self.plan));
         }
@@ -164,7 +184,7 @@ impl Stream {
             self.retired = Some((self.plan.clone(), now + RETIRED));
         }
         if (plan.direction, plan.remote_rtp) != (self.plan.direction, self.plan.remote_rtp) {
-            self.silence.restart(now);
+            self.expect_audio(now);
         }
         self.plan = plan;
         if self.plan.send_dtmf.is_none() {
@@ -174,26 +194,14 @@ impl Stream {
         }
     }
 
-    /// Where packets go, if anywhere.
-    fn route<'a>(port: &MediaPort, flow: &Flow, plan: &'a MediaPlan) -> Option<Route<'a>> {
-        let remote = flow.remote().filter(|_| plan.direction.sends())?;
-        Some(Route { port_key: port.key, remote, plan })
-    }
-
-    /// Queues audio to send; how many samples fit.
-    pub(crate) fn queue_audio(&mut self, samples: &[i16], shared: &mut Shared<'_>) -> usize {
-        let accepted = self.sender.queue(samples);
-        if let Some(route) = Self::route(&self.port, &self.listener.flow, &self.plan) {
-            // A packet may have been waiting for these samples.
-            let rows = self.sender.pump(None, &route, shared.outbox, &mut self.stats);
-            self.tell_sent(rows, shared);
-        }
-        accepted
-    }
-
     /// Throws away the audio that is queued; how many samples that were.
     pub(crate) fn discard_audio(&mut self) -> usize {
         self.sender.discard()
+    }
+
+    /// Whether the source is live, and how many samples of it may wait.
+    pub(crate) fn live(&mut self, most: Option<usize>) {
+        self.sender.live(most, &mut self.stats);
     }
 
     /// From now on sends silence in the place of what is queued, or what is queued again.
@@ -211,20 +219,6 @@ impl Stream {
         self.sender.queued()
     }
 
-    /// Presses keys.
-    pub(crate) fn press(&mut self, digits: &DtmfDigits, shared: &mut Shared<'_>) {
-        if self.plan.send_dtmf.is_none() || !self.sender.press(digits) {
-            self.stats.dtmf_refused += 1;
-            self.tell_sent(1, shared);
-        }
-    }
-
-    fn tell_sent(&self, rows: u32, shared: &mut Shared<'_>) {
-        for _ in 0..rows {
-            shared.events.offer(MediaEvent::DtmfSent { media: self.media });
-        }
-    }
-
     fn tell_pressed(&mut self, pressed: Option<Pressed>, shared: &mut Shared<'_>) {
         if let Some(Pressed { digit, duration_ms }) = pressed {
             let event = MediaEvent::Dtmf { media: self.media, digit, duration_ms };
@@ -239,38 +233,60 @@ impl Stream {
         }
         let missed = u32::try_from((number - self.seat.due) / PHASES).unwrap_or(u32::MAX);
         self.seat.due = number + PHASES;
-        self.listener.flow.handle_timeout(now);
-        self.rtcp_flow.handle_timeout(now);
-        if let Some(route) = Self::route(&self.port, &self.listener.flow, &self.plan) {
-            let rows = self.sender.tick((now, moment), missed, &route, shared.outbox, &mut self.stats);
+        let sent = self.send(now, shared, |sender, route, outbox, stats| {
+            sender.tick((now, moment), missed, route, outbox, stats)
+        });
+        if let Some(rows) = sent {
             self.tell_sent(rows, shared);
         } else {
             self.sender.skip(moment, missed.saturating_add(1), &mut self.stats);
+            let withheld = self.plan.direction.sends() && self.listener.flow.remote().is_some();
+            self.stats.withheld_frames += u64::from(withheld);
         }
-        if self.plan.direction.receives() {
+        if self.plan.direction.receives() && !self.playout.is_idle(self.listened) {
             let played = &mut self.played;
             self.playout.tick((now, moment), &mut self.stats, |frame| played.push(frame));
         } else {
-            self.playout.skip();
+            self.playout.skip(1);
         }
         let pressed = self.dtmf.handle_timeout(now);
         self.tell_pressed(pressed, shared);
+        self.look_around(now, shared);
+    }
+
+    /// Does what does not hang on the frame of 20 ms.
+    pub(crate) fn look_around(&mut self, now: Instant, shared: &mut Shared<'_>) {
+        self.listener.flow.handle_timeout(now);
+        self.rtcp_flow.handle_timeout(now);
         if self.schedule.take_due(now, shared.rng) {
             self.send_report(now, false, shared);
         }
         self.keep_alive(now, shared);
         self.look_for_silence(now, shared);
+        self.ask_about_address(now, shared);
     }
 
-    /// Sends what keeps the path open, if nothing else does.
-    fn keep_alive(&mut self, now: Instant, shared: &mut Shared<'_>) {
-        let Some(interval) = shared.config.keep_alive.filter(|_| !self.plan.rtcp_mux) else { return };
-        if self.keep_alive.take_due(now, self.sender.packets, interval)
-            && let Some(remote) = self.listener.flow.remote()
-        {
-            let sent = shared.outbox.push(self.port.key, Which::Rtp, remote, |_| {});
-            self.stats.send_overflow += u64::from(!sent);
-        }
+    /// Whether ticks would do nothing: all that is left to do is to [look around](Self::look_around).
+    pub(crate) fn is_idle(&self, config: &ShardConfig) -> bool {
+        let plays = self.plan.direction.receives();
+        let remote = self.listener.flow.remote().filter(|_| self.plan.direction.sends());
+        let routed = remote.is_some_and(|remote| !self.proof.is_closed(remote.ip(), config));
+        self.sender.is_idle(routed) && (!plays || self.playout.is_idle(self.listened)) && self.dtmf.is_idle()
+    }
+
+    /// Lets frames of time pass in which it was idle; the last of them was at `tick`.
+    pub(crate) const fn pass(&mut self, tick: Instant, frames: u32) {
+        self.sender.pass(tick, frames);
+        self.playout.skip(frames);
+    }
+
+    /// When it has to look around next.
+    pub(crate) fn deadline(&self, config: &ShardConfig) -> Instant {
+        let keep_alive = self.beat(config).map(|_| self.keep_alive.deadline());
+        let silence = [self.silence.deadline(config), self.sign.deadline(config)];
+        let silence = silence.into_iter().flatten().filter(|_| Self::expects(&self.plan));
+        let sources = [self.listener.flow.deadline(), self.rtcp_flow.deadline()].into_iter().flatten();
+        keep_alive.into_iter().chain(silence).chain(sources).fold(self.schedule.deadline(), Instant::min)
     }
 
     /// Whether the peer has agreed to send, and knows where to. One that holds us may play music, or nothing at all.
@@ -281,23 +297,28 @@ impl Stream {
     /// The call is up: silence counts from now on.
     pub(crate) const fn expect_audio(&mut self, now: Instant) {
         self.silence.restart(now);
+        self.sign = Sign::new(now);
     }
 
     fn look_for_silence(&mut self, now: Instant, shared: &mut Shared<'_>) {
         if !Self::expects(&self.plan) {
             return;
         }
+        let silence = self.silence.look(now, shared.config);
+        self.tell_silence(silence, shared);
+        let end = self.sign.look(now, shared.config);
+        self.tell_silence(end, shared);
+    }
+
+    fn tell_silence(&self, news: Option<News>, shared: &mut Shared<'_>) {
         let media = self.media;
-        match self.silence.look(now, self.stats.received_packets, shared.config) {
-            Some(News::Silent(lasted)) => {
-                let for_ms = u32::try_from(lasted.as_millis()).unwrap_or(u32::MAX);
-                shared.events.offer(MediaEvent::Silent { media, for_ms });
-            }
-            Some(News::Heard) => {
-                shared.events.offer(MediaEvent::Heard { media });
-            }
-            None => {}
-        }
+        let event = match news {
+            Some(News::Silent(lasted)) => MediaEvent::Silent { media, for_ms: ms(lasted) },
+            Some(News::TimedOut(lasted)) => MediaEvent::TimedOut { media, for_ms: ms(lasted) },
+            Some(News::Heard) => MediaEvent::Heard { media },
+            None => return,
+        };
+        shared.events.offer(event);
     }
 
     /// An RTP packet.
@@ -320,20 +341,21 @@ impl Stream {
             self.stats.malformed += 1;
             return;
         }
+        let from = (now, remote);
         let expected = || Payload::of(&self.plan, header.payload_type).is_some();
         match self.listener.admit(now, remote, &header, payload, expected) {
             Verdict::Stranger => self.stats.rejected_source += 1,
             Verdict::Unproven => self.stats.unproven_source += 1,
             Verdict::Unexpected => self.stats.unexpected_payload += 1,
-            Verdict::GoesOn(order) => self.take(now, &header, payload, order, shared),
+            Verdict::GoesOn(order) => self.take(from, &header, payload, order, shared),
             Verdict::Begins(clock, before) => {
                 let mut packets = before.iter().flat_map(|stash| stash.iter()).chain([(&header, payload)]);
                 let Some((first, payload)) = packets.next() else { return };
                 self.begin(first, clock, shared);
-                self.take(now, first, payload, Order::Newest, shared);
+                self.take(from, first, payload, Order::Newest, shared);
                 for (header, payload) in packets {
                     let order = self.listener.count(header);
-                    self.take(now, header, payload, order, shared);
+                    self.take(from, header, payload, order, shared);
                 }
             }
         }
@@ -360,7 +382,7 @@ impl Stream {
     /// Takes a packet of the peer.
     fn take(
         &mut self,
-        now: Instant,
+        (now, remote): (Instant, SocketAddr),
         header: &RtpHeader,
         payload: &[u8],
         order: Order,
@@ -368,6 +390,10 @@ impl Stream {
     ) {
         self.compare_ssrc(now, header.ssrc, shared);
         self.stats.received_packets += 1;
+        self.sign = Sign::new(now);
+        self.proof.heard(remote.ip());
+        let news = self.silence.heard(now);
+        self.tell_silence(news, shared);
         self.stats.received_octets += payload.len() as u64;
         match order {
             Order::Duplicate => {
@@ -431,12 +457,6 @@ impl Stream {
     /// What the next call may still hear of this one on our port.
     pub(crate) fn leftover(&self) -> Option<Leftover> {
         self.listener.leftover()
-    }
-
-    /// The network says that nothing can be sent to `remote`.
-    pub(crate) fn handle_unreachable(&mut self, remote: SocketAddr) {
-        self.listener.flow.handle_unreachable(remote);
-        self.rtcp_flow.handle_unreachable(remote);
     }
 
     /// Whether a frame waits to be read.

@@ -10,23 +10,66 @@ use crate::media::MediaSessionId;
 use super::entry::EntryId;
 use super::error::PeerError;
 use super::frame::AudioFrame;
-use super::media::Over;
+use super::media::Unsent;
 use super::shared::{Leg, Letter, Shared};
 
+fn check_rate(frame: &AudioFrame) -> Result<(), PeerError> {
+    if frame.rate == AudioFrame::RATE {
+        return Ok(());
+    }
+    Err(PeerError::UnsupportedRate { rate: frame.rate, supported: AudioFrame::RATE })
+}
+
+fn unsent_error(unsent: &Unsent, over: impl FnOnce() -> PeerError) -> PeerError {
+    match unsent {
+        Unsent::Over => over(),
+        Unsent::Interrupted => PeerError::Interrupted,
+        Unsent::Full => PeerError::Full { why: String::from("there is no room for so much audio now") },
+    }
+}
+
+fn time_of(samples: usize) -> Duration {
+    Duration::from_secs(samples as u64) / AudioFrame::RATE
+}
+
 impl Leg {
-    /// Sends audio; an error if the stream is over.
+    /// Sends audio; why it was not.
     pub(crate) async fn send_audio(
         &self,
         media: MediaSessionId,
         frame: AudioFrame,
-    ) -> Result<Result<(), Over>, PeerError> {
-        if frame.rate != AudioFrame::RATE {
-            return Err(PeerError::UnsupportedRate { rate: frame.rate, supported: AudioFrame::RATE });
-        }
-        let mut rest = frame.samples.as_slice();
-        let sent =
-            poll_fn(|cx| self.shared().media(|side, now, _| side.poll_send(cx, now, media, &mut rest)));
-        Ok(sent.await)
+        over: impl FnOnce() -> PeerError,
+    ) -> Result<(), PeerError> {
+        check_rate(&frame)?;
+        let (mut rest, mut began) = (frame.samples.as_slice(), None);
+        let sent = poll_fn(|cx| {
+            self.shared().media(|side, now, _| side.poll_send(cx, now, media, &mut rest, &mut began))
+        });
+        sent.await.map_err(|unsent| unsent_error(&unsent, over))
+    }
+
+    pub(crate) fn try_send_audio(
+        &self,
+        media: MediaSessionId,
+        frame: &AudioFrame,
+        over: impl FnOnce() -> PeerError,
+    ) -> Result<(), PeerError> {
+        check_rate(frame)?;
+        let sent = self.shared().media(|side, now, _| side.try_send(now, media, &frame.samples));
+        sent.map_err(|unsent| unsent_error(&unsent, over))
+    }
+
+    pub(crate) fn queued_audio(&self, media: MediaSessionId) -> Duration {
+        time_of(self.shared().media(|side, _, _| side.queued(media)))
+    }
+
+    pub(crate) fn live(&self, media: MediaSessionId, most: Duration) {
+        let most = Some(most).filter(|most| !most.is_zero());
+        self.shared().media(|side, _, _| side.live(media, most));
+    }
+
+    pub(crate) fn discard_received(&self, media: MediaSessionId) -> Duration {
+        time_of(self.shared().media(|side, _, due| side.discard_received(media, due)))
     }
 
     pub(crate) async fn flush_audio(&self, media: MediaSessionId) {
@@ -34,12 +77,11 @@ impl Leg {
     }
 
     pub(crate) fn discard_audio(&self, media: MediaSessionId) -> Duration {
-        let samples = self.shared().media(|side, _, _| side.discard(media));
-        Duration::from_secs(samples as u64) / AudioFrame::RATE
+        time_of(self.shared().media(|side, _, due| side.discard(media, due)))
     }
 
     pub(crate) async fn recv_audio(&self, media: MediaSessionId) -> Option<AudioFrame> {
-        poll_fn(|cx| self.shared().media(|side, _, _| side.poll_recv(cx, media))).await
+        poll_fn(|cx| self.shared().media(|side, now, _| side.poll_recv(cx, now, media))).await
     }
 
     /// The stream of a session that is not answered, from now on kept for its handle.
@@ -82,7 +124,7 @@ impl EarlyAudio {
         if !under_way {
             return Poll::Ready(None);
         }
-        self.shared.media(|side, _, _| side.poll_recv(cx, self.media))
+        self.shared.media(|side, now, _| side.poll_recv(cx, now, self.media))
     }
 }
 

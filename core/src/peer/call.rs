@@ -74,9 +74,39 @@ impl Call {
     ///
     /// A frame of up to 100 ms is taken as a whole or, if this future is dropped before, not at all; a longer one is
     /// taken piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError::Interrupted`] if [`discard_audio`](Self::discard_audio) is called while this waits: what is left of the frame
+    /// is not sent. [`PeerError::Ended`] if the call is over, [`PeerError::UnsupportedRate`] for any rate but 8000.
     pub async fn send_audio(&self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
-        let sent = self.leg.send_audio(self.media, frame.into()).await?;
-        sent.map_err(|_| PeerError::Ended(self.end_or_internal()))
+        self.leg.send_audio(self.media, frame.into(), || self.over()).await
+    }
+
+    /// Sends all of this audio, without waiting: for a source with a clock of its own, such as a microphone or another call.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError::Full`] if there is no room for all of it, and nothing of it is sent: more than 200 ms never fit. The others as
+    /// for [`send_audio`](Self::send_audio).
+    pub fn try_send_audio(&self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
+        self.leg.try_send_audio(self.media, &frame.into(), || self.over())
+    }
+
+    /// How much audio waits to be sent: what the queue adds to the delay.
+    pub fn queued_audio(&self) -> Duration {
+        self.leg.queued_audio(self.media)
+    }
+
+    /// From now on the audio comes from a live source: whoever sends is never held up, at most `most` waits (40 ms to
+    /// 200 ms), and older audio makes room.
+    ///
+    /// A source that pauses for a moment and then catches up would leave what it catches up with in the queue, and so in the
+    /// delay, for the rest of the call. Of a live one the queue is brought back to one frame within a second: by
+    /// taking out pauses, and where there are none the quietest frames. They are counted in
+    /// [`MediaReport::cut_audio_frames`]. [`Duration::ZERO`] ends it.
+    pub fn live(&self, most: Duration) {
+        self.leg.live(self.media, most);
     }
 
     /// Ready when all audio that was given to [`send_audio`](Self::send_audio) has left, or the call is over.
@@ -85,10 +115,16 @@ impl Call {
     }
 
     /// Throws away the audio that was given to [`send_audio`](Self::send_audio) and has not left: the other side talks, and
-    /// we shall be silent. Returned is how much of it was never sent, less than 300 ms; a `send_audio` that still waits must
-    /// be dropped, or it goes on.
+    /// we shall be silent. Returned is how much of it was never sent, less than 300 ms. A `send_audio` that still waits gives
+    /// [`PeerError::Interrupted`]: so the task that speaks learns of it, whoever calls this.
     pub fn discard_audio(&self) -> Duration {
         self.leg.discard_audio(self.media)
+    }
+
+    /// Throws away what has come and was not read, up to a second: [`recv_audio`](Self::recv_audio) goes on with what comes
+    /// from now on. Returned is how much that was. Whoever played a prompt without reading wants this before the answer to it.
+    pub fn discard_received(&self) -> Duration {
+        self.leg.discard_received(self.media)
     }
 
     /// The next 20 ms of what the other side says; `None` when the call is over and all is read.
@@ -179,6 +215,10 @@ impl Call {
     /// How the call ended, if it has.
     pub fn end(&self) -> Option<CallEnd> {
         self.leg.entry(|entry| entry.end.clone()).flatten()
+    }
+
+    fn over(&self) -> PeerError {
+        PeerError::Ended(self.end_or_internal())
     }
 
     fn end_or_internal(&self) -> CallEnd {

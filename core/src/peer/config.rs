@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, PeerSource, Reliable};
-use crate::media::SourceLearning;
+use crate::media::{SendSilence, ShardConfig, SourceLearning};
 use crate::sdp::CodecList;
 #[cfg(feature = "trace")]
 use crate::trace::Recorder;
@@ -36,6 +36,13 @@ pub struct Config {
     pub silence: Option<Duration>,
     /// From which addresses, besides the one that the other side has signalled, its audio may come.
     pub source_learning: SourceLearning,
+    /// After how long a call is hung up if neither RTP nor RTCP comes from a side that should send, with
+    /// [`EndReason::MediaTimeout`](crate::api::EndReason::MediaTimeout): two minutes if not set otherwise. Before that
+    /// [`CallEvent::Silent`](super::CallEvent::Silent) is told. Not while either side holds the call, or said that it will not send.
+    /// `None`: never.
+    pub media_timeout: Option<Duration>,
+    /// What leaves while a call is given no audio.
+    pub send_silence: SendSilence,
     /// Settings of the coordinator: user, codecs, timing, limits.
     pub core: CoordinatorConfig,
     /// Clones share it: whoever starts first is recorded.
@@ -54,6 +61,8 @@ impl Config {
             auto_answer: false,
             silence: Some(Duration::from_secs(30)),
             source_learning: SourceLearning::default(),
+            media_timeout: ShardConfig::default().media_timeout,
+            send_silence: SendSilence::default(),
             core,
             #[cfg(feature = "trace")]
             recorder: Arc::default(),
@@ -112,6 +121,20 @@ impl Config {
     #[must_use]
     pub const fn source_learning(mut self, from: SourceLearning) -> Self {
         self.source_learning = from;
+        self
+    }
+
+    /// After how long a call is hung up from whose other side nothing at all comes; [`Duration::ZERO`]: never.
+    #[must_use]
+    pub const fn media_timeout(mut self, limit: Duration) -> Self {
+        self.media_timeout = if limit.is_zero() { None } else { Some(limit) };
+        self
+    }
+
+    /// What leaves while a call is given no audio: silence, silence once it has spoken (so it is if not set), or nothing.
+    #[must_use]
+    pub const fn send_silence(mut self, when: SendSilence) -> Self {
+        self.send_silence = when;
         self
     }
 
@@ -201,6 +224,19 @@ impl Config {
     pub fn record(mut self, recorder: Recorder) -> Self {
         self.recorder = Arc::new(Mutex::new(Some(recorder)));
         self
+    }
+
+    /// What of them is for the media side.
+    pub(crate) fn shard(&self) -> ShardConfig {
+        ShardConfig {
+            streams_max: self.core.limits.sessions_max,
+            silence_at_start: self.silence,
+            silence: self.silence,
+            source_learning: self.source_learning,
+            media_timeout: self.media_timeout,
+            send_silence: self.send_silence,
+            ..ShardConfig::default()
+        }
     }
 
     #[cfg(feature = "trace")]

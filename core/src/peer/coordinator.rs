@@ -86,8 +86,8 @@ impl<R: Runtime> UnifiedCoordinator<R> {
     fn start(runtime: R, config: Config, policy: Policy) -> Result<Self, PeerError> {
         #[cfg(feature = "trace")]
         let recorder = config.take_recorder();
-        let Config { bind, rtp_ports, descriptors_kept, silence, source_learning, core: settings, .. } =
-            config;
+        let shard = config.shard();
+        let Config { bind, rtp_ports, descriptors_kept, core: settings, .. } = config;
         if *rtp_ports.end() != 0 && rtp_ports.end() <= rtp_ports.start() {
             let why = format!("{}-{} holds no pair of ports", rtp_ports.start(), rtp_ports.end());
             return Err(PeerError::BadArgument { what: "range of RTP ports", why });
@@ -103,8 +103,7 @@ impl<R: Runtime> UnifiedCoordinator<R> {
         let mut rng = Rng::secret(seed);
         let sessions_max = settings.limits.sessions_max;
         let user = Arc::from(settings.user.as_str());
-        let heard = (silence, source_learning);
-        let media = Media::new(sessions_max, heard, rng.next_seed(), now, runtime.unix_time());
+        let media = Media::new(shard, rng.next_seed(), now, runtime.unix_time());
         let core_seed = rng.next_seed();
         let handler: Box<dyn signaling::SignalingHandler> = match policy {
             Policy::Ask(_) => Box::new(Wait),

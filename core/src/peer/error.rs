@@ -194,6 +194,9 @@ pub enum PeerError {
         /// What was asked for and what the call is doing.
         why: String,
     },
+    /// Somebody has thrown away the audio that this was waiting to send.
+    #[error("interrupted: the audio that was to be sent has been discarded")]
+    Interrupted,
     /// The peer is shutting down, or has shut down.
     #[error("the peer is shutting down")]
     ShuttingDown,

@@ -117,7 +117,8 @@ impl Signalling {
                     self.note(now, tag, due, Note::Message(message));
                 }
             }
-            Event::Dtmf { tag, digit, duration_ms, .. } => {
+            // What came by RTP the media side has told already.
+            Event::Dtmf { tag, digit, duration_ms, by_info: true, .. } => {
                 let dtmf = Dtmf { digit, duration: Duration::from_millis(duration_ms.into()) };
                 let entry = EntryId::from_tag(tag).and_then(|id| self.entries.get_mut(id));
                 if let Some(media) = entry.and_then(|entry| entry.media) {

@@ -46,6 +46,10 @@ pub type CustomAction = Box<dyn FnOnce(IncomingCall) + Send>;
 
 impl SignalingDecision {
     /// [`SignalingDecision::Custom`] without the box.
+    ///
+    /// What the decision has taken, an agent or a line, is best moved into the action as a value that gives it back when it is
+    /// dropped. A caller may give up between the decision and the action: then the action is dropped without being run,
+    /// and an [`Accept`](SignalingDecision::Accept) hands no call out.
     pub fn custom(action: impl FnOnce(IncomingCall) + Send + 'static) -> Self {
         Self::Custom(Box::new(action))
     }

@@ -114,8 +114,18 @@ impl IncomingCall {
     /// Sends audio before the call is taken, like [`Call::send_audio`]; after
     /// [`progress_with_audio`](Self::progress_with_audio).
     pub async fn send_audio(&self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
-        let sent = self.leg.send_audio(self.stream()?, frame.into()).await?;
-        sent.map_err(|_| self.trouble(CommandError::NoSuchCall))
+        self.leg.send_audio(self.stream()?, frame.into(), || self.trouble(CommandError::NoSuchCall)).await
+    }
+
+    /// Sends all of this audio before the call is taken, without waiting, like [`Call::try_send_audio`].
+    pub fn try_send_audio(&self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
+        let over = || self.trouble(CommandError::NoSuchCall);
+        self.leg.try_send_audio(self.stream()?, &frame.into(), over)
+    }
+
+    /// How much audio waits to be sent.
+    pub fn queued_audio(&self) -> Duration {
+        self.stream().map_or(Duration::ZERO, |media| self.leg.queued_audio(media))
     }
 
     /// Ready when all audio that was given to [`send_audio`](Self::send_audio) has left, or the call is over.

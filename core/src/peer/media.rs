@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::base::time::Instant;
 use crate::media::{
-    FRAME_SAMPLES, MediaCommand, MediaEvent, MediaReport, MediaSessionId, MediaShard, ShardConfig,
-    SourceLearning, Which, ntp_from_unix,
+    FRAME_SAMPLES, MediaCommand, MediaEvent, MediaReport, MediaSessionId, MediaShard, ShardConfig, Which,
+    ntp_from_unix,
 };
 
 use super::frame::{AudioFrame, Dtmf};
@@ -62,6 +62,12 @@ struct Stream {
     dtmf_asked: u64,
     dtmf_done: u64,
     report: MediaReport,
+    /// Whether anybody has asked for audio yet.
+    listened: bool,
+    /// Whether what is sent comes from a live source, and how much of it may wait.
+    live: Option<Duration>,
+    /// How often audio to send was thrown away.
+    discards: u64,
     readers: Wakers,
     writers: Wakers,
     others: Wakers,
@@ -105,6 +111,17 @@ impl Stream {
 #[derive(Debug)]
 pub(crate) struct Over;
 
+/// Why audio was not taken.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    /// The stream is over.
+    Over,
+    /// What waited was thrown away meanwhile.
+    Interrupted,
+    /// There is no room now.
+    Full,
+}
+
 struct PairState {
     sockets: Arc<dyn PairSend>,
     /// The address that the peer knows.
@@ -126,22 +143,9 @@ pub(crate) struct Media {
 
 impl Media {
     /// `unix_time` is the time of day at `now`.
-    pub(crate) fn new(
-        streams_max: usize,
-        (silence, source_learning): (Option<Duration>, SourceLearning),
-        seed: [u8; 32],
-        now: Instant,
-        unix_time: Duration,
-    ) -> Self {
+    pub(crate) fn new(config: ShardConfig, seed: [u8; 32], now: Instant, unix_time: Duration) -> Self {
         let unix_at_zero = unix_time.saturating_sub(now.saturating_since(Instant::ZERO));
-        let config = ShardConfig {
-            streams_max,
-            ntp_at_zero: ntp_from_unix(unix_at_zero),
-            silence_at_start: silence,
-            silence,
-            source_learning,
-            ..ShardConfig::default()
-        };
+        let config = ShardConfig { ntp_at_zero: ntp_from_unix(unix_at_zero), ..config };
         Self {
             shard: MediaShard::new(config, seed, now),
             streams: BTreeMap::new(),
@@ -213,11 +217,13 @@ impl Media {
     }
 
     fn command(&mut self, shared: &Shared, now: Instant, command: MediaCommand, due: &mut Due) {
+        let mut opened = None;
         match &command {
             MediaCommand::Open { media, .. } => {
                 let stream = self.streams.entry(*media).or_default();
                 stream.open = true;
                 stream.writers.take_into(due);
+                opened = Some((*media, stream.listened, stream.live));
             }
             MediaCommand::Close { .. } => {
                 // What was played and not fetched would go with the stream.
@@ -227,6 +233,12 @@ impl Media {
             _ => {}
         }
         self.shard.handle_command(now, command);
+        if let Some((media, listened, live)) = opened {
+            let told = self.shard.listen(now, media, listened).and_then(|()| self.shard.live(media, live));
+            if let Err(error) = told {
+                tracing::debug!(%error, "not opened");
+            }
+        }
         self.fetch_events(shared, due);
     }
 
@@ -255,6 +267,7 @@ impl Media {
                         stream.push_dtmf(Dtmf { digit, duration });
                         stream.others.take_into(due);
                     }
+                    shared.report(event);
                 }
                 MediaEvent::DtmfSent { media } => {
                     if let Some(stream) = self.streams.get_mut(&media) {
@@ -270,7 +283,11 @@ impl Media {
                     self.forget(media);
                     shared.report(event);
                 }
-                MediaEvent::PeerLeft { .. } | MediaEvent::Silent { .. } | MediaEvent::Heard { .. } => {
+                MediaEvent::PeerLeft { .. }
+                | MediaEvent::Silent { .. }
+                | MediaEvent::TimedOut { .. }
+                | MediaEvent::Unproven { .. }
+                | MediaEvent::Heard { .. } => {
                     shared.report(event);
                 }
             }
@@ -329,18 +346,23 @@ impl Media {
         self.shard.handle_datagram(now, key, which, remote, bytes);
     }
 
-    /// Takes as much of `rest` as there is room for; ready when all of it is taken.
+    /// Takes as much of `rest` as there is room for; ready when all of it is taken. `began` is when it was asked for first,
+    /// counted in the times that audio was thrown away.
     pub(crate) fn poll_send(
         &mut self,
         cx: &Context<'_>,
         now: Instant,
         media: MediaSessionId,
         rest: &mut &[i16],
-    ) -> Poll<Result<(), Over>> {
+        began: &mut Option<u64>,
+    ) -> Poll<Result<(), Unsent>> {
         let closed = self.closed;
         let Some(stream) = self.streams.get_mut(&media).filter(|stream| !stream.over && !closed) else {
-            return Poll::Ready(Err(Over));
+            return Poll::Ready(Err(Unsent::Over));
         };
+        if *began.get_or_insert(stream.discards) != stream.discards {
+            return Poll::Ready(Err(Unsent::Interrupted));
+        }
         if stream.open {
             let room = self.shard.audio_room(media).unwrap_or(0);
             if room >= rest.len().min(WHOLE_FRAME) {
@@ -356,9 +378,52 @@ impl Media {
         Poll::Pending
     }
 
-    /// Throws away the audio that waits to be sent; how many samples that were.
-    pub(crate) fn discard(&mut self, media: MediaSessionId) -> usize {
+    /// Takes all of `samples` now, or nothing.
+    pub(crate) fn try_send(
+        &mut self,
+        now: Instant,
+        media: MediaSessionId,
+        samples: &[i16],
+    ) -> Result<(), Unsent> {
+        let closed = self.closed;
+        let Some(stream) = self.streams.get(&media).filter(|stream| !stream.over && !closed) else {
+            return Err(Unsent::Over);
+        };
+        let room = self.shard.audio_room(media).ok().filter(|_| stream.open).unwrap_or(0);
+        if room < samples.len() && stream.live.is_none() {
+            return Err(Unsent::Full);
+        }
+        self.shard.handle_audio(now, media, samples).map(|_| ()).map_err(|_| Unsent::Full)
+    }
+
+    /// How many samples wait to be sent.
+    pub(crate) fn queued(&self, media: MediaSessionId) -> usize {
+        self.shard.audio_queued(media).unwrap_or(0)
+    }
+
+    /// Throws away the audio that waits to be sent; how many samples that were. Whoever waits to send is interrupted.
+    pub(crate) fn discard(&mut self, media: MediaSessionId, due: &mut Due) -> usize {
+        if let Some(stream) = self.streams.get_mut(&media) {
+            stream.discards += 1;
+            stream.writers.take_into(due);
+        }
         self.shard.discard_audio(media).unwrap_or(0)
+    }
+
+    /// From now on the audio comes from a live source, of which at most so much waits; `None`: no longer.
+    pub(crate) fn live(&mut self, media: MediaSessionId, most: Option<Duration>) {
+        let Some(stream) = self.streams.get_mut(&media) else { return };
+        stream.live = most;
+        if let Err(error) = self.shard.live(media, most) {
+            tracing::debug!(%error, "not open yet, or over");
+        }
+    }
+
+    /// Throws away the audio that has come and was not read; how many samples that were.
+    pub(crate) fn discard_received(&mut self, media: MediaSessionId, due: &mut Due) -> usize {
+        self.fetch_audio(due);
+        let Some(stream) = self.streams.get_mut(&media) else { return 0 };
+        stream.played.drain(..).count() * FRAME_SAMPLES
     }
 
     /// Ready when no audio waits to be sent.
@@ -376,9 +441,19 @@ impl Media {
     }
 
     /// The next frame that was played.
-    pub(crate) fn poll_recv(&mut self, cx: &Context<'_>, media: MediaSessionId) -> Poll<Option<AudioFrame>> {
+    pub(crate) fn poll_recv(
+        &mut self,
+        cx: &Context<'_>,
+        now: Instant,
+        media: MediaSessionId,
+    ) -> Poll<Option<AudioFrame>> {
         let closed = self.closed;
         let Some(stream) = self.streams.get_mut(&media) else { return Poll::Ready(None) };
+        if !std::mem::replace(&mut stream.listened, true)
+            && let Err(error) = self.shard.listen(now, media, true)
+        {
+            tracing::debug!(%error, "not open yet, or over");
+        }
         if let Some(played) = stream.played.pop_front() {
             let frame = AudioFrame {
                 samples: played.samples.to_vec(),

@@ -81,7 +81,7 @@ pub mod prelude {
     };
     pub use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;
-    pub use crate::media::{MediaReport, MediaSessionId, SourceLearning};
+    pub use crate::media::{MediaReport, MediaSessionId, SendSilence, SourceLearning};
     pub use crate::sdp::CodecList;
     pub use crate::sdp::plan::{Codec, Direction, MediaPlan};
     pub use crate::session::State;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::api::{CoordinatorConfig, InviteParams, NameFailure, QueryId, ResolveTarget};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
-use crate::media::{MediaPort, SourceLearning, Which};
+use crate::media::{MediaPort, Which};
 use crate::wire::path::{Path, Transmit};
 
 use super::config::Policy;
@@ -108,7 +108,7 @@ fn bench() -> (Arc<Paper>, Arc<Shared>) {
     let paper = Arc::new(Paper::default());
     let core = UnifiedCoordinator::new(CoordinatorConfig::default(), [7; 32], Instant::ZERO);
     let signalling = Signalling::new(core, 100, PortPool::default(), Policy::HandOut);
-    let media = Media::new(100, (None, SourceLearning::Private), [8; 32], Instant::ZERO, Duration::ZERO);
+    let media = Media::new(crate::media::ShardConfig::default(), [8; 32], Instant::ZERO, Duration::ZERO);
     let shared = Shared::new(Box::new(PaperHost(Arc::clone(&paper))), signalling, media);
     shared.signalling(|_, _, _| ());
     (paper, shared)

@@ -18,6 +18,7 @@ mod tests;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -41,6 +42,7 @@ use crate::api::{EndReason, OfferMethod};
 use crate::auth::{Origin, Realms};
 use crate::base::ids::{DialogId, UserTag};
 use crate::base::index::Digest;
+use crate::base::time::Instant;
 use crate::base::timers::TimerKey;
 use crate::wire::token::TOKEN_LEN;
 
@@ -317,6 +319,10 @@ pub struct Session {
     pub(crate) parting: Option<Box<[u8]>>,
     /// What goes along with the session description of the INVITE, or of the 200 that answers it.
     pub(crate) parts: Option<Box<[OwnPart]>>,
+    /// Where something came from that nobody can say who has not seen our tag: an ACK, PRACK or any other request in the dialog.
+    pub(crate) proven: Option<IpAddr>,
+    /// When the application was told that the call is answered.
+    pub(crate) answered: Option<Instant>,
     /// Why the session will have ended, decided when it began to end.
     pub(crate) end: Option<EndReason>,
     /// Whether the application has been told of the end.
@@ -362,6 +368,8 @@ impl Session {
             origin: Origin::Theirs { by_party: false },
             parting: None,
             parts: None,
+            proven: None,
+            answered: None,
             end: None,
             end_told: false,
         }

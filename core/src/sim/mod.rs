@@ -19,7 +19,23 @@
 //! use offhook_core::sim::net::{Chance, Link};
 //! use offhook_core::sim::{SimHost, World};
 //!
-//! /// What is to be tested: two agents, and whoever calls when both are busy waits up to half a minute for one.
+//! /// One of two agents, who is free again when this is dropped: wherever the call ends, and whoever drops it.
+//! struct Agent(Arc<AtomicUsize>);
+//!
+//! impl Agent {
+//!     fn free_one(busy: &Arc<AtomicUsize>) -> Option<Self> {
+//!         let taken = busy.fetch_update(SeqCst, SeqCst, |busy| (busy < 2).then_some(busy + 1));
+//!         taken.ok().map(|_| Self(Arc::clone(busy)))
+//!     }
+//! }
+//!
+//! impl Drop for Agent {
+//!     fn drop(&mut self) {
+//!         self.0.fetch_sub(1, SeqCst);
+//!     }
+//! }
+//!
+//! /// What is to be tested: whoever calls when both agents are busy waits up to half a minute for one.
 //! struct Queue {
 //!     host: SimHost,
 //!     busy: Arc<AtomicUsize>,
@@ -28,8 +44,18 @@
 //! impl SignalingHandler for Queue {
 //!     async fn on_incoming_invite(&self, _: InviteDetails) -> SignalingDecision {
 //!         for _ in 0..30 {
-//!             if self.busy.fetch_update(SeqCst, SeqCst, |busy| (busy < 2).then_some(busy + 1)).is_ok() {
-//!                 return SignalingDecision::Accept;
+//!             if let Some(agent) = Agent::free_one(&self.busy) {
+//!                 let host = self.host.clone();
+//!                 // The agent goes with the decision: if the caller gives up before it is carried out, both are dropped.
+//!                 return SignalingDecision::custom(move |incoming| {
+//!                     host.clone().spawn(async move {
+//!                         if let Ok(call) = incoming.accept().await {
+//!                             call.send_audio(AudioFrame::tone(440, 1000)).await.ok();
+//!                             host.sleep(Duration::from_secs(20)).await;
+//!                         } // the call is dropped: the agent hangs up
+//!                         drop(agent);
+//!                     });
+//!                 });
 //!             }
 //!             self.host.sleep(Duration::from_secs(1)).await;
 //!         }
@@ -42,18 +68,6 @@
 //! let (host, busy) = (world.host([10, 0, 0, 1]), Arc::new(AtomicUsize::new(0)));
 //! let queue = Queue { host: host.clone(), busy: Arc::clone(&busy) };
 //! let desk = UnifiedCoordinator::with_handler_on(host.clone(), host.config("desk"), queue)?;
-//! host.clone().spawn(async move {
-//!     while let Some(incoming) = desk.get_incoming_call().await {
-//!         let (agent, busy) = (host.clone(), Arc::clone(&busy));
-//!         host.spawn(async move {
-//!             if let Ok(call) = incoming.accept().await {
-//!                 call.send_audio(AudioFrame::tone(440, 1000)).await.ok();
-//!                 agent.sleep(Duration::from_secs(20)).await;
-//!             } // the call is dropped: the agent hangs up
-//!             busy.fetch_sub(1, SeqCst);
-//!         });
-//!     }
-//! });
 //!
 //! // Five people call at once, each from a telephone of their own.
 //! let told = Arc::new(Mutex::new(Vec::new()));
@@ -78,6 +92,8 @@
 //! }
 //! world.run(world.sleep(Duration::from_secs(120)))?;
 //! assert_eq!(*told.lock().unwrap(), ["answered", "answered", "not in time", "answered", "answered"]);
+//! assert_eq!(busy.load(SeqCst), 0, "nobody is busy with a call that is over");
+//! drop(desk);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
@@ -246,6 +247,16 @@ pub(super) fn write_media(out: &mut Packer<'_>, event: &MediaEvent, hide_digits:
             out.byte(5);
             write_media_id(out, *media);
         }
+        MediaEvent::TimedOut { media, for_ms } => {
+            out.byte(6);
+            write_media_id(out, *media);
+            out.number(*for_ms);
+        }
+        MediaEvent::Unproven { media, ip } => {
+            out.byte(7);
+            write_media_id(out, *media);
+            out.address(SocketAddr::new(*ip, 0));
+        }
         // No decision of the signalling side depends on the figures of the report: they are not kept.
         MediaEvent::Closed { media, report: _ } => {
             out.byte(3);
@@ -266,6 +277,8 @@ pub(super) fn read_media(from: &mut Unpacker<'_>) -> Unpacked<MediaEvent> {
         3 => MediaEvent::Closed { media, report: MediaReport::default() },
         4 => MediaEvent::Silent { media, for_ms: from.number()? },
         5 => MediaEvent::Heard { media },
+        7 => MediaEvent::Unproven { media, ip: from.address()?.ip() },
+        6 => MediaEvent::TimedOut { media, for_ms: from.number()? },
         _ => return Err(Impossible("no kind of media event")),
     })
 }

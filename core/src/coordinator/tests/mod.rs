@@ -7,6 +7,7 @@ mod challenges;
 mod challenges_within;
 mod closing;
 mod early;
+mod media;
 mod net;
 mod networks;
 mod offers;

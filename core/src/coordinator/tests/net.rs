@@ -267,6 +267,8 @@ impl Net {
             }
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
+            Event::MediaSilent { for_ms: Some(for_ms), .. } => format!("silent {for_ms}"),
+            Event::Dtmf { digit, .. } => format!("key {digit}"),
             other => format!("{other:?}"),
         };
         self.nodes[node]

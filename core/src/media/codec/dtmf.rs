@@ -180,6 +180,11 @@ impl DtmfSender {
         waiting as u32 + u32::from(current)
     }
 
+    /// Whether no key is being pressed, or waits to be.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.press, Press::None) && self.pending.is_empty()
+    }
+
     /// The packet that goes instead of the audio at `timestamp`, `samples` long; and whether a command has
     /// just been completed.
     pub(crate) fn next(&mut self, timestamp: u32, samples: u32) -> (Option<EventPacket>, bool) {
@@ -344,6 +349,11 @@ impl DtmfReceiver {
         }
         self.held = Some(held);
         [cut_off, None]
+    }
+
+    /// Whether time completes nothing.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.held.is_none()
     }
 
     /// Whether a packet is of a press that is over. Its timestamp says so, or that it lies within one of the same key

@@ -309,7 +309,7 @@ impl Playout {
             self.started = true;
         }
         if !self.started {
-            return self.skip();
+            return self.skip(1);
         }
         let on_time = now.saturating_since(tick) < time(FRAME);
         // A tick that is served late because the machine was busy waits from now on, not from its own time.
@@ -329,10 +329,19 @@ impl Playout {
         }
     }
 
-    /// Lets a frame of time pass in which nothing is played. Before the first frame no time is counted.
-    pub(crate) const fn skip(&mut self) {
+    /// Lets frames of time pass in which nothing is played. Before the first frame no time is counted.
+    pub(crate) const fn skip(&mut self, frames: u32) {
         if self.clock != 0 {
-            self.clock = self.clock.wrapping_add(FRAME_SAMPLES as u32);
+            self.clock = self.clock.wrapping_add(frames.wrapping_mul(FRAME_SAMPLES as u32));
+        }
+    }
+
+    /// Whether a tick would do nothing but count, or make up silence for somebody who does not listen.
+    pub(crate) fn is_idle(&self, listened: bool) -> bool {
+        match self.state {
+            State::Idle => true,
+            State::Outage => !listened && self.owed == 0 && self.conceal.is_silent(),
+            State::Gathering(_) | State::Playing => false,
         }
     }
 

@@ -18,6 +18,11 @@ impl Schedule {
         Self { interval, next: now + spread(interval / 2, rng) }
     }
 
+    /// When the next report is due.
+    pub(crate) const fn deadline(&self) -> Instant {
+        self.next
+    }
+
     /// Whether a report is due; if so the next one is set.
     pub(crate) fn take_due(&mut self, now: Instant, rng: &mut Rng) -> bool {
         let due = now >= self.next;

@@ -9,11 +9,12 @@ use crate::base::time::Instant;
 use crate::media::api::{FRAME_SAMPLES, MediaReport, Which};
 use crate::media::codec::dtmf::{DtmfDigits, DtmfSender, EventPacket};
 use crate::media::codec::encode;
-use crate::media::config::ShardConfig;
+use crate::media::config::{SendSilence, ShardConfig};
 use crate::media::outbox::Outbox;
 use crate::sdp::plan::MediaPlan;
 
 use super::header::RtpHeader;
+use super::live::Live;
 
 /// Time of one tick.
 const FRAME: Duration = Duration::from_millis(20);
@@ -33,10 +34,16 @@ pub(crate) struct Sender {
     /// Of the next packet.
     timestamp: u32,
     marker: bool,
+    /// What leaves while nothing is queued.
+    send_silence: SendSilence,
+    /// Whether audio was ever queued, or a key pressed.
+    spoken: bool,
     /// Whether what is queued leaves as silence.
     pub(crate) muted: bool,
     queue: VecDeque<i16>,
     queue_max: usize,
+    /// Whether what piles up is taken out again.
+    live: Option<Live>,
     /// Samples of time that have passed and make no whole packet yet.
     credit: u32,
     /// Packets whose moment has come.
@@ -62,9 +69,12 @@ impl Sender {
             sequence: rng.next_u32() as u16,
             timestamp: rng.next_u32(),
             marker: true,
+            send_silence: config.send_silence,
+            spoken: false,
             muted: false,
             queue: VecDeque::new(),
             queue_max,
+            live: None,
             credit: 0,
             due: 0,
             speaking: false,
@@ -85,12 +95,36 @@ impl Sender {
         (self.packets, self.octets) = (0, 0);
     }
 
-    /// Queues what fits; how many samples did.
-    pub(crate) fn queue(&mut self, samples: &[i16]) -> usize {
+    /// From now on the source is live, and at most so many samples of it wait; `None`: no longer.
+    pub(crate) fn live(&mut self, most: Option<usize>, stats: &mut MediaReport) {
+        self.live = most.map(|most| Live::new(most.clamp(2 * FRAME_SAMPLES, self.queue_max)));
+        self.make_room(0, stats);
+    }
+
+    /// Lets the oldest audio of a live source make room for so many samples.
+    fn make_room(&mut self, samples: usize, stats: &mut MediaReport) {
+        if let Some(live) = &self.live {
+            let over = (self.queue.len() + samples).saturating_sub(live.most).min(self.queue.len());
+            self.queue.drain(..over);
+            stats.cut_audio_frames += over.div_ceil(FRAME_SAMPLES) as u64;
+        }
+    }
+
+    /// Queues what fits; how many samples did. A live source is never held up.
+    pub(crate) fn queue(&mut self, samples: &[i16], stats: &mut MediaReport) -> usize {
         if self.queue.capacity() == 0 {
             self.queue.reserve_exact(self.queue_max);
         }
+        if let Some(live) = &self.live {
+            let newest = samples.get(samples.len().saturating_sub(live.most)..).unwrap_or(samples);
+            stats.cut_audio_frames += (samples.len() - newest.len()).div_ceil(FRAME_SAMPLES) as u64;
+            self.spoken |= !newest.is_empty();
+            self.make_room(newest.len(), stats);
+            self.queue.extend(newest);
+            return samples.len();
+        }
         let taken = samples.get(..self.room()).unwrap_or(samples);
+        self.spoken |= !taken.is_empty();
         self.queue.extend(taken);
         taken.len()
     }
@@ -105,12 +139,37 @@ impl Sender {
 
     /// How many samples fit into the queue.
     pub(crate) fn room(&self) -> usize {
+        if self.live.is_some() {
+            return self.queue_max;
+        }
         self.queue_max.saturating_sub(self.queue.len())
     }
 
     /// How many samples are in the queue.
     pub(crate) fn queued(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Whether silence leaves while nothing is queued.
+    pub(crate) const fn fills(&self) -> bool {
+        match self.send_silence {
+            SendSilence::Always => true,
+            SendSilence::OnceSpoken => self.spoken,
+            SendSilence::Never => false,
+        }
+    }
+
+    /// Whether a tick would send nothing and throw nothing away. `routed`: whether there is somebody to send to.
+    pub(crate) fn is_idle(&self, routed: bool) -> bool {
+        let silent = !self.fills() && !self.speaking && self.due == 0 && self.dtmf.is_idle();
+        self.queue.is_empty() && (silent || !routed)
+    }
+
+    /// Lets frames of time pass in which there was nothing to do.
+    pub(crate) const fn pass(&mut self, tick: Instant, frames: u32) {
+        self.timestamp = self.timestamp.wrapping_add(frames.wrapping_mul(FRAME_SAMPLES as u32));
+        self.marker = true;
+        self.last_tick = tick;
     }
 
     /// The media clock now, for sender reports (RFC 3550 section 6.4.1).
@@ -193,9 +252,13 @@ impl Sender {
                 }
                 self.speaking = false;
             }
-            // Without a whole packet of audio, what there is goes out with silence behind it.
-            self.send_audio(samples as usize, route, outbox, stats);
-            self.speaking |= ready;
+            if self.queue.is_empty() && !self.fills() {
+                self.marker = true;
+            } else {
+                // Without a whole packet of audio, what there is goes out with silence behind it.
+                self.send_audio(samples as usize, route, outbox, stats);
+                self.speaking |= ready;
+            }
             self.step(samples);
         }
         rows_done
@@ -244,6 +307,9 @@ impl Sender {
             encode(route.plan.codec, padded, out);
         });
         self.queue.drain(..audio);
+        if let Some(live) = &mut self.live {
+            stats.cut_audio_frames += live.look(&mut self.queue, (samples / FRAME_SAMPLES).max(1) as u32);
+        }
         self.count(sent, samples, stats);
     }
 
@@ -264,8 +330,16 @@ impl Sender {
         self.count(sent, 4, stats);
     }
 
+    /// Sends a packet without payload, so that the path stays open and the other side sees where we are.
+    pub(crate) fn beat(&mut self, route: &Route<'_>, outbox: &mut Outbox, stats: &mut MediaReport) {
+        let header = self.header(route.plan.send_payload_type, self.timestamp, false);
+        let sent = outbox.push(route.port_key, Which::Rtp, route.remote, |out| header.write(out));
+        self.count(sent, 0, stats);
+    }
+
     /// Takes keys to send; false when too many wait.
     pub(crate) fn press(&mut self, digits: &DtmfDigits) -> bool {
+        self.spoken = true;
         self.dtmf.press(digits)
     }
 

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use super::{Shared, Stream};
+use super::{Shared, Sign, Stream};
 use crate::base::time::Instant;
 use crate::media::api::{MediaEvent, Which};
 use crate::media::rtcp::packet::{Compound, Item, SenderInfo, write_bye, write_cname, write_report};
@@ -28,6 +28,8 @@ impl Stream {
             self.stats.rejected_source += 1;
             return;
         }
+        self.sign = Sign::new(now);
+        self.proof.heard(remote.ip());
         for item in compound {
             match item {
                 Item::Report { ssrc, sender, blocks } => {
@@ -89,6 +91,9 @@ impl Stream {
         let Some(remote) = remote else { return };
         // Who never sent anything must not say BYE (section 6.3.7).
         if bye && self.sender.packets == 0 && !self.reported {
+            return;
+        }
+        if !self.may_send(now, remote, shared) {
             return;
         }
         self.reported = true;

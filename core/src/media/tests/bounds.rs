@@ -14,17 +14,20 @@ use crate::media::{
     TransmitHead, Which,
 };
 
-use super::pair::{PORT, address, plan};
+use super::pair::{PORT, address, always, plan};
 
 fn shard(streams_max: usize) -> MediaShard {
-    let config = ShardConfig { streams_max, ..ShardConfig::default() };
+    let config = ShardConfig { streams_max, ..always() };
     MediaShard::new(config, [3; 32], Instant::ZERO)
 }
 
 fn open(shard: &mut MediaShard, slot: u32, generation: u32) -> MediaSessionId {
     let media = MediaSessionId { shard: 0, generation, slot };
     let port = MediaPort { key: slot, rtp: 4000, rtcp: 4001 };
-    shard.handle_command(Instant::ZERO, MediaCommand::Open { media, port, plan: Arc::new(plan(1)) });
+    shard.handle_command(
+        Instant::ZERO,
+        MediaCommand::Open { media, port, plan: Arc::new(plan(1)), rationed: false },
+    );
     media
 }
 
@@ -49,7 +52,8 @@ fn the_table_is_bounded() {
     let far = open(&mut shard, 4, 1);
     assert!(matches!(shard.poll_event(), Some(MediaEvent::Closed { media, .. }) if media == far));
     let elsewhere = MediaSessionId { shard: 1, generation: 1, slot: 0 };
-    let command = MediaCommand::Open { media: elsewhere, port: PORT, plan: Arc::new(plan(1)) };
+    let command =
+        MediaCommand::Open { media: elsewhere, port: PORT, plan: Arc::new(plan(1)), rationed: false };
     shard.handle_command(Instant::ZERO, command);
     assert!(matches!(shard.poll_event(), Some(MediaEvent::Closed { media, .. }) if media == elsewhere));
     assert!(shard.is_empty());

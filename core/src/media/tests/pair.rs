@@ -9,7 +9,8 @@ use core::time::Duration;
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
 use crate::media::{
-    MediaCommand, MediaEvent, MediaPort, MediaReport, MediaSessionId, MediaShard, ShardConfig, Which,
+    MediaCommand, MediaEvent, MediaPort, MediaReport, MediaSessionId, MediaShard, SendSilence, ShardConfig,
+    Which,
 };
 use crate::sdp::plan::{Codec, Direction, MediaPlan};
 
@@ -37,6 +38,11 @@ pub(crate) fn plan(remote_host: u8) -> MediaPlan {
 
 pub(crate) const MEDIA: MediaSessionId = MediaSessionId { shard: 0, generation: 1, slot: 0 };
 pub(crate) const PORT: MediaPort = MediaPort { key: 7, rtp: 4000, rtcp: 4001 };
+
+/// Silence flows from the start, as from a telephone with a microphone.
+pub(crate) fn always() -> ShardConfig {
+    ShardConfig { send_silence: SendSilence::Always, ..ShardConfig::default() }
+}
 
 /// What a link does to packets.
 #[derive(Clone, Copy, Default)]
@@ -80,7 +86,7 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new(link: Link, plans: [MediaPlan; 2]) -> Self {
-        Self::with(ShardConfig::default(), link, plans)
+        Self::with(always(), link, plans)
     }
 
     pub(crate) fn with(config: ShardConfig, link: Link, plans: [MediaPlan; 2]) -> Self {
@@ -89,7 +95,7 @@ impl Pair {
             let config = ShardConfig { ntp_at_zero: 77 << 32, ..config.clone() };
             let mut shard = MediaShard::new(config, [n + 1; 32], now);
             let plan = Arc::new(plans[usize::from(n)].clone());
-            shard.handle_command(now, MediaCommand::Open { media: MEDIA, port: PORT, plan });
+            shard.handle_command(now, MediaCommand::Open { media: MEDIA, port: PORT, plan, rationed: false });
             Peer {
                 shard,
                 address: n + 1,

@@ -323,7 +323,7 @@ fn two_icmp_reports_open_learning_and_one_does_not() {
     let mut hand = Hand::new();
     let unreachable = |hand: &mut Hand, remote| {
         let now = hand.pair.now;
-        hand.pair.peers[1].shard.handle_unreachable(now, PORT.key, remote);
+        hand.pair.peers[1].shard.handle_unreachable(now, PORT.key, Which::Rtp, remote);
     };
     unreachable(&mut hand, PEER());
     hand.send(STRANGER(), 2, 0, 0..10);
@@ -345,7 +345,12 @@ fn what_the_call_before_has_left_is_not_heard() {
         hand.pair.command(1, MediaCommand::Close { media: MEDIA });
         hand.pair.run(MS(500));
         let media = MediaSessionId { generation: 2, ..MEDIA };
-        let open = MediaCommand::Open { media, port: PORT, plan: Arc::new(at(signalled, OTHER_PORT())) };
+        let open = MediaCommand::Open {
+            media,
+            port: PORT,
+            plan: Arc::new(at(signalled, OTHER_PORT())),
+            rationed: false,
+        };
         hand.pair.command(1, open);
         let report = |hand: &Hand| hand.pair.peers[1].shard.report(media).unwrap();
         hand.send(OTHER_PORT(), 2, 0, 75..200);

@@ -194,7 +194,9 @@ impl World {
                 place.alive = false;
                 place.listener.flow.handle_timeout(place.now);
             }
-            Step::Exchange => place.listener.update(place.now, &self.plan()),
+            Step::Exchange => {
+                place.listener.update(place.now, &self.plan());
+            }
             Step::Unreachable => {
                 place.listener.flow.handle_unreachable(self.signalled());
                 place.reports += 1;

@@ -8,7 +8,7 @@
 //! | no response in time | as before, or answered, acknowledged and hung up by the caller: the answer came too late |
 //! | answered, hung up by us, or passed on | answered, and: hung up by the caller, or by itself (both did, or the BYE was lost), or never acknowledged |
 //! | answered, hung up by them | answered, and: hung up by itself, or never acknowledged (its BYE came through, the ACK did not) |
-//! | answered, but something asked in it had no answer, or what it answered later no ACK | as when hung up by us |
+//! | answered, but something asked in it had no answer, or what it answered later no ACK, or no media came | as when hung up by us |
 //!
 //! So may the callee end that asked something. Those before are the problem of the two generals: whoever speaks last
 //! cannot know that it was heard, so a side may believe in an answer that the other has given up for want of an ACK.
@@ -45,9 +45,10 @@ pub struct Told {
     pub refreshed: u32,
 }
 
-/// Whether a call ended because something that was asked in it had no answer: that looks the same from each side.
+/// Whether a call ended because something that was asked in it had no answer, or nothing came any more: that looks the same
+/// from each side.
 const fn is_silence(reason: EndReason) -> bool {
-    matches!(reason, EndReason::RemoteGone | EndReason::SessionExpired)
+    matches!(reason, EndReason::RemoteGone | EndReason::SessionExpired | EndReason::MediaTimeout)
 }
 
 /// Whether these two can be told of the same call. `damaged`: the network changed octets, so that each side may have
@@ -88,7 +89,15 @@ pub fn agree(caller: &Told, callee: &Told, damaged: bool) -> bool {
                 && !callee.confirmed
                 && other.is_some_and(|it| matches!(it, E::LocalHangup | E::AckTimeout))
         }
-        (true, E::LocalHangup | E::Transferred | E::RemoteGone | E::SessionExpired | E::AckTimeout) => {
+        (
+            true,
+            E::LocalHangup
+            | E::Transferred
+            | E::RemoteGone
+            | E::SessionExpired
+            | E::MediaTimeout
+            | E::AckTimeout,
+        ) => {
             callee.answered
                 && other.is_some_and(|it| {
                     is_silence(it) || matches!(it, E::RemoteHangup | E::LocalHangup | E::AckTimeout)
@@ -122,6 +131,9 @@ mod tests {
             (side(true, E::AckTimeout), side(true, E::LocalHangup), true),
             (side(true, E::AckTimeout), nobody, false),
             (side(true, E::Transferred), side(true, E::SessionExpired), true),
+            (side(true, E::Transferred), side(true, E::MediaTimeout), true),
+            (side(true, E::MediaTimeout), side(true, E::RemoteHangup), true),
+            (side(true, E::MediaTimeout), nobody, false),
             (side(false, E::Rejected), nobody, true),
             (side(false, E::Rejected), side(false, E::Timeout), true),
             (side(false, E::Rejected), side(true, E::Timeout), false),
