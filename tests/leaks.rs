@@ -221,8 +221,9 @@ async fn come_and_go<R: Runtime>(name: &str, count: usize) {
          peak memory {memory_before} -> {memory_after} KiB, tasks, timers, sockets {:?}",
         alive()
     );
-    assert_eq!(files_after, files_before);
-    assert_eq!(threads(), threads_before);
+    // Fewer may be open: a thread of the last peer before it may not have been gone when they were counted.
+    assert!(files_after <= files_before, "open files {files_before} -> {files_after}");
+    assert!(threads() <= threads_before, "threads {threads_before} -> {}", threads());
     assert!(memory_after < memory_before + 6144, "{memory_before} -> {memory_after} KiB");
 }
 

@@ -118,7 +118,7 @@ async fn events_and_registry_show_a_call() {
 }
 
 /// The next datagram to a socket that nobody serves, as text.
-async fn heard(socket: &UdpSocket) -> String {
+pub async fn heard(socket: &UdpSocket) -> String {
     socket.set_nonblocking(true).unwrap();
     let mut memory = [0; 2000];
     soon(async {

@@ -24,6 +24,7 @@ mod keys;
 mod life;
 mod look;
 mod parts;
+mod policies;
 mod refusals;
 mod register;
 mod sources;

@@ -45,6 +45,7 @@ async fn the_other_side_calls_somebody_else() {
         assert_eq!(request.target(), target);
         assert!(request.referred_by().unwrap().contains("alice"), "{request:?}");
         assert!(!request.is_attended());
+        assert!(request.wishes().is_empty());
         let (new, carols) = soon(zip(request.accept().unwrap(), answer(&carol))).await;
         (new.unwrap(), carols)
     };
