@@ -258,7 +258,7 @@ impl Switchboard {
         for (_, session) in self.registry.sessions() {
             let Some(source) = session.source else { continue };
             let share: &mut (Digest, Share) =
-                shares.entry(source.text()).or_insert((source, Share::default()));
+                shares.entry(source.text()).or_insert_with(|| (source, Share::default()));
             share.1.calls += 1;
             share.1.half_open += u32::from(session.half_open);
         }

@@ -61,13 +61,13 @@ struct Identity {
 impl Identity {
     fn as_params(&self) -> CallerIdentity<'_> {
         let Self { display_name, user, asserted: [first, second], preferred, privacy } = self;
-        let mut identity = CallerIdentity::default();
-        identity.display_name = display_name.as_deref();
-        identity.user = user.as_deref();
-        identity.asserted = [first.as_deref(), second.as_deref()];
-        identity.preferred = preferred.as_deref();
-        identity.privacy = *privacy;
-        identity
+        CallerIdentity {
+            display_name: display_name.as_deref(),
+            user: user.as_deref(),
+            asserted: [first.as_deref(), second.as_deref()],
+            preferred: preferred.as_deref(),
+            privacy: *privacy,
+        }
     }
 }
 

@@ -312,14 +312,12 @@ fn a_registrar_that_grants_no_time_is_no_registrar() {
     let mut desk = Desk::new();
     desk.answer(200, &[("Contact", "<sip:other@10.0.0.9>;expires=60")]);
     assert_eq!(desk.told(), ["registered 60"]);
-    for contact in ["<sip:alice@10.0.0.1:5060>;expires=0"] {
-        let mut desk = Desk::new();
-        desk.answer(200, &[("Contact", contact)]);
-        assert_eq!(desk.told(), ["failed 200, again"]);
-        desk.unregister();
-        assert_eq!((desk.told().last().unwrap().as_str(), desk.got().len()), ("unregistered", 1));
-        desk.finish();
-    }
+    let mut desk = Desk::new();
+    desk.answer(200, &[("Contact", "<sip:alice@10.0.0.1:5060>;expires=0")]);
+    assert_eq!(desk.told(), ["failed 200, again"]);
+    desk.unregister();
+    assert_eq!((desk.told().last().unwrap().as_str(), desk.got().len()), ("unregistered", 1));
+    desk.finish();
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn whatever_happens_every_stream_is_served() {
                 }
             }
             now = now + MS(u64::from(dice.next_u32() % 300));
-            if dice.next_u32() % 3 > 0 {
+            if !dice.next_u32().is_multiple_of(3) {
                 shard.handle_timeout(now);
             }
             shard.for_each_transmit(|_| ());

@@ -49,7 +49,7 @@ impl Desk {
         let end = self.now + Duration::from_secs(seconds);
         while self.now < end {
             self.now = self.now + Duration::from_millis(1);
-            if self.now.as_millis() % 20 == 0 {
+            if self.now.as_millis().is_multiple_of(20) {
                 for slot in 0..self.streams {
                     self.shard.handle_audio(self.now, id(slot), &[900; FRAME_SAMPLES]).unwrap();
                 }
