@@ -53,7 +53,7 @@ pub(crate) fn peer() -> SocketAddr {
 }
 
 impl World {
-    fn new(silent: bool) -> Self {
+    pub(crate) fn new(silent: bool) -> Self {
         Self::with(silent, Credentials::new("alice", "secret").for_anyone())
     }
 

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use super::challenges::first;
 use super::net::Net;
 use super::peer::{SDP, World};
-use crate::api::{CoordinatorConfig, Counter};
+use crate::api::{CoordinatorConfig, Counter, Reliable};
 use crate::media::MediaCommand;
 use crate::session::State;
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
@@ -77,6 +77,42 @@ fn early_media_and_an_early_offer_have_a_port() {
     assert_eq!(ready(&world), 4);
     world.command(|core, now, id| core.progress(now, id, true));
     assert_eq!(named(&world, "SIP/2.0 183"), (16_384, None));
+}
+
+#[test]
+fn an_offer_that_the_first_response_must_carry_has_its_port_at_admission() {
+    // Required by the caller, or by our settings of a caller who knows how (RFC 3262 sections 3 and 5).
+    for (extra, ours) in
+        [("Require: 100rel\r\n", Reliable::Supported), ("Supported: 100rel\r\n", Reliable::Required)]
+    {
+        for silent in [false, true] {
+            let mut world = World::new(silent);
+            world.net.nodes[0].core.board.config.reliable = ours;
+            world.extra = extra.into();
+            world.request("INVITE", "z9hG4bKinvite", 100, None);
+            world.session = world.net.incoming(0);
+            assert_eq!(ready(&world), 4, "one is taken, and another asked for");
+            // Somebody else takes the pairs that are ready: this call has its own.
+            world.net.nodes[0].core.board.ports.drain(..);
+            world.net.nodes[0].core.board.ports_asked = 4;
+            if silent {
+                world.command(|core, now, id| core.ring(now, id));
+            }
+            assert_eq!(named(&world, "SIP/2.0 180"), (16_384, None));
+            assert_eq!(opened(&world), None, "nobody has agreed to anything");
+            world.prack("z9hG4bKprack", Some(SDP));
+            world.answer();
+            assert_eq!(opened(&world), Some(16_384));
+        }
+    }
+    // Without any pair it is refused before it is a call.
+    let mut world = World::new(false);
+    world.net.nodes[0].core.board.ports.clear();
+    world.net.nodes[0].core.board.ports_asked = 4;
+    world.extra = "Require: 100rel\r\n".into();
+    world.request("INVITE", "z9hG4bKinvite", 100, None);
+    assert_eq!(first(&world.last("SIP/2.0 503"), HeaderName::RetryAfter), "5");
+    assert!(world.net.nodes[0].core.registry().is_empty());
 }
 
 #[test]
