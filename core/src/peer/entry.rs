@@ -51,7 +51,7 @@ const PROGRESS_MAX: usize = 16;
 /// What the handles know of one session. Lives until the session has ended and its handle is dropped.
 pub(crate) struct Entry {
     pub(crate) session: Option<SessionId>,
-    /// The INVITE, if the call came to us.
+    /// The INVITE of a call that came to us and waits to be handed out.
     pub(crate) details: Option<Arc<InviteDetails>>,
     /// Whether a handle exists. Nobody looks at the entry otherwise.
     pub(crate) held: bool,

@@ -259,6 +259,7 @@ impl Signalling {
             Policy::Ask(handler) => {
                 if let Some(entry) = self.entries.get_mut(id) {
                     entry.held = true;
+                    entry.details = None;
                 }
                 decide(shared, handler, Waiting { id, session, details });
             }
@@ -289,7 +290,8 @@ impl Signalling {
     pub(crate) fn poll_incoming(&mut self, cx: &Context<'_>) -> Poll<Option<Waiting>> {
         while let Some(id) = self.incoming.pop_front() {
             let Some(entry) = self.entries.get_mut(id) else { continue };
-            let (Some(session), Some(details)) = (entry.session, entry.details.clone()) else { continue };
+            // The handle has the INVITE from here on, and drops it with the answer.
+            let (Some(session), Some(details)) = (entry.session, entry.details.take()) else { continue };
             entry.held = true;
             return Poll::Ready(Some(Waiting { id, session, details }));
         }

@@ -40,10 +40,12 @@ impl IncomingCall {
     pub(crate) fn give_back(self) -> EntryId {
         let id = self.leg.id;
         let shared = Arc::clone(self.shared());
+        let details = Arc::clone(&self.details);
         shared.signalling(|side, _, due| {
             // From here on dropping this value must not refuse the call.
             if let Some(entry) = side.entries.get_mut(id) {
                 entry.held = false;
+                entry.details = Some(details);
                 side.offer(id, due);
             }
         });

@@ -61,7 +61,8 @@ struct Stream {
     /// Runs of key presses that were asked for, and that were sent to the end.
     dtmf_asked: u64,
     dtmf_done: u64,
-    report: MediaReport,
+    /// The final figures, when it is closed.
+    report: Option<Box<MediaReport>>,
     /// Whether anybody has asked for audio yet.
     listened: bool,
     /// Whether what is sent comes from a live source, and how much of it may wait.
@@ -97,7 +98,7 @@ impl Stream {
     fn close(&mut self, report: MediaReport) {
         self.open = false;
         self.over = true;
-        self.report = report;
+        self.report = Some(Box::new(report));
     }
 
     fn wake(&mut self, due: &mut Due) {
@@ -130,7 +131,8 @@ struct PairState {
 
 pub(crate) struct Media {
     shard: MediaShard,
-    streams: BTreeMap<MediaSessionId, Stream>,
+    /// Each by itself: the nodes of the map are half empty.
+    streams: BTreeMap<MediaSessionId, Box<Stream>>,
     /// Sockets by the key of their pair.
     pairs: Vec<Option<PairState>>,
     /// Streams with a sender that waits for room, looked after every [`LOOK_AFTER`].
@@ -530,7 +532,8 @@ impl Media {
     /// Figures so far, or the final ones.
     pub(crate) fn report(&self, media: MediaSessionId) -> MediaReport {
         let Some(stream) = self.streams.get(&media) else { return MediaReport::default() };
-        let mut report = self.shard.report(media).unwrap_or(stream.report);
+        let last = || stream.report.as_deref().copied().unwrap_or_default();
+        let mut report = self.shard.report(media).unwrap_or_else(last);
         report.dropped_audio_frames += stream.dropped;
         report
     }

@@ -151,7 +151,7 @@ pub(crate) struct DtmfSender {
 
 impl DtmfSender {
     pub(crate) fn new(tone: Duration, gap: Duration) -> Self {
-        Self { pending: VecDeque::with_capacity(PENDING_MAX), press: Press::None, tone, gap }
+        Self { pending: VecDeque::new(), press: Press::None, tone, gap }
     }
 
     /// Takes keys to send; false when too many wait already.
@@ -295,13 +295,14 @@ pub(crate) struct Pressed {
 #[derive(Debug)]
 pub(crate) struct DtmfReceiver {
     held: Option<Held>,
-    recent: [Option<Held>; RECENT],
+    /// The last [`RECENT`] that are over. Most calls have none, and no room for any.
+    recent: Vec<Held>,
     next_recent: usize,
 }
 
 impl DtmfReceiver {
     pub(crate) const fn new() -> Self {
-        Self { held: None, recent: [None; RECENT], next_recent: 0 }
+        Self { held: None, recent: Vec::new(), next_recent: 0 }
     }
 
     /// Takes one packet; what it completes. A press that a new one cuts off comes first.
@@ -359,7 +360,7 @@ impl DtmfReceiver {
     /// Whether a packet is of a press that is over. Its timestamp says so, or that it lies within one of the same key
     /// which ended a moment ago; that one lasts as long as its repeats then.
     fn is_repeated(&mut self, fresh: &Held) -> bool {
-        let mut recent = self.recent.iter_mut().flatten();
+        let mut recent = self.recent.iter_mut();
         let Some(over) = recent.find(|over| {
             over.timestamp == fresh.timestamp
                 || (fresh.heard.saturating_since(over.heard) < REPEATED && over.overlaps(fresh))
@@ -391,8 +392,9 @@ impl DtmfReceiver {
     }
 
     fn remember(&mut self, held: Held) {
-        if let Some(place) = self.recent.get_mut(self.next_recent) {
-            *place = Some(held);
+        match self.recent.get_mut(self.next_recent) {
+            Some(place) => *place = held,
+            None => self.recent.push(held),
         }
         self.next_recent = (self.next_recent + 1) % RECENT;
     }

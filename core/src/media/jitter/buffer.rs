@@ -4,7 +4,6 @@
 //! place: reordering, odd packet lengths and overlaps need no thought.
 
 use alloc::boxed::Box;
-use alloc::vec;
 
 use crate::media::api::FRAME_SAMPLES;
 
@@ -12,12 +11,28 @@ use crate::media::api::FRAME_SAMPLES;
 pub(crate) const CAPACITY: u64 = 4096;
 const WORDS: usize = (CAPACITY / 64) as usize;
 
+/// Samples, and which of them are there.
+#[derive(Debug)]
+struct Room {
+    samples: [i16; CAPACITY as usize],
+    present: [u64; WORDS],
+}
+
+impl Room {
+    fn has(&self, at: u64) -> bool {
+        self.present.get((at / 64) as usize % WORDS).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+
+    fn sample(&self, at: u64) -> Option<i16> {
+        self.samples.get((at % CAPACITY) as usize).copied().filter(|_| self.has(at))
+    }
+}
+
 /// A window of the stream's time, from the next sample to play on.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    /// The room; there is none before the first sample comes. Many a call ends before that.
-    samples: Box<[i16]>,
-    present: [u64; WORDS],
+    /// There is none before the first sample comes. Many a call ends before that, or is held for hours without one.
+    room: Option<Box<Room>>,
     cursor: u64,
     end: u64,
 }
@@ -36,7 +51,7 @@ fn words(from: u64, to: u64, mut each: impl FnMut(usize, u64)) {
 
 impl Buffer {
     pub(crate) fn new() -> Self {
-        Self { samples: Box::default(), present: [0; WORDS], cursor: 0, end: 0 }
+        Self { room: None, cursor: 0, end: 0 }
     }
 
     /// Next sample to play.
@@ -56,7 +71,9 @@ impl Buffer {
 
     /// Forgets everything; the next sample to play is at `cursor`.
     pub(crate) fn restart(&mut self, cursor: u64) {
-        self.present = [0; WORDS];
+        if let Some(room) = &mut self.room {
+            room.present = [0; WORDS];
+        }
         self.cursor = cursor;
         self.end = cursor;
     }
@@ -67,11 +84,13 @@ impl Buffer {
             self.restart(cursor);
             return;
         }
-        words(self.cursor, cursor, |word, mask| {
-            if let Some(word) = self.present.get_mut(word) {
-                *word &= !mask;
-            }
-        });
+        if let Some(room) = &mut self.room {
+            words(self.cursor, cursor, |word, mask| {
+                if let Some(word) = room.present.get_mut(word) {
+                    *word &= !mask;
+                }
+            });
+        }
         self.cursor = self.cursor.max(cursor);
         self.end = self.end.max(self.cursor);
     }
@@ -83,16 +102,16 @@ impl Buffer {
         if from >= to {
             return;
         }
-        if self.samples.is_empty() {
-            self.samples = vec![0; CAPACITY as usize].into_boxed_slice();
-        }
+        let room = self
+            .room
+            .get_or_insert_with(|| Box::new(Room { samples: [0; CAPACITY as usize], present: [0; WORDS] }));
         for (place, sample) in (at..to).zip(samples).skip((from - at) as usize) {
-            if let Some(slot) = self.samples.get_mut((place % CAPACITY) as usize) {
+            if let Some(slot) = room.samples.get_mut((place % CAPACITY) as usize) {
                 *slot = sample;
             }
         }
         words(from, to, |word, mask| {
-            if let Some(word) = self.present.get_mut(word) {
+            if let Some(word) = room.present.get_mut(word) {
                 *word |= mask;
             }
         });
@@ -100,7 +119,7 @@ impl Buffer {
     }
 
     fn has(&self, at: u64) -> bool {
-        self.present.get((at / 64) as usize % WORDS).is_some_and(|word| word >> (at % 64) & 1 == 1)
+        self.room.as_ref().is_some_and(|room| room.has(at))
     }
 
     /// Puts silence where nothing is, from `from` to `to`.
@@ -116,9 +135,10 @@ impl Buffer {
 
     /// Whether none of the next `count` samples is missing.
     pub(crate) fn is_whole(&self, count: u64) -> bool {
+        let Some(room) = &self.room else { return count == 0 };
         let mut whole = true;
         words(self.cursor, self.cursor + count, |word, mask| {
-            whole &= self.present.get(word).is_some_and(|word| word & mask == mask);
+            whole &= room.present.get(word).is_some_and(|word| word & mask == mask);
         });
         whole
     }
@@ -132,9 +152,9 @@ impl Buffer {
 
     /// Takes the next frame out; where samples are missing those in `frame` stay.
     pub(crate) fn take(&mut self, frame: &mut [i16; FRAME_SAMPLES]) {
-        for (at, out) in (self.cursor..).zip(frame.iter_mut()) {
-            if self.has(at) {
-                *out = self.samples.get((at % CAPACITY) as usize).copied().unwrap_or(0);
+        if let Some(room) = &self.room {
+            for (at, out) in (self.cursor..).zip(frame.iter_mut()) {
+                *out = room.sample(at).unwrap_or(*out);
             }
         }
         self.advance(self.cursor + FRAME_SAMPLES as u64);
@@ -142,8 +162,8 @@ impl Buffer {
 
     /// Loudest of the next `count` samples that are there.
     pub(crate) fn peak(&self, count: u64) -> u16 {
-        let ahead = (self.cursor..self.cursor + count.min(CAPACITY)).filter(|&at| self.has(at));
-        let samples = ahead.filter_map(|at| self.samples.get((at % CAPACITY) as usize));
-        samples.map(|sample| sample.unsigned_abs()).max().unwrap_or(0)
+        let Some(room) = &self.room else { return 0 };
+        let ahead = self.cursor..self.cursor + count.min(CAPACITY);
+        ahead.filter_map(|at| room.sample(at)).map(i16::unsigned_abs).max().unwrap_or(0)
     }
 }

@@ -204,3 +204,10 @@ proptest! {
         assert!(shard.report(media).is_some());
     }
 }
+
+#[test]
+fn a_stream_of_which_nobody_has_heard_is_small() {
+    // Thousands of calls may be held of which nothing is ever heard. The room for audio comes with the audio.
+    let size = size_of::<crate::media::stream::Stream>();
+    assert!(size <= 1728, "{size}");
+}
