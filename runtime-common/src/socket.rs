@@ -64,13 +64,15 @@ pub struct UdpSocket<I> {
     /// Only of the signalling socket it is worth knowing what did not get in.
     losses: Option<Losses>,
     sender: Sender,
+    /// Whether the system tells what did not arrive.
+    reported: bool,
     /// Whether there may be reports of what did not arrive. They are worth a system call of their own only if something
     /// went wrong, or if the socket was ready and there was nothing to read.
     reports: AtomicBool,
 }
 
 impl<I: Io> UdpSocket<I> {
-    /// A socket for media: plain and cheap.
+    /// A socket for media: plain and cheap. It tells what did not arrive.
     pub fn media(addr: SocketAddr, sender: &Sender) -> io::Result<Self> {
         let (socket, local) = bind(addr)?;
         Self::new(socket, local, None, None, sender)
@@ -81,9 +83,6 @@ impl<I: Io> UdpSocket<I> {
     pub fn signalling(addr: SocketAddr, sender: &Sender) -> io::Result<Self> {
         let (socket, local) = bind(addr)?;
         let extras = UdpSocketState::new((&socket).into())?;
-        if let Err(error) = extras.enable_transport_errors((&socket).into()) {
-            tracing::debug!(%error, "the system does not report undeliverable datagrams");
-        }
         system::allow_fragments(&SockRef::from(&socket), local);
         system::enlarge_recv_buffer(&SockRef::from(&socket));
         let losses = Losses::new(local);
@@ -100,8 +99,13 @@ impl<I: Io> UdpSocket<I> {
         losses: Option<Losses>,
         sender: &Sender,
     ) -> io::Result<Self> {
+        let reported = sender.0.enable_transport_errors((&socket).into());
+        if let Err(error) = &reported {
+            tracing::debug!(%error, "the system does not report undeliverable datagrams");
+        }
+        let (reported, reports) = (reported.is_ok(), AtomicBool::new(false));
         let io = I::new(socket)?;
-        Ok(Self { io, local, extras, losses, sender: sender.clone(), reports: AtomicBool::new(false) })
+        Ok(Self { io, local, extras, losses, sender: sender.clone(), reported, reports })
     }
 
     fn recv_many(&self, extras: &UdpSocketState, batch: &mut RecvBatch) -> io::Result<()> {
@@ -134,7 +138,10 @@ impl<I: Io> UdpSocket<I> {
         for (slot, memory) in batch.slots_mut().enumerate().take(BATCH) {
             match self.io.try_recv_from(memory) {
                 Ok(datagram) => received[slot] = Some(datagram),
-                Err(error) if slot == 0 => return Err(error),
+                Err(error) if slot == 0 => {
+                    self.reports.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
                 Err(_) => break,
             }
         }
@@ -166,7 +173,7 @@ impl<I: Io> Socket for UdpSocket<I> {
 
     async fn recv_ready(&self) -> io::Result<()> {
         // A report of what did not arrive shows as an error, not as something to read.
-        let interest = if self.extras.is_some() { Interest::Report } else { Interest::Read };
+        let interest = if self.reported { Interest::Report } else { Interest::Read };
         self.io.ready(interest).await
     }
 
@@ -203,7 +210,7 @@ impl<I: Io> Socket for UdpSocket<I> {
     }
 
     fn take_icmp_error(&self) -> Option<SocketAddr> {
-        if self.extras.is_none() || !self.reports.load(Ordering::Relaxed) {
+        if !self.reported || !self.reports.load(Ordering::Relaxed) {
             return None;
         }
         let report = self.io.try_io(Interest::Report, || system::take_report(&self.io.socket()));

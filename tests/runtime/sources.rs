@@ -13,6 +13,7 @@ super::on_runtime! {
     a_stranger_elsewhere_is_nobody_before_the_peer_speaks,
     what_the_call_before_has_left_is_not_heard,
     nothing_is_learned_where_the_setting_says_so,
+    a_port_where_nobody_listens_is_sent_nothing_until_somebody_speaks,
 }
 
 type RtSocket = <R as Runtime>::Socket;
@@ -220,4 +221,33 @@ async fn nothing_is_learned_where_the_setting_says_so() {
     assert_eq!((call.stats().remote, call.stats().received_packets), (Some(peer.addr()), 0));
     peer.speak(there, 5);
     heard(&call, 5).await;
+}
+
+/// The system reports what did not arrive (ICMP), on Linux.
+async fn a_port_where_nobody_listens_is_sent_nothing_until_somebody_speaks() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let closed = Source::new(LOOPBACK, 1).addr();
+    let bob = bob().await;
+    let (call, there, _) = Caller::new().call(&bob, closed).await;
+    let speak = async {
+        loop {
+            call.send_audio(AudioFrame::tone(440, 40)).await.unwrap();
+        }
+    };
+    // Of the five seconds that an address gets which has proven nothing, less than one is used.
+    let stops = until(|| call.stats().withheld_frames >= 10);
+    soon(or(stops, speak)).await;
+    let sent = call.stats().sent_packets;
+    assert!(sent < 50, "{sent} packets to a closed port");
+    let mut source = Source::new(closed, 1);
+    source.speak(there, 1);
+    heard(&call, 1).await;
+    let speak = async {
+        loop {
+            call.send_audio(AudioFrame::tone(440, 40)).await.unwrap();
+        }
+    };
+    soon(or(source.hears(), speak)).await;
 }

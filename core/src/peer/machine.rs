@@ -44,7 +44,12 @@ impl<S: Socket> PairSend for Pair<S> {
             Which::Rtp => &self.rtp,
             Which::Rtcp => &self.rtcp,
         };
-        socket.try_send(local.filter(|_| self.many), remote, bytes)
+        let from = local.filter(|_| self.many);
+        match socket.try_send(from, remote, bytes) {
+            // This may be the report of an earlier datagram's fate, told in place of sending this one.
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => socket.try_send(from, remote, bytes),
+            sent => sent,
+        }
     }
 }
 

@@ -348,6 +348,11 @@ impl Media {
         self.shard.handle_datagram(now, key, which, remote, bytes);
     }
 
+    /// What one of our sockets sent to `remote` did not arrive.
+    pub(crate) fn unreachable(&mut self, now: Instant, key: u32, which: Which, remote: SocketAddr) {
+        self.shard.handle_unreachable(now, key, which, remote);
+    }
+
     /// Takes as much of `rest` as there is room for; ready when all of it is taken. `began` is when it was asked for first,
     /// counted in the times that audio was thrown away.
     pub(crate) fn poll_send(

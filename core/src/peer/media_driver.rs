@@ -16,6 +16,8 @@ use super::shared::Shared;
 const SLOTS: usize = 16;
 /// No RTP packet that we agreed on is longer.
 const SLOT_LEN: usize = 2048;
+/// ICMP reports taken at a time from one socket.
+const REPORTS_MAX: usize = 8;
 
 /// The receive memory of all readers. A reader borrows it for one look at its sockets and keeps none while it waits, so
 /// there is as much of it as there are readers at work at the same moment: one for each thread of the runtime.
@@ -59,33 +61,46 @@ pub(crate) async fn read_pair<R: Runtime>(
     batches: Arc<Batches>,
     pair: Arc<Pair<R::Socket>>,
 ) {
-    while wait_for_either(&pair).await.is_ok() {
+    while let Ok([rtp, rtcp]) = wait_for_either(&pair).await {
         batches.lend(|batch| {
-            read_once(&shared, batch, pair.key, Which::Rtp, &pair.rtp);
-            read_once(&shared, batch, pair.key, Which::Rtcp, &pair.rtcp);
+            if rtp {
+                read_once(&shared, batch, pair.key, Which::Rtp, &pair.rtp);
+            }
+            if rtcp {
+                read_once(&shared, batch, pair.key, Which::Rtcp, &pair.rtcp);
+            }
         });
     }
 }
 
 fn read_once<S: Socket>(shared: &Arc<Shared>, batch: &mut RecvBatch, key: u32, which: Which, socket: &S) {
     batch.clear();
-    if let Err(error) = socket.try_recv(batch) {
-        return tracing::trace!(%error, key, "nothing to read");
+    match socket.try_recv(batch) {
+        Ok(()) => shared.media(|side, now, _| {
+            for datagram in batch.iter() {
+                side.receive(now, key, which, datagram.remote, datagram.bytes);
+            }
+        }),
+        Err(error) => tracing::trace!(%error, key, "nothing to read"),
     }
-    shared.media(|side, now, _| {
-        for datagram in batch.iter() {
-            side.receive(now, key, which, datagram.remote, datagram.bytes);
-        }
-    });
+    for _ in 0..REPORTS_MAX {
+        let Some(remote) = socket.take_icmp_error() else { return };
+        tracing::trace!(%remote, key, ?which, "undeliverable");
+        shared.media(|side, now, _| side.unreachable(now, key, which, remote));
+    }
 }
 
-/// Ready when either socket has something; an error when the runtime serves sockets no more.
-async fn wait_for_either<S: Socket>(pair: &Pair<S>) -> io::Result<()> {
+/// Ready when either socket has something: which of the two; an error when the runtime serves sockets no more.
+async fn wait_for_either<S: Socket>(pair: &Pair<S>) -> io::Result<[bool; 2]> {
     let mut rtp = pin!(pair.rtp.recv_ready());
     let mut rtcp = pin!(pair.rtcp.recv_ready());
-    poll_fn(|cx| match rtp.as_mut().poll(cx) {
-        Poll::Ready(outcome) => Poll::Ready(outcome),
-        Poll::Pending => rtcp.as_mut().poll(cx),
+    poll_fn(|cx| {
+        let ready = match [rtp.as_mut().poll(cx), rtcp.as_mut().poll(cx)] {
+            [Poll::Pending, Poll::Pending] => return Poll::Pending,
+            [Poll::Ready(Err(error)), _] | [_, Poll::Ready(Err(error))] => return Poll::Ready(Err(error)),
+            ready => ready.map(|socket| socket.is_ready()),
+        };
+        Poll::Ready(Ok(ready))
     })
     .await
 }

@@ -75,7 +75,7 @@ pub trait Runtime: Send + Sync + Sized + 'static {
     /// Binds a socket for signalling: it tells the address each datagram came to, sends from the address it is told,
     /// reports ICMP errors where the system offers that, and holds some megabytes while nobody reads.
     fn bind(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
-    /// Binds a socket for media: plain and cheap. It sends from the address it is told, too.
+    /// Binds a socket for media: plain and cheap. It sends from the address it is told, and reports ICMP errors, too.
     fn bind_media(&self, addr: SocketAddr) -> io::Result<Self::Socket>;
     /// How many more files and sockets this program may open; `None` where the system does not tell. Asked for at the start, and
     /// now and then while calls become more: it may take as long as a look at a directory.
