@@ -86,13 +86,13 @@ impl Switchboard {
         ensure(silent, MODULE, "a call has media until it is over", || format!("{id} {state:?}"))?;
         let told = over == session.end_told;
         ensure(told, MODULE, "the end is told when it comes", || format!("{id} {state:?}"))?;
-        let lingers = state != State::Terminated
-            || session.invite.or(session.given_up).is_some()
-            || session.offering.is_some();
+        let listens = session.listens_until.is_some_and(|until| until >= self.now);
+        let lingers =
+            state != State::Terminated || session.invite.is_some() || listens || session.offering.is_some();
         ensure(lingers, MODULE, "a session that is over waits for an INVITE only", || format!("{id}"))?;
         self.audit_provisional(id, session)?;
         self.audit_transfers(id, session)?;
-        for invite in [session.invite, session.given_up].into_iter().flatten() {
+        if let Some(invite) = session.invite {
             let named = match self.owners.get(invite) {
                 Some(Owner::Invite(owner)) => *owner == id,
                 Some(Owner::Incoming { session, .. }) => *session == Some(id),
@@ -148,6 +148,14 @@ impl Switchboard {
         matches!(owner, Some(Owner::Request { session, purpose: Purpose::Refer }) if *session == id)
     }
 
+    /// Whoever answers an INVITE of ours, however late, finds its session.
+    fn audit_listener(&self, transaction: TransactionId, id: SessionId) -> Result<(), Violation> {
+        let invite = matches!(self.layer.state(transaction), Some((Kind::ClientInvite, _)));
+        let found = !invite || self.registry.session(id).is_some();
+        let rule = "a session outlives its INVITEs";
+        ensure(found, MODULE, rule, || format!("{transaction} of {id}"))
+    }
+
     fn audit_owners(&self) -> Result<(), Violation> {
         let mut merged = 0;
         for (transaction, owner) in self.owners.iter() {
@@ -161,12 +169,18 @@ impl Switchboard {
                     ensure(found == Some(transaction), MODULE, rule, || format!("{transaction}: {found:?}"))?;
                 }
                 Owner::Invite(id) => {
-                    let rule = "our INVITE works for a live session until it is refused";
-                    let fits = match self.registry.session(*id) {
-                        Some(session) => [session.invite, session.given_up].contains(&Some(transaction)),
-                        None => matches!(self.layer.state(transaction), Some((_, TxState::Completed))),
-                    };
+                    let rule = "our INVITE is waited for until it has its outcome";
+                    let concluded = matches!(
+                        self.layer.state(transaction),
+                        Some((_, TxState::GivenUp | TxState::Accepted | TxState::Completed))
+                    );
+                    let waited = |session: &Session| session.invite == Some(transaction);
+                    let fits = concluded || self.registry.session(*id).is_some_and(waited);
                     ensure(fits, MODULE, rule, || format!("{transaction} of {id}"))?;
+                    self.audit_listener(transaction, *id)?;
+                }
+                Owner::Request { session, purpose: Purpose::Offer } => {
+                    self.audit_listener(transaction, *session)?;
                 }
                 // A BYE outlives the session that another end has taken away.
                 Owner::Subscribe(_)

@@ -171,7 +171,9 @@ impl Switchboard {
         self.layer.set_owner(sent, chain.0);
         self.owners.insert(sent, owner);
         // Its final response has come: what is left of it only answers repeats.
-        self.owners.insert(asked, Owner::Nobody);
+        if method != Method::Invite {
+            self.owners.insert(asked, Owner::Nobody);
+        }
         self.layer.forget_message(asked);
         self.take_over(owner, asked, sent, cseq);
         self.launch(path, Some(sent), message);

@@ -132,10 +132,8 @@ impl DialogAdapter<'_> {
     /// takes its place.
     fn forget_attempt(&mut self) {
         let board = &mut *self.board;
+        board.leave_invite(self.session);
         let Some(session) = board.registry.session_mut(self.session) else { return };
-        if let Some(refused) = session.invite.take() {
-            board.owners.insert(refused, Owner::Nobody);
-        }
         if let Some(out) = &mut session.outgoing {
             out.heard = None;
         }
@@ -245,7 +243,7 @@ impl DialogAdapter<'_> {
         let invite = self.board.registry.session(self.session).and_then(|session| session.invite);
         if let Some(invite) = invite {
             self.board.layer.give_up(self.board.now, invite);
-            self.board.invite_given_up(self.session);
+            self.board.leave_invite(self.session);
         }
     }
 
@@ -437,7 +435,8 @@ impl DialogAdapter<'_> {
             self.board.drop_early(self.session, idle);
         }
         let session = self.board.registry.session(self.session)?;
-        let path = self.board.layer.path(session.invite.or(session.given_up)?)?;
+        // Which of our INVITEs it answers, its branch says.
+        let path = self.board.layer.path(self.board.layer.client_of(frame, facts)?)?;
         let target = session.outgoing.as_ref().map(|out| out.target.clone()).unwrap_or_default();
         let early_cseq = session.early_cseq;
         let mut dialog = Dialog::from_response(self.session, frame, facts, path, &target, limits.routes_max)?;

@@ -11,6 +11,7 @@ use crate::api::{Counter, Event, OfferMethod, Output};
 use crate::base::ids::DialogId;
 use crate::session::{Input, Offering, Refresh, Refresher, Role, SessionTimer};
 use crate::transaction::ClientEventKind;
+use crate::transaction::table::State as TxState;
 use crate::wire::SDP_TYPE;
 use crate::wire::method::Method;
 use crate::wire::text::Decimal;
@@ -91,14 +92,19 @@ impl DialogAdapter<'_> {
         }
     }
 
-    /// Gives up our re-INVITE: nothing on the wire matters any more.
+    /// Gives up our offer. A re-INVITE that was sent may still be answered, and wants its ACK then.
     pub(crate) fn abandon_offer(&mut self) {
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
-        if let Some(offering) = session.offering.take() {
-            self.board.withdraw(offering.dialog, offering.transaction);
-            self.board.owners.remove(offering.transaction);
-            self.board.layer.abandon(offering.transaction);
+        let Some(offering) = session.offering.take() else { return };
+        let transaction = offering.transaction;
+        let sent = self.board.layer.state(transaction).is_some_and(|(_, state)| state != TxState::Idle);
+        if offering.invite && sent {
+            self.board.layer.give_up(self.board.now, transaction);
+            return self.board.listen_on(self.session, transaction);
         }
+        self.board.withdraw(offering.dialog, transaction);
+        self.board.owners.remove(transaction);
+        self.board.layer.abandon(transaction);
     }
 
     /// How long to wait until an offer is made again that crossed one of the peer's (section 14.1).

@@ -34,11 +34,8 @@ impl DialogAdapter<'_> {
     /// 8.1.3.5).
     pub(crate) fn take_next_target(&mut self) {
         let board = &mut *self.board;
+        board.leave_invite(self.session);
         let Some(session) = board.registry.session_mut(self.session) else { return };
-        // What is left of the transaction answers repeats by itself.
-        if let Some(invite) = session.invite.take() {
-            board.owners.remove(invite);
-        }
         // Whoever is called next has not asked for anything.
         session.realms = None;
         if let Some(out) = &mut session.outgoing

@@ -23,6 +23,7 @@ use crate::dialog::{Dialog, Waiting};
 use crate::media::MediaPort;
 use crate::registry::{SessionRegistry, Shares};
 use crate::session::{Input, Session, SessionTimer};
+use crate::transaction::table::{Kind, State as TxState};
 use crate::transaction::{Reply, TransactionId, TransactionLayer};
 use crate::wire::path::{Path, Transmit};
 use crate::wire::token::{TOKEN_LEN, Token};
@@ -448,18 +449,28 @@ impl Switchboard {
         }
     }
 
-    /// Our INVITE has been given up: the session keeps it only for a 2xx that comes late. That of an attempt before it
-    /// had all the time it could have.
-    pub(crate) fn invite_given_up(&mut self, id: SessionId) {
-        let Some(session) = self.registry.session_mut(id) else { return };
-        let invite = session.invite.take().filter(|&invite| self.layer.state(invite).is_some());
-        let older = core::mem::replace(&mut session.given_up, invite);
-        if let Some(older) = older {
-            self.owners.remove(older);
-            self.layer.abandon(older);
-        }
+    /// The INVITE for the call is given up or refused, and is the session's own no more. Whoever takes it after all still
+    /// finds the session.
+    pub(crate) fn leave_invite(&mut self, id: SessionId) {
+        let invite = self.registry.session_mut(id).and_then(|session| session.invite.take());
         if let Some(invite) = invite {
-            self.owners.insert(invite, Owner::Invite(id));
+            self.listen_on(id, invite);
+        }
+    }
+
+    /// An INVITE of ours, the first or a later one, has its outcome. A 2xx may come all the same, or again, as long as its
+    /// transaction lives (RFC 6026 section 8.4), and so long the session does.
+    pub(crate) fn listen_on(&mut self, id: SessionId, invite: TransactionId) {
+        let patience = self.config.timing.give_up();
+        let longest = match self.layer.state(invite) {
+            // Timer B has yet to fire.
+            Some((Kind::ClientInvite, TxState::Idle | TxState::Calling)) => patience.saturating_mul(2),
+            Some((Kind::ClientInvite, _)) => patience,
+            _ => return,
+        };
+        let until = self.now + longest;
+        if let Some(session) = self.registry.session_mut(id) {
+            session.listens_until = session.listens_until.max(Some(until));
         }
     }
 

@@ -9,6 +9,7 @@ use crate::api::{EndReason, Refuser};
 use crate::base::ids::SessionId;
 use crate::base::time::Instant;
 use crate::session::{Input, Role, SessionTimer, State};
+use crate::transaction::table::Kind;
 use crate::transaction::{TransactionId, TxEvent};
 
 /// Timers handled by one call. What is left stays due, so that packets are not kept waiting.
@@ -67,14 +68,16 @@ impl UnifiedCoordinator {
             EndReason::NetworkError => (Refuser::Network, "nobody listens there"),
             _ => (Refuser::Nobody, ""),
         };
-        let owner = self.board.owners.remove(transaction);
-        if !matches!(owner, Some(Owner::Invite(_))) {
+        let owner = self.board.owners.get(transaction).copied();
+        // An INVITE that nobody has answered may still be, and is acknowledged then.
+        if !matches!(self.board.layer.state(transaction), Some((Kind::ClientInvite, _))) {
+            self.board.owners.remove(transaction);
             self.board.layer.abandon(transaction);
         }
         match owner {
             Some(Owner::Invite(id)) => {
                 let input = self.next_or(id, Input::InviteTimeout);
-                self.board.invite_given_up(id);
+                self.board.leave_invite(id);
                 let Some(session) = self.board.registry.session_mut(id) else { return };
                 if input == Input::InviteTimeout {
                     session.end.get_or_insert(reason);
@@ -105,15 +108,9 @@ impl UnifiedCoordinator {
             }
             Some(Owner::Invite(id)) => {
                 let Some(session) = self.board.registry.session_mut(id) else { return };
-                if session.given_up == Some(transaction) {
-                    session.given_up = None;
-                    if session.state != State::Terminated {
-                        return;
-                    }
-                } else {
-                    session.invite = None;
+                if session.invite.take_if(|invite| *invite == transaction).is_some() {
+                    self.feed(id, Input::InviteGone, Cause::default());
                 }
-                self.feed(id, Input::InviteGone, Cause::default());
             }
             _ => {}
         }
@@ -138,6 +135,7 @@ impl UnifiedCoordinator {
             SessionTimer::GiveUp if session.awaits_prack() => (Input::PrackTimeout, Some(504)),
             SessionTimer::AnswerRepeat => (Input::AnswerRepeat, None),
             SessionTimer::GiveUp if session.state == State::Cancelling => (Input::CancelTimeout, None),
+            SessionTimer::GiveUp if session.state == State::Terminated => (Input::InviteGone, None),
             SessionTimer::GiveUp => (Input::AckTimeout, None),
         };
         self.feed(id, input, Cause { status, ..Cause::default() });

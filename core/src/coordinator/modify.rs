@@ -195,11 +195,12 @@ impl UnifiedCoordinator {
     /// Our re-INVITE or UPDATE has its outcome.
     pub(super) fn offer_over(&mut self, outcome: &Outcome<'_>) {
         let id = outcome.session;
+        self.board.listen_on(id, outcome.transaction);
         let Some(session) = self.board.registry.session(id) else { return };
         let over = matches!(session.state, State::Terminating | State::Terminated);
         let offering = session.offering.as_ref().filter(|it| it.transaction == outcome.transaction);
         let Some(dialog) = offering.map(|offering| offering.dialog) else {
-            // A repeated 2xx lost its ACK.
+            // A 2xx that came again lost its ACK; one that comes too late has yet to get it.
             if let (200..=299, Some((_, facts)), Some(dialog)) =
                 (outcome.status, outcome.response, session.dialog)
                 && facts.cseq_method == crate::wire::method::Method::Invite

@@ -7,7 +7,7 @@ use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
 use crate::api::{Counter, EndReason, Refuser};
 use crate::base::ids::{DialogId, SessionId};
 use crate::dialog::Dialog;
-use crate::session::{Input, State};
+use crate::session::{Input, Session, State};
 use crate::transaction::{ClientEvent, ClientEventKind, TransactionId};
 use crate::wire::frame::{Facts, Frame, StartLine};
 use crate::wire::path::Path;
@@ -64,7 +64,7 @@ impl UnifiedCoordinator {
         let Some(session) = self.board.registry.session(*id) else { return true };
         facts.from_tag == Some(&session.local_tag)
             && self.board.call_id(session).is_none_or(|call_id| call_id == facts.call_id)
-            && (facts.cseq == session.sent_cseq || session.given_up == Some(client))
+            && (facts.cseq == session.sent_cseq || session.invite != Some(client))
     }
 
     fn receive_invite_response(
@@ -79,7 +79,10 @@ impl UnifiedCoordinator {
             StartLine::Response { reason, .. } => String::from_utf8_lossy(reason),
             StartLine::Request { .. } => return,
         };
-        if self.board.registry.session(session).is_some_and(|it| it.given_up == Some(event.tx)) {
+        // An attempt that was given up or refused, or a call that was over before anybody had answered.
+        let late =
+            |it: &Session| it.invite != Some(event.tx) || it.state == State::Terminated && it.dialog.is_none();
+        if self.board.registry.session(session).is_some_and(late) {
             return self.receive_late(session, event, path, frame, facts);
         }
         let mut cause = Cause {
@@ -114,7 +117,7 @@ impl UnifiedCoordinator {
         self.feed(session, input, cause);
     }
 
-    /// A response to an INVITE that was given up. Whoever answered it is acknowledged and hung up.
+    /// A response to an INVITE that was given up or refused. Whoever took it after all is acknowledged and hung up.
     fn receive_late(
         &mut self,
         id: SessionId,
@@ -132,6 +135,7 @@ impl UnifiedCoordinator {
         if dialog.is_none() {
             return self.board.counters.add(Counter::Ignored);
         }
+        self.board.listen_on(id, event.tx);
         let description =
             if self.is_late(id) { self.decline_late_offer(id, self.description_of(frame)) } else { None };
         let message = Some((frame, facts));

@@ -297,8 +297,8 @@ impl UnifiedCoordinator {
         cause.path.filter(|_| wanted).map(|path| Arc::new(MessageDetails::new(frame, path)))
     }
 
-    /// Forgets the session, unless the far end may still repeat a 2xx: then only what answers it is kept, until
-    /// the INVITE transaction goes (RFC 6026 section 8.4).
+    /// Forgets the session, unless a 2xx may still come to an INVITE of ours, or come again: then only what acknowledges it
+    /// is kept, until the last of their transactions goes (RFC 6026 section 8.4).
     fn release(&mut self, id: SessionId) {
         MediaAdapter { board: &mut self.board, session: id }.close();
         let Some(session) = self.board.registry.session_mut(id) else { return };
@@ -306,18 +306,18 @@ impl UnifiedCoordinator {
             self.board.shares.release(source, core::mem::take(&mut session.half_open));
         }
         let Some(session) = self.board.registry.session_mut(id) else { return };
-        let repeats = session.role == Role::Uac && session.dialog.is_some() && session.invite.is_some();
-        // So does a re-INVITE of ours, whose final response we must acknowledge.
+        let waits = session.role == Role::Uac && session.invite.is_some();
+        // A re-INVITE of ours that is under way must be acknowledged, whatever its final response.
         let offers = session.offering.as_ref().is_some_and(|offering| offering.invite);
+        let listens = session.listens_until.filter(|&until| until > self.board.now);
         if offers {
             let give_up = self.board.config.timing.give_up();
             self.board.arm(id, SessionTimer::Offer, give_up);
         }
-        // So does whoever answers an INVITE that was given up; it may have to be answered with a description.
-        if let Some(session) = self.board.registry.session_mut(id)
-            && (repeats || offers || session.given_up.is_some())
-        {
-            session.outgoing = session.outgoing.take().filter(|_| session.given_up.is_some());
+        if let Some(until) = listens {
+            self.board.arm(id, SessionTimer::GiveUp, until.saturating_since(self.board.now));
+        }
+        if waits || offers || listens.is_some() {
             return;
         }
         for timer in SessionTimer::ALL {

@@ -263,8 +263,8 @@ pub struct Session {
     pub(crate) dialogs: SmallVec<[DialogId; 1]>,
     /// The INVITE transaction, ours or theirs, while it may still matter.
     pub(crate) invite: Option<TransactionId>,
-    /// Our INVITE that nobody waits for any more: whoever answers it late is acknowledged and hung up.
-    pub(crate) given_up: Option<TransactionId>,
+    /// Until when a 2xx may come to an INVITE of ours that has had its outcome: it is acknowledged each time it comes.
+    pub(crate) listens_until: Option<Instant>,
     /// The server transaction of a re-INVITE whose 200 waits for its ACK.
     pub(crate) reinvite: Option<TransactionId>,
     /// Our offer within the call, while it waits for its answer.
@@ -339,7 +339,7 @@ impl Session {
             dialog: None,
             dialogs: SmallVec::new(),
             invite: None,
-            given_up: None,
+            listens_until: None,
             reinvite: None,
             offering: None,
             offer_tries: 0,

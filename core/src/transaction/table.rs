@@ -172,10 +172,12 @@ pub const ROWS: &[Row] = &[
     row(ClientInvite, Proceeding, ReceiveFailure,     &[SendAck, Start(D), TellFailure],                   Completed),
     row(ClientInvite, Proceeding, GiveUp,             &[Start(M)],                                         GivenUp),
     row(ClientInvite, GivenUp,    Receive2xx,         &[Start(M), TellSuccess],                            Accepted),
-    row(ClientInvite, GivenUp,    ReceiveFailure,     &[SendAck, Start(D)],                                Completed),
+    row(ClientInvite, GivenUp,    ReceiveFailure,     &[SendAck],                                          GivenUp),
     row(ClientInvite, GivenUp,    Fired(M),           &[],                                                 Terminated),
     row(ClientInvite, Accepted,   Receive2xx,         &[TellSuccess],                                      Accepted),
+    row(ClientInvite, Accepted,   ReceiveFailure,     &[RepeatAck],                                        Accepted),
     row(ClientInvite, Accepted,   Fired(M),           &[],                                                 Terminated),
+    row(ClientInvite, Completed,  Receive2xx,         &[Start(M), TellSuccess],                            Accepted),
     row(ClientInvite, Completed,  ReceiveFailure,     &[RepeatAck],                                        Completed),
     row(ClientInvite, Completed,  Fired(D),           &[],                                                 Terminated),
 

@@ -170,7 +170,7 @@ fn transactions_are_found_and_owned() {
         let digest = core.board.digests.digest(&[b"gone"]);
         core.board.merged.insert(digest, invite);
     });
-    fires("our INVITE works for a live session until it is refused", World::calling(), |core, id| {
+    fires("our INVITE is waited for until it has its outcome", World::calling(), |core, id| {
         core.board.registry.session_mut(id).unwrap().invite = None;
     });
     let mut hung_up = active();

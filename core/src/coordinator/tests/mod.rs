@@ -7,6 +7,7 @@ mod challenges;
 mod challenges_within;
 mod closing;
 mod early;
+mod late;
 mod media;
 mod net;
 mod networks;

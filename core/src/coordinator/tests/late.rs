@@ -1,0 +1,207 @@
+//! A 2xx to an INVITE of ours that comes when nobody waits for it any more: it gets its ACK each time it comes (RFC 3261
+//! section 13.2.2.4), and a call that nobody wants its BYE, whichever INVITE it answers.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::peer::{SDP, World};
+use crate::session::State;
+
+fn sent(world: &World, method: &str) -> usize {
+    world.net.elsewhere.iter().filter(|it| it.payload.starts_with(method.as_bytes())).count()
+}
+
+/// The peer answers `invite` with 200 three times over, each of which must have its ACK.
+fn answer_late(world: &mut World, invite: &Bytes) {
+    for _ in 0..3 {
+        let before = sent(world, "ACK ");
+        world.respond_to(invite, 200, "one", Some(SDP));
+        assert_eq!(sent(world, "ACK "), before + 1, "it comes, its ACK goes");
+        world.net.run_for(Duration::from_secs(4));
+    }
+}
+
+/// Answers the BYE that is under way.
+fn let_go(world: &mut World) {
+    let bye = world.last("BYE");
+    world.respond_to(&bye, 200, "one", None);
+    assert_eq!(world.state(), Some(State::Terminated));
+}
+
+fn all_gone(world: &mut World) {
+    world.net.run_for(Duration::from_secs(100));
+    world.net.assert_all_gone();
+}
+
+/// A call of ours that is up, and the re-INVITE that holds it.
+fn holding() -> (World, Bytes) {
+    let mut world = World::calling();
+    world.respond(200, "one", Some(SDP));
+    world.net.run_for(Duration::from_secs(40));
+    world.command(|core, now, id| core.hold(now, id));
+    let invite = world.last("INVITE");
+    (world, invite)
+}
+
+#[test]
+fn a_2xx_to_a_reinvite_that_timer_b_gave_up_is_acknowledged_and_the_bye_goes_its_way() {
+    let (mut world, invite) = holding();
+    world.net.run_for(Duration::from_secs(33));
+    assert_eq!(world.state(), Some(State::Terminating));
+    answer_late(&mut world, &invite);
+    let_go(&mut world);
+    answer_late(&mut world, &invite);
+    assert!(sent(&world, "BYE ") > 0);
+    all_gone(&mut world);
+}
+
+#[test]
+fn a_2xx_to_a_reinvite_that_a_timeout_gave_up_while_it_proceeded_is_acknowledged() {
+    let (mut world, invite) = holding();
+    world.respond_to_last(100, None);
+    world.net.run_for(Duration::from_secs(181));
+    assert_eq!(world.state(), Some(State::Terminating));
+    answer_late(&mut world, &invite);
+    all_gone(&mut world);
+}
+
+#[test]
+fn a_2xx_to_a_reinvite_after_a_refusal_is_acknowledged() {
+    for status in [408, 481, 488, 491, 500] {
+        let (mut world, invite) = holding();
+        world.respond_to(&invite, status, "one", None);
+        answer_late(&mut world, &invite);
+        if matches!(status, 408 | 481) {
+            let_go(&mut world);
+            answer_late(&mut world, &invite);
+        } else {
+            assert!(world.state().is_some_and(State::is_up), "{status}: the call goes on");
+            world.hangup();
+        }
+        all_gone(&mut world);
+    }
+}
+
+#[test]
+fn a_2xx_to_a_reinvite_that_was_asked_for_credentials_is_acknowledged() {
+    let (mut world, invite) = holding();
+    world.challenge(&invite, 407, "realm=\"r\", nonce=\"n\", algorithm=MD5");
+    assert_ne!(world.last("INVITE"), invite, "it goes again with credentials");
+    answer_late(&mut world, &invite);
+    world.hangup();
+    all_gone(&mut world);
+}
+
+#[test]
+fn a_2xx_to_a_reinvite_is_acknowledged_after_the_call_is_gone() {
+    for ours in [true, false] {
+        let (mut world, invite) = holding();
+        world.respond_to(&invite, 200, "one", Some(SDP));
+        if ours {
+            world.hangup();
+            let_go(&mut world);
+        } else {
+            world.peer_says("BYE", "z9hG4bKbye", None);
+        }
+        assert_eq!(world.state(), Some(State::Terminated), "kept for this alone");
+        answer_late(&mut world, &invite);
+        all_gone(&mut world);
+    }
+}
+
+#[test]
+fn a_2xx_to_a_reinvite_of_a_callee_is_acknowledged_late_as_well() {
+    let mut world = World::called(true, Some(SDP));
+    world.answer();
+    world.request("ACK", "z9hG4bKack", 100, None);
+    world.command(|core, now, id| core.hold(now, id));
+    let invite = world.last("INVITE");
+    world.net.run_for(Duration::from_secs(33));
+    let tag = "peer";
+    let before = sent(&world, "ACK ");
+    world.respond_to(&invite, 200, tag, Some(SDP));
+    world.respond_to(&invite, 200, tag, Some(SDP));
+    assert_eq!(sent(&world, "ACK "), before + 2);
+    let bye = world.last("BYE");
+    world.respond_to(&bye, 200, tag, None);
+    world.respond_to(&invite, 200, tag, Some(SDP));
+    assert_eq!(sent(&world, "ACK "), before + 3, "over, and still listening");
+    all_gone(&mut world);
+}
+
+#[test]
+fn a_2xx_after_a_refusal_of_the_call_is_acknowledged_and_hung_up_once() {
+    for status in [408, 486, 487, 603] {
+        let mut world = World::calling();
+        let invite = world.invite.clone();
+        world.respond(status, "two", None);
+        assert_eq!(world.state(), Some(State::Terminated));
+        answer_late(&mut world, &invite);
+        let byes: Vec<_> = world.net.elsewhere.iter().filter(|it| it.payload.starts_with(b"BYE ")).collect();
+        assert!(byes.iter().all(|it| it.payload == byes[0].payload) && !byes.is_empty(), "{status}");
+        all_gone(&mut world);
+    }
+}
+
+#[test]
+fn a_2xx_after_a_refusal_that_comes_again_is_no_reason_to_forget_the_ack_of_the_refusal() {
+    let mut world = World::calling();
+    let invite = world.invite.clone();
+    world.respond(486, "two", None);
+    answer_late(&mut world, &invite);
+    let before = sent(&world, "ACK ");
+    world.respond(486, "two", None);
+    assert_eq!(sent(&world, "ACK "), before + 1);
+    all_gone(&mut world);
+}
+
+#[test]
+fn a_2xx_to_an_attempt_that_another_followed_is_acknowledged_and_hung_up() {
+    let challenged = |world: &mut World, invite: &Bytes| {
+        world.challenge_as("two", invite, 401, "realm=\"r\", nonce=\"n\", algorithm=MD5");
+    };
+    let redirected = |world: &mut World, invite: &Bytes| {
+        let contact: (&str, &[u8]) = ("Contact", b"<sip:carol@10.9.9.9>");
+        world.respond_with(invite, 302, "two", &[contact], None);
+    };
+    let cases: [(&str, &dyn Fn(&mut World, &Bytes)); 2] = [("401", &challenged), ("302", &redirected)];
+    for (what, next) in cases {
+        let mut world = World::calling();
+        let first = world.invite.clone();
+        next(&mut world, &first);
+        let second = world.last("INVITE");
+        assert_ne!(first, second, "{what}");
+        answer_late(&mut world, &first);
+        assert_eq!(world.state(), Some(State::Calling), "{what}: the next attempt goes on");
+        assert!(sent(&world, "BYE ") > 0, "{what}");
+        world.respond_to(&second, 200, "three", Some(SDP));
+        assert_eq!(world.state(), Some(State::Active), "{what}");
+        world.hangup();
+        all_gone(&mut world);
+    }
+}
+
+#[test]
+fn a_2xx_of_a_fork_that_was_gone_is_acknowledged_and_hung_up_whenever_it_comes() {
+    // After its 199, and the call refused; after another has taken the call, and that is over.
+    for taken in [false, true] {
+        let mut world = World::calling();
+        let invite = world.invite.clone();
+        world.respond(180, "one", None);
+        world.respond(199, "one", None);
+        if taken {
+            world.respond(200, "two", Some(SDP));
+            world.hangup();
+            let bye = world.last("BYE");
+            world.respond_to(&bye, 200, "two", None);
+        } else {
+            world.respond(480, "two", None);
+        }
+        assert_eq!(world.state(), Some(State::Terminated));
+        let before = sent(&world, "BYE ");
+        answer_late(&mut world, &invite);
+        assert!(sent(&world, "BYE ") > before);
+        all_gone(&mut world);
+    }
+}
