@@ -274,6 +274,10 @@ impl DialogAdapter<'_> {
     pub(crate) fn send_reanswer(&mut self, cause: &mut Cause<'_>) {
         let (Some(transaction), Some((frame, facts))) = (cause.transaction, cause.message) else { return };
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        // A 200 whose ACK has not come has arrived all the same, if the peer asks for more: it is not sent again.
+        if let Some(proven) = session.reinvite.or(session.invite) {
+            self.board.layer.forget_message(proven);
+        }
         session.reinvite = Some(transaction);
         session.invite_cseq = facts.cseq;
         session.refresh = cause.refresh;

@@ -34,6 +34,7 @@ impl MediaAdapter<'_> {
                 open: false,
                 changed: false,
                 exchanged: false,
+                declined: false,
                 sdp_id,
                 sdp_version: sdp_id,
                 described: None,
@@ -156,6 +157,7 @@ impl MediaAdapter<'_> {
         let Some(session) = session.filter(|session| session.offering.is_none()) else { return };
         let Some(media) = session.media.as_mut() else { return };
         media.said = media.made;
+        media.declined = false;
         media.agreed = media.described_direction;
         if media.is_settled() && media.agreed_codecs != media.codecs {
             media.agreed_codecs = media.codecs.clone();
@@ -222,7 +224,11 @@ impl MediaAdapter<'_> {
             Some(dialog) => dialog.path,
             None => session.outgoing.as_ref()?.path?,
         };
-        Some(sdp::accept_answer(body, &self.local(&path)?))
+        let local = self.local(&path)?;
+        Some(match session.media.as_ref()?.lines.as_deref() {
+            Some(offer) => sdp::accept_answer_to(offer, body, &local),
+            None => sdp::accept_answer(body, &local),
+        })
     }
 
     /// Where the peer's signalling comes from.

@@ -92,6 +92,23 @@ impl DialogAdapter<'_> {
         }
     }
 
+    /// An offer of ours has no answer that can be used: all is as it was before. The 2xx to a re-INVITE gets its ACK.
+    pub(crate) fn keep_media(&mut self, cause: &Cause<'_>) {
+        let Some(session) = self.board.registry.session_mut(self.session) else { return };
+        match (&session.offering, &mut session.media) {
+            (Some(offering), _) => {
+                let invite = offering.invite;
+                self.withdraw_offer();
+                if invite {
+                    self.send_ack(cause);
+                }
+            }
+            // The offer was in our 200.
+            (None, Some(media)) => media.take_back(),
+            (None, None) => {}
+        }
+    }
+
     /// Gives up our offer. A re-INVITE that was sent may still be answered, and wants its ACK then.
     pub(crate) fn abandon_offer(&mut self) {
         let Some(session) = self.board.registry.session_mut(self.session) else { return };

@@ -48,8 +48,16 @@ impl DialogAdapter<'_> {
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         let rseq = session.provisional.as_ref().map_or(first, |last| last.rseq.saturating_add(1));
         let described = body.is_some();
-        let sent =
-            Provisional { rseq, waits: true, described, repeats: 0, next: None, answer_headers: Vec::new() };
+        let cseq = session.invite_cseq;
+        let sent = Provisional {
+            rseq,
+            cseq,
+            waits: true,
+            described,
+            repeats: 0,
+            next: None,
+            answer_headers: Vec::new(),
+        };
         session.provisional = Some(sent.into());
         self.respond_invite(status, cause, body);
         self.board.arm(self.session, SessionTimer::AnswerRepeat, timing.t1);
@@ -91,12 +99,11 @@ impl DialogAdapter<'_> {
     /// The response to a PRACK that acknowledges what we sent.
     pub(crate) fn confirm_prack(&mut self, cause: &mut Cause<'_>) {
         let Some(transaction) = cause.transaction else { return };
-        let status = cause.status.unwrap_or(200);
         let Some(session) = self.board.registry.session_mut(self.session) else { return };
         if let Some(sent) = session.provisional.as_mut() {
             sent.waits = false;
             // It has answered the offer that we made.
-            session.late_offer &= !sent.described || status >= 300;
+            session.late_offer &= !sent.described;
         }
         // While it rings the next number is needed, and an answer that has waited has yet to leave.
         let of_use = |sent: &Provisional| session.state == State::Ringing || !sent.answer_headers.is_empty();
@@ -104,7 +111,7 @@ impl DialogAdapter<'_> {
         let tag = session.local_tag;
         let body = cause.description.take();
         let body = body.as_deref().map(|body| (SDP_TYPE, body));
-        let reason = reason_phrase(status);
+        let (status, reason) = (200, reason_phrase(200));
         let reply = Reply { status, reason, to_tag: Some(&tag), record_route: false, extra: &[], body };
         self.board.respond(transaction, reply);
     }

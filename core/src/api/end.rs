@@ -1,4 +1,4 @@
-//! Why sessions end.
+//! Why sessions end, and what does not end them.
 
 use super::Refuser;
 
@@ -112,4 +112,14 @@ impl core::fmt::Display for EndReason {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// What is wrong with what should have answered an offer of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum AnswerFault {
+    /// There is no session description.
+    Missing,
+    /// There is one, but it declines our audio or has nothing in common with what we offered.
+    Unusable,
 }

@@ -13,7 +13,7 @@ mod transfer;
 pub use crate::auth::{AuthFailure, Credentials, DigestAlgorithm};
 pub use crate::base::sources::{AddressPrefix, AddressPrefixError};
 pub use config::{CoordinatorConfig, InviteParams, Limits, PeerContacts, PeerSource, Reliable};
-pub use end::EndReason;
+pub use end::{AnswerFault, EndReason};
 pub(crate) use identity::CallerFrom;
 pub use identity::{CallerIdentity, Privacy};
 pub use modification::{Modification, OfferMethod};

@@ -14,7 +14,7 @@ use crate::sdp::plan::MediaPlan;
 use crate::signaling::{InviteDetails, MessageDetails};
 use crate::wire::path::{Transmit, Transport};
 
-use super::{AuthFailure, EndReason, Refuser, SubscriptionState, TransferRequest};
+use super::{AnswerFault, AuthFailure, EndReason, Refuser, SubscriptionState, TransferRequest};
 
 key! {
     /// Names one question for an address.
@@ -199,13 +199,23 @@ pub enum Event {
         /// Seconds until the call ends.
         seconds: u32,
     },
+    /// The other side agreed to an offer of ours (2xx, or the ACK of a 200 that had the offer) and brought no answer
+    /// that can be used (RFC 3264 section 4): all is as it was before, and the call goes on.
+    OfferUnanswered {
+        /// The session.
+        session: SessionId,
+        /// The application's name for it.
+        tag: UserTag,
+        /// What is wrong.
+        fault: AnswerFault,
+    },
     /// The other side refused a change that we asked for: all is as it was before.
     ModifyFailed {
         /// The session.
         session: SessionId,
         /// The application's name for it.
         tag: UserTag,
-        /// Its status; 408 or 503 where no response came.
+        /// Its status; 408 or 503 where no response came, 488 if it agreed without an answer that can be used.
         status: u16,
         /// Who gave it.
         refuser: Refuser,
@@ -440,6 +450,7 @@ impl Event {
             | Self::RefreshRefused { session, .. }
             | Self::DtmfSent { session, .. }
             | Self::DtmfRefused { session, .. }
+            | Self::OfferUnanswered { session, .. }
             | Self::ModifyFailed { session, .. }
             | Self::TransferRequested { session, .. }
             | Self::TransferStarted { session, .. }

@@ -55,7 +55,8 @@ fn check_request(request: &Request<'_>, board: &Switchboard) -> Result<(), Refus
     }
     check_replaces(request)?;
     match request.method {
-        Method::Invite | Method::Update | Method::Prack => check_body(frame, board),
+        // What a PRACK acknowledges is one question, and what it carries another.
+        Method::Invite | Method::Update => check_body(frame, board),
         _ => Ok(()),
     }
 }

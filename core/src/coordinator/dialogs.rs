@@ -48,8 +48,10 @@ impl UnifiedCoordinator {
             return self.board.respond_plain(request.transaction, 403);
         }
         let contacts = self.board.config.peer_contacts;
+        // A PRACK that a later request has overtaken is what we wait for all the same (RFC 3262 section 3).
+        let overtaken = request.method == Method::Prack && self.awaits_prack(session, request.frame);
         if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
-            if dialog.receive_sequence(facts.cseq) == Sequence::OutOfOrder {
+            if dialog.receive_sequence(facts.cseq) == Sequence::OutOfOrder && !overtaken {
                 self.board.counters.add(Counter::LowSequence);
                 return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
             }

@@ -187,10 +187,11 @@ impl UnifiedCoordinator {
         let found = facts.to_tag.and_then(|tag| registry.find_dialog(tag, facts.from_tag, facts.call_id));
         let session = found.and_then(|dialog| registry.session_of_dialog(dialog));
         let known = session.and_then(|id| Some((id, registry.session(id)?)));
-        let fits =
-            |session: &crate::session::Session| session.invite_cseq == facts.cseq && session.dialog == found;
-        let Some((id, _)) = known.filter(|(_, session)| fits(session)) else {
-            return self.board.counters.add(Counter::StrayAck);
+        let known = known.filter(|(_, session)| session.dialog == found);
+        // One that the peer's next INVITE has overtaken says nothing new.
+        let overtaken = known.is_some_and(|(_, session)| facts.cseq < session.invite_cseq);
+        let Some((id, _)) = known.filter(|(_, session)| facts.cseq == session.invite_cseq) else {
+            return self.board.counters.add(if overtaken { Counter::Absorbed } else { Counter::StrayAck });
         };
         if found.is_some_and(|dialog| self.board.is_foreign(dialog, path.remote)) {
             return;

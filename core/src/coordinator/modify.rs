@@ -103,14 +103,20 @@ impl UnifiedCoordinator {
     /// An INVITE within a dialog: the peer changes the media, or only looks whether we are there (section 14.2).
     pub(super) fn receive_reinvite(&mut self, request: &Request<'_>, id: SessionId, dialog: DialogId) {
         let mut cause = self.cause_of(request, dialog);
-        let known = self.board.registry.session(id);
-        if known.is_some_and(|session| session.offering.is_some()) {
+        let known = self.board.registry.session(id).zip(self.board.registry.dialog(dialog));
+        let Some((session, found)) = known else { return };
+        let path = found.path;
+        // What would be refused anyway must not count as described by us. That the ACK of an INVITE before has not come
+        // is no obstacle: this one proves that our 200 has arrived (RFC 5407 sections 3.1.4 and 3.1.5).
+        let unacknowledged = matches!(session.state, State::Answered | State::Reanswered);
+        let open = unacknowledged || matches!(session.state, State::Active | State::OfferWait);
+        let inviting = session.role == Role::Uac && !found.confirmed;
+        if inviting || session.offering.is_some() || unacknowledged && session.late_offer {
             return self.feed(id, Input::RxOfferCrossing, cause);
         }
-        // What would be refused anyway must not count as described by us.
-        let open = known.is_some_and(|session| matches!(session.state, State::Active | State::OfferWait));
-        let path = self.board.registry.dialog(dialog).map(|dialog| dialog.path);
-        let (true, Some(path)) = (open, path) else { return self.feed(id, Input::RxReinvite, cause) };
+        if !open {
+            return self.feed(id, Input::RxReinvite, cause);
+        }
         cause.refresh = match self.read_refresh(request.frame) {
             Ok(refresh) => refresh,
             Err(refusal) => return self.refuse(request.transaction, refusal),
@@ -162,7 +168,8 @@ impl UnifiedCoordinator {
         match session.role {
             _ if session.offering.is_some() => Some(Input::RxOfferCrossing),
             Role::Uac if early && !answered() => Some(Input::RxOfferCrossing),
-            Role::Uas if early && session.has_early_agreement() && session.unacknowledged().is_none() => None,
+            // Who offers more has our answer, even if its PRACK is still under way.
+            Role::Uas if early && session.has_early_agreement() => None,
             Role::Uas if early => Some(Input::RxOfferTooEarly),
             // Our offer in a 200 waits for its answer in the ACK.
             _ if session.late_offer => Some(Input::RxOfferCrossing),
@@ -262,6 +269,18 @@ impl UnifiedCoordinator {
             }
             _ => Input::RxOfferRefused,
         };
+        let session = self.board.registry.session(id);
+        let declined = session.and_then(|it| it.media.as_ref()).is_some_and(|media| media.declined);
+        let lost = matches!(input, Input::RxOfferRefused | Input::RxOfferBadAnswer) && declined;
+        let called = session.is_some_and(|it| matches!(it.state, State::Ringing | State::AnswerPending));
+        // What was agreed is not to be had again, and what the peer wanted instead cannot be.
+        let input = if lost && called {
+            cause.status = Some(488);
+            cause.phrase = "";
+            Input::RxBadPrack
+        } else {
+            input
+        };
         self.feed(id, input, cause);
     }
 
@@ -274,7 +293,11 @@ impl UnifiedCoordinator {
                 cause.plan = Some(plan);
                 Input::RxOfferAnswer
             }
-            _ => Input::RxOfferBadAnswer,
+            _ => {
+                // In its words it has agreed; what comes of that is a refusal.
+                (cause.status, cause.phrase) = (Some(488), "no answer that can be used");
+                Input::RxOfferBadAnswer
+            }
         }
     }
 

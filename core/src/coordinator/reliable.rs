@@ -11,7 +11,7 @@ use crate::api::Counter;
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
 use crate::dialog::Dialog;
-use crate::session::{Cell, Input, Reliability, Role, State};
+use crate::session::{Cell, Input, Reliability, Role, Session, State};
 use crate::signaling::CommandError;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
@@ -87,50 +87,85 @@ impl UnifiedCoordinator {
         self.step(session, input, Cause { headers, ..Cause::default() })
     }
 
-    /// PRACK (RFC 3262 section 3): what it acknowledges must be what waits for it.
+    /// PRACK (RFC 3262 section 3): what it acknowledges must be what waits for it. Then it gets a 2xx, whatever comes of
+    /// the session description that it carries.
     pub(super) fn receive_prack(&mut self, request: &Request<'_>, id: SessionId, dialog: DialogId) {
         let rack = request.frame.first(HeaderName::RAck);
-        let Some(rack) = rack.and_then(RAck::parse) else {
+        if rack.and_then(RAck::parse).is_none() {
             self.board.counters.add(Counter::BadRequest);
             let reason = if rack.is_some() { "Bad RAck" } else { "Missing RAck" };
             return self.refuse(request.transaction, Refusal { reason, ..Refusal::plain(400) });
-        };
+        }
         let mut cause = self.cause_of(request, dialog);
+        let awaited = self.awaits_prack(id, request.frame);
         let Some(session) = self.board.registry.session(id) else { return };
-        let sent = session.unacknowledged().filter(|sent| {
-            (sent.rseq, session.invite_cseq, Method::Invite) == (rack.rseq, rack.cseq, rack.method)
-        });
-        let Some(sent) = sent else {
+        let Some(sent) = session.unacknowledged().filter(|_| awaited) else {
             self.board.counters.add(Counter::UnknownDialog);
             return self.board.respond_plain(request.transaction, 481);
         };
+        let aside = session.state == State::AnswerPending && !sent.described;
+        let (answers, agreed) = (sent.described && session.late_offer, session.has_early_agreement());
         let body = self.description_of(request.frame);
-        let input = if sent.described && session.late_offer {
+        let usable = if answers {
             match (MediaAdapter { board: &mut self.board, session: id }).read_answer(body) {
                 Some(Ok(plan)) => {
                     cause.plan = Some(plan);
-                    Input::RxPrack
+                    true
                 }
-                _ => {
-                    cause.status = Some(488);
-                    Input::RxBadPrack
-                }
+                _ => false,
             }
         } else {
-            let undecided = matches!(session.state, State::Ringing | State::AnswerPending);
-            let aside = session.state == State::AnswerPending && !sent.described;
-            // An offer may come once the first exchange is complete (section 5), and while we make none.
-            if !body.is_empty() {
-                let answered = match undecided && session.has_early_agreement() {
-                    true if session.offering.is_some() => Err(Refusal::plain(491)),
-                    true => self.answer_into(id, request, dialog, &mut cause),
-                    false => Err(Refusal::plain(488)),
-                };
-                cause.status = answered.err().map(|refusal| refusal.status);
+            // An offer may come once the first exchange is complete (section 5).
+            body.is_empty() || !agreed || self.answer_surely(id, request, dialog, &mut cause)
+        };
+        let input = match usable {
+            false => {
+                cause.status = Some(488);
+                Input::RxBadPrack
             }
-            if aside { Input::RxSidePrack } else { Input::RxPrack }
+            true if aside => Input::RxSidePrack,
+            true => Input::RxPrack,
         };
         self.feed(id, input, cause);
+    }
+
+    /// Whether a PRACK of this session is awaited that carries this RAck.
+    pub(super) fn awaits_prack(&self, id: SessionId, frame: &Frame<'_>) -> bool {
+        let session = self.board.registry.session(id);
+        let sent = session.and_then(Session::unacknowledged);
+        let rack = frame.first(HeaderName::RAck).and_then(RAck::parse);
+        sent.zip(rack).is_some_and(|(sent, rack)| {
+            (sent.rseq, sent.cseq, Method::Invite) == (rack.rseq, rack.cseq, rack.method)
+        })
+    }
+
+    /// Answers an offer where it cannot be refused (RFC 6337 section 3.1): what nobody can do is declined, and then what was
+    /// agreed before is offered again, if the peer takes that now. False if it does not, so that no media are left.
+    fn answer_surely(
+        &mut self,
+        id: SessionId,
+        request: &Request<'_>,
+        dialog: DialogId,
+        cause: &mut Cause<'_>,
+    ) -> bool {
+        if self.answer_into(id, request, dialog, cause).is_ok() {
+            return true;
+        }
+        let Some(found) = self.board.registry.dialog(dialog) else { return false };
+        let (path, takes_more) = (found.path, found.update_allowed || found.confirmed);
+        let offer = self.description_of(request.frame);
+        let mut media = MediaAdapter { board: &mut self.board, session: id };
+        cause.description = media.decline(&path, offer);
+        if cause.description.is_none() {
+            // What cannot be read is no offer.
+            return true;
+        }
+        if takes_more
+            && let Some(media) = self.board.registry.session_mut(id).and_then(|it| it.media.as_mut())
+        {
+            media.offer_back();
+        }
+        takes_more
     }
 
     /// Our PRACK has its outcome. A refusal changes nothing: whoever still waits for it lets its response come again, and

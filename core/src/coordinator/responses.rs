@@ -80,8 +80,9 @@ impl UnifiedCoordinator {
             StartLine::Request { .. } => return,
         };
         // An attempt that was given up or refused, or a call that was over before anybody had answered.
-        let late =
-            |it: &Session| it.invite != Some(event.tx) || it.state == State::Terminated && it.dialog.is_none();
+        let late = |it: &Session| {
+            it.invite != Some(event.tx) || it.state == State::Terminated && it.dialog.is_none()
+        };
         if self.board.registry.session(session).is_some_and(late) {
             return self.receive_late(session, event, path, frame, facts);
         }

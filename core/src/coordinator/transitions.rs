@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter};
-use crate::api::{Counter, EndReason, Event, Output, Refuser};
+use crate::api::{AnswerFault, Counter, EndReason, Event, Output, Refuser};
 use crate::base::ids::SessionId;
 use crate::session::{Action, Cell, Fallback, Input, Role, SessionTimer, State};
 use crate::signaling::{CommandError, MessageDetails};
@@ -125,6 +125,7 @@ impl UnifiedCoordinator {
             Action::SendOffer => dialog.send_offer(),
             Action::AckOffer => dialog.ack_offer(cause),
             Action::WithdrawOffer => dialog.withdraw_offer(),
+            Action::KeepMedia => dialog.keep_media(cause),
             Action::AbandonOffer => dialog.abandon_offer(),
             Action::SendUpdateAnswer => dialog.send_update_answer(cause),
             Action::SendRefresh => dialog.send_refresh(),
@@ -184,6 +185,7 @@ impl UnifiedCoordinator {
             | Action::TellMediaChanged
             | Action::TellRefused
             | Action::TellRefreshRefused
+            | Action::TellUnanswered
             | Action::TellEnded
             | Action::App(_) => {
                 self.tell(id, action, cause);
@@ -249,6 +251,11 @@ impl UnifiedCoordinator {
                 let left = until.saturating_since(self.board.now).as_secs();
                 let seconds = u32::try_from(left).unwrap_or(u32::MAX);
                 Event::RefreshRefused { session: id, tag, status, phrase: phrase(), seconds }
+            }
+            Action::TellUnanswered => {
+                let missing = cause.message.is_none_or(|(frame, _)| frame.body().is_empty());
+                let fault = if missing { AnswerFault::Missing } else { AnswerFault::Unusable };
+                Event::OfferUnanswered { session: id, tag, fault }
             }
             Action::TellEnded if session.end_told => return,
             Action::TellEnded => {
@@ -346,6 +353,8 @@ fn end_reason(state: State, input: Input, refused: bool) -> Option<EndReason> {
         Input::Deadline => EndReason::Undecided,
         Input::NamesFailed => EndReason::NameFailure,
         Input::RxFailure => EndReason::Rejected,
+        // What changes a call that is up, and fails, ends nothing.
+        Input::RxBadAck if state == State::Reanswered => return None,
         Input::RxBadAnswer | Input::RxBadAck | Input::RxBadPrack | Input::RxBadEarlyOffer => {
             EndReason::NoCommonMedia
         }
@@ -361,7 +370,6 @@ fn end_reason(state: State, input: Input, refused: bool) -> Option<EndReason> {
         Input::OfferTimeout => EndReason::Timeout,
         Input::Expired if refused => EndReason::RefreshRefused,
         Input::Expired => EndReason::SessionExpired,
-        Input::RxOfferBadAnswer => EndReason::NoCommonMedia,
         Input::InviteGone => EndReason::Timeout,
         _ => return None,
     })

@@ -151,6 +151,9 @@ impl Signalling {
                 let lasted = for_ms.map(|ms| Duration::from_millis(ms.into()));
                 self.note(now, tag, due, Note::Silent(lasted));
             }
+            Event::OfferUnanswered { tag, fault, .. } => {
+                self.note(now, tag, due, Note::Unanswered(fault));
+            }
             Event::Refreshed { tag, by_us, .. } => {
                 self.note(now, tag, due, Note::Refreshed { by_us });
             }

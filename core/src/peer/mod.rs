@@ -75,7 +75,7 @@ pub mod prelude {
         Reply, SignalingDecision, SignalingHandler, TransferRequest,
     };
     pub use crate::api::{
-        AddressPrefix, AddressPrefixError, AuthFailure, AuthenticationOf, CoordinatorConfig, Counter,
+        AddressPrefix, AddressPrefixError, AnswerFault, AuthFailure, AuthenticationOf, CoordinatorConfig, Counter,
         Counters, Credentials, DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod,
         PeerContacts, PeerSource, Privacy, Refuser, RegistrationState, Reliable, SubscriptionState,
     };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::api::AnswerFault;
 use crate::base::ids::SessionId;
 use crate::sdp::plan::MediaPlan;
 use crate::signaling::MessageDetails;
@@ -27,6 +28,8 @@ pub enum CallEvent {
     Resumed,
     /// A later offer and answer changed the media: this holds from now on.
     MediaChanged(Arc<MediaPlan>),
+    /// The other side agreed to an offer of ours and brought no answer that can be used: the media are as they were.
+    OfferUnanswered(AnswerFault),
     /// The other side should send, and nothing has come for so long (`Config::silence`); told again each time it has lasted as
     /// long again. Not while either side holds the call.
     Silent(Duration),
@@ -91,6 +94,7 @@ pub(crate) enum Note {
     Held(bool),
     MediaChanged(Arc<MediaPlan>),
     Silent(Option<Duration>),
+    Unanswered(AnswerFault),
     TransferRequested(Request),
     TransferProgress { status: u16, phrase: String, done: bool },
     Replaced { by: SessionId },
@@ -172,6 +176,7 @@ impl Call {
             Note::MediaChanged(plan) => CallEvent::MediaChanged(plan),
             Note::Silent(Some(lasted)) => CallEvent::Silent(lasted),
             Note::Silent(None) => CallEvent::Heard,
+            Note::Unanswered(fault) => CallEvent::OfferUnanswered(fault),
             Note::TransferRequested(request) => {
                 let stack = self.leg.stack();
                 CallEvent::TransferRequested(TransferRequest::new(stack, self.leg.id, self.id(), request))

@@ -49,14 +49,6 @@ pub enum AnswerError {
     /// The answer declines the audio that we offered.
     #[error("the answer declines the audio stream")]
     Declined,
-    /// The answer has not one `m=` line for each of the offer.
-    #[error("{offered} media offered, but {answered} answered")]
-    MediaCount {
-        /// The `m=` lines of the offer.
-        offered: usize,
-        /// The `m=` lines of the answer.
-        answered: usize,
-    },
 }
 
 impl AnswerError {
@@ -73,7 +65,7 @@ impl AnswerError {
     /// Code and text of the Warning header that goes with a 488 (RFC 3261 section 20.43).
     pub const fn warning(&self) -> Option<(u16, &'static str)> {
         match self {
-            Self::Malformed { .. } | Self::MediaCount { .. } | Self::Declined => None,
+            Self::Malformed { .. } | Self::Declined => None,
             Self::NoUsableAddress { .. } => Some((301, "Incompatible network address formats")),
             Self::NoUsableTransport => Some((302, "Incompatible transport protocol")),
             Self::NoUsableMedia => Some((304, "Media type not available")),
@@ -120,24 +112,27 @@ pub fn answer(offer: &[u8], local: &LocalMedia) -> Result<Answered, AnswerError>
 
 /// Takes the peer's answer to the offer that [`offer`](super::offer) makes of the same `local`.
 pub fn accept_answer(answer: &[u8], local: &LocalMedia) -> Result<MediaPlan, AnswerError> {
-    accept(answer, local, 1, 0)
+    accept(answer, local, 0)
 }
 
 /// Takes the peer's answer to an offer that [`offer_again`](super::offer_again) made of the same `local`.
 pub fn accept_answer_to(offer: &[u8], answer: &[u8], local: &LocalMedia) -> Result<MediaPlan, AnswerError> {
     let offer = SessionDescription::parse(offer)?;
     let place = running_audio(&offer).ok_or(AnswerError::NoUsableMedia)?;
-    accept(answer, local, offer.media.len(), place)
+    accept(answer, local, place)
 }
 
-/// Takes an answer to an offer with this many media and audio in this place.
-fn accept(answer: &[u8], local: &LocalMedia, offered: usize, place: usize) -> Result<MediaPlan, AnswerError> {
+/// Takes an answer to an offer with audio in this place.
+fn accept(answer: &[u8], local: &LocalMedia, place: usize) -> Result<MediaPlan, AnswerError> {
     let session = SessionDescription::parse(answer)?;
-    let answered = session.media.len();
-    if answered != offered {
-        return Err(AnswerError::MediaCount { offered, answered });
-    }
-    let media = session.media.get(place).ok_or(AnswerError::NoUsableMedia)?;
+    // An answer has a line for each of the offer, in its order (RFC 3264 section 6). Lines too many say nothing of what was
+    // offered, and one that is missing declines its stream: neither is a reason to do without the audio that is there.
+    let audio = |media: &&MediaDescription<'_>| media.is_audio();
+    let running = |media: &&MediaDescription<'_>| media.is_audio() && media.port != 0;
+    let in_place = session.media.get(place);
+    let found = in_place.filter(audio).or_else(|| session.media.iter().find(running));
+    // Where there is none, what stands in its place says why.
+    let media = found.or(in_place).ok_or(AnswerError::NoUsableMedia)?;
     if media.port == 0 && media.fault.is_none() {
         return Err(AnswerError::Declined);
     }

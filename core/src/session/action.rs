@@ -30,7 +30,7 @@ pub enum Action {
     SendEarlyMedia,
     /// Send the same reliable provisional response again: its PRACK has not come.
     RepeatProgress,
-    /// 200 to a PRACK, with our answer if it brought an offer; a refusal if that offer cannot be accepted.
+    /// 200 to a PRACK, with our answer if it brought an offer.
     ConfirmPrack,
     /// Send the provisional response that had to wait for the PRACK of the last; else ring on.
     NextProgress,
@@ -52,7 +52,7 @@ pub enum Action {
     SendTerminated,
     /// 200 to a BYE.
     ConfirmBye,
-    /// 500 with Retry-After to a re-INVITE that comes before the last one is acknowledged (section 14.2).
+    /// 500 with Retry-After to a re-INVITE for a call that waits for an ACK to be hung up (section 14.2).
     RefuseReinvite,
     /// Send a re-INVITE or UPDATE with what we want of the media.
     SendOffer,
@@ -60,6 +60,9 @@ pub enum Action {
     AckOffer,
     /// Take back what the application wanted: the media stay as they are.
     WithdrawOffer,
+    /// What should have answered our offer has no answer that can be used: the media stay as they are. A 2xx to a re-INVITE
+    /// gets its ACK all the same.
+    KeepMedia,
     /// Stop caring for a re-INVITE that never got a final response.
     AbandonOffer,
     /// 200 to an UPDATE, with our answer if it brought an offer.
@@ -108,6 +111,8 @@ pub enum Action {
     TellRefused,
     /// Tell the application that the peer refuses to refresh the session.
     TellRefreshRefused,
+    /// Tell the application that an offer of ours was agreed to without an answer that can be used.
+    TellUnanswered,
     /// Tell the application that the call is over, and why.
     TellEnded,
     /// Forget the session once nothing on the wire can still ask for it.

@@ -116,6 +116,8 @@ pub(crate) struct SessionMedia {
     pub(crate) changed: bool,
     /// We have described our side anew since a plan was applied: what comes next is another exchange and no repetition.
     pub(crate) exchanged: bool,
+    /// Whether an offer that we had to decline has taken the place of what runs, until the peer agrees to that again.
+    pub(crate) declined: bool,
     /// Which way the application lets audio flow.
     pub(crate) wanted: Direction,
     /// The same as the peer knows it.
@@ -169,6 +171,13 @@ impl SessionMedia {
         self.described_direction = self.agreed;
     }
 
+    /// The peer's offer had to be declined: the peer is to be offered what was agreed before.
+    pub(crate) fn offer_back(&mut self) {
+        self.declined = true;
+        self.wish = self.wish.wrapping_add(1);
+        self.take_back();
+    }
+
     /// Whoever knew of our changes is gone, and another has taken the call as it was offered at first.
     pub(crate) fn tell_again(&mut self) {
         self.wish = self.wish.wrapping_add(1);
@@ -215,6 +224,8 @@ pub(crate) enum Reliability {
 pub(crate) struct Provisional {
     /// RSeq of the last one.
     pub(crate) rseq: u32,
+    /// CSeq of the INVITE that it answers.
+    pub(crate) cseq: u32,
     /// Whether its PRACK is awaited.
     pub(crate) waits: bool,
     /// Whether it carries a session description.

@@ -145,7 +145,8 @@ named! {
         RxBadAck = "RxBadAck",
         /// PRACK of our reliable provisional response, with the answer to the offer in it if there was one.
         RxPrack = "RxPrack",
-        /// PRACK of our reliable provisional response, whose answer to the offer in it is missing or cannot be used.
+        /// PRACK of our reliable provisional response, whose answer to the offer in it is missing or cannot be used; or whose
+        /// offer, which must be answered, leaves no media that could be offered back.
         RxBadPrack = "RxBadPrack",
         /// PRACK of another response than the one that our 200 waits for.
         RxSidePrack = "RxSidePrack",

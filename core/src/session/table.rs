@@ -70,6 +70,10 @@ mod acts {
     /// The same of an incoming call.
     pub(super) const DROP_TERMINATE: &[Action] =
         &[DisarmAll, AbandonOffer, SendTerminated, CloseMedia, TellEnded, Release];
+    /// The acknowledgement of a provisional response has come after the 200.
+    pub(super) const PRACKED: &[Action] = &[ConfirmPrack, ApplyChange, TellMediaChanged, Settle];
+    /// The peer has agreed to our UPDATE, and said nothing of the media that can be used.
+    pub(super) const KEEP: &[Action] = &[KeepMedia, DisarmOffer, TellRefused, TellUnanswered, Settle];
     /// Takes an incoming call.
     pub(super) const ANSWER: &[Action] =
         &[DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered];
@@ -182,7 +186,7 @@ pub const ROWS: &[Row] = {
             S::EarlyMedia,
         ),
         row(S::EarlyMedia, I::RxOfferGlare, &[ArmOfferAgain], S::EarlyMedia),
-        row(S::EarlyMedia, I::RxOfferBadAnswer, DROP_CANCEL, S::Cancelling),
+        row(S::EarlyMedia, I::RxOfferBadAnswer, KEEP, S::EarlyMedia),
         row(S::EarlyMedia, I::RxGone, DROP_CANCEL, S::Cancelling),
         row(
             S::EarlyMedia,
@@ -289,7 +293,7 @@ pub const ROWS: &[Row] = {
         ),
         row(S::Ringing, I::RxOfferRefused, &[DisarmOffer, WithdrawOffer, TellRefused, Settle], S::Ringing),
         row(S::Ringing, I::RxOfferGlare, &[ArmOfferAgain], S::Ringing),
-        row(S::Ringing, I::RxOfferBadAnswer, DROP_TERMINATE, S::Terminated),
+        row(S::Ringing, I::RxOfferBadAnswer, KEEP, S::Ringing),
         row(S::Ringing, I::RxGone, DROP_TERMINATE, S::Terminated),
         // The 200 waits for its outcome too: two exchanges never cross.
         row(
@@ -319,9 +323,29 @@ pub const ROWS: &[Row] = {
             &[ArmOfferAgain, DisarmAll, SendAnswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellAnswered],
             S::Answered,
         ),
-        row(S::AnswerPending, I::RxOfferBadAnswer, DROP_TERMINATE, S::Terminated),
+        row(
+            S::AnswerPending,
+            I::RxOfferBadAnswer,
+            &[
+                KeepMedia,
+                TellRefused,
+                TellUnanswered,
+                DisarmAll,
+                SendAnswer,
+                ApplyPlan,
+                ArmAnswerTimers,
+                ArmRefresh,
+                TellAnswered,
+            ],
+            S::Answered,
+        ),
         row(S::AnswerPending, I::RxGone, DROP_TERMINATE, S::Terminated),
-        row(S::AnswerPending, I::RxSidePrack, &[ConfirmPrack, DisarmAnswer], S::AnswerPending),
+        row(
+            S::AnswerPending,
+            I::RxSidePrack,
+            &[ConfirmPrack, DisarmAnswer, ApplyChange, TellMediaChanged],
+            S::AnswerPending,
+        ),
         // The 200 waits: an answer that went before it has not been acknowledged (RFC 3262 section 3).
         row(
             S::AnswerPending,
@@ -346,13 +370,19 @@ pub const ROWS: &[Row] = {
             S::Terminated,
         ),
         row(S::AnswerPending, I::Modify, &[], S::AnswerPending),
-        row(S::AnswerPending, I::RxUpdate, &[SendUpdateAnswer], S::AnswerPending),
+        row(
+            S::AnswerPending,
+            I::RxUpdate,
+            &[SendUpdateAnswer, ApplyChange, TellMediaChanged],
+            S::AnswerPending,
+        ),
         // A PRACK may come after the 200 if what it acknowledges had no session description.
-        row(S::Answered, I::RxPrack, &[ConfirmPrack], S::Answered),
+        row(S::Answered, I::RxPrack, PRACKED, S::Answered),
         row(S::HangupPending, I::RxPrack, &[ConfirmPrack], S::HangupPending),
-        row(S::Active, I::RxPrack, &[ConfirmPrack], S::Active),
-        row(S::Offering, I::RxPrack, &[ConfirmPrack], S::Offering),
-        row(S::OfferWait, I::RxPrack, &[ConfirmPrack], S::OfferWait),
+        row(S::Active, I::RxPrack, PRACKED, S::Active),
+        row(S::Reanswered, I::RxPrack, PRACKED, S::Reanswered),
+        row(S::Offering, I::RxPrack, &[ConfirmPrack, ApplyChange, TellMediaChanged], S::Offering),
+        row(S::OfferWait, I::RxPrack, &[ConfirmPrack, ApplyChange, TellMediaChanged], S::OfferWait),
         row(S::Answered, I::AnswerRepeat, &[RepeatAnswer], S::Answered),
         row(S::Answered, I::RxAck, &[DisarmAnswer, TellConfirmed, Settle], S::Active),
         row(
@@ -364,7 +394,13 @@ pub const ROWS: &[Row] = {
         row(S::Answered, I::RxBadAck, BYE, S::Terminating),
         row(S::Answered, I::AckTimeout, BYE, S::Terminating),
         row(S::Answered, I::RxBye, HUNG_UP, S::Terminated),
-        row(S::Answered, I::RxReinvite, &[RefuseReinvite], S::Answered),
+        // Whoever asks for more has our 200: its ACK is lost or late (RFC 5407 sections 3.1.4 and 3.1.5).
+        row(
+            S::Answered,
+            I::RxReinvite,
+            &[TellConfirmed, SendReanswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellMediaChanged],
+            S::Reanswered,
+        ),
         row(
             S::Answered,
             I::RxUpdate,
@@ -408,9 +444,14 @@ pub const ROWS: &[Row] = {
         row(S::Reanswered, I::AnswerRepeat, &[RepeatAnswer], S::Reanswered),
         row(S::Reanswered, I::RxAck, &[DisarmAnswer, Settle], S::Active),
         row(S::Reanswered, I::RxAckAnswer, &[DisarmAnswer, ApplyPlan, TellMediaChanged, Settle], S::Active),
-        row(S::Reanswered, I::RxBadAck, BYE, S::Terminating),
+        row(S::Reanswered, I::RxBadAck, &[DisarmAnswer, KeepMedia, TellUnanswered, Settle], S::Active),
         row(S::Reanswered, I::AckTimeout, BYE, S::Terminating),
-        row(S::Reanswered, I::RxReinvite, &[RefuseReinvite], S::Reanswered),
+        row(
+            S::Reanswered,
+            I::RxReinvite,
+            &[SendReanswer, ApplyPlan, ArmAnswerTimers, ArmRefresh, TellMediaChanged],
+            S::Reanswered,
+        ),
         row(
             S::Reanswered,
             I::RxUpdate,
@@ -433,8 +474,8 @@ pub const ROWS: &[Row] = {
         row(
             S::Offering,
             I::RxOfferBadAnswer,
-            &[AckOffer, DisarmAll, SendBye, CloseMedia, TellEnded],
-            S::Terminating,
+            &[KeepMedia, DisarmOffer, ArmRefresh, TellRefused, TellUnanswered, Settle],
+            S::Active,
         ),
         row(S::Offering, I::RxOfferRefused, &[DisarmOffer, WithdrawOffer, TellRefused, Settle], S::Active),
         row(

@@ -90,31 +90,71 @@ fn hold_and_resume() {
     hung_up_by_peer(&mut desk, &invite(), &tag, 5);
 }
 
+/// RFC 5407 sections 3.1.4 and 3.1.5.
 #[test]
-fn a_reinvite_before_the_ack_of_the_last_gets_500_with_retry_after() {
+fn a_reinvite_that_overtakes_the_ack_of_the_last_is_taken() {
     let (mut desk, _, ok) = answered(&invite());
     let tag = ok.callee_tag();
-    let early = invite().cseq(2).callee_tag(&tag).branch("re").sdp(SDP_OTHER_PORT);
-    desk.feed(early.text());
-    let refusal = desk.only().message;
-    assert_eq!(refusal.code(), "500");
-    assert!(refusal.header("Retry-After").parse::<u32>().unwrap() <= 10);
-    desk.feed(early.again("ACK").text());
-    assert_eq!(desk.told(), ["incoming", "answered"], "that ACK is not the one awaited");
-    desk.feed(invite().again("ACK").callee_tag(&tag).branch("ack").text());
-    assert_eq!(desk.told().last().unwrap(), "confirmed");
-    let second = invite().cseq(3).callee_tag(&tag).branch("re2").sdp(SDP_OTHER_PORT);
+    let second = invite().cseq(2).callee_tag(&tag).branch("re").sdp(SDP_OTHER_PORT);
     desk.feed(second.text());
-    assert_eq!(desk.codes(), ["200"]);
-    let third = invite().cseq(4).callee_tag(&tag).branch("re3").sdp(SDP);
-    desk.feed(third.text());
-    let refusal = desk.only().message;
-    assert_eq!(refusal.code(), "500");
-    assert!(refusal.has("Retry-After"));
-    desk.feed(third.again("ACK").text());
-    desk.feed(second.again("ACK").branch("ack2").text());
+    assert_eq!(desk.only().message.code(), "200");
     assert_eq!(desk.plan().codec, Codec::Pcma);
-    hung_up_by_peer(&mut desk, &invite(), &tag, 5);
+    assert_eq!(desk.told(), ["incoming", "answered", "confirmed", "media changed"]);
+    // The same before the ACK of a re-INVITE.
+    let third = invite().cseq(3).callee_tag(&tag).branch("re2").sdp(SDP);
+    desk.feed(third.text());
+    assert_eq!((desk.codes(), desk.plan().codec), (vec!["200".to_string()], Codec::Pcmu));
+    // The ACKs of the first two come now. That of the third is still awaited.
+    desk.feed(invite().again("ACK").callee_tag(&tag).branch("ack").text());
+    desk.feed(second.again("ACK").branch("ack2").text());
+    desk.run_for(ms(500));
+    let repeated = desk.only().message;
+    assert_eq!((repeated.code().as_str(), repeated.header("CSeq")), ("200", "3 INVITE"), "that alone");
+    desk.feed(third.again("ACK").branch("ack3").text());
+    desk.run_for(40 * SECOND);
+    assert_eq!(desk.codes(), [""; 0]);
+    hung_up_by_peer(&mut desk, &invite(), &tag, 4);
+}
+
+/// The answer to the offer in our 200 must come first.
+#[test]
+fn a_reinvite_that_crosses_the_offer_in_our_200_gets_491() {
+    let late = Request::new("INVITE");
+    let (mut desk, _, ok) = answered(&late);
+    let tag = ok.callee_tag();
+    for (cseq, again) in [(2, invite()), (3, Request::new("INVITE"))] {
+        let branch = format!("re{cseq}");
+        let again = again.cseq(cseq).callee_tag(&tag).branch(&branch);
+        desk.feed(again.text());
+        assert_eq!(desk.codes(), ["491"]);
+        desk.feed(again.again("ACK").text());
+    }
+    desk.feed(late.again("ACK").callee_tag(&tag).branch("ack").sdp(SDP_OTHER_PORT).text());
+    assert!(desk.told().contains(&"confirmed".to_string()));
+    assert_eq!(desk.plan().codec, Codec::Pcma);
+    // The same of a re-INVITE.
+    let empty = Request::new("INVITE").cseq(4).callee_tag(&tag).branch("re4");
+    desk.feed(empty.text());
+    assert_eq!(desk.codes(), ["200"]);
+    let crossing = invite().cseq(5).callee_tag(&tag).branch("re5");
+    desk.feed(crossing.text());
+    assert_eq!(desk.codes(), ["491"]);
+    desk.feed(crossing.again("ACK").text());
+    desk.feed(empty.again("ACK").branch("ack4").sdp(SDP).text());
+    assert_eq!(desk.plan().codec, Codec::Pcmu);
+    hung_up_by_peer(&mut desk, &invite(), &tag, 6);
+}
+
+/// What else may come in that moment: none of it waits for the ACK.
+#[test]
+fn an_update_that_overtakes_the_ack_is_taken_as_well() {
+    let (mut desk, _, ok) = answered(&invite());
+    let tag = ok.callee_tag();
+    desk.feed(invite().again("UPDATE").cseq(2).callee_tag(&tag).branch("up").sdp(SDP_OTHER_PORT).text());
+    assert_eq!((desk.codes(), desk.plan().codec), (vec!["200".to_string()], Codec::Pcma));
+    desk.feed(invite().again("OPTIONS").cseq(3).callee_tag(&tag).branch("opt").text());
+    assert_eq!(desk.codes(), ["200"]);
+    hung_up_by_peer(&mut desk, &invite(), &tag, 4);
 }
 
 #[test]

@@ -87,65 +87,136 @@ fn an_offer_in_the_prack_that_the_answer_waits_for() {
     confirm_and_leave(&mut desk, &invite);
 }
 
+/// RFC 3262 section 5 and RFC 6337: acknowledged is acknowledged. The offer is answered with port 0.
 #[test]
-fn an_offer_in_a_prack_that_cannot_be_accepted_gets_488_and_the_invite_lives() {
-    for offer in [SDP_NO_CODEC, "garbage"] {
+fn an_offer_in_a_prack_that_nobody_can_take_is_declined_in_its_200_and_ours_is_offered_back() {
+    for (back, told) in [(SDP, None), (SDP_NO_CODEC, Some("488")), ("", Some("488"))] {
+        let (mut desk, session, invite) = called("Supported: 100rel\r\nAllow: UPDATE, PRACK", SDP);
+        progress(&mut desk, session, true).unwrap();
+        let early = desk.only().message;
+        desk.feed(prack(&invite, &early, 2).sdp(SDP_NO_CODEC).text());
+        let news = desk.news();
+        let [ok, update] = &news[..] else { panic!("{news:?}") };
+        assert_eq!((ok.message.code().as_str(), ok.message.header("CSeq")), ("200", "2 PRACK"));
+        assert!(ok.message.body().contains("m=audio 0 RTP/AVP "), "{:?}", ok.message);
+        assert!(update.message.body().contains("m=audio 20000 RTP/AVP 0"), "{:?}", update.message);
+        assert_eq!(heard(&desk), 40_000);
+        let status = if back.is_empty() { 488 } else { 200 };
+        desk.feed(respond(&update.message, status, "", "Contact: <sip:peer@192.0.2.9:5060>\r\n", back));
+        if let Some(status) = told {
+            assert_eq!(desk.codes(), [status], "no media are left");
+            assert_eq!(desk.told().last().unwrap(), "ended NoCommonMedia 488");
+            continue;
+        }
+        assert_eq!(desk.codes(), [""; 0]);
+        desk.answer(session);
+        assert_eq!(heard(&desk), 40_000);
+        confirm_and_leave(&mut desk, &invite);
+    }
+}
+
+#[test]
+fn an_offer_in_a_prack_that_nobody_can_take_ends_the_invite_where_nothing_can_be_offered_back() {
+    for answered in [false, true] {
         let (mut desk, session, invite, early) = early();
-        desk.feed(prack(&invite, &early, 2).sdp(offer).text());
-        let refusal = desk.only().message;
-        assert!(["488", "400"].contains(&refusal.code().as_str()), "{refusal:?}");
-        assert_eq!(refusal.header("CSeq"), "2 PRACK");
+        if answered {
+            desk.answer(session);
+        }
+        desk.feed(prack(&invite, &early, 2).sdp(SDP_NO_CODEC).text());
+        let news = desk.news();
+        let lines: Vec<_> =
+            news.iter().map(|it| (it.message.code(), it.message.header("CSeq").to_string())).collect();
+        assert_eq!(lines, [("200".into(), "2 PRACK".into()), ("488".into(), "1 INVITE".into())]);
+        assert!(news[0].message.body().contains("m=audio 0 "));
+        assert_eq!(desk.told(), ["incoming", "ended NoCommonMedia 488"]);
+        desk.assert_all_gone();
+    }
+}
+
+#[test]
+fn what_is_no_offer_in_a_prack_does_not_keep_it_from_counting() {
+    for (kind, body) in [("application/sdp", "garbage"), ("text/plain", "hello"), ("application/ISUP", "x")] {
+        let (mut desk, session, invite, early) = early();
+        desk.feed(prack(&invite, &early, 2).body(kind, body).text());
+        let ok = desk.only().message;
+        assert_eq!((ok.code().as_str(), ok.body()), ("200", ""), "{kind}");
         desk.run_for(GIVE_UP);
         assert_eq!(desk.codes(), [""; 0], "the 183 has arrived: it is not sent again");
-        assert_eq!(heard(&desk), 40_000);
-        assert_eq!(desk.told(), ["incoming"]);
+        assert_eq!((heard(&desk), desk.told()), (40_000, vec!["incoming".to_string()]));
         desk.answer(session);
         confirm_and_leave(&mut desk, &invite);
     }
 }
 
 #[test]
-fn an_offer_in_a_prack_while_we_owe_an_answer_is_refused() {
+fn an_offer_in_a_prack_while_we_owe_an_answer_is_not_answered_and_the_prack_counts() {
     let (mut desk, session, invite) = called("Supported: 100rel", SDP);
     progress(&mut desk, session, false).unwrap();
     let ringing = desk.only().message;
     desk.feed(prack(&invite, &ringing, 2).sdp(SDP_OTHER_PORT).text());
-    assert_eq!(desk.codes(), ["488"]);
+    let ok = desk.only().message;
+    assert_eq!((ok.code().as_str(), ok.body()), ("200", ""));
     desk.answer(session);
     assert!(desk.only().message.body().contains("m=audio"));
     assert_eq!(heard(&desk), 40_000);
     confirm_and_leave(&mut desk, &invite);
 }
 
+/// The 180 needs no PRACK before the 200: it may come later, and bring an offer.
 #[test]
-fn a_prack_with_a_body_of_another_kind_gets_415_and_does_not_count() {
-    let (mut desk, session, invite, early) = early();
-    desk.feed(prack(&invite, &early, 2).body("text/plain", "hello").text());
-    assert_eq!(desk.codes(), ["415"]);
-    desk.run_for(ms(500));
-    assert_eq!(desk.codes(), ["183"]);
-    desk.feed(prack(&invite, &early, 3).text());
-    desk.answer(session);
-    confirm_and_leave(&mut desk, &invite);
+fn a_prack_counts_after_the_answer_and_while_media_change() {
+    for offer in ["", SDP_OTHER_PORT, SDP_NO_CODEC] {
+        for confirmed in [false, true] {
+            let (mut desk, session, invite) = called("Supported: 100rel", SDP);
+            progress(&mut desk, session, false).unwrap();
+            let ringing = desk.only().message;
+            desk.answer(session);
+            let tag = desk.only().message.callee_tag();
+            let mut held = Vec::new();
+            if confirmed {
+                desk.feed(invite.again("ACK").branch("ack").callee_tag(&tag).text());
+                desk.core.hold(desk.now, session).unwrap();
+                desk.drain();
+                held = desk.news();
+            }
+            let prack = prack(&invite, &ringing, 2);
+            desk.feed(if offer.is_empty() { prack } else { prack.sdp(offer) }.text());
+            let ok = desk.only().message;
+            assert_eq!((ok.code().as_str(), ok.body().is_empty()), ("200", offer.is_empty()), "{offer}");
+            assert_eq!(ok.body().contains("m=audio 0 "), offer == SDP_NO_CODEC);
+            assert_eq!(heard(&desk), if offer == SDP_OTHER_PORT { 40_002 } else { 40_000 });
+            if let Some(reinvite) = held.pop() {
+                desk.feed(respond(&reinvite.message, 491, "", "", ""));
+                assert_eq!(desk.codes(), ["ACK"], "theirs crossed ours");
+            }
+            desk.hangup(session);
+        }
+    }
 }
 
+/// RFC 3311 section 5.2: our answer is made; who offers more has it.
 #[test]
-fn an_update_in_the_early_dialog_needs_an_exchange_that_is_over() {
-    let (mut desk, session, invite, early) = early();
-    let tag = early.callee_tag();
-    let update = |cseq: u32| invite.again("UPDATE").cseq(cseq).branch(&format!("u{cseq}")).callee_tag(&tag);
-    desk.feed(update(2).sdp(SDP_OTHER_PORT).text());
-    let refusal = desk.only().message;
-    assert!(refusal.code() == "500" && refusal.has("Retry-After"), "our answer may be lost still");
-    desk.feed(prack(&invite, &early, 3).text());
-    desk.news();
-    desk.feed(update(4).sdp(SDP_OTHER_PORT).text());
-    assert!(desk.only().message.body().contains("m=audio"));
-    assert_eq!(heard(&desk), 40_002);
-    desk.answer(session);
-    assert_eq!(desk.only().message.body(), "");
-    assert_eq!(heard(&desk), 40_002, "the 200 does not bring the old plan back");
-    confirm_and_leave(&mut desk, &invite);
+fn an_update_that_overtakes_the_prack_of_our_answer_is_answered_and_the_prack_still_counts() {
+    for answered in [false, true] {
+        let (mut desk, session, invite, early) = early();
+        let tag = early.callee_tag();
+        if answered {
+            desk.answer(session);
+        }
+        let update = invite.again("UPDATE").cseq(3).branch("u3").callee_tag(&tag).sdp(SDP_OTHER_PORT);
+        desk.feed(update.text());
+        assert!(desk.only().message.body().contains("m=audio"));
+        assert_eq!(heard(&desk), 40_002);
+        desk.feed(prack(&invite, &early, 2).text());
+        let codes = desk.codes();
+        assert_eq!(codes, if answered { vec!["200", "200"] } else { vec!["200"] }, "it is what we wait for");
+        if !answered {
+            desk.answer(session);
+            assert_eq!(desk.only().message.body(), "");
+        }
+        assert_eq!(heard(&desk), 40_002, "the 200 does not bring the old plan back");
+        confirm_and_leave(&mut desk, &invite);
+    }
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_prack_without_a_usable_answer_ends_the_call() {
                 .iter()
                 .map(|sent| (sent.message.code(), sent.message.header("CSeq").to_string()))
                 .collect();
-            assert_eq!(lines, [("488".into(), "2 PRACK".into()), ("488".into(), "1 INVITE".into())]);
+            assert_eq!(lines, [("200".into(), "2 PRACK".into()), ("488".into(), "1 INVITE".into())]);
             assert_eq!(desk.told(), ["incoming", "ended NoCommonMedia 488"]);
             desk.assert_all_gone();
         }

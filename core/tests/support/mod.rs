@@ -284,6 +284,7 @@ impl Desk {
             Event::Refreshed { .. } => "refreshed by them".into(),
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
+            Event::OfferUnanswered { fault, .. } => format!("unanswered {fault:?}"),
             other => format!("{other:?}"),
         };
         self.events.iter().map(name).collect()

@@ -234,6 +234,7 @@ fn provisional_responses_are_seen_through() {
     fires("what was acknowledged is not kept after the answer", answered(), |core, id| {
         let sent = Provisional {
             rseq: 1,
+            cseq: 100,
             waits: false,
             described: true,
             repeats: 0,

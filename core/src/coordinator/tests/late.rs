@@ -205,3 +205,17 @@ fn a_2xx_of_a_fork_that_was_gone_is_acknowledged_and_hung_up_whenever_it_comes()
         all_gone(&mut world);
     }
 }
+
+/// RFC 3261 section 14.2: the INVITE that the caller has sent is in progress.
+#[test]
+fn an_invite_within_a_dialog_that_is_still_early_crosses_ours() {
+    let mut world = World::calling();
+    world.respond(183, "one", Some(SDP));
+    world.request_back("INVITE", "z9hG4bKre", 1, Some(SDP));
+    assert_eq!(world.net.codes().last().unwrap(), "491");
+    world.request_back("ACK", "z9hG4bKre", 1, None);
+    world.respond(200, "one", Some(SDP));
+    assert_eq!(world.state(), Some(State::Active));
+    world.request_back("INVITE", "z9hG4bKre2", 2, Some(SDP));
+    assert_eq!(world.net.codes().last().unwrap(), "200");
+}

@@ -20,4 +20,5 @@ mod shares;
 mod strangers;
 mod subscriptions;
 mod transfers;
+mod unanswered;
 mod walks;

@@ -267,6 +267,7 @@ impl Net {
             }
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
+            Event::OfferUnanswered { fault, .. } => format!("unanswered {fault:?}"),
             Event::MediaSilent { for_ms: Some(for_ms), .. } => format!("silent {for_ms}"),
             Event::Dtmf { digit, .. } => format!("key {digit}"),
             other => format!("{other:?}"),

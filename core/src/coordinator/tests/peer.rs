@@ -345,6 +345,14 @@ impl World {
         }
     }
 
+    /// The peer has said that it takes UPDATE.
+    pub(crate) fn peer_allows_update(&mut self) {
+        let id = self.session.unwrap();
+        let registry = &mut self.net.nodes[0].core.board.registry;
+        let dialog = registry.session(id).unwrap().dialog.unwrap();
+        registry.dialog_mut(dialog).unwrap().update_allowed = true;
+    }
+
     /// The peer wants its requests elsewhere from now on.
     pub(crate) fn peer_moves_to(&mut self, contact: &str) {
         let id = self.session.unwrap();

@@ -109,6 +109,9 @@ fn reach(state: State, input: Input) -> World {
             reach(State::Ringing, if input == Input::RxBadPrack { input } else { Input::AnswerLater }),
             World::answer,
         ),
+        State::Active | State::Reanswered | State::Offering | State::OfferWait if input == Input::RxPrack => {
+            unacknowledged_ringing(state)
+        }
         State::Answered if input == Input::RxPrack => with(World::called_reliably(true, offer), |world| {
             world.command(|core, now, id| core.progress(now, id, false));
             world.answer();
@@ -182,6 +185,21 @@ fn reach(state: State, input: Input) -> World {
 /// What a callee does that has not answered and hangs up all the same.
 fn is_hung_up_early(input: Input) -> bool {
     matches!(input, Input::RxBye | Input::RxForkBye | Input::RxEarlyMediaBye)
+}
+
+/// A call that is up before the PRACK of its 180 has come.
+fn unacknowledged_ringing(state: State) -> World {
+    let mut world = reach(State::Answered, Input::RxPrack);
+    world.request("ACK", "z9hG4bKack", 100, None);
+    match state {
+        State::Reanswered => world.request("INVITE", "z9hG4bKre", 101, Some(SDP)),
+        State::Offering | State::OfferWait => world.command(|core, now, id| core.hold(now, id)),
+        _ => {}
+    }
+    if state == State::OfferWait {
+        world.respond_to_last(491, None);
+    }
+    world
 }
 
 fn is_before_the_answer(state: State) -> bool {
