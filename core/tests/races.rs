@@ -68,23 +68,42 @@ fn what_comes_after_the_final_response_changes_nothing() {
     assert_eq!(ended(&desk), 1, "a proxy chooses one final response");
 }
 
-/// The window of the copy is that of its transaction.
+/// RFC 3261 section 8.2.2.2: a copy of the INVITE is no second call while the first lives, however long, nor for T4 after.
 #[test]
-fn a_merged_request_is_one_as_long_as_the_first_may_come_again() {
-    let copy = |method: &str, branch: &str| Request::new(method).branch(branch).sdp(SDP).text();
-    for (after, code) in [(ms(0), "482"), (GIVE_UP - ms(1), "482"), (GIVE_UP + SECOND, "180")] {
+fn a_copy_of_the_invite_is_no_call_while_the_call_lives_and_for_t4_after_it() {
+    for (ends_after, copy_after, code) in [
+        (None, 0, "482"),
+        (None, 31, "482"),
+        (None, 40, "482"),
+        (None, 4000, "482"),
+        (Some(40), 44, "482"),
+        (Some(40), 46, "180"),
+        // While the transaction may come again, whatever has become of the call.
+        (Some(1), 31, "482"),
+        (Some(1), 40, "180"),
+    ] {
         let mut desk = Desk::new();
-        desk.feed(copy("INVITE", "one"));
+        let invite = Request::new("INVITE").sdp(SDP);
+        desk.feed(invite.text());
         let session = desk.incoming();
         desk.answer(session);
         let tag = desk.last("200").message.callee_tag();
-        let start = desk.now;
-        desk.feed(Request::new("ACK").callee_tag(&tag).branch("ack").text());
-        desk.run_for(after);
-        assert_eq!(desk.now, start + after);
+        desk.feed(invite.again("ACK").branch("ack").callee_tag(&tag).text());
+        let mut passed = 0;
+        if let Some(seconds) = ends_after {
+            desk.run_for(SECOND * seconds);
+            passed = seconds;
+            desk.feed(invite.again("BYE").cseq(2).branch("bye").callee_tag(&tag).text());
+        }
+        desk.run_for(SECOND * (copy_after - passed));
         desk.news();
-        desk.feed(copy("INVITE", "two"));
-        assert_eq!(desk.only().message.code(), code, "after {after:?}");
+        desk.feed(invite.clone().branch("elsewhere").text());
+        assert_eq!(desk.codes(), [code], "ends {ends_after:?}, copy after {copy_after} s");
+        if ends_after.is_none() {
+            // A new call of the same peer is one.
+            desk.feed(invite.cseq(9).branch("next").text());
+            assert_eq!(desk.codes(), ["180"]);
+        }
     }
 }
 

@@ -148,6 +148,23 @@ impl Switchboard {
         matches!(owner, Some(Owner::Request { session, purpose: Purpose::Refer }) if *session == id)
     }
 
+    /// What came of a request keeps copies of it away. All that does, but for transactions.
+    fn audit_merged(&self) -> Result<BTreeSet<[u8; 32]>, Violation> {
+        let sessions = self.registry.sessions().filter_map(|(_, session)| session.merged);
+        let subscriptions = self.registry.subscriptions().filter_map(|(_, it)| it.merged);
+        let mut held = BTreeSet::new();
+        for digest in sessions.chain(subscriptions).chain(self.merged.leaving()) {
+            let rule = "what came of a request keeps its copies away";
+            ensure(self.merged.is_held(digest), MODULE, rule, || format!("{digest:?}"))?;
+            held.insert(digest.text());
+        }
+        let limits = &self.config.limits;
+        let most = limits.sessions_max.saturating_add(limits.subscriptions_max);
+        let few = self.merged.leaving().count() <= most;
+        ensure(few, MODULE, "bounds are kept", || format!("{} leave", self.merged.leaving().count()))?;
+        Ok(held)
+    }
+
     /// Whoever answers an INVITE of ours, however late, finds its session.
     fn audit_listener(&self, transaction: TransactionId, id: SessionId) -> Result<(), Violation> {
         let invite = matches!(self.layer.state(transaction), Some((Kind::ClientInvite, _)));
@@ -157,14 +174,14 @@ impl Switchboard {
     }
 
     fn audit_owners(&self) -> Result<(), Violation> {
-        let mut merged = 0;
+        let mut merged = self.audit_merged()?;
         for (transaction, owner) in self.owners.iter() {
             let lives = self.layer.state(transaction).is_some();
             ensure(lives, MODULE, "who has an owner lives", || format!("{transaction} {owner:?}"))?;
             match owner {
                 Owner::Incoming { merged: digest, .. } => {
-                    merged += 1;
-                    let found = self.merged.get(*digest);
+                    merged.insert(digest.text());
+                    let found = self.merged.transaction(*digest);
                     let rule = "a merged copy of an INVITE would be found";
                     ensure(found == Some(transaction), MODULE, rule, || format!("{transaction}: {found:?}"))?;
                 }
@@ -192,8 +209,8 @@ impl Switchboard {
                 | Owner::Nobody => {}
             }
         }
-        ensure(merged == self.merged.len(), MODULE, "merged INVITEs are live ones", || {
-            format!("{} instead of {merged}", self.merged.len())
+        ensure(merged.len() == self.merged.len(), MODULE, "merged INVITEs are live ones", || {
+            format!("{} instead of {}", self.merged.len(), merged.len())
         })?;
         let owned = |tx: TransactionId| self.owners.get(tx).is_some();
         let kinds = [Kind::ClientInvite, Kind::ClientOther];

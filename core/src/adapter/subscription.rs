@@ -158,6 +158,7 @@ impl Switchboard {
         if let Some(timer) = subscription.timer {
             self.subscription_timers.cancel(timer);
         }
+        self.leave_merged(subscription.merged);
         let event = Event::SubscriptionEnded { subscription: id, status, reason, retry_after };
         self.outbox.push_back(Output::Event(event));
     }

@@ -7,12 +7,12 @@ use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use super::Errand;
 use super::lookups::Lookups;
+use super::{Errand, Merged};
 use crate::api::{CoordinatorConfig, Counter, Counters, Output, PeerSource, QueryId, Refuser, ResolveTarget};
 use crate::auth::{Keys, Parties};
 use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
-use crate::base::index::{Digest, DigestKey, Index};
+use crate::base::index::{Digest, DigestKey};
 use crate::base::rng::Rng;
 use crate::base::side::SideTable;
 use crate::base::slab::Slab;
@@ -136,8 +136,8 @@ pub(crate) struct Switchboard {
     /// Inputs that actions gave rise to; they run after the transition that they come from.
     pub(crate) follow_ups: VecDeque<(SessionId, Input)>,
     pub(crate) owners: SideTable<TransactionId, Owner>,
-    /// INVITEs under way, by what a merged copy has in common with them (RFC 3261 section 8.2.2.2).
-    pub(crate) merged: Index<TransactionId>,
+    /// What a copy of a request is known by that took another way.
+    pub(crate) merged: Merged,
     pub(crate) parked: Slab<QueryId, Parked>,
     /// Which of those questions the runtime has been asked.
     pub(crate) lookups: Lookups,
@@ -181,7 +181,7 @@ impl Switchboard {
             outbox: VecDeque::new(),
             follow_ups: VecDeque::new(),
             owners: SideTable::new(),
-            merged: Index::new(),
+            merged: Merged::default(),
             parked: Slab::new(limits.sessions_max),
             lookups: Lookups::new(&limits),
             errands: Slab::new(limits.sessions_max),

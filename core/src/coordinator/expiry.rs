@@ -101,7 +101,7 @@ impl UnifiedCoordinator {
     fn transaction_gone(&mut self, transaction: TransactionId) {
         match self.board.owners.remove(transaction) {
             Some(Owner::Incoming { merged, session }) => {
-                self.board.merged.remove(merged);
+                self.board.merged.transaction_gone(merged);
                 if let Some(session) = session.and_then(|id| self.board.registry.session_mut(id)) {
                     session.invite = session.invite.filter(|&invite| invite != transaction);
                 }

@@ -39,13 +39,10 @@ impl UnifiedCoordinator {
     /// A new call: merged copies and impossible ones are refused, the interceptor is asked, and only then is there
     /// a session.
     pub(super) fn receive_invite(&mut self, request: &Request<'_>) {
-        let merged = self.merged_digest(request);
-        if self.board.merged.get(merged).is_some() {
+        if self.is_merged(request) {
             self.board.counters.add(Counter::Merged);
             return self.board.respond_plain(request.transaction, 482);
         }
-        self.board.merged.insert(merged, request.transaction);
-        self.board.owners.insert(request.transaction, Owner::Incoming { merged, session: None });
         let prepared = match self.prepare(request) {
             Ok(prepared) => prepared,
             Err(refusal) => return self.refuse(request.transaction, refusal),
@@ -188,8 +185,11 @@ impl UnifiedCoordinator {
             board.registry.remove(id);
             return None;
         }
-        if let Some(Owner::Incoming { session, .. }) = board.owners.get_mut(request.transaction) {
+        let mut digest = None;
+        if let Some(Owner::Incoming { session, merged }) = board.owners.get_mut(request.transaction) {
             *session = Some(id);
+            digest = Some(*merged);
+            board.merged.hold(*merged);
         }
         if let Some(source) = source {
             board.shares.charge(source);
@@ -197,6 +197,7 @@ impl UnifiedCoordinator {
         let by_party = board.parties.is_at(request.path.remote);
         let session = board.registry.session_mut(id)?;
         session.origin = Origin::Theirs { by_party };
+        session.merged = digest;
         session.dialog = dialog;
         session.invite = Some(request.transaction);
         session.invite_cseq = request.facts.cseq;

@@ -81,13 +81,14 @@ impl UnifiedCoordinator {
     }
 
     /// Whether the same request came by another way before (section 8.2.2.2); else it is remembered as long as its
-    /// transaction.
+    /// transaction, and what comes of it, and T4 after that.
     pub(super) fn is_merged(&mut self, request: &Request<'_>) -> bool {
         let merged = self.merged_digest(request);
-        if self.board.merged.get(merged).is_some() {
+        let now = self.board.now;
+        if self.board.merged.has(now, merged) {
             return true;
         }
-        self.board.merged.insert(merged, request.transaction);
+        self.board.merged.add(merged, request.transaction);
         self.board.owners.insert(request.transaction, Owner::Incoming { merged, session: None });
         false
     }

@@ -14,7 +14,7 @@ use super::closing::Closing;
 use super::commands::bad;
 use super::errands::check_content;
 use super::ingress::{Refusal, Request};
-use crate::adapter::{contact, seconds_text};
+use crate::adapter::{Owner, contact, seconds_text};
 use crate::api::{Event, Output, SubscriptionState};
 use crate::auth::Origin;
 use crate::base::ids::SubscriptionId;
@@ -154,9 +154,15 @@ impl UnifiedCoordinator {
             board.registry.remove_subscription(id);
             return Err(self.overload());
         }
+        let digest = match board.owners.get(request.transaction) {
+            Some(Owner::Incoming { merged, .. }) => Some(*merged),
+            _ => None,
+        };
+        digest.into_iter().for_each(|digest| board.merged.hold(digest));
         if let Some(subscription) = board.registry.subscription_mut(id) {
             subscription.request = Some(request.transaction);
             subscription.origin = Origin::Theirs { by_party };
+            subscription.merged = digest;
         }
         Ok(id)
     }

@@ -335,7 +335,7 @@ impl UnifiedCoordinator {
         for dialog in dialogs {
             self.board.drop_waiting(dialog);
         }
-        self.board.registry.remove(id);
+        self.board.forget_session(id);
     }
 }
 

@@ -309,6 +309,8 @@ pub struct Session {
     pub(crate) provisional: Option<Box<Provisional>>,
     /// The INVITE that came, until it is answered.
     pub(crate) details: Option<Arc<InviteDetails>>,
+    /// What a copy of the INVITE that came would be known by (RFC 3261 section 8.2.2.2).
+    pub(crate) merged: Option<Digest>,
     /// Source that is charged for this half-open call.
     pub(crate) source: Option<Digest>,
     /// Whether it is in the share of those whose caller has not proved yet to be there.
@@ -368,6 +370,7 @@ impl Session {
             reliability: Reliability::None,
             provisional: None,
             details: None,
+            merged: None,
             source: None,
             half_open: false,
             timers: [None; SessionTimer::ALL.len()],

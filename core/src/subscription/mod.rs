@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use crate::auth::{Origin, Realms};
 use crate::base::ids::DialogId;
+use crate::base::index::Digest;
 use crate::base::time::Instant;
 use crate::base::timers::TimerKey;
 use crate::transaction::TransactionId;
@@ -79,6 +80,8 @@ pub struct Subscription {
     pub(crate) realms: Option<Box<Realms>>,
     /// How it began, for who asks for credentials.
     pub(crate) origin: Origin,
+    /// What a copy of the SUBSCRIBE that came would be known by (RFC 3261 section 8.2.2.2).
+    pub(crate) merged: Option<Digest>,
 }
 
 /// What is needed until there is a dialog.
@@ -107,6 +110,7 @@ impl Subscription {
             lengthened: false,
             realms: None,
             origin: Origin::Theirs { by_party: false },
+            merged: None,
         }
     }
 

@@ -103,6 +103,25 @@ fn a_subscription_that_comes_by_two_ways_is_one() {
     desk.assert_all_gone();
 }
 
+/// RFC 3261 section 8.2.2.2, of what lives longer than its transaction.
+#[test]
+fn a_copy_of_the_subscribe_is_no_second_subscription_while_the_first_lives_and_for_t4_after_it() {
+    for (ends, copy_after, merged) in [(false, 40, true), (true, 44, true), (true, 46, false)] {
+        let (mut desk, id, _) = accepted("ringing");
+        confirm(&mut desk);
+        desk.run_for(40 * SECOND);
+        if ends {
+            desk.core.notify(desk.now, id, &SubscriptionState::terminated("noresource"), "", b"").unwrap();
+            desk.drain();
+            confirm(&mut desk);
+        }
+        desk.run_for((copy_after - 40) * SECOND);
+        desk.news();
+        desk.feed(subscribe().header("Expires: 120").branch("right").text());
+        assert_eq!(desk.codes(), if merged { vec!["482"] } else { vec![] }, "{ends} {copy_after}");
+    }
+}
+
 #[test]
 fn how_long_is_bounded() {
     for (line, code, expires) in [

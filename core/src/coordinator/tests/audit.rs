@@ -168,7 +168,7 @@ fn transactions_are_found_and_owned() {
     fires("merged INVITEs are live ones", answered(), |core, id| {
         let invite = core.board.registry.session(id).unwrap().invite.unwrap();
         let digest = core.board.digests.digest(&[b"gone"]);
-        core.board.merged.insert(digest, invite);
+        core.board.merged.add(digest, invite);
     });
     fires("our INVITE is waited for until it has its outcome", World::calling(), |core, id| {
         core.board.registry.session_mut(id).unwrap().invite = None;
