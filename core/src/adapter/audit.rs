@@ -174,7 +174,7 @@ impl Switchboard {
     }
 
     fn audit_owners(&self) -> Result<(), Violation> {
-        let mut merged = self.audit_merged()?;
+        let mut merged = BTreeSet::new();
         for (transaction, owner) in self.owners.iter() {
             let lives = self.layer.state(transaction).is_some();
             ensure(lives, MODULE, "who has an owner lives", || format!("{transaction} {owner:?}"))?;
@@ -209,6 +209,7 @@ impl Switchboard {
                 | Owner::Nobody => {}
             }
         }
+        merged.extend(self.audit_merged()?);
         ensure(merged.len() == self.merged.len(), MODULE, "merged INVITEs are live ones", || {
             format!("{} instead of {}", self.merged.len(), merged.len())
         })?;

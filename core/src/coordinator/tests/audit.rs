@@ -165,6 +165,10 @@ fn transactions_are_found_and_owned() {
     fires("a merged copy of an INVITE would be found", answered(), |core, _| {
         core.board.merged = Default::default();
     });
+    fires("what came of a request keeps its copies away", answered(), |core, id| {
+        let session = core.board.registry.session(id).unwrap();
+        core.board.merged.add(session.merged.unwrap(), session.invite.unwrap());
+    });
     fires("merged INVITEs are live ones", answered(), |core, id| {
         let invite = core.board.registry.session(id).unwrap().invite.unwrap();
         let digest = core.board.digests.digest(&[b"gone"]);
