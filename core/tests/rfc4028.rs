@@ -430,3 +430,35 @@ fn a_machine_that_stood_still_asks_before_it_hangs_up() {
     }
     assert_eq!(desk.codes().first().unwrap(), "BYE");
 }
+
+/// Section 4: no interval is below 90 s. A 2xx that says less is taken up to that, or we would refresh without end.
+#[test]
+fn a_2xx_with_less_than_the_floor_is_taken_up_to_it() {
+    for said in [0, 1, 30, 89, 90] {
+        let lines = format!("Allow: UPDATE\r\nRequire: timer\r\nSession-Expires: {said};refresher=uac\r\n");
+        let (mut desk, _) = made(1800, &lines);
+        desk.run_for(Duration::from_millis(44_999));
+        assert_eq!(desk.codes(), [""; 0], "{said}");
+        desk.run_for(Duration::from_millis(1));
+        let update = desk.only().message;
+        assert_eq!(update.header("Session-Expires"), "90;refresher=uac", "{said}");
+        assert_eq!(update.header("Min-SE"), "90", "{said}");
+        // The same of what answers a refresh.
+        desk.feed(respond(&update, 200, "", &lines, ""));
+        desk.run_for(Duration::from_millis(44_999));
+        assert_eq!(desk.codes(), [""; 0], "{said}");
+        desk.run_for(Duration::from_millis(1));
+        assert_eq!(desk.codes(), ["UPDATE"], "{said}");
+    }
+}
+
+/// A wish of the settings below the floor is one for the floor.
+#[test]
+fn a_wish_below_the_floor_is_made_for_it() {
+    let mut config = CoordinatorConfig::default();
+    (config.session_expires, config.min_se) = (Some(Duration::from_secs(5)), Duration::from_secs(1));
+    let mut desk = Desk::with(config);
+    desk.call(TARGET);
+    let invite = desk.only().message;
+    assert_eq!((invite.header("Session-Expires"), invite.header("Min-SE")), ("90;refresher=uac", "90"));
+}

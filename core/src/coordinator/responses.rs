@@ -172,7 +172,7 @@ impl UnifiedCoordinator {
         let rings = session.state != State::Cancelling;
         if rings && self.board.registry.dialog(dialog).is_some_and(Dialog::is_left_early) {
             if self.is_late(id) {
-                cause.description = self.decline_late_offer(id, frame.body());
+                cause.description = self.decline_late_offer(id, self.description_of(frame));
             }
             return Some(Input::RxOtherAnswer);
         }

@@ -544,3 +544,33 @@ fn every_row_of_the_transfer_is_walked() {
         assert!(taken.contains(&(row.state, row.input)), "{row:?} is not taken");
     }
 }
+
+/// RFC 3891 section 6.1: a peer of RFC 2543 has no tag, and is named by 0.
+#[test]
+fn replaces_names_a_peer_without_tag_by_0() {
+    let mut world = World::called(false, None);
+    let text = |from: &str, call_id: &str, branch: &str, lines: &str| {
+        format!(
+            "INVITE sip:alice@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.9.9:5060;branch={branch}\r\nMax-Forwards: 70\r\n\
+             From: <sip:old@10.9.9.9>{from}\r\nTo: <sip:alice@10.0.0.1>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:old@10.9.9.9>\r\n{lines}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+            SDP.len()
+        )
+    };
+    world.net.inject(0, peer(), text("", "old", "1", "").as_bytes());
+    world.session = world.net.incoming(0);
+    world.answer();
+    let (replaced, ours) = (world.session, world.our_tag.clone());
+    let ack = text("", "old", "2", "")
+        .replace("INVITE", "ACK")
+        .replace("To: <sip:alice@10.0.0.1>", &format!("To: <sip:alice@10.0.0.1>;tag={ours}"));
+    world.net.inject(0, peer(), ack.as_bytes());
+    assert_eq!(world.state(), Some(State::Active));
+    let replaces = |tag: &str| format!("Replaces: old;to-tag={ours};from-tag={tag}\r\n");
+    world.net.inject(0, peer(), text(";tag=c", "new1", "z9hG4bKn1", &replaces("1")).as_bytes());
+    assert_eq!(world.net.codes().last().unwrap(), "481");
+    world.net.inject(0, peer(), text(";tag=c", "new2", "z9hG4bKn2", &replaces("0")).as_bytes());
+    assert_ne!(world.net.incoming(0), replaced, "it takes the place of the old call");
+    world.net.run_for(Duration::from_millis(100));
+    assert!(world.net.told(0).contains(&"replaced".into()), "{:?}", world.net.told(0));
+}

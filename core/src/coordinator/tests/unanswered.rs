@@ -1,8 +1,12 @@
 //! An offer of ours within the call that is agreed to without an answer that can be used: the media stay as they are, the
 //! call goes on, and the application is told.
 
+use core::time::Duration;
+
 use super::peer::{NO_CODEC, SDP, World};
+use crate::api::{Modification, OfferMethod};
 use crate::media::MediaCommand;
+use crate::sdp::plan::Direction;
 use crate::session::State;
 
 const BAD: [(Option<&str>, &str); 4] = [
@@ -39,12 +43,11 @@ fn a_2xx_to_a_reinvite_or_update_of_ours() {
             let mut world = World::calling();
             world.respond(200, "one", Some(SDP));
             let media = world.net.nodes[0].media.clone();
-            let change = crate::api::Modification::direction(crate::sdp::plan::Direction::SendOnly);
+            let change = Modification::direction(Direction::SendOnly);
             if update {
-                let by = crate::api::OfferMethod::Update;
+                let by = OfferMethod::Update;
                 world.peer_allows_update();
-                world
-                    .command(|core, now, id| core.modify(now, id, crate::api::Modification { by, ..change }));
+                world.command(|core, now, id| core.modify(now, id, Modification { by, ..change }));
                 assert!(world.last("UPDATE").starts_with(b"UPDATE "));
             } else {
                 world.command(|core, now, id| core.modify(now, id, change));
@@ -73,7 +76,7 @@ fn the_ack_of_a_reinvite_without_an_offer() {
         assert_eq!(world.state(), Some(State::Reanswered));
         world.request("ACK", "z9hG4bKack2", 101, body);
         assert_eq!(world.net.told(0).last().unwrap(), told);
-        world.net.run_for(core::time::Duration::from_secs(40));
+        world.net.run_for(Duration::from_secs(40));
         lives(&mut world, &media, &format!("{body:?}"));
     }
 }
