@@ -131,12 +131,7 @@ impl UnifiedCoordinator {
             Action::SendRefresh => dialog.send_refresh(),
             Action::ArmOfferAgain => dialog.arm_offer_again(cause),
             Action::ArmRefresh => dialog.arm_refresh(cause.transaction.is_none()),
-            Action::Settle => {
-                let media = board.registry.session(id).and_then(|session| session.media.as_ref());
-                if media.is_some_and(|media| !media.is_settled()) {
-                    board.follow_ups.push_back((id, Input::Modify));
-                }
-            }
+            Action::Settle => self.settle(id),
             Action::ReplyGone => dialog.reply_gone(cause),
             Action::ApplyChange if cause.plan.is_none() => {
                 if let Some(media) = board.registry.session_mut(id).and_then(|session| session.media.as_mut())
@@ -192,6 +187,14 @@ impl UnifiedCoordinator {
                 self.tell_related(id, action, cause);
             }
             Action::Release => self.release(id),
+        }
+    }
+
+    /// Goes on with what the application wants and the peer does not know yet.
+    fn settle(&mut self, id: SessionId) {
+        let media = self.board.registry.session(id).and_then(|session| session.media.as_ref());
+        if media.is_some_and(|media| !media.is_settled()) {
+            self.board.follow_ups.push_back((id, Input::Modify));
         }
     }
 

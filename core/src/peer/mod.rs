@@ -75,8 +75,8 @@ pub mod prelude {
         Reply, SignalingDecision, SignalingHandler, TransferRequest,
     };
     pub use crate::api::{
-        AddressPrefix, AddressPrefixError, AnswerFault, AuthFailure, AuthenticationOf, CoordinatorConfig, Counter,
-        Counters, Credentials, DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod,
+        AddressPrefix, AddressPrefixError, AnswerFault, AuthFailure, AuthenticationOf, CoordinatorConfig,
+        Counter, Counters, Credentials, DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod,
         PeerContacts, PeerSource, Privacy, Refuser, RegistrationState, Reliable, SubscriptionState,
     };
     pub use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};

@@ -1,6 +1,7 @@
 //! Sessions: one call leg each, and the table-driven machine that moves them.
 
 mod action;
+mod acts;
 #[cfg(any(test, feature = "sim"))]
 mod cells;
 mod machine;

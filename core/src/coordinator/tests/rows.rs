@@ -160,8 +160,7 @@ fn reach(state: State, input: Input) -> World {
         }),
         State::Reanswered => with(reach(State::Active, Input::RxAck), |world| {
             world.cseq = 101;
-            let offer = if is_late(input) { None } else { Some(SDP) };
-            world.request("INVITE", "z9hG4bKre", 101, offer);
+            world.request("INVITE", "z9hG4bKre", 101, (!is_late(input)).then_some(SDP));
         }),
         State::Offering if input == Input::RxRefreshRefused => {
             with(reach(State::Active, input), |world| world.refresh_by(Input::RefreshByInvite))
