@@ -29,7 +29,8 @@ pub(crate) struct Merged {
 impl Merged {
     /// Whether a request with this digest was taken before.
     pub(crate) fn has(&mut self, now: Instant, digest: Digest) -> bool {
-        while let Some((_, gone)) = self.leaving.pop_front_if(|(until, _)| *until <= now) {
+        while self.leaving.front().is_some_and(|(until, _)| *until <= now) {
+            let Some((_, gone)) = self.leaving.pop_front() else { break };
             self.forget(gone);
         }
         self.known.get(digest).is_some()

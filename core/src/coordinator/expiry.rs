@@ -121,6 +121,10 @@ impl UnifiedCoordinator {
         if let Some(slot) = session.timers.get_mut(timer as usize) {
             *slot = None;
         }
+        // What was listened for until now will not come any more.
+        let now = self.board.now;
+        let listened = |until: &mut Instant| timer == SessionTimer::GiveUp && *until <= now;
+        session.listens_until.take_if(listened);
         let (input, status) = match timer {
             SessionTimer::Refresh => return self.refresh_due(id),
             SessionTimer::Transfer => return self.transfer_timer(id),

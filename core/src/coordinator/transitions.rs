@@ -319,7 +319,8 @@ impl UnifiedCoordinator {
         let waits = session.role == Role::Uac && session.invite.is_some();
         // A re-INVITE of ours that is under way must be acknowledged, whatever its final response.
         let offers = session.offering.as_ref().is_some_and(|offering| offering.invite);
-        let listens = session.listens_until.filter(|&until| until > self.board.now);
+        // Until the very moment: a transaction that is due now has not gone yet.
+        let listens = session.listens_until.filter(|&until| until >= self.board.now);
         if offers {
             let give_up = self.board.config.timing.give_up();
             self.board.arm(id, SessionTimer::Offer, give_up);

@@ -165,7 +165,8 @@ fn a_2xx_to_an_attempt_that_another_followed_is_acknowledged_and_hung_up() {
         let contact: (&str, &[u8]) = ("Contact", b"<sip:carol@10.9.9.9>");
         world.respond_with(invite, 302, "two", &[contact], None);
     };
-    let cases: [(&str, &dyn Fn(&mut World, &Bytes)); 2] = [("401", &challenged), ("302", &redirected)];
+    type Answer<'a> = &'a dyn Fn(&mut World, &Bytes);
+    let cases: [(&str, Answer<'_>); 2] = [("401", &challenged), ("302", &redirected)];
     for (what, next) in cases {
         let mut world = World::calling();
         let first = world.invite.clone();
