@@ -330,7 +330,9 @@ impl From<&PeerError> for Ending {
             PeerError::Cancelled | PeerError::CallerGaveUp => "cancelled",
             _ => "failed",
         };
-        Self { reason, status: error.status(), words: error.to_string(), by: error.refuser() }
+        // Silence counts as 408 (RFC 3261 section 8.1.3.1).
+        let silence = matches!(error, PeerError::NoResponse { .. }).then_some(408);
+        Self { reason, status: error.status().or(silence), words: error.to_string(), by: error.refuser() }
     }
 }
 
