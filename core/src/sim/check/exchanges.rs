@@ -336,7 +336,8 @@ impl WireChecker {
                 let intact = *first == message;
                 exchange.arrived |= exchange.sent.is_some() && intact;
                 self.damaged |= !intact;
-                if bye {
+                // A re-INVITE shows that the 2xx before it arrived, as an ACK does (RFC 5407 section 3.1.4).
+                if bye || message.method == "INVITE" && message.to_tag.is_some() {
                     self.relieve(&message);
                 }
                 if message.method == "PRACK" {
@@ -369,7 +370,8 @@ impl WireChecker {
         let now = self.now;
         let invites = self.exchanges.values_mut().filter(|it| {
             let request = it.request.as_ref().filter(|request| request.method == "INVITE");
-            it.last.is_some() && request.is_some_and(|request| same_call(request, message))
+            let before = |request: &Message| message.method != "INVITE" || request.cseq < message.cseq;
+            it.last.is_some() && request.is_some_and(|request| same_call(request, message) && before(request))
         });
         for exchange in invites {
             exchange.relieved.get_or_insert(now);
