@@ -203,27 +203,37 @@ async fn cycles<R: Runtime>(count: usize) -> usize {
     peak
 }
 
+/// Ready when no peer has a thread any more: one that a peer had ends right after it, and closes files of its own.
+async fn settled() {
+    let of_a_peer = |task: std::io::Result<std::fs::DirEntry>| {
+        let name = task.and_then(|task| std::fs::read_to_string(task.path().join("comm")));
+        name.is_ok_and(|name| name.trim_end() == "offhook")
+    };
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(20) {
+        if !std::fs::read_dir("/proc/self/task").is_ok_and(|mut tasks| tasks.any(of_a_peer)) {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
 async fn come_and_go<R: Runtime>(name: &str, count: usize) {
     // Threads, thread-locals, the allocator's reserves.
     let memory_before = cycles::<R>(20 + count / 10).await;
+    settled().await;
     let threads_before = threads();
     let files_before = files();
     let memory_after = cycles::<R>(count).await;
-    // A thread that a peer had ends right after it, and closes files of its own.
-    let begun = std::time::Instant::now();
-    while (threads() > threads_before || files() > files_before) && begun.elapsed() < Duration::from_secs(20)
-    {
-        yield_now().await;
-    }
+    settled().await;
     let files_after = files();
     println!(
         "{name}: {count} cycles, 2 calls up in each; open files {files_before} -> {files_after}, \
          peak memory {memory_before} -> {memory_after} KiB, tasks, timers, sockets {:?}",
         alive()
     );
-    // Fewer may be open: a thread of the last peer before it may not have been gone when they were counted.
-    assert!(files_after <= files_before, "open files {files_before} -> {files_after}");
-    assert!(threads() <= threads_before, "threads {threads_before} -> {}", threads());
+    assert_eq!(files_after, files_before);
+    assert_eq!(threads(), threads_before);
     assert!(memory_after < memory_before + 6144, "{memory_before} -> {memory_after} KiB");
 }
 
