@@ -19,6 +19,8 @@ pub(super) struct Side {
     cseq: Option<u32>,
     /// Whether it has sent BYE, or answered one with 2xx.
     over: bool,
+    /// Whether its INVITE was answered all the same after that, so that it must hang up (RFC 3261 section 15.1.2).
+    pub(super) crossed: bool,
     /// Its last session description.
     description: Option<Arc<Message>>,
     /// CSeq of its INVITE that has no final response yet.
@@ -54,9 +56,11 @@ impl WireChecker {
         let inside = message.to_tag.is_some();
         let side = self.dialogs.entry(key.clone()).or_default();
         let last = side.cseq.max(first);
-        let (over, inviting) = (side.over, side.inviting);
+        let bye = message.method == "BYE";
+        let crossed = bye && core::mem::take(&mut side.crossed);
+        let (over, inviting) = (side.over && !crossed, side.inviting);
         side.cseq = Some(message.cseq);
-        side.over |= message.method == "BYE";
+        side.over |= bye;
         if message.method == "INVITE" {
             side.inviting = Some(message.cseq);
         }
@@ -74,7 +78,7 @@ impl WireChecker {
         self.rule(!open || self.damaged, message, rule, "RFC 3261 section 14.1", || {
             format!("{inviting:?} is not answered")
         })?;
-        if message.method == "BYE" { self.bye(message, inside, &key) } else { Ok(()) }
+        if bye { self.bye(message, inside, &key) } else { Ok(()) }
     }
 
     /// When a side may hang up (section 15).

@@ -76,7 +76,13 @@ impl WireChecker {
             if !told {
                 self.owed.insert((side.clone(), Debt::Ack(response.cseq)), cause.clone());
             }
-            if outside && concluded.is_none() && patience.wants_until < now && !over {
+            // One that crosses the BYE of its callee makes a call again, for the callee may not know better.
+            let crosses = outside && self.is_over(&side) && !told;
+            if crosses {
+                self.dialogs.entry(side.clone()).or_default().crossed = true;
+            }
+            let late = concluded.is_none() && patience.wants_until < now && !over;
+            if crosses || outside && late {
                 self.owed.insert((side, Debt::Bye), cause);
             }
         } else if let Some(rseq) =

@@ -118,3 +118,29 @@ fn late_answers() {
     assert_eq!(run(&silent(31)[..4]), Ok(()), "the caller still wants it");
     assert_eq!(unheard(&silent(65)[..3]), Ok(()));
 }
+
+/// A callee whose answers got lost hangs up, and one of them arrives after its BYE.
+#[test]
+fn an_answer_that_crosses_the_bye_of_its_callee() {
+    let lost = Step { lost: true, ..response(200, "1 INVITE", "z9hG4bKi", ANSWER) };
+    let mut call = up();
+    call.truncate(3);
+    call.extend([lost.clone(), Step { at_ms: 500, ..lost }]);
+    call.push(Step { at_ms: 32_000, ..callee_bye("z9hG4bKx", 1) });
+    let reply = message("SIP/2.0 200 OK", &format!("{VIA_B}z9hG4bKx"), ("b", "a"), "1 BYE", "", "");
+    call.push(Step { at_ms: 32_000, ..caller(reply) });
+    assert_eq!(run(&call), Ok(()), "a BYE in an early dialog ends it");
+    // Until an answer arrives nothing may follow.
+    let goodbye = Step { at_ms: 32_001, ..bye() };
+    intrudes(&call, 7, goodbye.clone(), "no request follows BYE");
+    call.push(Step { at_ms: 32_000, lost: false, ..call[3].clone() });
+    undone(&call, ACK);
+    call.push(Step { at_ms: 32_001, ..ack() });
+    undone(&call, BYE);
+    call.push(goodbye);
+    call.push(Step { at_ms: 32_001, ..response(200, "2 BYE", "z9hG4bKb", "") });
+    assert_eq!(run(&call), Ok(()));
+    // And one BYE is all.
+    let again = message("BYE sip:x@10.0.0.9 SIP/2.0", &via("z9hG4bKc"), ("a", "b"), "3 BYE", "", "");
+    intrudes(&call, 11, Step { at_ms: 32_002, ..caller(again) }, "no request follows BYE");
+}
