@@ -1,11 +1,15 @@
 //! Before the answer: early media, redirects, late offers, header fields.
 
+use std::net::UdpSocket;
+
+use super::life::heard;
 use super::{LOOPBACK, connect, loudness, or, peer, poll_once, soon, zip};
 use crate::rt::{AudioFrame, Call, EndReason, IncomingCall, PeerError, Reliable, SimplePeer};
 
 super::on_runtime! {
     the_caller_hears_before_the_answer,
     either_side_may_hold_before_the_answer,
+    what_is_held_before_the_answer_is_not_asked_for_again,
     a_caller_who_is_refused_has_heard_why,
     reliable_ringing_opens_no_media,
     nothing_is_heard_unless_it_is_let,
@@ -83,6 +87,77 @@ async fn either_side_may_hold_before_the_answer() {
         soon(holder.resume()).await.unwrap();
         talk(holder, held).await;
     }
+}
+
+/// A caller who acknowledges the answer late: the hold that it has agreed to by UPDATE holds in the meantime too.
+async fn what_is_held_before_the_answer_is_not_asked_for_again() {
+    let (bob, eve) = (peer("bob").await, UdpSocket::bind(LOOPBACK).unwrap());
+    let (here, uri) = (eve.local_addr().unwrap(), bob.uri());
+    let sdp = |direction: &str| {
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\na={direction}\r\n",
+            here.port()
+        )
+    };
+    let typed =
+        |body: &str| format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let say = |text: String| eve.send_to(text.as_bytes(), bob.local_addr()).unwrap();
+    let ask = |method: &str, cseq: u32, tag: &str, rest: &str| {
+        let number = if method == "ACK" { 1 } else { cseq };
+        say(format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{method}{cseq};rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:eve@{here}>;tag=eve\r\nTo: <{uri}>{tag}\r\nCall-ID: held\r\nCSeq: {number} {method}\r\n\
+             Contact: <sip:eve@{here}>\r\nSupported: 100rel\r\nAllow: INVITE, ACK, BYE, PRACK, UPDATE\r\n{rest}"
+        ))
+    };
+    let field = |text: &str, name: &str| {
+        text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+    };
+    let copied = |text: &str| {
+        let kept = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+        let lines = text.lines().filter(|line| kept.iter().any(|name| line.starts_with(name)));
+        lines.map(|line| format!("{line}\r\n")).collect::<String>()
+    };
+    ask("INVITE", 1, "", &typed(&sdp("sendrecv")));
+    let incoming = incoming(&bob).await;
+    incoming.progress_with_audio().unwrap();
+    incoming.hold().unwrap();
+    let mut cseq = 1;
+    let tag = loop {
+        let text = heard(&eve).await;
+        let rseq = field(&text, "RSeq:");
+        let tag =
+            field(&text, "To:").split_once(";tag=").map(|(_, tag)| format!(";tag={tag}")).unwrap_or_default();
+        if text.starts_with("UPDATE ") {
+            assert!(text.contains("a=sendonly"), "{text}");
+            say(format!(
+                "SIP/2.0 200 OK\r\n{}Contact: <sip:eve@{here}>\r\n{}",
+                copied(&text),
+                typed(&sdp("recvonly"))
+            ));
+            break format!(";tag={}", field(&text, "From:").split_once(";tag=").unwrap().1);
+        }
+        if !rseq.is_empty() {
+            cseq += 1;
+            ask("PRACK", cseq, &tag, &format!("RAck: {rseq} 1 INVITE\r\nContent-Length: 0\r\n\r\n"));
+        }
+    };
+    // What is sent after its answer follows it: the plan has changed once the answer to this has come.
+    ask("OPTIONS", 100, &tag, "Content-Length: 0\r\n\r\n");
+    while !field(&heard(&eve).await, "CSeq:").ends_with("OPTIONS") {}
+    let call = soon(incoming.accept()).await.unwrap();
+    soon(call.hold()).await.unwrap();
+    while !field(&heard(&eve).await, "CSeq:").ends_with("1 INVITE") {}
+    ask("ACK", 101, &tag, "Content-Length: 0\r\n\r\n");
+    ask("OPTIONS", 102, &tag, "Content-Length: 0\r\n\r\n");
+    loop {
+        let text = heard(&eve).await;
+        assert!(!text.starts_with("INVITE ") && !text.starts_with("UPDATE "), "asked for again: {text}");
+        if field(&text, "CSeq:").starts_with("102 ") {
+            break;
+        }
+    }
+    assert!(call.is_held());
 }
 
 async fn a_caller_who_is_refused_has_heard_why() {

@@ -134,14 +134,19 @@ impl Signalling {
         hold: Option<bool>,
         change: Modification,
     ) -> Result<Option<u64>, PeerError> {
-        let tag = self.core.registry().session(session).map(Session::tag);
+        let known = self.core.registry().session(session);
+        // The other side may have agreed before this is told, which is when the call is confirmed.
+        let agreed = known.and_then(|known| known.media.as_ref()).filter(|media| media.is_settled());
+        let is_so = hold.filter(|&hold| agreed.is_some_and(|media| media.holds_now().local == hold));
+        let tag = known.map(Session::tag);
         let entry = tag.and_then(EntryId::from_tag).and_then(|id| self.entries.get_mut(id));
         let Some(entry) = entry else { return Err(CommandError::NoSuchCall.into()) };
         if let Some(end) = &entry.end {
             return Err(PeerError::Ended(end.clone()));
         }
-        let changes = &entry.changes;
-        let is_new = changes.asked != changes.decided || hold != Some(changes.local);
+        let changes = &mut entry.changes;
+        changes.local = is_so.unwrap_or(changes.local);
+        let is_new = is_so.is_none() && (changes.asked != changes.decided || hold != Some(changes.local));
         if is_new {
             match hold {
                 Some(true) => self.core.hold(now, session),
