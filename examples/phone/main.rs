@@ -166,6 +166,9 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
     if let Some(address) = common.address() {
         config = config.address_of_record(&address);
     }
+    for source in &common.trusted {
+        config = config.trusted_source(*source);
+    }
     if let Some(name) = &common.display {
         config = config.display_name(name);
     }

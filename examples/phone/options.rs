@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use offhook_core::peer::prelude::{
-    CodecList, Credentials, Deferral, InviteDetails, Reliable, SignalingDecision, SignalingHandler,
+    AddressPrefix, CodecList, Credentials, Deferral, InviteDetails, Reliable, SignalingDecision,
+    SignalingHandler,
 };
 use offhook_core::wire::Uri;
 
@@ -210,6 +211,10 @@ pub struct Common {
     /// Ports for RTP and RTCP.
     #[arg(long, value_name = "LO-HI", value_parser = ports)]
     pub rtp_ports: Option<RangeInclusive<u16>>,
+    /// A trunk or a proxy, as an address or a network (192.0.2.7, 192.0.2.0/24): no limit for one source holds for it. May
+    /// be given several times.
+    #[arg(long, value_name = "ADDR")]
+    pub trusted: Vec<AddressPrefix>,
     /// Our user name.
     #[arg(long, value_name = "NAME", default_value = "phone")]
     pub user: String,

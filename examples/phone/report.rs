@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use offhook_core::peer::prelude::{
-    AuthFailure, Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, Info, MediaPlan, MediaReport,
-    PeerError, Progress, Refuser, TransferRequest,
+    AnswerFault, AuthFailure, Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, Info, MediaPlan,
+    MediaReport, PeerError, Progress, Refuser, TransferRequest,
 };
 
 /// Prints events.
@@ -223,6 +223,18 @@ impl Reporter {
         self.say(
             || format!("call {call}: {direction} in {codec} from now on"),
             || Line::of("media-changed", call).text("direction", direction).text("codec", codec),
+        );
+    }
+
+    /// They agreed to what we offered and did not say how: everything stays as it was.
+    pub fn offer_unanswered(&self, call: u64, fault: AnswerFault) {
+        let (why, words) = match fault {
+            AnswerFault::Missing => ("missing", "without an answer"),
+            _ => ("unusable", "with an answer that is of no use"),
+        };
+        self.say(
+            || format!("call {call}: they agreed to our offer {words}: the media stay as they are"),
+            || Line::of("offer-unanswered", call).text("answer", why),
         );
     }
 

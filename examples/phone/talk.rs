@@ -158,6 +158,7 @@ async fn follow_events<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call) -
             CallEvent::Resumed => phone.report.held(number, false),
             CallEvent::Refreshed { by_us } => phone.report.refreshed(number, by_us),
             CallEvent::Info(info) => phone.report.info(number, &info),
+            CallEvent::OfferUnanswered(fault) => phone.report.offer_unanswered(number, fault),
             CallEvent::MediaChanged(plan) => phone.report.media_changed(number, &plan),
             // The end is told with all that is known then.
             _ => {}

@@ -35,7 +35,23 @@ def gave_up(k, phone, judge):
     return f"gave up after {at:.1f} s"
 
 
-CHECKS = {check.__name__: check for check in (heard, asked_again, gave_up)}
+def as_before(k, phone, judge):
+    """The offer that was agreed to without an answer is told, and sipp, which sends back all that it gets, is heard to the end."""
+    want(phone.seen("offer-unanswered", answer="missing"), "no `offer-unanswered` event")
+    want(len(phone.seen("media-changed")) <= 1, "more than the last offer has changed the media")
+    phone.heard().ends_with(440, 2.5)
+
+
+def told(k, phone, judge):
+    """The hold that was agreed to without an answer is told, and we hang up in the end, not at once."""
+    refused = phone.expect("refused", 1, what="hold")
+    ended = phone.ended(1)
+    want(ended["reason"] == "local_hangup" and ended["at"] > refused["at"] + 2, f"{ended}")
+    want(not phone.seen("media-changed"), "the media have changed")
+    return refused["phrase"]
+
+
+CHECKS = {check.__name__: check for check in (heard, asked_again, gave_up, as_before, told)}
 
 
 # ---------------------------------------------------------------- the table
