@@ -50,6 +50,7 @@ fn doings_and_faults() -> impl Strategy<Value = Action> {
         1 => Just(Action::DoubleNext),
         1 => (0..4_000u16).prop_map(Action::DelayNext),
         1 => prop_oneof![(0..3u8).prop_map(Action::Cut), Just(Action::Heal)],
+        1 => (0..3u8).prop_map(Action::Report),
     ]
 }
 
@@ -84,13 +85,14 @@ fn random_lists_lead_to_every_end() {
         Ok(())
     });
     assert_eq!(outcome, Ok(()));
-    // What can come of three telephones that speak the same codec, on a network that is silent when it fails.
+    // What can come of three telephones that speak the same codec, on a network that may say that nobody is there.
     let ends = [
         "AckTimeout",
         "Cancelled",
         "Declined",
         "LocalHangup",
         "NameFailure",
+        "NetworkError",
         "NoAnswer",
         "Rejected",
         "RemoteHangup",

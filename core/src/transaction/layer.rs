@@ -30,7 +30,8 @@ pub enum TxEvent {
     /// No final response came in time (Timers B and F): a 408 for the user (8.1.3.1). The id is stale now, but that of
     /// an INVITE: every 2xx that still comes is told.
     ClientTimeout(TransactionId),
-    /// The remote cannot be reached: a 503 for the user (8.1.3.1). The id is stale now.
+    /// The remote cannot be reached: a 503 for the user (8.1.3.1). The id is stale now, but that of an INVITE: every 2xx
+    /// that still comes is told.
     ClientUnreachable(TransactionId),
     /// The ACK of a failure response never came (Timer H). The id is stale now.
     AckNeverCame(TransactionId),

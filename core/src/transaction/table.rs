@@ -159,11 +159,12 @@ const TRYING: Timer = Timer::Trying;
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
     // 17.1.1.2 and RFC 6026 section 7.2. Timer B runs in Calling only: once it rings, the user decides how long.
-    // Who is given up may have answered all the same: without its ACK it would repeat that for 64·T1.
+    // Who is given up may have answered all the same, whatever the network reported: without its ACK it would repeat
+    // that for 64·T1.
     row(ClientInvite, Idle,       Send,               &[Transmit, Start(A), Start(B)],                     Calling),
     row(ClientInvite, Calling,    Fired(A),           &[Repeat, Again(A)],                                 Calling),
-    row(ClientInvite, Calling,    Fired(B),           &[Start(M), TellTimeout],                            GivenUp),
-    row(ClientInvite, Calling,    Fired(Unreachable), &[TellUnreachable],                                  Terminated),
+    row(ClientInvite, Calling,    Fired(B),           &[Stop(A), Start(M), TellTimeout],                   GivenUp),
+    row(ClientInvite, Calling,    Fired(Unreachable), &[Stop(A), Start(M), TellUnreachable],               GivenUp),
     row(ClientInvite, Calling,    Receive1xx,         &[Stop(A), Stop(B), TellProvisional],                Proceeding),
     row(ClientInvite, Calling,    Receive2xx,         &[Stop(A), Stop(B), Start(M), TellSuccess],          Accepted),
     row(ClientInvite, Calling,    ReceiveFailure,     &[Stop(A), Stop(B), SendAck, Start(D), TellFailure], Completed),

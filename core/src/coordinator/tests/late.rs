@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::peer::{SDP, World};
+use super::peer::{SDP, World, peer};
 use crate::session::State;
+use crate::wire::path::Path;
 
 fn sent(world: &World, method: &str) -> usize {
     world.net.elsewhere.iter().filter(|it| it.payload.starts_with(method.as_bytes())).count()
@@ -53,6 +54,73 @@ fn a_2xx_to_a_reinvite_that_timer_b_gave_up_is_acknowledged_and_the_bye_goes_its
     let_go(&mut world);
     answer_late(&mut world, &invite);
     assert!(sent(&world, "BYE ") > 0);
+    all_gone(&mut world);
+}
+
+/// The network reports of two copies of what was sent that nobody takes it: the second goes after T1.
+fn unreachable(world: &mut World) {
+    let path = Path::udp(world.net.nodes[0].address, peer());
+    for _ in 0..2 {
+        world.net.with(0, |core, now| core.handle_unreachable(now, path));
+        world.net.run_for(Duration::from_millis(500));
+    }
+}
+
+/// Anybody can forge such a report, and a NAT or a host that starts sends true ones.
+#[test]
+fn a_2xx_to_an_invite_that_the_network_called_unreachable_is_acknowledged_and_hung_up() {
+    let mut world = World::calling();
+    let invite = world.invite.clone();
+    unreachable(&mut world);
+    assert_eq!(world.net.told(0), ["ended NetworkError 503"], "at once");
+    assert_eq!(world.state(), Some(State::Terminated), "kept for this alone");
+    let before = sent(&world, "INVITE ");
+    answer_late(&mut world, &invite);
+    assert!(sent(&world, "BYE ") > 0);
+    assert_eq!(sent(&world, "INVITE "), before, "nor is it sent again");
+    assert_eq!(world.net.told(0).len(), 1);
+    all_gone(&mut world);
+}
+
+#[test]
+fn a_refusal_of_an_invite_that_the_network_called_unreachable_is_acknowledged() {
+    let mut world = World::calling();
+    unreachable(&mut world);
+    world.respond(486, "one", None);
+    world.respond(486, "one", None);
+    assert_eq!(sent(&world, "ACK "), 2);
+    all_gone(&mut world);
+}
+
+/// Such a report is a 503 (RFC 3261 section 8.1.3.1), which ends no dialog (section 12.2.1.2).
+#[test]
+fn a_2xx_to_a_reinvite_that_the_network_called_unreachable_is_acknowledged() {
+    let (mut world, invite) = holding();
+    unreachable(&mut world);
+    assert_eq!(world.net.told(0).last().unwrap(), "refused 503", "at once");
+    answer_late(&mut world, &invite);
+    assert_eq!((world.state(), sent(&world, "BYE ")), (Some(State::Active), 0), "the call goes on");
+    world.hangup();
+    let_go(&mut world);
+    answer_late(&mut world, &invite);
+    all_gone(&mut world);
+}
+
+#[test]
+fn a_2xx_of_a_place_that_the_network_called_unreachable_comes_while_the_next_one_is_called() {
+    let mut world = World::calling();
+    let invite = world.invite.clone();
+    let contacts: &[u8] = b"<sip:a@10.9.9.9>, <sip:b@10.9.9.8>;q=0.5";
+    world.respond_with(&invite, 302, "two", &[("Contact", contacts)], None);
+    let first = world.last("INVITE sip:a@");
+    unreachable(&mut world);
+    let second = world.last("INVITE sip:b@");
+    answer_late(&mut world, &first);
+    assert_eq!(world.state(), Some(State::Calling), "the next attempt goes on");
+    assert!(sent(&world, "BYE ") > 0);
+    world.respond_to(&second, 200, "three", Some(SDP));
+    assert_eq!(world.state(), Some(State::Active));
+    world.hangup();
     all_gone(&mut world);
 }
 

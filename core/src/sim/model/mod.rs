@@ -111,6 +111,8 @@ pub enum Action {
     NoName,
     /// Nothing that is sent to this party arrives any more.
     Cut(u8),
+    /// Whoever sends to this party is told that nobody listens there (ICMP), be it true or forged.
+    Report(u8),
     /// The network is whole again.
     Heal,
 }
@@ -118,7 +120,10 @@ pub enum Action {
 impl Action {
     /// Whether it makes the network worse: then the reference cannot tell the exact times any more.
     const fn is_fault(self) -> bool {
-        matches!(self, Self::LoseNext | Self::DoubleNext | Self::DelayNext(_) | Self::Cut(_))
+        matches!(
+            self,
+            Self::LoseNext | Self::DoubleNext | Self::DelayNext(_) | Self::Cut(_) | Self::Report(_)
+        )
     }
 }
 

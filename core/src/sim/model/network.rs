@@ -45,6 +45,8 @@ pub(super) struct Harm {
     pub(super) cut: bool,
     /// Whether anything was lost, late or doubled.
     pub(super) any: bool,
+    /// Whether anybody was ever said to be unreachable.
+    pub(super) reported: bool,
 }
 
 #[derive(Default)]
@@ -54,6 +56,8 @@ pub(super) struct Network {
     invites: BTreeMap<Bytes, Instant>,
     sequence: u64,
     cut: [bool; PARTIES],
+    /// Who is said to be unreachable.
+    reported: [bool; PARTIES],
     lose: usize,
     double: usize,
     delay: Duration,
@@ -73,14 +77,26 @@ impl Network {
                     self.harm.cut = true;
                 }
             }
-            Action::Heal => self.cut = [false; PARTIES],
+            Action::Report(party) => {
+                if let Some(reported) = self.reported.get_mut(usize::from(party) % PARTIES) {
+                    *reported = true;
+                    self.harm.reported = true;
+                }
+            }
+            Action::Heal => (self.cut, self.reported) = ([false; PARTIES], [false; PARTIES]),
             _ => {}
         }
     }
 
     /// From now on all goes well.
     pub(super) const fn heal(&mut self) {
-        (self.cut, self.lose, self.double, self.delay) = ([false; PARTIES], 0, 0, Duration::ZERO);
+        (self.cut, self.reported) = ([false; PARTIES], [false; PARTIES]);
+        (self.lose, self.double, self.delay) = (0, 0, Duration::ZERO);
+    }
+
+    /// Whether who sends to this party is told that nobody listens there.
+    pub(super) fn reports(&self, party: usize) -> bool {
+        self.reported.get(party) == Some(&true)
     }
 
     /// When the next datagram arrives.

@@ -39,6 +39,7 @@ const fn action(kind: u8, detail: u8) -> Action {
         12 => Action::DelayNext(detail as u16 * 16),
         13 => Action::NoName,
         14 => Action::Cut(detail),
+        15 if detail & 0x40 != 0 => Action::Report(detail & 3),
         _ => Action::Heal,
     }
 }

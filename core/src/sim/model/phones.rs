@@ -148,9 +148,12 @@ impl Phones {
             Action::Hangup(leg) => self.hangup(leg)?,
             Action::Wait(ms) => self.run_for(Duration::from_millis(ms.into()))?,
             Action::NoName => self.no_name = true,
-            Action::LoseNext | Action::DoubleNext | Action::DelayNext(_) | Action::Cut(_) | Action::Heal => {
-                self.network.act(action)
-            }
+            Action::LoseNext
+            | Action::DoubleNext
+            | Action::DelayNext(_)
+            | Action::Cut(_)
+            | Action::Report(_)
+            | Action::Heal => self.network.act(action),
         }
         self.check()
     }
@@ -349,6 +352,11 @@ impl Phones {
             return Err(format!("a message goes to {remote}, where nobody is"));
         };
         let fate = self.network.send(now, from, to, &payload);
+        if self.network.reports(to)
+            && let Some(sender) = self.parties.get_mut(from)
+        {
+            sender.core.handle_unreachable(now, transmit.path);
+        }
         if let Some(ladder) = &mut self.drawing {
             ladder.message_with(now, &local.to_string(), &remote.to_string(), payload, fate);
         }

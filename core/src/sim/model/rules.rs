@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use super::Desk;
+use super::network::Harm;
 use super::phones::{ANSWER_TIMEOUT, Phones};
 use super::sides::{Asked, Call, Side, Told};
 use crate::api::EndReason;
@@ -89,6 +90,7 @@ fn caller_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
             EndReason::LocalHangup => asked(&call.caller, at, Asked::Hangup),
             EndReason::NoAnswer => impatient(call, at),
             EndReason::NameFailure => call.no_name,
+            EndReason::NetworkError => phones.harm().reported,
             EndReason::Timeout => (phones.harm().any || phones.harm().cut) && call.placed + GIVE_UP <= at,
             EndReason::RemoteHangup => {
                 let ends =
@@ -125,8 +127,8 @@ fn callee_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
     // The caller hung up or lost patience, though its own news of the end may still be under way.
     let caller_left = || asked(caller, at, Asked::Hangup) || impatient(call, at);
     // An answer that comes when the caller has given up is acknowledged, and hung up.
-    let hangs_up =
-        || caller_left() || before(caller, at, |told| matches!(told, Told::Ended(EndReason::Timeout, _)));
+    let gave_up = |told| matches!(told, Told::Ended(EndReason::Timeout | EndReason::NetworkError, _));
+    let hangs_up = || caller_left() || before(caller, at, gave_up);
     match told {
         Told::Incoming => call.desk != Desk::Busy && !call.no_name,
         Told::Progress(_) => false,
@@ -156,7 +158,9 @@ fn callee_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
 /// When nothing is under way any more, both sides have the call or neither. Only a BYE of which all repeats are lost
 /// leaves one side alone.
 pub(super) fn both_sides_agree(phones: &Phones) -> Verdict {
-    if phones.harm().cut || phones.harm().lost >= REPEATS_MIN {
+    let Harm { cut, lost, reported, .. } = phones.harm();
+    // Who is called unreachable is sent no more repeats.
+    if cut || lost >= if reported { 1 } else { REPEATS_MIN } {
         return Ok(());
     }
     phones.calls.iter().enumerate().try_for_each(|(number, call)| {

@@ -74,6 +74,20 @@ fn an_answer_that_nobody_gave_is_found() {
 }
 
 #[test]
+fn a_call_that_forged_reports_ended_is_hung_up_when_it_is_answered() {
+    let actions = [
+        Action::Report(1),
+        Action::DelayNext(4_000),
+        Action::Call { from: 0, to: 1, desk: Desk::Answers, patience: 0 },
+        Action::Wait(499),
+        Action::DelayNext(4_000),
+        Action::Wait(5_000),
+    ];
+    let summary = run(&actions).unwrap();
+    assert_eq!(summary.ends, [EndReason::NetworkError, EndReason::RemoteHangup]);
+}
+
+#[test]
 fn a_failure_tells_the_way_there() {
     use Step::SendRinging;
     let wrong = table(State::Idle, Input::Admitted, &[SendRinging, SendRinging], State::Ringing);

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString as _};
 use alloc::vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -55,42 +56,62 @@ fn it_may_ring_for_as_long_as_the_user_likes() {
     assert!(bench.sent().is_empty());
 }
 
-/// Given up because nobody spoke, and because nobody answered a CANCEL.
-fn given_up(cancelled: bool) -> (Bench, TransactionId, String) {
+#[derive(Clone, Copy, Debug)]
+enum Why {
+    NobodySpoke,
+    CancelUnanswered,
+    Unreachable,
+}
+
+const WHYS: [Why; 3] = [Why::NobodySpoke, Why::CancelUnanswered, Why::Unreachable];
+
+/// Given up, and when Timer M ends that.
+fn given_up(why: Why) -> (Bench, TransactionId, String, Duration) {
     let mut bench = Bench::new();
     let (tx, text) = bench.ask("INVITE");
-    if cancelled {
-        bench.response(&response(&text, 180, "x"));
-        bench.until(ms(32_000));
-        bench.layer.give_up(bench.now, tx);
-    } else {
-        bench.until(ms(32_000));
+    let mut since = ms(32_000);
+    match why {
+        Why::NobodySpoke => drop(bench.until(since)),
+        Why::CancelUnanswered => {
+            bench.response(&response(&text, 180, "x"));
+            bench.until(since);
+            bench.layer.give_up(bench.now, tx);
+        }
+        Why::Unreachable => {
+            since = ms(500);
+            bench.layer.transport_failed(bench.now, &path());
+            bench.until(since);
+            bench.layer.transport_failed(bench.now, &path());
+            assert_eq!(bench.until(since), vec![(since, TxEvent::ClientUnreachable(tx))]);
+        }
     }
     bench.sent();
-    (bench, tx, text)
+    (bench, tx, text, since + ms(32_000))
 }
 
 #[test]
 fn a_2xx_that_comes_late_reaches_the_user() {
-    for cancelled in [false, true] {
-        let (mut bench, tx, text) = given_up(cancelled);
+    for why in WHYS {
+        let (mut bench, tx, text, end) = given_up(why);
         assert_eq!(bench.response(&response(&text, 180, "x")), None);
-        bench.until(ms(63_999));
+        bench.until(end - MS);
         assert_eq!(bench.response(&response(&text, 200, "x")).unwrap().kind, ClientEventKind::Success);
-        assert_eq!(bench.until(ms(200_000)), vec![(ms(95_999), TxEvent::Gone(tx))], "Timer M starts again");
+        let gone = (end - MS + ms(32_000), TxEvent::Gone(tx));
+        assert_eq!(bench.until(ms(200_000)), vec![gone], "{why:?}: Timer M starts again");
         assert_eq!(bench.response(&response(&text, 200, "x")), None);
     }
 }
 
 #[test]
 fn a_failure_that_comes_late_is_acknowledged_and_not_told() {
-    for cancelled in [false, true] {
-        let (mut bench, tx, text) = given_up(cancelled);
+    for why in WHYS {
+        let (mut bench, tx, text, end) = given_up(why);
         for _ in 0..2 {
             assert_eq!(bench.response(&response(&text, 487, "x")), None);
             assert_eq!(bench.sent().len(), 1, "its ACK");
         }
-        assert_eq!(bench.until(ms(200_000)), vec![(ms(64_000), TxEvent::Gone(tx))]);
+        assert_eq!(bench.until(ms(200_000)), vec![(end, TxEvent::Gone(tx))], "{why:?}");
+        assert!(bench.sent().is_empty(), "{why:?}: nothing of it is sent again");
     }
 }
 
@@ -248,8 +269,10 @@ fn an_unreachable_remote_ends_what_waits_for_it_and_nothing_else() {
     assert_eq!(told, vec![(at, TxEvent::ClientUnreachable(invite)), (at, TxEvent::ClientUnreachable(bye))]);
     assert_eq!(bench.state(ringing), Some(State::Proceeding));
     assert_eq!(bench.state(lucky), Some(State::Proceeding));
-    bench.layer.abandon(ringing);
-    bench.layer.abandon(lucky);
+    assert_eq!(bench.state(invite), Some(State::GivenUp), "it may have been taken all the same");
+    for left in [ringing, lucky, invite] {
+        bench.layer.abandon(left);
+    }
     assert!(bench.layer.is_empty() && bench.layer.remotes.is_empty());
     assert_eq!(bench.layer.poll_timeout(), None);
 }
