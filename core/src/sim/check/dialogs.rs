@@ -182,7 +182,8 @@ impl WireChecker {
         {
             let origin = message.origin();
             let same = origin == Some((id, version)) && last.body == message.body;
-            let next = origin == Some((id, version.wrapping_add(1)));
+            let next = origin == Some((id, version.wrapping_add(1)))
+                || self.unread && origin.is_some_and(|(now, later)| now == id && later > version);
             let rule = "a changed session description has the next version";
             self.rule(same || next, message, rule, "RFC 3264 section 8", || {
                 format!("{origin:?} after {id} {version}")

@@ -55,6 +55,8 @@ pub struct WireChecker {
     /// Whether something arrived otherwise than it was sent: nobody knows what its receiver made of it, so rules that
     /// depend on that rest.
     damaged: bool,
+    /// Whether an answer to something damaged could not be read: what its sender said there is not known.
+    unread: bool,
     now: Instant,
     seen: usize,
 }
@@ -117,7 +119,10 @@ impl WireChecker {
         let message = match Message::read(payload) {
             Ok(message) => Arc::new(message),
             // Who was asked by a damaged request answers with what it holds.
-            Err(_) if self.damaged && payload.starts_with(b"SIP/") => return Ok(()),
+            Err(_) if self.damaged && payload.starts_with(b"SIP/") => {
+                self.unread = true;
+                return Ok(());
+            }
             Err(why) => {
                 let line = payload.split(|&octet| octet == b'\r').next().unwrap_or_default();
                 let message = Some((self.seen, String::from_utf8_lossy(line).into_owned()));

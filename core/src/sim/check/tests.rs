@@ -379,6 +379,34 @@ fn damage_is_not_blamed_on_who_answers_it() {
     }
 }
 
+/// Who was asked by a damaged request says something new in an answer that nobody can read: what it says next is newer than
+/// what was read last, and need not be the next.
+#[test]
+fn a_description_that_could_not_be_read_counts_as_one() {
+    let [a, b]: [SocketAddr; 2] = ["10.0.0.1:5060", "10.0.0.2:5060"].map(|text| text.parse().unwrap());
+    let described = |branch: &str, version: &str| {
+        let answer = ANSWER.replace("o=b 8 1", version);
+        response(200, "1 INVITE", branch, &answer).text
+    };
+    for (damaged, version, allowed) in [
+        (true, "o=b 8 3", true),
+        (false, "o=b 8 3", false),
+        (true, "o=b 8 0", false),
+        (true, "o=b 9 3", false),
+    ] {
+        let (mut checker, now) = (WireChecker::new(), Instant::ZERO);
+        let judge = |checker: &mut WireChecker, text: String| checker.saw(now, b, a, text.as_bytes());
+        assert_eq!(judge(&mut checker, described("z9hG4bKx", "o=b 8 1")), Ok(()));
+        checker.note_damage(damaged);
+        if damaged {
+            let unread = described("z9hG4bKy", "o=b 8 2").replace("branch", "brancj");
+            assert_eq!(judge(&mut checker, unread), Ok(()));
+        }
+        let verdict = judge(&mut checker, described("z9hG4bKz", version));
+        assert_eq!(verdict.is_ok(), allowed, "{version} {verdict:?}");
+    }
+}
+
 #[test]
 fn repetition() {
     let again = |call: &[Step], index: usize| {
