@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use super::life::heard;
 use super::{LOOPBACK, connect, loudness, or, peer, poll_once, soon, zip};
-use crate::rt::{AudioFrame, Call, EndReason, IncomingCall, PeerError, Reliable, SimplePeer};
+use crate::rt::{AudioFrame, Call, EndReason, HeaderConsent, IncomingCall, PeerError, Reliable, SimplePeer};
 
 super::on_runtime! {
     the_caller_hears_before_the_answer,
@@ -14,6 +14,7 @@ super::on_runtime! {
     reliable_ringing_opens_no_media,
     nothing_is_heard_unless_it_is_let,
     a_call_goes_where_it_is_sent,
+    a_redirection_brings_headers_that_are_consented_to,
     redirects_can_be_left_alone,
     the_other_side_makes_the_offer,
     header_fields_go_along,
@@ -239,6 +240,35 @@ async fn a_call_goes_where_it_is_sent() {
     assert_eq!(to, carol.uri());
     let answer = async { incoming(&carol).await.accept().await };
     let (to_carol, to_alice) = soon(zip(dialing, answer)).await;
+    talk(&to_carol.unwrap(), &to_alice.unwrap()).await;
+}
+
+/// What the Contact of a redirection wishes for: shown to the caller, and sent as far as the settings consent to it.
+async fn a_redirection_brings_headers_that_are_consented_to() {
+    let consent = HeaderConsent::Named(vec!["X-Account".into()]);
+    let alice = SimplePeer::builder("alice").bind(LOOPBACK).redirect_headers(consent).start().await.unwrap();
+    let (bob, carol) = (peer("bob").await, peer("carol").await);
+    let mut dialing = alice.dial(&bob.uri());
+    let to = format!("{}?X-Account=7&X-Other=8&Subject=nothing", carol.uri());
+    let send = async { incoming(&bob).await.redirect(&to).await.unwrap() };
+    let follow = async {
+        loop {
+            let progress = dialing.progress().await.expect("the call goes on");
+            if progress.redirected_to.is_some() {
+                return progress.wishes;
+            }
+        }
+    };
+    let (wishes, ()) = soon(zip(follow, send)).await;
+    assert_eq!(wishes.len(), 3, "{wishes:?}");
+    let answer = async {
+        let call = incoming(&carol).await;
+        let details = call.details().clone();
+        let said = ["X-Account", "X-Other", "Subject"].map(|name| details.header(name).is_some());
+        (said, call.accept().await)
+    };
+    let (to_carol, (said, to_alice)) = soon(zip(dialing, answer)).await;
+    assert_eq!(said, [true, false, false]);
     talk(&to_carol.unwrap(), &to_alice.unwrap()).await;
 }
 

@@ -108,6 +108,7 @@ impl DialogAdapter<'_> {
         }
         writer.header("User-Agent", board.config.user_agent.as_bytes());
         writer.raw(&out.headers);
+        writer.raw(out.redirects.as_ref().map_or(&[], |redirects| redirects.lines()));
         if let Some(realms) = &mut session.realms {
             let octets = body.as_ref().map_or(&[][..], |(_, body)| body);
             writer.raw(&realms.lines(

@@ -16,9 +16,10 @@ impl DialogAdapter<'_> {
         let domain = self.board.domain();
         let session = self.board.registry.session_mut(self.session);
         let Some(out) = session.and_then(|session| session.outgoing.as_mut()) else { return };
-        let target = &out.target;
+        let (target, ours) = (&out.target, &out.headers);
         let redirects = out.redirects.get_or_insert_with(|| Redirects::new(target).into());
         redirects.add(frame, redirects_max, domain.as_deref());
+        redirects.consent(&self.board.config.redirect_headers, ours);
     }
 
     /// Whether there is another place to call.

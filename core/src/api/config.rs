@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::consent::HeaderConsent;
 use super::identity::{CallerIdentity, Privacy};
 use crate::auth::Credentials;
 use crate::base::ids::UserTag;
@@ -48,6 +49,9 @@ pub struct CoordinatorConfig {
     pub messages: bool,
     /// How many times an outgoing call may be sent elsewhere (3xx) before it is given up; 0 follows none.
     pub redirects_max: u8,
+    /// Which header fields that a redirection wishes for go along to the next place. None by default;
+    /// [`Redirected`](crate::api::Event::Redirected) tells what it wished for.
+    pub redirect_headers: HeaderConsent,
     /// How long an outgoing call may go unanswered before it is cancelled.
     pub ring_timeout: Duration,
     /// How long an incoming call may go undecided before it is refused with 480.
@@ -156,6 +160,7 @@ impl Default for CoordinatorConfig {
             body_types: Vec::new(),
             messages: false,
             redirects_max: 5,
+            redirect_headers: HeaderConsent::Nothing,
             ring_timeout: Duration::from_secs(180),
             answer_timeout: Duration::from_secs(180),
             keep_messages: false,
@@ -211,6 +216,7 @@ impl CoordinatorConfig {
                 return Err(bad("address of record", &"it looks like sip:alice@example.com"));
             }
         }
+        self.redirect_headers.check()?;
         for credentials in &self.credentials {
             credentials.check().map_err(|error| bad("credentials", &error))?;
         }

@@ -1,6 +1,7 @@
 //! What crosses the border of the core: settings in, outputs and events out.
 
 mod config;
+mod consent;
 mod end;
 mod identity;
 mod modification;
@@ -13,6 +14,7 @@ mod transfer;
 pub use crate::auth::{AuthFailure, Credentials, DigestAlgorithm};
 pub use crate::base::sources::{AddressPrefix, AddressPrefixError};
 pub use config::{CoordinatorConfig, InviteParams, Limits, PeerContacts, PeerSource, Reliable};
+pub use consent::HeaderConsent;
 pub use end::{AnswerFault, EndReason};
 pub(crate) use identity::CallerFrom;
 pub use identity::{CallerIdentity, Privacy};

@@ -97,6 +97,9 @@ pub enum Event {
         tag: UserTag,
         /// The URI that is called now.
         target: String,
+        /// Header fields that whoever names it would like in the INVITE, as in [`TransferRequest::wishes`]. Those to which
+        /// [`redirect_headers`](crate::api::CoordinatorConfig::redirect_headers) consents are in it.
+        wishes: Vec<(String, String)>,
     },
     /// The call is up. Caller: the 200 came. Callee: our 200 is on its way.
     Answered {

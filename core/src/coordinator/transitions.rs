@@ -225,9 +225,10 @@ impl UnifiedCoordinator {
                 Event::Answered { session: id, tag, media: media.id, plan, message }
             }
             Action::TellRedirected => {
-                let target = session.outgoing.as_ref().map_or(&[][..], |out| &out.target);
-                let target = String::from_utf8_lossy(target).into_owned();
-                Event::Redirected { session: id, tag, target }
+                let out = session.outgoing.as_deref();
+                let target = String::from_utf8_lossy(out.map_or(&[], |out| &out.target)).into_owned();
+                let wishes = out.and_then(|out| out.redirects.as_ref()).map(|it| it.wishes().to_vec());
+                Event::Redirected { session: id, tag, target, wishes: wishes.unwrap_or_default() }
             }
             Action::TellConfirmed => Event::Confirmed { session: id, tag },
             Action::TellMediaChanged => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, PeerSource, Reliable};
+use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, HeaderConsent, PeerSource, Reliable};
 use crate::media::{SendSilence, ShardConfig, SourceLearning};
 use crate::sdp::CodecList;
 #[cfg(feature = "trace")]
@@ -192,6 +192,13 @@ impl Config {
     #[must_use]
     pub const fn peer_source(mut self, source: PeerSource) -> Self {
         self.core.peer_source = source;
+        self
+    }
+
+    /// Which header fields that a redirection wishes for go along to the next place; none, unless this is set.
+    #[must_use]
+    pub fn redirect_headers(mut self, consent: HeaderConsent) -> Self {
+        self.core.redirect_headers = consent;
         self
     }
 

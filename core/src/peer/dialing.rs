@@ -31,6 +31,9 @@ pub struct Progress {
     /// The URI that is called from now on, if the call was sent elsewhere (a redirect): then the status is 181, call is
     /// being forwarded.
     pub redirected_to: Option<String>,
+    /// Header fields that whoever sent it there would like in the INVITE, such as `User-to-User`. Those that
+    /// [`redirect_headers`](super::PeerBuilder::redirect_headers) consents to go along.
+    pub wishes: Vec<(String, String)>,
 }
 
 /// An outgoing call before its answer: a future that gives the [`Call`], and a view of what happens until then.

@@ -30,14 +30,15 @@ impl Signalling {
             Event::Incoming { session, details, .. } => self.incoming(shared, now, session, details, due),
             Event::Progress { tag, status, phrase, early_media, .. } => {
                 self.change(tag, due, |entry| {
-                    entry.push_progress(Progress { status, phrase, early_media, redirected_to: None });
+                    let (redirected_to, wishes) = (None, Vec::new());
+                    entry.push_progress(Progress { status, phrase, early_media, redirected_to, wishes });
                 });
             }
-            Event::Redirected { tag, target, .. } => {
+            Event::Redirected { tag, target, wishes, .. } => {
                 let phrase = String::from("Call Is Being Forwarded");
                 let (early_media, redirected_to) = (false, Some(target));
                 self.change(tag, due, |entry| {
-                    entry.push_progress(Progress { status: 181, phrase, early_media, redirected_to });
+                    entry.push_progress(Progress { status: 181, phrase, early_media, redirected_to, wishes });
                 });
             }
             Event::Answered { tag, media, plan, .. } => {

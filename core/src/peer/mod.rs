@@ -76,8 +76,9 @@ pub mod prelude {
     };
     pub use crate::api::{
         AddressPrefix, AddressPrefixError, AnswerFault, AuthFailure, AuthenticationOf, CoordinatorConfig,
-        Counter, Counters, Credentials, DigestAlgorithm, EndReason, Event, Limits, Modification, OfferMethod,
-        PeerContacts, PeerSource, Privacy, Refuser, RegistrationState, Reliable, SubscriptionState,
+        Counter, Counters, Credentials, DigestAlgorithm, EndReason, Event, HeaderConsent, Limits,
+        Modification, OfferMethod, PeerContacts, PeerSource, Privacy, Refuser, RegistrationState, Reliable,
+        SubscriptionState,
     };
     pub use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
     pub use crate::base::time::Instant;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::api::{AddressPrefix, AuthenticationOf, Credentials, Event, PeerSource, Reliable};
+use crate::api::{AddressPrefix, AuthenticationOf, Credentials, Event, HeaderConsent, PeerSource, Reliable};
 use crate::media::SourceLearning;
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -250,6 +250,12 @@ impl<R: Runtime> PeerBuilder<R> {
     /// From where requests within a call may come ([`PeerSource`]); anywhere, unless this is set.
     pub fn peer_source(self, source: PeerSource) -> Self {
         self.with(|config| config.peer_source(source))
+    }
+
+    /// Which header fields that a redirection wishes for (`<sip:carol@192.0.2.7?X-Account=7>`) go along to the next place:
+    /// none, unless this is set. What could harm never does, see [`HeaderConsent`].
+    pub fn redirect_headers(self, consent: HeaderConsent) -> Self {
+        self.with(|config| config.redirect_headers(consent))
     }
 
     /// Trusts a trunk or proxy through which many call at once, or a network of them (`192.0.2.0/24`): no limit for one

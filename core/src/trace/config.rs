@@ -7,7 +7,7 @@ use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
 use super::settings;
-use crate::api::{CoordinatorConfig, Credentials, Limits, PeerContacts, PeerSource, Reliable};
+use crate::api::{CoordinatorConfig, Credentials, HeaderConsent, Limits, PeerContacts, PeerSource, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -42,6 +42,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
         body_types: _,
         messages,
         redirects_max,
+        redirect_headers: _,
         ring_timeout,
         answer_timeout,
         keep_messages,
@@ -206,6 +207,7 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         credentials,
         trusted_sources: Vec::new(),
         peer_source: PeerSource::Any,
+        redirect_headers: HeaderConsent::Nothing,
     };
     settings::read_later(from, &mut config)?;
     Ok(config)

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
-use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, DigestAlgorithm, PeerSource};
+use crate::api::{AddressPrefix, CoordinatorConfig, Credentials, DigestAlgorithm, HeaderConsent, PeerSource};
 use crate::base::time::Instant;
 use crate::wire::limits::WireLimits;
 
@@ -22,6 +22,7 @@ const BODY_PARTS_MAX: u8 = 61;
 const BODY_DEPTH_MAX: u8 = 62;
 const LEARN_CONTACT: u8 = 41;
 const REGISTRATION_RETRY_MAX: u8 = 42;
+const REDIRECT_HEADERS: u8 = 43;
 
 /// Writes the sizes of a message that stand before all others. What a body may have came later.
 pub(super) fn write_sizes(out: &mut Packer<'_>, wire: WireLimits) {
@@ -79,6 +80,20 @@ pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) ->
         out.byte(REGISTRATION_RETRY_MAX);
         out.duration(config.registration_retry_max);
     }
+    if config.redirect_headers != defaults.redirect_headers {
+        out.byte(REDIRECT_HEADERS);
+        let names: Option<&[String]> = match &config.redirect_headers {
+            HeaderConsent::Nothing => Some(&[]),
+            HeaderConsent::Named(names) => Some(names),
+            HeaderConsent::Harmless => None,
+        };
+        out.option(names, |out, names| {
+            out.number(names.len());
+            for name in names {
+                out.text(name);
+            }
+        });
+    }
     let (ours, usual) = (&config.limits, &defaults.limits);
     for (number, value, usual) in [
         (TRUSTED_SOURCES_MAX, ours.trusted_sources_max, usual.trusted_sources_max),
@@ -110,6 +125,16 @@ pub(super) fn read_later(from: &mut Unpacker<'_>, config: &mut CoordinatorConfig
                 for _ in 0..from.number::<usize>()? {
                     config.body_types.push(String::from(from.text()?));
                 }
+            }
+            REDIRECT_HEADERS => {
+                let names = from.option(|from| {
+                    let mut names = Vec::new();
+                    for _ in 0..from.number::<usize>()? {
+                        names.push(String::from(from.text()?));
+                    }
+                    Ok(names)
+                })?;
+                config.redirect_headers = names.map_or(HeaderConsent::Harmless, HeaderConsent::Named);
             }
             BODY_PARTS_MAX => config.limits.wire.body_parts_max = from.number()?,
             BODY_DEPTH_MAX => config.limits.wire.body_depth_max = from.number()?,

@@ -1,6 +1,6 @@
 //! 3xx, sent to us and by us.
 
-use offhook_core::coordinator::{CommandError, CoordinatorConfig, Event};
+use offhook_core::coordinator::{CommandError, CoordinatorConfig, Event, HeaderConsent};
 
 use super::support::GIVE_UP;
 use super::{Desk, Message, Request, SDP, calling, finish, respond};
@@ -46,6 +46,48 @@ fn a_call_goes_where_it_is_sent() {
     assert_eq!(desk.codes(), ["ACK"]);
     desk.hangup(session);
     finish(&mut desk);
+}
+
+/// RFC 3261 section 19.1.5: what is harmless goes along as far as the settings consent to it, what is not never does.
+#[test]
+fn the_headers_of_a_redirection_go_along_as_far_as_they_are_consented_to() {
+    let contact = "<sip:carol@192.0.2.30;method=INVITE?X-Account=7&User-to-User=56%3Bencoding%3Dhex&Route=%3Csip:evil%40h%3E\
+         &From=%3Csip:evil%40h%3E&Call-ID=x&Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc&X-Evil=1%0D%0AVia:%20x>";
+    let named =
+        HeaderConsent::Named(vec!["user-to-user".into(), "Route".into(), "From".into(), "X-Evil".into()]);
+    let (account, told) = (Some("7"), Some("56;encoding=hex"));
+    for (consent, taken) in [
+        (HeaderConsent::Nothing, [None, None]),
+        (named, [None, told]),
+        (HeaderConsent::Harmless, [account, told]),
+    ] {
+        let mut config = CoordinatorConfig::default();
+        config.redirect_headers = consent;
+        let (mut desk, session, first) = calling(Desk::with(config));
+        redirect(&mut desk, &first, 302, contact);
+        let second = desk.last("INVITE").message;
+        assert_eq!(second.uri(), "sip:carol@192.0.2.30");
+        assert_eq!(["X-Account", "User-to-User"].map(|name| second.all(name).first().copied()), taken);
+        for evil in ["Route", "Replaces", "X-Evil"] {
+            assert!(second.all(evil).is_empty(), "{evil}");
+        }
+        for kept in ["From", "To", "Call-ID"] {
+            assert_eq!(second.header(kept), first.header(kept));
+        }
+        let wishes = desk.events.iter().find_map(|event| match event {
+            Event::Redirected { wishes, .. } => Some(wishes.clone()),
+            _ => None,
+        });
+        let wishes = wishes.unwrap();
+        let wishes: Vec<(&str, &str)> = wishes.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(wishes, [("X-Account", "7"), ("User-to-User", "56;encoding=hex")], "shown in any case");
+        // It is the same call when it has to be tried again.
+        let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n";
+        desk.feed(respond(&second, 401, "carol", challenge, ""));
+        desk.hangup(session);
+        desk.run_for(GIVE_UP);
+        desk.assert_all_gone();
+    }
 }
 
 #[test]

@@ -80,6 +80,7 @@ fn settings_that_came_later_come_back() {
     config.limits.trusted_sources_max = 7;
     config.peer_source = crate::api::PeerSource::SameFlow;
     config.limits.lookups_max = 8;
+    config.redirect_headers = crate::api::HeaderConsent::Named(vec!["X-Account".to_owned()]);
     config.limits.lookups_waiting_max = 9;
     let file = File::default();
     let core = UnifiedCoordinator::with_recorder(
