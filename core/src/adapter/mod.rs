@@ -30,7 +30,7 @@ pub(crate) use merged::Merged;
 pub(crate) use modify::{REFRESH_LATER, min_se};
 pub(crate) use reliable::requires_reliably;
 pub(crate) use request::Content;
-pub(crate) use subscription::seconds_text;
+pub(crate) use subscription::{SubscriptionEnd, seconds_text};
 pub(crate) use switchboard::{Hop, Owner, Parked, Purpose, Switchboard};
 pub(crate) use transfer::OVER;
 

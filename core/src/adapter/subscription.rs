@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::dialog::{contact, first_hop, first_route, own_address, quoted};
 use super::{Content, Owner, Parked, Switchboard, new_call_id};
-use crate::api::{Event, Output};
+use crate::api::{Event, Output, Refuser};
 use crate::auth::Origin;
 use crate::base::ids::SubscriptionId;
 use crate::base::time::Instant;
@@ -22,6 +22,22 @@ use bytes::Bytes;
 
 /// Seconds before its end that a long subscription is refreshed.
 const REFRESH_LEAD: Duration = Duration::from_secs(60);
+
+/// Why a subscription is over. By default because we want it to be.
+#[derive(Default)]
+pub(crate) struct SubscriptionEnd {
+    /// What refused it, and who.
+    pub(crate) status: Option<(u16, Refuser)>,
+    pub(crate) reason: String,
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl SubscriptionEnd {
+    /// We had no room for what it takes.
+    pub(crate) fn full() -> Self {
+        Self { status: Some((503, Refuser::Us)), ..Self::default() }
+    }
+}
 
 impl Switchboard {
     /// Makes a subscription and asks for the address of its notifier. `None` if there is no room, or no place to ask.
@@ -144,13 +160,7 @@ impl Switchboard {
     }
 
     /// Forgets a subscription and tells the application why it is over.
-    pub(crate) fn end_subscription(
-        &mut self,
-        id: SubscriptionId,
-        status: Option<u16>,
-        reason: String,
-        retry_after: Option<u32>,
-    ) {
+    pub(crate) fn end_subscription(&mut self, id: SubscriptionId, end: SubscriptionEnd) {
         if let Some(dialog) = self.registry.subscription(id).and_then(|subscription| subscription.dialog) {
             self.drop_waiting(dialog);
         }
@@ -159,7 +169,9 @@ impl Switchboard {
             self.subscription_timers.cancel(timer);
         }
         self.leave_merged(subscription.merged);
-        let event = Event::SubscriptionEnded { subscription: id, status, reason, retry_after };
+        let SubscriptionEnd { status, reason, retry_after } = end;
+        let (status, refuser) = status.unzip();
+        let event = Event::SubscriptionEnded { subscription: id, status, refuser, reason, retry_after };
         self.outbox.push_back(Output::Event(event));
     }
 }

@@ -364,6 +364,8 @@ pub enum Event {
         subscription: SubscriptionId,
         /// The SIP status that ended it, where there is one.
         status: Option<u16>,
+        /// Who refused, where there is a status.
+        refuser: Option<Refuser>,
         /// The reason of the last NOTIFY (RFC 6665 section 4.1.3), or what else is known in words; empty if we wanted it to
         /// end.
         reason: String,

@@ -14,8 +14,8 @@ use super::closing::Closing;
 use super::commands::bad;
 use super::errands::check_content;
 use super::ingress::{Refusal, Request};
-use crate::adapter::{Owner, contact, seconds_text};
-use crate::api::{Event, Output, SubscriptionState};
+use crate::adapter::{Owner, SubscriptionEnd, contact, seconds_text};
+use crate::api::{Event, Output, Refuser, SubscriptionState};
 use crate::auth::Origin;
 use crate::base::ids::SubscriptionId;
 use crate::base::time::Instant;
@@ -235,7 +235,7 @@ impl UnifiedCoordinator {
         if let Some(transaction) = waiting {
             self.board.respond_plain(transaction, status);
         }
-        self.board.end_subscription(id, Some(status), reason_phrase(status).into(), None);
+        self.board.end_subscription(id, refused(status, Refuser::Us));
     }
 
     /// Ends a subscription of the peer with a last NOTIFY.
@@ -247,10 +247,10 @@ impl UnifiedCoordinator {
 
     /// What was told last, for a subscriber that has refreshed (section 4.2.1.2).
     fn tell_again(&mut self, id: SubscriptionId) {
-        let told = self.board.registry.subscription(id).and_then(|subscription| subscription.told.as_ref());
-        if let Some(news) = told {
-            let news = News { state: news.state.clone(), body: news.body.clone() };
-            self.tell_subscriber(id, news);
+        let Some(subscription) = self.board.registry.subscription(id) else { return };
+        let latest = subscription.news.as_ref().or(subscription.told.as_ref());
+        if let Some(news) = latest.cloned() {
+            self.tell_subscriber(id, *news);
         }
     }
 
@@ -261,8 +261,12 @@ impl UnifiedCoordinator {
         let over = news.state.is_over();
         if subscription.request.is_some() {
             subscription.news = Some(Box::new(news));
-        } else if self.board.send_notify(id, news).is_none() {
-            return self.board.end_subscription(id, Some(503), String::new(), None);
+        } else {
+            // What was to wait is overtaken.
+            subscription.news = None;
+            if self.board.send_notify(id, news).is_none() {
+                return self.board.end_subscription(id, SubscriptionEnd::full());
+            }
         }
         if over {
             self.set_phase(id, Phase::Closing);
@@ -271,23 +275,44 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// A NOTIFY is answered, or never will be. A failure ends the subscription, unless it says when to try again
-    /// (section 4.2.2).
+    /// A NOTIFY is answered, or never will be. A failure ends the subscription, unless it says when to try again: then
+    /// the latest news go again at that time (section 4.2.2).
     pub(super) fn notify_answered(&mut self, id: SubscriptionId, status: u16, response: Option<&Frame<'_>>) {
+        let now = self.board.now;
         let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
         subscription.request = None;
-        let later = response.is_some_and(|frame| frame.first(HeaderName::RetryAfter).is_some());
-        if status >= 300 && !(later && status != 481) {
-            return self.board.end_subscription(id, Some(status), reason_phrase(status).into(), None);
+        let later = response.and_then(retry_after);
+        if status >= 300 && !(later.is_some() && status != 481) {
+            let refuser = response.map_or_else(|| Refuser::of_silence(status), |_| Refuser::Peer);
+            return self.board.end_subscription(id, refused(status, refuser));
         }
-        match (subscription.news.take(), subscription.phase) {
-            (Some(news), _) => {
+        match (subscription.news.take(), subscription.phase, later) {
+            (news, Phase::Notifying(until), Some(pause)) if status >= 300 => {
+                let left = until.saturating_since(now);
+                subscription.news = news.or_else(|| subscription.told.clone());
+                self.board.arm_subscription(id, pause.max(RETRY_MIN).min(left));
+            }
+            (Some(news), ..) => {
                 if self.board.send_notify(id, *news).is_none() {
-                    self.board.end_subscription(id, Some(503), String::new(), None);
+                    self.board.end_subscription(id, SubscriptionEnd::full());
                 }
             }
-            (None, Phase::Closing) => self.board.end_subscription(id, None, String::new(), None),
-            (None, _) => {}
+            (None, Phase::Closing, _) => self.board.end_subscription(id, SubscriptionEnd::default()),
+            (None, ..) => {}
+        }
+    }
+
+    /// The time of a subscription of the peer is over, or that at which it wants to be told again what it refused.
+    pub(super) fn notifying_due(&mut self, id: SubscriptionId, until: Instant) {
+        let left = until.saturating_since(self.board.now);
+        if left.is_zero() {
+            return self.close_subscription(id, SubscriptionState::terminated("timeout"));
+        }
+        self.board.arm_subscription(id, left);
+        let subscription = self.board.registry.subscription_mut(id);
+        let news = subscription.filter(|it| it.request.is_none()).and_then(|it| it.news.take());
+        if let Some(news) = news {
+            self.tell_subscriber(id, *news);
         }
     }
 
@@ -315,6 +340,21 @@ impl UnifiedCoordinator {
             }
         }
     }
+}
+
+/// The least time after which somebody is asked again who has refused.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+
+/// When to try again, if a response says so. A comment and a duration may follow (RFC 3261 section 20.33).
+pub(super) fn retry_after(response: &Frame<'_>) -> Option<Duration> {
+    let value = response.first(HeaderName::RetryAfter)?;
+    let end = value.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(value.len());
+    parse_number(value.get(..end)?).map(Duration::from_secs)
+}
+
+fn refused(status: u16, refuser: Refuser) -> SubscriptionEnd {
+    let reason = reason_phrase(status).into();
+    SubscriptionEnd { status: Some((status, refuser)), reason, retry_after: None }
 }
 
 /// Seconds that a SUBSCRIBE asks for, bounded; too few are refused (section 4.2.1.1).

@@ -12,8 +12,10 @@ use super::check::check_way;
 use super::closing::Closing;
 use super::commands::{bad, check_lines};
 use super::ingress::{Refusal, Request};
+use super::notify::retry_after;
 use super::transitions::printable;
-use crate::api::{Counter, Event, Output, SubscriptionState};
+use crate::adapter::SubscriptionEnd;
+use crate::api::{Counter, Event, Output, Refuser, SubscriptionState};
 use crate::base::ids::SubscriptionId;
 use crate::base::time::Instant;
 use crate::dialog::{Dialog, Sequence};
@@ -80,7 +82,7 @@ impl UnifiedCoordinator {
         let Some(found) = self.board.registry.subscription(id) else { return };
         match found.phase {
             Phase::Unsubscribing => {}
-            Phase::Resolving => self.board.end_subscription(id, None, String::new(), None),
+            Phase::Resolving => self.board.end_subscription(id, SubscriptionEnd::default()),
             // Without a dialog there is nothing to unsubscribe from: the first NOTIFY makes one.
             _ if found.dialog.is_none() => self.set_phase(id, Phase::Unsubscribing),
             _ => self.unsubscribe_now(id),
@@ -90,7 +92,7 @@ impl UnifiedCoordinator {
     fn unsubscribe_now(&mut self, id: SubscriptionId) {
         self.set_phase(id, Phase::Unsubscribing);
         if self.board.send_subscribe(id, 0).is_none() {
-            return self.board.end_subscription(id, None, String::new(), None);
+            return self.board.end_subscription(id, SubscriptionEnd::default());
         }
         let timer_n = self.board.config.timing.give_up();
         self.board.arm_subscription(id, timer_n);
@@ -108,14 +110,18 @@ impl UnifiedCoordinator {
         let wanted = subscription.wanted;
         let path = match found {
             Ok(path) => path,
-            Err(why) => return self.board.end_subscription(id, Some(503), printable(why), None),
+            Err(why) => {
+                let status = Some((503, Refuser::Network));
+                let end = SubscriptionEnd { status, reason: printable(why), retry_after: None };
+                return self.board.end_subscription(id, end);
+            }
         };
         if let Some(draft) = &mut subscription.draft {
             draft.path = Some(path);
         }
         subscription.phase = Phase::Subscribing;
         if self.board.send_subscribe(id, wanted).is_none() {
-            return self.board.end_subscription(id, Some(503), String::new(), None);
+            return self.board.end_subscription(id, SubscriptionEnd::full());
         }
         // Timer N (section 4.1.2.4): a notifier that says 200 and nothing more is none.
         let timer_n = self.board.config.timing.give_up();
@@ -140,6 +146,7 @@ impl UnifiedCoordinator {
         match status {
             200..=299 if phase == Phase::Unsubscribing => {}
             200..=299 => {
+                subscription.refused = None;
                 let granted = number(HeaderName::Expires).unwrap_or(wanted).min(wanted);
                 let until = now + Duration::from_secs(u64::from(granted));
                 if let Phase::Subscribed(_) = phase {
@@ -159,15 +166,29 @@ impl UnifiedCoordinator {
                 subscription.lengthened = true;
                 subscription.wanted = longer;
                 if self.board.send_subscribe(id, longer).is_none() {
-                    self.board.end_subscription(id, Some(503), String::new(), None);
+                    self.board.end_subscription(id, SubscriptionEnd::full());
                 }
             }
             // What a refresh is refused with does not always end what was granted before (section 4.1.2.3).
             _ if alone || phase == Phase::Unsubscribing || ends_subscription(status) => {
                 self.end_by(id, status, response);
             }
-            _ => {}
+            _ => self.refresh_refused_for_now(id, status, response),
         }
+    }
+
+    /// A refresh was refused, or got no answer, and what was granted before still holds (section 4.1.2.2). It is tried again
+    /// when the notifier says, else after half of the time that is left; should that be of no use, the truth is told at
+    /// the end.
+    fn refresh_refused_for_now(&mut self, id: SubscriptionId, status: u16, response: Option<&Frame<'_>>) {
+        let now = self.board.now;
+        let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
+        let refuser = response.map_or_else(|| Refuser::of_silence(status), |_| Refuser::Peer);
+        subscription.refused = Some((status, refuser));
+        let Phase::Subscribed(until) = subscription.phase else { return };
+        let left = until.saturating_since(now);
+        let pause = response.and_then(retry_after).unwrap_or(left / 2).max(REFRESH_AGAIN_MIN);
+        self.board.arm_subscription(id, pause.min(left));
     }
 
     fn end_by(&mut self, id: SubscriptionId, status: u16, response: Option<&Frame<'_>>) {
@@ -175,9 +196,15 @@ impl UnifiedCoordinator {
             Some(StartLine::Response { reason, .. }) => String::from_utf8_lossy(reason).into_owned(),
             _ => reason_phrase(status).into(),
         };
-        let retry = response.and_then(|frame| frame.first(HeaderName::RetryAfter)).and_then(parse_number);
-        let retry = retry.map(|retry| u32::try_from(retry).unwrap_or(u32::MAX));
-        self.board.end_subscription(id, Some(status), printable(&words), retry);
+        let retry =
+            response.and_then(retry_after).map(|pause| u32::try_from(pause.as_secs()).unwrap_or(u32::MAX));
+        let refuser = response.map_or_else(|| Refuser::of_silence(status), |_| Refuser::Peer);
+        let end = SubscriptionEnd {
+            status: Some((status, refuser)),
+            reason: printable(&words),
+            retry_after: retry,
+        };
+        self.board.end_subscription(id, end);
     }
 
     /// NOTIFY to our tag.
@@ -191,7 +218,8 @@ impl UnifiedCoordinator {
         let event = Event::Notified { subscription: id, state: state.clone(), message };
         self.board.outbox.push_back(Output::Event(event));
         if let SubscriptionState::Terminated { reason, retry_after } = state {
-            return self.board.end_subscription(id, None, printable(&reason), retry_after);
+            let end = SubscriptionEnd { status: None, reason: printable(&reason), retry_after };
+            return self.board.end_subscription(id, end);
         }
         let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
         let first = subscription.draft.take().is_some();
@@ -298,16 +326,24 @@ impl UnifiedCoordinator {
                 self.board.arm_subscription(id, until.saturating_since(now));
             }
             Phase::Asked => self.refuse_subscription(id, 480),
-            Phase::Notifying(_) => self.close_subscription(id, SubscriptionState::terminated("timeout")),
+            Phase::Notifying(until) => self.notifying_due(id, until),
             Phase::Unsubscribing | Phase::Closing => {
-                self.board.end_subscription(id, None, String::new(), None);
+                self.board.end_subscription(id, SubscriptionEnd::default());
             }
             Phase::Resolving | Phase::Subscribing | Phase::Subscribed(_) => {
-                self.board.end_subscription(id, Some(408), "timeout".into(), None);
+                let (status, reason) = match subscription.refused {
+                    Some((status, Refuser::Peer)) => ((status, Refuser::Peer), reason_phrase(status)),
+                    _ => ((408, Refuser::Nobody), "timeout"),
+                };
+                let end = SubscriptionEnd { status: Some(status), reason: reason.into(), retry_after: None };
+                self.board.end_subscription(id, end);
             }
         }
     }
 }
+
+/// The least time after which a refresh is sent again that was refused.
+const REFRESH_AGAIN_MIN: Duration = Duration::from_secs(2);
 
 /// Whether a refusal of a refresh means that the subscription is gone (sections 4.1.2.2 and 4.1.2.3, RFC 5057).
 const fn ends_subscription(status: u16) -> bool {

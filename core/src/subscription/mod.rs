@@ -20,7 +20,7 @@ use crate::transaction::TransactionId;
 use crate::wire::path::Path;
 use crate::wire::token::TOKEN_LEN;
 
-use crate::api::SubscriptionState;
+use crate::api::{Refuser, SubscriptionState};
 pub(crate) use read::{EventName, read_state};
 
 /// Where a subscription stands.
@@ -50,6 +50,7 @@ impl Phase {
 }
 
 /// What a NOTIFY of ours will say.
+#[derive(Clone)]
 pub(crate) struct News {
     pub(crate) state: SubscriptionState,
     pub(crate) body: Option<(String, Bytes)>,
@@ -70,10 +71,12 @@ pub struct Subscription {
     pub(crate) request: Option<TransactionId>,
     /// Ours: what the first SUBSCRIBE is made of.
     pub(crate) draft: Option<Box<SubscribeDraft>>,
-    /// Theirs: what happened while a NOTIFY was under way; only the latest is of interest.
+    /// Theirs: what happened while a NOTIFY was under way, or was to wait; only the latest is of interest.
     pub(crate) news: Option<Box<News>>,
     /// Theirs: what was told last.
     pub(crate) told: Option<Box<News>>,
+    /// Ours: what the last refresh was refused with, and by whom.
+    pub(crate) refused: Option<(u16, Refuser)>,
     /// Ours: whether the interval was lengthened on demand (423) already.
     pub(crate) lengthened: bool,
     /// Who has asked for credentials.
@@ -107,6 +110,7 @@ impl Subscription {
             draft: None,
             news: None,
             told: None,
+            refused: None,
             lengthened: false,
             realms: None,
             origin: Origin::Theirs { by_party: false },

@@ -7,7 +7,7 @@ use core::str::FromStr as _;
 
 use super::pack::{Impossible, Packer, Unpacked, Unpacker};
 use super::settings;
-use crate::api::{CoordinatorConfig, Credentials, HeaderConsent, Limits, PeerContacts, PeerSource, Reliable};
+use crate::api::{CoordinatorConfig, Credentials, Limits, PeerContacts, Reliable};
 use crate::media::{MediaEvent, MediaReport, MediaSessionId};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
@@ -190,7 +190,6 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         dtmf_by_info,
         info_packages,
         event_packages,
-        body_types: Vec::new(),
         messages,
         redirects_max,
         ring_timeout,
@@ -202,12 +201,9 @@ pub(super) fn read_config(from: &mut Unpacker<'_>) -> Unpacked<CoordinatorConfig
         reliable,
         peer_contacts,
         address_of_record,
-        learn_contact: defaults.learn_contact,
-        registration_retry_max: defaults.registration_retry_max,
         credentials,
-        trusted_sources: Vec::new(),
-        peer_source: PeerSource::Any,
-        redirect_headers: HeaderConsent::Nothing,
+        // What stands in a trace only where it differs.
+        ..defaults
     };
     settings::read_later(from, &mut config)?;
     Ok(config)

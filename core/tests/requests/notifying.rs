@@ -1,7 +1,7 @@
 //! Others subscribe to us (RFC 6665 section 4.2).
 
 use offhook_core::base::ids::SubscriptionId;
-use offhook_core::coordinator::{CommandError, CoordinatorConfig, Event, SubscriptionState};
+use offhook_core::coordinator::{CommandError, CoordinatorConfig, Counter, Event, SubscriptionState};
 
 use super::subscribing::told;
 use super::support::{GIVE_UP, ms};
@@ -72,6 +72,49 @@ fn a_subscriber_is_told_the_state_at_once_and_every_change() {
     assert_eq!(refused, Err(CommandError::NoSuchSubscription));
     confirm(&mut desk);
     assert_eq!(told(&desk), ["asked for dialog;id=7 120", "ended None \"\" None"]);
+    desk.assert_all_gone();
+}
+
+/// RFC 6665 section 4.2.2: a subscriber that says when is told then, and of several news the latest.
+#[test]
+fn news_that_a_subscriber_refuses_for_the_moment_are_told_when_it_says() {
+    let later = |desk: &mut Desk, seconds: u32| {
+        let notify = desk.last("NOTIFY").message;
+        desk.feed(respond(&notify, 503, "", &format!("Retry-After: {seconds} (busy)\r\n"), ""));
+        assert!(desk.codes().is_empty());
+    };
+    let (mut desk, id, inside) = accepted("ringing");
+    later(&mut desk, 5);
+    desk.run_for(5 * SECOND - ms(1));
+    assert!(desk.codes().is_empty());
+    desk.run_for(ms(1));
+    assert_eq!(desk.only().message.body(), "ringing");
+    // What happens meanwhile does not wait, and nothing older comes after it.
+    later(&mut desk, 5);
+    desk.core.notify(desk.now, id, &SubscriptionState::Active, "text/x", b"busy").unwrap();
+    desk.drain();
+    assert_eq!(desk.only().message.body(), "busy");
+    confirm(&mut desk);
+    desk.run_for(20 * SECOND);
+    assert!(desk.codes().is_empty());
+    // Nor is a refresh told what is old.
+    desk.core.notify(desk.now, id, &SubscriptionState::Active, "text/x", b"free").unwrap();
+    desk.drain();
+    desk.news();
+    later(&mut desk, 0);
+    desk.feed(inside.cseq(2).branch("refresh").header("Expires: 120").text());
+    assert_eq!(desk.codes(), ["200", "NOTIFY"]);
+    assert_eq!(desk.last("NOTIFY").message.body(), "free");
+    // Who never takes it is told no more when its time is up.
+    while desk.core.counters().get(Counter::Sent) < 200 && !desk.core.registry().is_empty() {
+        later(&mut desk, 0);
+        desk.run_for(SECOND);
+        if desk.codes().is_empty() {
+            break;
+        }
+    }
+    assert!(desk.last("NOTIFY").message.header("Subscription-State").starts_with("terminated"));
+    confirm(&mut desk);
     desk.assert_all_gone();
 }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use offhook_core::base::ids::SubscriptionId;
-use offhook_core::coordinator::{CommandError, Event, SubscriptionState};
+use offhook_core::coordinator::{CommandError, Event, Refuser, SubscriptionState};
 
 use super::support::{GIVE_UP, ms};
 use super::{Desk, Message, Request, SECOND, respond};
@@ -286,4 +286,100 @@ fn what_cannot_be_subscribed_to_is_refused_at_once() {
     desk.drain();
     assert_eq!(desk.only().message.header("Expires"), u32::MAX.to_string());
     desk.assert_all_gone();
+}
+
+/// RFC 6665 section 4.1.2.2: what was granted before still holds, and the notifier is asked again.
+#[test]
+fn a_refresh_that_is_refused_for_the_moment_is_tried_again_while_the_subscription_lives() {
+    for (status, lines, after) in [
+        (500, "", 30),
+        (503, "Retry-After: 7 (busy);duration=60\r\n", 7),
+        (403, "", 30),
+        (503, "Retry-After: 0\r\n", 2),
+        (503, "Retry-After: 3600\r\n", 60),
+    ] {
+        let (mut desk, _, subscribe) = subscribing();
+        granted(&mut desk, &subscribe, 600);
+        desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+        desk.run_for(540 * SECOND);
+        let refresh = desk.last("SUBSCRIBE").message;
+        desk.news();
+        desk.feed(respond(&refresh, status, "far", lines, ""));
+        desk.run_for(after * SECOND - ms(1));
+        assert!(desk.codes().is_empty(), "{status} {lines}");
+        desk.run_for(ms(2));
+        if after == 60 {
+            let end = format!("ended Some({status}) \"Service Unavailable\" None");
+            assert_eq!(told(&desk).last(), Some(&end), "there was no time for that");
+            continue;
+        }
+        let again = desk.only().message;
+        assert_eq!(again.code(), "SUBSCRIBE", "{status} {lines}");
+        granted(&mut desk, &again, 600);
+        assert_eq!(told(&desk).last().unwrap(), "granted 600");
+        desk.run_for(500 * SECOND);
+        assert!(desk.codes().is_empty(), "all is as before");
+    }
+}
+
+#[test]
+fn a_refresh_that_is_refused_to_the_end_is_told_as_that() {
+    for answered in [true, false] {
+        let (mut desk, _, subscribe) = subscribing();
+        granted(&mut desk, &subscribe, 600);
+        desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+        let mut tries = 0;
+        while !told(&desk).iter().any(|told| told.starts_with("ended")) {
+            desk.run_for(SECOND);
+            for sent in desk.news().into_iter().filter(|sent| sent.message.code() == "SUBSCRIBE") {
+                tries += 1;
+                if answered {
+                    desk.feed(respond(&sent.message, 500, "far", "", ""));
+                }
+            }
+        }
+        let ended = told(&desk).pop().unwrap();
+        let refuser = desk.events.iter().rev().find_map(|event| match event {
+            Event::SubscriptionEnded { refuser, .. } => Some(*refuser),
+            _ => None,
+        });
+        if answered {
+            assert!((4..10).contains(&tries), "{tries}");
+            assert_eq!(ended, "ended Some(500) \"Server Internal Error\" None");
+            assert_eq!(refuser, Some(Some(Refuser::Peer)));
+        } else {
+            assert_eq!(ended, "ended Some(408) \"timeout\" None");
+            assert_eq!(refuser, Some(Some(Refuser::Nobody)));
+        }
+        assert!((600..=602).contains(&(desk.now.as_millis() / 1000)));
+        desk.assert_all_gone();
+    }
+}
+
+#[test]
+fn who_refused_a_subscription_is_told() {
+    let refuser = |desk: &Desk| {
+        desk.events.iter().find_map(|event| match event {
+            Event::SubscriptionEnded { status, refuser, .. } => Some((*status, *refuser)),
+            _ => None,
+        })
+    };
+    let (mut desk, _, subscribe) = subscribing();
+    desk.feed(respond(&subscribe, 403, "far", "", ""));
+    assert_eq!(refuser(&desk), Some((Some(403), Some(Refuser::Peer))));
+    let (mut desk, ..) = subscribing();
+    desk.run_for(GIVE_UP);
+    assert_eq!(refuser(&desk), Some((Some(408), Some(Refuser::Nobody))));
+    let mut desk = Desk::new();
+    desk.core.subscribe(desk.now, "sip:peer@nowhere.example", "presence", 60 * SECOND).unwrap();
+    desk.drain();
+    desk.name_failed();
+    assert_eq!(refuser(&desk), Some((Some(503), Some(Refuser::Network))));
+    let (mut desk, id, subscribe) = subscribing();
+    granted(&mut desk, &subscribe, 600);
+    desk.feed(notify(&subscribe, 1, "active").text());
+    desk.core.unsubscribe(desk.now, id).unwrap();
+    desk.drain();
+    desk.feed(notify(&subscribe, 2, "terminated;reason=timeout").text());
+    assert_eq!(refuser(&desk), Some((None, None)), "nobody refused anything");
 }
