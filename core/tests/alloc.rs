@@ -114,7 +114,8 @@ fn a_whole_call_allocates_no_more_than_it_did() {
     let hang_up = measure(|| caller.hang_up(&call));
     let linger = measure(|| caller.pass(LINGER));
     let counts = [ring, answer, acknowledge, hang_up, linger].map(|counted| counted.count_total);
-    let limits = [10, 3, 0, 3, 0];
+    // The plan that the answer will make hold is one of those of the INVITE: it is not copied.
+    let limits = [11, 2, 0, 3, 0];
     let fits = counts.iter().zip(limits).all(|(&count, limit)| count <= limit);
     assert!(fits, "INVITE, answer, ACK, BYE, time: {counts:?} allocations, at most {limits:?}");
 }

@@ -54,15 +54,22 @@ impl Sender {
     }
 }
 
+/// What the signalling socket alone has.
+#[derive(Debug)]
+struct Extras {
+    /// It receives more than plain datagrams.
+    state: UdpSocketState,
+    /// What did not get in, where the system tells.
+    losses: Option<Losses>,
+}
+
 /// A UDP socket on a runtime.
 #[derive(Debug)]
 pub struct UdpSocket<I> {
     io: I,
     local: SocketAddr,
-    /// Only the signalling socket receives more than plain datagrams.
-    extras: Option<UdpSocketState>,
-    /// Only of the signalling socket it is worth knowing what did not get in.
-    losses: Option<Losses>,
+    /// By itself, for there are two sockets of media for every call, and they have nothing of it.
+    extras: Option<Box<Extras>>,
     sender: Sender,
     /// Whether the system tells what did not arrive.
     reported: bool,
@@ -75,28 +82,27 @@ impl<I: Io> UdpSocket<I> {
     /// A socket for media: plain and cheap. It tells what did not arrive.
     pub fn media(addr: SocketAddr, sender: &Sender) -> io::Result<Self> {
         let (socket, local) = bind(addr)?;
-        Self::new(socket, local, None, None, sender)
+        Self::new(socket, local, None, sender)
     }
 
     /// A socket for signalling: it tells the address each datagram came to, what did not arrive and what did not get in,
     /// and asks the system for a receive buffer of 4 MiB.
     pub fn signalling(addr: SocketAddr, sender: &Sender) -> io::Result<Self> {
         let (socket, local) = bind(addr)?;
-        let extras = UdpSocketState::new((&socket).into())?;
+        let state = UdpSocketState::new((&socket).into())?;
         system::allow_fragments(&SockRef::from(&socket), local);
         system::enlarge_recv_buffer(&SockRef::from(&socket));
         let losses = Losses::new(local);
         if let Err(error) = &losses {
             tracing::debug!(%error, "the system does not tell what it throws away");
         }
-        Self::new(socket, local, Some(extras), losses.ok(), sender)
+        Self::new(socket, local, Some(Box::new(Extras { state, losses: losses.ok() })), sender)
     }
 
     fn new(
         socket: StdSocket,
         local: SocketAddr,
-        extras: Option<UdpSocketState>,
-        losses: Option<Losses>,
+        extras: Option<Box<Extras>>,
         sender: &Sender,
     ) -> io::Result<Self> {
         let reported = sender.0.enable_transport_errors((&socket).into());
@@ -105,7 +111,7 @@ impl<I: Io> UdpSocket<I> {
         }
         let (reported, reports) = (reported.is_ok(), AtomicBool::new(false));
         let io = I::new(socket)?;
-        Ok(Self { io, local, extras, losses, sender: sender.clone(), reported, reports })
+        Ok(Self { io, local, extras, sender: sender.clone(), reported, reports })
     }
 
     fn recv_many(&self, extras: &UdpSocketState, batch: &mut RecvBatch) -> io::Result<()> {
@@ -166,15 +172,16 @@ impl<I: Io> Socket for UdpSocket<I> {
 
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()> {
         match &self.extras {
-            Some(extras) => self.recv_many(extras, batch),
+            Some(extras) => self.recv_many(&extras.state, batch),
             None => self.recv_each(batch),
         }
     }
 
-    async fn recv_ready(&self) -> io::Result<()> {
+    fn recv_ready(&self) -> impl Future<Output = io::Result<()>> + Send {
         // A report of what did not arrive shows as an error, not as something to read.
         let interest = if self.reported { Interest::Report } else { Interest::Read };
-        self.io.ready(interest).await
+        // Not a future around a future: the reader of every held call keeps two of these.
+        self.io.ready(interest)
     }
 
     fn try_send(&self, local: Option<IpAddr>, remote: SocketAddr, bytes: &[u8]) -> io::Result<()> {
@@ -221,6 +228,6 @@ impl<I: Io> Socket for UdpSocket<I> {
     }
 
     fn datagrams_lost(&self) -> Option<u32> {
-        self.losses.as_ref()?.count().ok()
+        self.extras.as_ref()?.losses.as_ref()?.count().ok()
     }
 }

@@ -86,7 +86,10 @@ def run(name, options):
         row, peaks, rss = {"attack": name, "seconds": options.seconds}, [], []
         trunk = None
         if held:
-            trunk = honest(port, options, 500, 8, ["--hold", 1000 * (2 * options.seconds + 40)])
+            # Longer than both floods, and shorter than the two minutes after which a call is hung up of which nothing is heard.
+            hold = 10 + 2 * (options.seconds + options.pause + 2)
+            want(hold < 120, "the trunk says nothing for two minutes: shorter floods or pauses, please")
+            trunk = honest(port, options, 500, 8, ["--hold", int(1000 * hold)])
             time.sleep(10)
         for _ in (1, 2):
             attacker = attack and flood(port, attack, options)

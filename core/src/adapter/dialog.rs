@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -283,7 +284,7 @@ impl DialogAdapter<'_> {
         session.invite_cseq = facts.cseq;
         session.refresh = cause.refresh;
         if let Some(media) = &mut session.media {
-            media.next_plan = cause.plan.take();
+            media.next_plan = cause.plan.take().map(Arc::new);
         }
         if let Some(dialog) = session.dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
             dialog.refresh_target(frame);

@@ -169,7 +169,7 @@ impl MediaAdapter<'_> {
         let local = self.local(&path)?;
         let early = early_plan(&local);
         let media = self.board.registry.session_mut(self.session)?.media.as_mut()?;
-        media.next_plan = Some(early);
+        media.next_plan = Some(Arc::new(early));
         self.apply_plan();
         self.describe(&path, |local| Ok((sdp::offer(local), ())))?.ok().map(|(offer, ())| offer)
     }
@@ -185,7 +185,8 @@ impl MediaAdapter<'_> {
         let dialog = session.dialog?;
         let path = self.board.registry.dialog(dialog)?.path;
         let local = self.local(&path)?;
-        self.board.registry.session_mut(self.session)?.media.as_mut()?.next_plan = Some(early_plan(&local));
+        self.board.registry.session_mut(self.session)?.media.as_mut()?.next_plan =
+            Some(Arc::new(early_plan(&local)));
         self.describe(&path, |local| Ok((sdp::offer(local), ())))?.ok().map(|(offer, ())| offer)
     }
 
@@ -207,7 +208,7 @@ impl MediaAdapter<'_> {
         let plan = self.listening(path);
         let session = self.board.registry.session_mut(self.session);
         if let Some(media) = session.and_then(|session| session.media.as_mut()).filter(|media| media.open) {
-            media.next_plan = plan;
+            media.next_plan = plan.map(Arc::new);
             self.apply_plan();
         }
     }
@@ -263,9 +264,10 @@ impl MediaAdapter<'_> {
         };
         let Some(mut plan) = media.next_plan.take() else { return };
         let sip_peer_before = media.plan.as_ref().and_then(|plan| plan.sip_peer);
-        plan.sip_peer = sip_peer_before;
-        media.changed = media.plan.as_deref() != Some(&plan);
-        plan.sip_peer = sip_peer;
+        // Nobody else has it yet: nothing is copied.
+        Arc::make_mut(&mut plan).sip_peer = sip_peer_before;
+        media.changed = media.plan.as_ref() != Some(&plan);
+        Arc::make_mut(&mut plan).sip_peer = sip_peer;
         // An exchange that changes nothing goes to the media side too, for it opens the learning of addresses; an answer
         // that only comes again does not.
         let exchanged = core::mem::take(&mut media.exchanged);
@@ -273,7 +275,6 @@ impl MediaAdapter<'_> {
             return;
         }
         let Some(port) = media.port else { return };
-        let plan = Arc::new(plan);
         media.plan = Some(plan.clone());
         let command = if media.open {
             MediaCommand::Update { media: media.id, plan }
@@ -297,7 +298,7 @@ impl MediaAdapter<'_> {
         let session = self.board.registry.session_mut(self.session);
         let Some(media) = session.and_then(|session| session.media.as_mut()) else { return };
         media.answer = Some(answered.sdp);
-        media.next_plan = Some(answered.plan);
+        media.next_plan = Some(Arc::new(answered.plan));
         media.unsaid = true;
     }
 

@@ -143,7 +143,7 @@ impl UnifiedCoordinator {
                 if let (Some(plan), Some(session)) = (cause.plan.take(), board.registry.session_mut(id))
                     && let Some(media) = &mut session.media
                 {
-                    media.next_plan = Some(plan);
+                    media.next_plan = Some(Arc::new(plan));
                 }
                 MediaAdapter { board, session: id }.apply_plan();
             }

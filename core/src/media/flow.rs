@@ -37,8 +37,14 @@ pub(crate) struct Flow {
     /// When the source was last known to be there: also by its RTCP.
     last_sign: Instant,
     learning: SourceLearning,
-    silence: Duration,
-    forgotten: Duration,
+    /// Milliseconds, of which there are two for every stream.
+    silence_ms: u32,
+    forgotten_ms: u32,
+}
+
+/// A setting in milliseconds, rounded up: none becomes nothing.
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }
 
 impl Flow {
@@ -73,9 +79,17 @@ impl Flow {
             last_heard: now,
             last_sign: now,
             learning: config.source_learning,
-            silence,
-            forgotten: config.source_forgotten.max(silence),
+            silence_ms: millis(silence),
+            forgotten_ms: millis(config.source_forgotten.max(silence)),
         }
+    }
+
+    const fn silence(&self) -> Duration {
+        Duration::from_millis(self.silence_ms as u64)
+    }
+
+    const fn forgotten(&self) -> Duration {
+        Duration::from_millis(self.forgotten_ms as u64)
     }
 
     /// Where to send.
@@ -137,7 +151,7 @@ impl Flow {
     }
 
     fn heard(&self, now: Instant) -> Heard {
-        let alive = now.saturating_since(self.last_heard) < self.silence;
+        let alive = now.saturating_since(self.last_heard) < self.silence();
         match self.learned {
             Some(_) if !alive => Heard::LearnedSilent,
             Some(learned) if self.sip_peer == Some(learned.ip()) => Heard::LearnedAtPeer,
@@ -194,7 +208,7 @@ impl Flow {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.learned.is_some()
             && self.expects
-            && now.saturating_since(self.last_sign) >= self.forgotten
+            && now.saturating_since(self.last_sign) >= self.forgotten()
             && self.is_reachable()
         {
             tracing::debug!("media source forgotten");
@@ -205,7 +219,7 @@ impl Flow {
     /// When a learned address is forgotten, if nothing comes until then.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let forgets = self.learned.is_some() && self.expects && self.is_reachable();
-        forgets.then(|| self.last_sign + self.forgotten)
+        forgets.then(|| self.last_sign + self.forgotten())
     }
 
     /// The network says that nothing can be sent to `remote` (ICMP). Whether we send there, and believe it.
@@ -232,8 +246,8 @@ impl Flow {
     /// Everything that decides about packets to come, for a model of the policy.
     #[cfg(test)]
     pub(crate) fn state(&self, now: Instant) -> impl Ord + use<> {
-        let alive = now.saturating_since(self.last_heard) < self.silence;
-        let there = now.saturating_since(self.last_sign) < self.forgotten;
+        let alive = now.saturating_since(self.last_heard) < self.silence();
+        let there = now.saturating_since(self.last_sign) < self.forgotten();
         let addresses = (self.signalled, self.learned, self.previous, self.source);
         (addresses, self.spoke, self.open, self.expects, self.unreachable, alive, there)
     }

@@ -46,7 +46,8 @@ pub(crate) enum Clock {
 pub(crate) struct Listener {
     pub(crate) flow: Flow,
     /// What is heard.
-    pub(crate) reception: Option<Reception>,
+    /// There is none before the first packet, and many a call is held without one.
+    pub(crate) reception: Option<Box<Reception>>,
     unproven: Option<Box<Unproven>>,
     /// The SSRC that was heard before the present one.
     ssrc_before: Option<u32>,
@@ -140,7 +141,7 @@ impl Listener {
     fn begin(&mut self, now: Instant, remote: SocketAddr, first: &RtpHeader) -> Clock {
         self.unproven = None;
         self.take(now, remote);
-        let Some(old) = self.reception.replace(Reception::new(first)) else { return Clock::First };
+        let Some(old) = self.reception.replace(Box::new(Reception::new(first))) else { return Clock::First };
         self.lost_before += old.sequence.lost();
         if old.ssrc != first.ssrc {
             // What the call before has left does not make another wait that was heard before it.
@@ -169,7 +170,7 @@ impl Listener {
 
     /// What the next call on our port may still hear of this one.
     pub(crate) fn leftover(&self) -> Option<Leftover> {
-        self.reception.as_ref().map(Leftover::of).or(self.leftover)
+        self.reception.as_deref().map(Leftover::of).or(self.leftover)
     }
 
     /// Everything that decides about packets to come, for a model of the policy.

@@ -33,7 +33,7 @@ impl Leg {
         let found = self.entry(|entry| match (entry.media.as_ref().filter(|_| entry.answered), &entry.end) {
             // A call that was answered is given out even if it is over already: there may be audio to read.
             (Some(media), _) => Poll::Ready(Ok(*media)),
-            (None, Some(end)) => Poll::Ready(Err(PeerError::from_end(end.clone(), target))),
+            (None, Some(end)) => Poll::Ready(Err(PeerError::from_end((**end).clone(), target))),
             (None, None) => {
                 entry.wakers.register(cx);
                 Poll::Pending
@@ -170,7 +170,7 @@ impl Call {
         };
         shared.media(|side, _, _| side.dtmf_refused(self.media));
         let outcome = shared.watch(self.leg.id, |entry| {
-            run.outcome(entry).or_else(|| entry.end.clone().map(|end| Err(PeerError::Ended(end))))
+            run.outcome(entry).or_else(|| entry.end.as_deref().cloned().map(|end| Err(PeerError::Ended(end))))
         });
         outcome.await.unwrap_or_else(|| Err(PeerError::Ended(self.end_or_internal())))
     }
@@ -208,13 +208,13 @@ impl Call {
 
     /// Ready when the call is over, with the reason.
     pub async fn ended(&self) -> CallEnd {
-        let end = self.leg.shared().watch(self.leg.id, |entry| entry.end.clone()).await;
+        let end = self.leg.shared().watch(self.leg.id, |entry| entry.end.as_deref().cloned()).await;
         end.unwrap_or_else(|| CallEnd::bare(EndReason::Internal))
     }
 
     /// How the call ended, if it has.
     pub fn end(&self) -> Option<CallEnd> {
-        self.leg.entry(|entry| entry.end.clone()).flatten()
+        self.leg.entry(|entry| entry.end.as_deref().cloned()).flatten()
     }
 
     fn over(&self) -> PeerError {

@@ -48,7 +48,8 @@ impl EntryId {
 /// Provisional responses that wait to be read; more than these are of no use to anybody.
 const PROGRESS_MAX: usize = 16;
 
-/// What the handles know of one session. Lives until the session has ended and its handle is dropped.
+/// What the handles know of one session. Lives until the session has ended and its handle is dropped. What most calls never
+/// have is kept by itself: there are many calls that are only held.
 pub(crate) struct Entry {
     pub(crate) session: Option<SessionId>,
     /// The INVITE of a call that came to us and waits to be handed out.
@@ -63,9 +64,9 @@ pub(crate) struct Entry {
     /// Whether it takes the place of another call: then it is handed out when it is answered.
     pub(crate) replaces: bool,
     pub(crate) plan: Option<Arc<MediaPlan>>,
-    pub(crate) end: Option<CallEnd>,
+    pub(crate) end: Option<Box<CallEnd>>,
     /// Why the last challenge was not answered, or in vain.
-    pub(crate) auth: Option<AuthFailure>,
+    pub(crate) auth: Option<Box<AuthFailure>>,
     pub(crate) progress: VecDeque<Progress>,
     pub(crate) changes: Changes,
     pub(crate) transfers: Transfers,
@@ -117,6 +118,12 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::base::slab::Slab;
+
+    #[test]
+    fn an_entry_of_a_call_that_is_only_held_is_small() {
+        let size = size_of::<Entry>();
+        assert!(size <= 288, "{size}");
+    }
 
     #[test]
     fn a_tag_leads_back_to_its_entry() {

@@ -139,7 +139,7 @@ impl Signalling {
                 self.errands.unproven(request, failure);
             }
             Event::AuthenticationFailed { of: AuthenticationOf::Session { tag, .. }, failure } => {
-                self.change(tag, due, |entry| entry.auth = Some(failure));
+                self.change(tag, due, |entry| entry.auth = Some(Box::new(failure)));
             }
             Event::RegistrationFailed { registration, status, refuser, retry_in: None, .. } => {
                 let end = RegistrationState::Failed { status, refuser, retry_in: None };
@@ -173,7 +173,7 @@ impl Signalling {
     /// Why the challenge was not answered that something of this call was refused with.
     fn auth_of(&mut self, tag: UserTag, status: u16) -> Option<AuthFailure> {
         let entry = EntryId::from_tag(tag).and_then(|id| self.entries.get_mut(id))?;
-        entry.auth.take().filter(|_| matches!(status, 401 | 407))
+        entry.auth.take().filter(|_| matches!(status, 401 | 407)).map(|failure| *failure)
     }
 
     /// A change of the media was agreed to or refused. If it was the last one that was asked for, all wait no longer.
@@ -190,7 +190,7 @@ impl Signalling {
     fn ended(&mut self, shared: &Shared, tag: UserTag, end: CallEnd, due: &mut Due) {
         let Some(id) = EntryId::from_tag(tag) else { return };
         let Some(entry) = self.entries.get_mut(id) else { return };
-        entry.end = Some(end);
+        entry.end = Some(Box::new(end));
         entry.wakers.take_into(due);
         if let Some(media) = entry.media {
             shared.post(Letter::Ended(media));

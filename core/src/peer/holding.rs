@@ -21,7 +21,7 @@ pub(crate) struct Changes {
     /// ... and how many of them are decided.
     decided: u64,
     /// The refusal of the last ones that were decided.
-    refused: Option<Refused>,
+    refused: Option<Box<Refused>>,
     /// Whether we hold the call, and whether the other side does.
     pub(crate) local: bool,
     pub(crate) remote: bool,
@@ -34,13 +34,13 @@ impl Changes {
     fn decide(&mut self, refused: Option<Refused>) {
         if self.decided < self.asked {
             self.decided = self.asked;
-            self.refused = refused;
+            self.refused = refused.map(Box::new);
         }
     }
 
     /// The outcome of wish number `wish`, once it is known.
     fn outcome(&self, wish: u64) -> Option<Result<(), Refused>> {
-        (self.decided >= wish).then(|| self.refused.clone().map_or(Ok(()), Err))
+        (self.decided >= wish).then(|| self.refused.as_deref().cloned().map_or(Ok(()), Err))
     }
 }
 
@@ -106,7 +106,7 @@ impl Call {
                 .changes
                 .outcome(wish)
                 .map(|outcome| outcome.map_err(|refused| refused.into_error("the change of the media")));
-            decided.or_else(|| entry.end.clone().map(|end| Err(PeerError::Ended(end))))
+            decided.or_else(|| entry.end.as_deref().cloned().map(|end| Err(PeerError::Ended(end))))
         });
         outcome.await.unwrap_or_else(|| Err(PeerError::Ended(CallEnd::bare(EndReason::Internal))))
     }
@@ -142,7 +142,7 @@ impl Signalling {
         let entry = tag.and_then(EntryId::from_tag).and_then(|id| self.entries.get_mut(id));
         let Some(entry) = entry else { return Err(CommandError::NoSuchCall.into()) };
         if let Some(end) = &entry.end {
-            return Err(PeerError::Ended(end.clone()));
+            return Err(PeerError::Ended((**end).clone()));
         }
         let changes = &mut entry.changes;
         changes.local = is_so.unwrap_or(changes.local);

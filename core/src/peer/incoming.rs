@@ -151,7 +151,7 @@ impl IncomingCall {
     fn stream(&self) -> Result<MediaSessionId, PeerError> {
         let media = self.leg.entry(|entry| entry.media).flatten();
         let why = "the caller hears nothing yet: let it, with progress_with_audio";
-        media.ok_or_else(|| match self.leg.entry(|entry| entry.end.clone()).flatten() {
+        media.ok_or_else(|| match self.leg.entry(|entry| entry.end.as_deref().cloned()).flatten() {
             Some(end) => PeerError::from_end(end, &self.from),
             None => PeerError::WrongState { why: String::from(why) },
         })
@@ -227,7 +227,7 @@ impl IncomingCall {
     }
 
     pub(crate) async fn ended(&self) -> CallEnd {
-        let end = self.shared().watch(self.leg.id, |entry| entry.end.clone()).await;
+        let end = self.shared().watch(self.leg.id, |entry| entry.end.as_deref().cloned()).await;
         end.unwrap_or_else(|| CallEnd::bare(EndReason::Internal))
     }
 
@@ -242,7 +242,7 @@ impl IncomingCall {
 
     /// What a refused command means for this call.
     fn trouble(&self, error: CommandError) -> PeerError {
-        match self.leg.entry(|entry| entry.end.clone()).flatten() {
+        match self.leg.entry(|entry| entry.end.as_deref().cloned()).flatten() {
             Some(end) => PeerError::from_end(end, &self.from),
             None => error.into(),
         }

@@ -27,7 +27,7 @@ pub(crate) struct Keys {
     /// ... and how many of these were taken, refused or dropped.
     decided: u64,
     /// The last refusal.
-    refused: Option<Refused>,
+    refused: Option<Box<Refused>>,
     /// The last key that this refusal has dropped.
     dropped: u64,
 }
@@ -45,7 +45,7 @@ impl Keys {
     }
 
     pub(crate) fn refuse(&mut self, digit: char, status: u16, phrase: String, answered: bool) {
-        self.refused = Some(Refused { number: self.decided + 1, digit, status, phrase, answered });
+        self.refused = Some(Box::new(Refused { number: self.decided + 1, digit, status, phrase, answered }));
         (self.decided, self.dropped) = (self.asked, self.asked);
     }
 

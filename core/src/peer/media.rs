@@ -41,6 +41,14 @@ struct Played {
     timestamp: u64,
 }
 
+/// Key presses that wait to be read.
+#[derive(Default)]
+struct Pressed {
+    dtmf: VecDeque<Dtmf>,
+    /// The same keys, for the stream of events.
+    keys: VecDeque<Dtmf>,
+}
+
 /// What the handles know of one stream.
 #[derive(Default)]
 struct Stream {
@@ -55,9 +63,8 @@ struct Stream {
     dropped: u64,
     /// The last timestamp as the shard gave it, and as we count on.
     clock: Option<(u32, u64)>,
-    dtmf: VecDeque<Dtmf>,
-    /// The same keys, for the stream of events.
-    keys: VecDeque<Dtmf>,
+    /// Keys that wait to be read; most calls never have any.
+    pressed: Option<Box<Pressed>>,
     /// Runs of key presses that were asked for, and that were sent to the end.
     dtmf_asked: u64,
     dtmf_done: u64,
@@ -87,7 +94,8 @@ impl Stream {
     }
 
     fn push_dtmf(&mut self, dtmf: Dtmf) {
-        for queue in [&mut self.dtmf, &mut self.keys] {
+        let Pressed { dtmf: read, keys } = &mut **self.pressed.get_or_insert_default();
+        for queue in [read, keys] {
             if queue.len() >= DTMF_MAX {
                 queue.pop_front();
             }
@@ -480,7 +488,7 @@ impl Media {
     pub(crate) fn poll_dtmf(&mut self, cx: &Context<'_>, media: MediaSessionId) -> Poll<Option<Dtmf>> {
         let closed = self.closed;
         let Some(stream) = self.streams.get_mut(&media) else { return Poll::Ready(None) };
-        if let Some(dtmf) = stream.dtmf.pop_front() {
+        if let Some(dtmf) = stream.pressed.as_mut().and_then(|pressed| pressed.dtmf.pop_front()) {
             return Poll::Ready(Some(dtmf));
         }
         if stream.over || closed {
@@ -493,7 +501,7 @@ impl Media {
     /// The next key for the stream of events, if there is one.
     pub(crate) fn next_key(&mut self, cx: &Context<'_>, media: MediaSessionId) -> Option<Dtmf> {
         let stream = self.streams.get_mut(&media)?;
-        let key = stream.keys.pop_front();
+        let key = stream.pressed.as_mut().and_then(|pressed| pressed.keys.pop_front());
         if key.is_none() {
             stream.others.register(cx);
         }

@@ -1,6 +1,6 @@
 //! The media loops: one clock for all streams, and a reader for each pair of sockets.
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,20 +56,26 @@ pub(crate) async fn drive_media<R: Runtime>(shared: Arc<Shared>, mut timer: R::T
 
 /// Reads what comes to a pair of sockets, until the task is stopped. Between two calls too: what comes late for the
 /// old call must not wait for the new one.
-pub(crate) async fn read_pair<R: Runtime>(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn keeps its arguments twice, and there is such a future for every call"
+)]
+pub(crate) fn read_pair<R: Runtime>(
     shared: Arc<Shared>,
     batches: Arc<Batches>,
     pair: Arc<Pair<R::Socket>>,
-) {
-    while let Ok([rtp, rtcp]) = wait_for_either(&pair).await {
-        batches.lend(|batch| {
-            if rtp {
-                read_once(&shared, batch, pair.key, Which::Rtp, &pair.rtp);
-            }
-            if rtcp {
-                read_once(&shared, batch, pair.key, Which::Rtcp, &pair.rtcp);
-            }
-        });
+) -> impl Future<Output = ()> + Send {
+    async move {
+        while let Ok([rtp, rtcp]) = wait_for_either(&pair).await {
+            batches.lend(|batch| {
+                if rtp {
+                    read_once(&shared, batch, pair.key, Which::Rtp, &pair.rtp);
+                }
+                if rtcp {
+                    read_once(&shared, batch, pair.key, Which::Rtcp, &pair.rtcp);
+                }
+            });
+        }
     }
 }
 

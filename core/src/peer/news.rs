@@ -31,7 +31,7 @@ pub enum CallEvent {
     /// The other side agreed to an offer of ours and brought no answer that can be used: the media are as they were.
     OfferUnanswered(AnswerFault),
     /// The other side should send, and nothing has come for so long (`Config::silence`); told again each time it has lasted as
-    /// long again. Not while either side holds the call.
+    /// long again, in the place of what was told and not read. Not while either side holds the call.
     Silent(Duration),
     /// After that something comes again.
     Heard,
@@ -118,6 +118,16 @@ pub(crate) struct News {
 impl News {
     /// Gives back what had to make room.
     pub(crate) fn push(&mut self, note: Note) -> Option<Note> {
+        if let (Note::Silent(Some(_)), Some(last @ Note::Silent(Some(_)))) = (&note, self.waiting.back_mut())
+        {
+            // The same silence, longer: an application that never asks would be left a list of it.
+            *last = note;
+            return None;
+        }
+        if self.waiting.capacity() == 0 {
+            // Most calls are told of one thing, and many an application never asks.
+            self.waiting.reserve_exact(1);
+        }
         let oldest = if self.waiting.len() < WAITING_MAX { None } else { self.waiting.pop_front() };
         self.missed += u64::from(oldest.is_some());
         self.waiting.push_back(note);
@@ -155,7 +165,7 @@ impl Call {
                 _ if !entry.news.waiting.is_empty() => None,
                 None => Some(Poll::Pending),
                 Some(_) if entry.news.end_told => Some(Poll::Ready(None)),
-                Some(end) => Some(Poll::Ready(Some(end.clone()))),
+                Some(end) => Some(Poll::Ready(Some((**end).clone()))),
             });
             match end {
                 Some(None) => {}
@@ -197,5 +207,38 @@ impl Call {
     /// How many events were lost because they were not read in time, keys not counted.
     pub fn missed_events(&self) -> u64 {
         self.leg.entry(|entry| entry.news.missed).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silence_that_lasts_takes_one_place() {
+        let mut news = News::default();
+        for seconds in (30..3_000).step_by(30) {
+            assert!(news.push(Note::Silent(Some(Duration::from_secs(seconds)))).is_none());
+        }
+        assert_eq!((news.waiting.len(), news.missed), (1, 0));
+        assert!(
+            matches!(news.waiting.front(), Some(Note::Silent(Some(lasted))) if lasted.as_secs() == 2_970)
+        );
+        let room = news.waiting.capacity();
+        assert_eq!(room, 1, "nobody may ever ask");
+    }
+
+    #[test]
+    fn another_silence_is_told_by_itself() {
+        let mut news = News::default();
+        for silent in [Some(30), Some(60), None, Some(30), Some(60)] {
+            news.push(Note::Silent(silent.map(Duration::from_secs)));
+        }
+        let told: Vec<Option<u64>> = news
+            .waiting
+            .iter()
+            .map(|note| if let Note::Silent(lasted) = note { lasted.map(|it| it.as_secs()) } else { Some(0) })
+            .collect();
+        assert_eq!(told, [Some(60), None, Some(60)]);
     }
 }

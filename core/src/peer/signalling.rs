@@ -438,7 +438,7 @@ impl Signalling {
         let left: Vec<EntryId> = self.entries.iter().map(|(id, _)| id).collect();
         for entry in left {
             if let Some(entry) = self.entries.get_mut(entry) {
-                entry.end.get_or_insert_with(|| CallEnd::bare(reason));
+                entry.end.get_or_insert_with(|| Box::new(CallEnd::bare(reason)));
                 entry.wakers.take_into(due);
             }
         }

@@ -23,7 +23,7 @@ pub(crate) struct Transfers {
     /// Requests of the other side. One at a time is decided about: the last.
     requests: u64,
     /// The outcome of the last one that is over: its number, and by what it failed.
-    over: Option<(u64, Option<Refused>)>,
+    over: Option<(u64, Option<Box<Refused>>)>,
 }
 
 impl Transfers {
@@ -36,7 +36,7 @@ impl Transfers {
     /// The transfer under way is over.
     pub(crate) fn done(&mut self, outcome: Refused) {
         let failed = !(200..300).contains(&outcome.status);
-        self.over = Some((self.asked, failed.then_some(outcome)));
+        self.over = Some((self.asked, failed.then(|| Box::new(outcome))));
     }
 }
 
@@ -210,11 +210,11 @@ impl Call {
         });
         let number = asked.map_err(|error| self.end().map_or_else(|| error.into(), PeerError::Ended))?;
         let outcome = shared.watch(id, |entry| match (&entry.transfers.over, &entry.end) {
-            (Some((over, failed)), _) if *over >= number => {
-                Some(failed.clone().map_or(Ok(()), |failed| Err(failed.into_error("the transfer"))))
-            }
+            (Some((over, failed)), _) if *over >= number => Some(
+                failed.as_deref().cloned().map_or(Ok(()), |failed| Err(failed.into_error("the transfer"))),
+            ),
             (_, Some(end)) if end.reason == EndReason::Transferred => Some(Ok(())),
-            (_, Some(end)) => Some(Err(PeerError::Ended(end.clone()))),
+            (_, Some(end)) => Some(Err(PeerError::Ended((**end).clone()))),
             (_, None) => None,
         });
         outcome.await.unwrap_or_else(|| Err(PeerError::Ended(CallEnd::bare(EndReason::Internal))))

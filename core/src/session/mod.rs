@@ -144,7 +144,7 @@ pub(crate) struct SessionMedia {
     /// What holds now.
     pub(crate) plan: Option<Arc<MediaPlan>>,
     /// What the exchange under way will bring; [`Action::ApplyPlan`] makes it hold.
-    pub(crate) next_plan: Option<MediaPlan>,
+    pub(crate) next_plan: Option<Arc<MediaPlan>>,
     /// Our answer to the offer of the INVITE, until it is sent where it cannot get lost.
     pub(crate) answer: Option<Vec<u8>>,
     /// Whether the peer has seen nothing of it, so that what it comes to (`next_plan`) must not hold yet.

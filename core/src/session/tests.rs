@@ -51,3 +51,10 @@ fn every_cell_is_a_row_or_an_explicit_fallback() {
     }
     assert_eq!(rows, ROWS.len());
 }
+
+#[test]
+fn a_session_that_is_only_held_is_small() {
+    // What the exchange under way will bring, and most of what only some calls have, is kept by itself.
+    let size = size_of::<Session>();
+    assert!(size <= 592, "{size}");
+}

@@ -45,7 +45,8 @@ impl Stream {
                     }
                 }
                 Item::Bye(mut sources) => {
-                    let peer = self.listener.reception.map(|reception| reception.ssrc).or(self.rtcp_ssrc);
+                    let peer =
+                        self.listener.reception.as_ref().map(|reception| reception.ssrc).or(self.rtcp_ssrc);
                     // Our own leave of an SSRC may be sent back to us.
                     let theirs = |ssrc| Some(ssrc) == peer && Some(ssrc) != self.given_up_ssrc;
                     if !self.left && sources.any(theirs) {
