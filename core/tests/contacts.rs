@@ -279,3 +279,57 @@ fn who_is_trusted_may_ask_from_anywhere() {
     desk.feed_from(STRANGER.parse().unwrap(), asks.again("BYE").cseq(2).branch("bye").text());
     assert_eq!(desk.told().last().unwrap(), "ended RemoteHangup");
 }
+
+/// RFC 3261 section 19.1.1: neither the method nor the headers of a URI belong into a Request-URI, wherever it comes from.
+#[test]
+fn what_belongs_to_no_request_uri_is_not_in_it() {
+    let contact = "<sip:peer@192.0.2.9:5070;method=INVITE;line=7?Subject=x&Route=%3Csip:evil%40h%3E>";
+    let wanted = (String::from("192.0.2.9:5070"), String::from("sip:peer@192.0.2.9:5070;line=7"));
+    for side in [called, calling] {
+        assert_eq!(side(Desk::new(), contact, None), wanted);
+    }
+    // Nor when the peer moves there.
+    let mut desk = Desk::new();
+    let session = desk.call("sip:peer@192.0.2.9;method=INVITE;x=1");
+    let invite = desk.only().message;
+    assert_eq!(invite.uri(), "sip:peer@192.0.2.9;x=1");
+    desk.feed(respond(&invite, 200, "far", "Contact: <sip:peer@192.0.2.9>\r\n", SDP));
+    let update = Request::new("UPDATE").call_id(invite.header("Call-ID")).contact(contact);
+    desk.feed(update.caller_tag("far").callee_tag(&invite.caller_tag()).branch("u").text());
+    desk.hangup(session);
+    let bye = desk.last("BYE");
+    assert_eq!((bye.to(), bye.message.uri().into()), wanted);
+}
+
+/// Whoever takes a call must be able to hang it up.
+#[test]
+fn a_record_route_that_is_no_place_is_refused_and_in_an_answer_left_out() {
+    for route in ["garbage", "<tel:+49>", "<sip:192.0.2.50;lr>, <urn:x:y>", "<>"] {
+        let mut desk = Desk::new();
+        desk.feed(Request::new("INVITE").sdp(SDP).header(&format!("Record-Route: {route}")).text());
+        assert_eq!(desk.codes(), ["400"], "{route}");
+        desk.assert_all_gone();
+    }
+    let direct = calling(Desk::new(), "<sip:peer@192.0.2.9>", Some("Record-Route: <tel:+49>, garbage"));
+    assert_eq!(direct.0, "192.0.2.9:5060");
+}
+
+#[test]
+fn the_name_of_a_record_route_may_lack_the_quotes_that_it_needs() {
+    for route in ["Proxy, 1 (x) <sip:192.0.2.50;lr>;a=b", "\"Proxy, 1 (x)\" <sip:192.0.2.50;lr>;a=b"] {
+        let line = format!("Record-Route: {route}, <sip:192.0.2.51;lr>");
+        let mut desk = Desk::new();
+        let invite = Request::new("INVITE").sdp(SDP).header(&line);
+        desk.feed(invite.text());
+        let session = desk.incoming();
+        desk.answer(session);
+        let ok = desk.last("200").message;
+        desk.feed(invite.again("ACK").callee_tag(&ok.callee_tag()).branch("ack").text());
+        desk.hangup(session);
+        let bye = desk.last("BYE");
+        assert_eq!(bye.to(), "192.0.2.50:5060");
+        let quoted = "\"Proxy, 1 (x)\" <sip:192.0.2.50;lr>;a=b";
+        assert_eq!(bye.message.all("Route"), [quoted, "<sip:192.0.2.51;lr>"]);
+        assert_eq!(bye.message.uri(), "sip:peer@192.0.2.9:5060");
+    }
+}

@@ -14,6 +14,7 @@ use crate::base::time::Instant;
 use crate::media::{DtmfDigits, MediaCommand};
 use crate::session::{Input, Outgoing, Refresh, Role, Session};
 use crate::signaling::CommandError;
+use crate::wire::refer::ReferTo;
 use crate::wire::uri::{Uri, UriError};
 use crate::wire::{BadHeader, HeaderList, NextHop, NoHop, check_text};
 
@@ -199,7 +200,10 @@ pub(super) fn check_target(target: &str) -> Result<Bytes, CommandError> {
         Err(_) => return Err(bad("target", "not a SIP URI; one looks like sip:bob@192.0.2.7:5060")),
     }
     NextHop::of(target.as_bytes()).map_err(|error| no_hop("target", error))?;
-    Ok(Bytes::copy_from_slice(target.as_bytes()))
+    // The method of a URI belongs to no Request-URI (RFC 3261 section 19.1.1).
+    let named = ReferTo::of(target.as_bytes()).map(|named| named.target());
+    Ok(named
+        .map_or_else(|| Bytes::copy_from_slice(target.as_bytes()), |target| Bytes::from(target.into_owned())))
 }
 
 /// Header lines of a request outside any dialog: what its first Route says is where it goes.

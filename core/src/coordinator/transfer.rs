@@ -121,7 +121,7 @@ impl UnifiedCoordinator {
         let (call_id, from_tag) = (dialog.call_id(), found.local_tag.as_slice());
         let replaces = Replaces { call_id, to_tag, from_tag, early_only: false };
         let mut text = Vec::from(b"<");
-        text.extend_from_slice(dialog.bare_target());
+        text.extend_from_slice(dialog.target());
         text.extend_from_slice(b"?Replaces=");
         escape_into(&replaces.to_value(), &mut text);
         text.push(b'>');

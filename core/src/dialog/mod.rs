@@ -4,6 +4,7 @@ mod names;
 mod nat;
 mod routes;
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -18,6 +19,7 @@ use crate::transaction::key::has_cookie;
 use crate::wire::build::Writer;
 use crate::wire::frame::{Facts, Fault, Frame};
 use crate::wire::path::Path;
+use crate::wire::refer::ReferTo;
 use crate::wire::text::{Decimal, Sink as _};
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr};
@@ -119,8 +121,10 @@ impl Dialog {
     ) -> Result<&'a [u8], Fault> {
         let target =
             caller_uri(frame, facts).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
-        match frame.values(HeaderName::RecordRoute).nth(routes_max) {
-            None => Ok(target),
+        match frame.addresses(HeaderName::RecordRoute).nth(routes_max) {
+            None if Routes::are_sound(frame) => Ok(target),
+            // Whoever is called could not even hang up.
+            None => Err(Fault { status: 400, reason: "Bad Record-Route" }),
             Some(_) => Err(Fault { status: 400, reason: "Too Many Record-Routes" }),
         }
     }
@@ -142,7 +146,7 @@ impl Dialog {
             names: Names::of_callee(frame, facts, local_tag),
             local_seq: 0,
             remote_seq: Some(facts.cseq),
-            target: Bytes::copy_from_slice(target),
+            target: request_uri_of(target),
             routes,
             path,
             hop_known: false,
@@ -167,7 +171,7 @@ impl Dialog {
     ) -> Option<Self> {
         // A 2xx must bring a Contact. One that does not still has to be acknowledged: the target of the
         // INVITE is the best guess there is.
-        let target = contact_uri(frame).map_or_else(|| fallback_target.clone(), Bytes::copy_from_slice);
+        let target = contact_uri(frame).map_or_else(|| fallback_target.clone(), request_uri_of);
         Some(Self {
             user: user.into(),
             names: Names::of_caller(frame, facts),
@@ -233,8 +237,9 @@ impl Dialog {
         if let Some(target) = contact_uri(frame)
             && self.target != target
         {
-            self.target = Bytes::copy_from_slice(target);
-            self.hop_known = false;
+            let target = request_uri_of(target);
+            self.hop_known &= self.target == target;
+            self.target = target;
         }
     }
 
@@ -266,10 +271,9 @@ impl Dialog {
         self.routes.routing(&self.target).request_uri
     }
 
-    /// Where the peer wants requests, without the headers that a URI may have.
-    pub(crate) fn bare_target(&self) -> &[u8] {
-        let headers = Uri::parse(&self.target).ok().and_then(|uri| uri.headers).map_or(0, |it| it.len() + 1);
-        self.target.get(..self.target.len().saturating_sub(headers)).unwrap_or_default()
+    /// Where the peer wants requests.
+    pub(crate) fn target(&self) -> &[u8] {
+        &self.target
     }
 
     /// The peer's tag; empty for an RFC 2543 peer.
@@ -340,6 +344,20 @@ pub(crate) fn write_cseq(writer: &mut Writer, cseq: u32, method: &str) {
 /// Whether Allow names UPDATE (RFC 3311 section 4).
 fn allows_update(frame: &Frame<'_>) -> bool {
     frame.values(HeaderName::Allow).any(|method| method == b"UPDATE")
+}
+
+/// What a request to a URI that somebody else names has as its Request-URI: without the headers and the method that the URI
+/// may have, which belong to no Request-URI (RFC 3261 section 19.1.1).
+fn request_uri_of(uri: &[u8]) -> Bytes {
+    let bare = !uri.iter().any(|octet| matches!(octet, b'?' | b';'));
+    let named = if bare { None } else { ReferTo::of(uri) };
+    named.map_or_else(
+        || Bytes::copy_from_slice(uri),
+        |named| match named.target() {
+            Cow::Borrowed(target) => Bytes::copy_from_slice(target),
+            Cow::Owned(target) => Bytes::from(target),
+        },
+    )
 }
 
 /// The URI of the first Contact, if it is one that requests can be sent to.

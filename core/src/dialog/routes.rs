@@ -1,5 +1,7 @@
 //! Route sets, loose and strict (RFC 3261 section 12.2.1.1).
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -23,19 +25,31 @@ pub(crate) struct Routing<'a> {
 
 impl Routes {
     /// From the Record-Route values of `frame`: as they are for the UAS, in reverse for the UAC
-    /// (sections 12.1.1 and 12.1.2). `None` if there are more than `max`.
+    /// (sections 12.1.1 and 12.1.2). What is no place of SIP is left out: nothing could be sent there. `None` if there are
+    /// more than `max`.
     pub(crate) fn from_record_route(frame: &Frame<'_>, reverse: bool, max: usize) -> Option<Self> {
         let mut routes = SmallVec::new();
-        for value in frame.values(HeaderName::RecordRoute) {
+        for value in frame.addresses(HeaderName::RecordRoute) {
             if routes.len() >= max {
                 return None;
             }
-            routes.push(Bytes::copy_from_slice(value));
+            if let Some(addr) = place(value) {
+                let display = addr.quoted_display();
+                let whole = |display: Vec<u8>| {
+                    Bytes::from([&display, &b" <"[..], addr.uri, b">", addr.params].concat())
+                };
+                routes.push(display.map_or_else(|| Bytes::copy_from_slice(value), whole));
+            }
         }
         if reverse {
             routes.reverse();
         }
         Some(Self(routes))
+    }
+
+    /// Whether each Record-Route of `frame` is a place that a request can be sent to.
+    pub(crate) fn are_sound(frame: &Frame<'_>) -> bool {
+        frame.addresses(HeaderName::RecordRoute).all(|value| place(value).is_some())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -63,4 +77,9 @@ impl Routes {
         let routes = self.0.iter().skip(1).map(AsRef::as_ref).collect();
         Routing { request_uri: first_uri, routes, next_hop: first_uri, target_last: Some(target) }
     }
+}
+
+/// A value of Record-Route that names a place of SIP, be it one that asks for TLS.
+fn place(value: &[u8]) -> Option<NameAddr<'_>> {
+    NameAddr::parse(value).filter(|addr| Uri::parse(addr.uri).is_ok())
 }

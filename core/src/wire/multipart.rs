@@ -360,13 +360,15 @@ pub fn is_type(value: &[u8], kind: &str) -> bool {
     if value == kind.as_bytes() {
         return true;
     }
-    let text = value.iter().take_while(|&&octet| octet != b';').filter(|octet| !octet.is_ascii_whitespace());
+    // Some write a comment behind it, as in mail.
+    let own = |octet: &&u8| !matches!(octet, b';' | b'(');
+    let text = value.iter().take_while(own).filter(|octet| !octet.is_ascii_whitespace());
     text.map(u8::to_ascii_lowercase).eq(kind.bytes().map(|octet| octet.to_ascii_lowercase()))
 }
 
 /// A value without its parameters.
 fn kind_of(value: &[u8]) -> &[u8] {
-    trim(value.split(|&octet| octet == b';').next().unwrap_or_default())
+    trim(value.split(|&octet| matches!(octet, b';' | b'(')).next().unwrap_or_default())
 }
 
 /// The value of a parameter, unquoted. One without quotes goes on to the next semicolon: boundaries hold all sorts of

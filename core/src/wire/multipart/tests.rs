@@ -196,3 +196,16 @@ fn what_we_write_is_what_we_read() {
     let read: Vec<_> = leaves(whole, &limits()).iter().map(|leaf| leaf.body).collect();
     assert_eq!(read, parts.map(|part| part.body));
 }
+
+#[test]
+fn a_type_may_have_a_comment_behind_it_as_in_mail() {
+    for kind in
+        ["application/sdp (offer)", "application/sdp(x);y=z", "Application/SDP ; x", "application / sdp"]
+    {
+        assert!(is_type(kind.as_bytes(), "application/sdp"), "{kind}");
+        let text = message(kind, SDP);
+        let frame = Frame::parse(text.as_bytes(), &limits()).unwrap();
+        assert_eq!(check(&frame, &|_| false, &limits()), Ok(()), "{kind}");
+    }
+    assert!(!is_type(b"(x) application/sdp", "application/sdp"));
+}
