@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use offhook_core::base::ids::{SessionId, UserTag};
+use offhook_core::base::ids::{RegistrationId, SessionId, UserTag};
 use offhook_core::base::time::Instant;
 use offhook_core::coordinator::{
     CommandError, CoordinatorConfig, Credentials, Event, InviteParams, Modification, NameFailure, Output,
-    QueryId, UnifiedCoordinator,
+    Privacy, QueryId, UnifiedCoordinator,
 };
 use offhook_core::media::{MediaCommand, MediaEvent, MediaPort, MediaSessionId};
 use offhook_core::sdp::plan::Direction;
@@ -55,6 +55,9 @@ struct World {
     given: Vec<Bytes>,
     queries: Vec<QueryId>,
     sessions: Vec<SessionId>,
+    registrations: Vec<RegistrationId>,
+    /// How often something was asked of registrations.
+    pressed: usize,
     ended: BTreeSet<SessionId>,
     streams: BTreeMap<MediaSessionId, MediaPort>,
     next_port: u16,
@@ -137,6 +140,8 @@ impl World {
             given: Vec::new(),
             queries: Vec::new(),
             sessions: Vec::new(),
+            registrations: Vec::new(),
+            pressed: 0,
             ended: BTreeSet::new(),
             streams: BTreeMap::new(),
             next_port: 16_384,
@@ -342,12 +347,32 @@ impl World {
         self.now = end;
     }
 
+    /// What can be asked of registrations. A handle may be pressed after its end.
+    fn registering(&mut self) {
+        let (now, core) = (self.now, &mut self.core);
+        let last = self.registrations.last().copied();
+        self.pressed += 1;
+        match self.pressed % 6 {
+            1 => {
+                let target = TARGETS[usize::from(self.pressed > 6)];
+                self.registrations.extend(core.register(now, target, Duration::from_secs(60)).ok());
+            }
+            3 => core.network_changed(now),
+            0 => drop(last.map(|id| core.unregister(now, id))),
+            _ => drop(last.map(|id| core.retry_registration(now, id))),
+        }
+    }
+
     fn command(&mut self, choice: u8, octets: &mut Octets<'_>) {
         let Some(&id) = octets.recent(&self.sessions) else { return };
+        let detail = if choice & 31 == 22 && choice >> 5 > 4 { octets.byte() } else { 0 };
+        if detail == 0xF7 {
+            return self.registering();
+        }
         let (now, core) = (self.now, &mut self.core);
         let outcome = match (choice & 31, choice >> 5) {
             (22, 0..=4) => core.answer(now, id),
-            (22, _) => change(core, now, id, octets.byte()),
+            (22, _) => change(core, now, id, detail),
             (23, 0..=4) => core.ring(now, id),
             (23, _) => core.set_tag(id, UserTag(choice.into())),
             (24, 0..=3) => core.reject(now, id, [486, 302, 200, 401][usize::from(choice >> 5)]),
@@ -366,6 +391,13 @@ impl World {
         params.late_offer = choice & 0x80 != 0;
         if choice & 0x20 != 0 {
             params.headers = &headers;
+        }
+        if choice & 0xB8 == 0xB8 {
+            let identity = &mut params.identity;
+            (identity.display_name, identity.user) = (Some("A \"B\", (C)"), Some("a;b"));
+            identity.asserted = [Some("sip:alice@example.com"), Some("tel:+1-201-555-0123")];
+            identity.preferred = (choice & 1 != 0).then_some("sip:\r\n@");
+            identity.privacy = if choice & 0x40 == 0 { Privacy::NONE } else { Privacy::ANONYMOUS };
         }
         if choice & 0x40 != 0 {
             params.ring_timeout = Some(Duration::from_millis(octets.word().into()));
@@ -415,6 +447,9 @@ impl World {
         self.settle();
         for id in self.core.registry().ids() {
             drop(self.core.hangup(self.now, id));
+        }
+        for id in core::mem::take(&mut self.registrations) {
+            drop(self.core.unregister(self.now, id));
         }
         self.settle();
         for query in core::mem::take(&mut self.queries) {

@@ -17,6 +17,7 @@ super::on_runtime! {
     what_asks_for_another_transport_is_refused_in_its_name,
     numbers_and_names_are_called_at_home,
     body_parts_go_both_ways,
+    the_invite_is_kept_no_longer_than_its_incoming_call,
 }
 
 async fn what_asks_for_another_transport_is_refused_in_its_name() {
@@ -29,6 +30,22 @@ async fn what_asks_for_another_transport_is_refused_in_its_name() {
         let error = soon(alice.register(&target, std::time::Duration::from_secs(60))).await.unwrap_err();
         assert!(matches!(error, PeerError::UnsupportedTransport { .. }), "{error}");
     }
+    soon(zip(alice.shutdown(), bob.shutdown())).await;
+}
+
+/// The INVITE may be some thousand octets, and a call hours long.
+async fn the_invite_is_kept_no_longer_than_its_incoming_call() {
+    let (alice, bob) = (peer("alice").await, peer("bob").await);
+    let target = bob.uri();
+    let answer = async {
+        let incoming = bob.get_incoming_call().await.unwrap();
+        let kept = std::sync::Arc::downgrade(incoming.details());
+        assert!(kept.upgrade().is_some_and(|details| details.called_user().as_deref() == Some("bob")));
+        (incoming.accept().await.unwrap(), kept)
+    };
+    let (ours, (theirs, kept)) = soon(zip(alice.call(&target), answer)).await;
+    assert!(kept.upgrade().is_none(), "nobody holds it any more");
+    drop((ours, theirs));
     soon(zip(alice.shutdown(), bob.shutdown())).await;
 }
 

@@ -199,6 +199,8 @@ own, or a loopback address of another host, or of another family than the signal
 can be reached.
 - A learned address that is silent may be replaced. After `source_forgotten` (15 s) without RTP and RTCP it is forgotten, and we speak to \
 the signalled one again, if that can be reached; at once if an ICMP report names it.
+- Two ICMP reports that name the signalled address, while nothing else is learned, stop what we send, too: nobody listens there. \
+It goes on with the next packet that is taken, or with an offer/answer exchange.
 - RTCP has addresses of its own, under the same table. There the proof is the SSRC that we hear, from the IP that we hear it from, and \
 one packet of it is enough.
 ";

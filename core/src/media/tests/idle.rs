@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::base::rng::Rng;
@@ -234,4 +235,49 @@ fn nothing_at_all_for_long_is_the_end() {
         held.command(0, MediaCommand::Update { media: MEDIA, plan: Arc::new(plan(2)) });
         assert_eq!(timed_out(&mut held, 12), [10], "{direction:?}: from the end of the hold on");
     }
+}
+
+/// `Flow::deadline` is one of those for which a stream that rests is woken: else the learned source would be kept until
+/// the stream has something to send.
+#[test]
+fn a_stream_that_rests_forgets_a_learned_source_in_time() {
+    let config =
+        ShardConfig { keep_alive: Some(SECONDS(3_600)), media_timeout: None, ..ShardConfig::default() };
+    let forgotten = config.source_forgotten;
+    let mut shard = MediaShard::new(config, [1; 32], Instant::ZERO);
+    open(&mut shard, Instant::ZERO, 0, plan(1));
+    shard.listen(Instant::ZERO, id(0), false).unwrap();
+    let signalled = plan(1).remote_rtp.unwrap();
+    let learned = SocketAddr::new(signalled.ip(), 5000);
+    let mut now = Instant::ZERO;
+    for sequence in 0..6 {
+        let header = RtpHeader {
+            marker: false,
+            payload_type: 0,
+            sequence,
+            timestamp: u32::from(sequence) * 160,
+            ssrc: 1,
+        };
+        let mut bytes = Vec::new();
+        header.write(&mut bytes);
+        bytes.extend_from_slice(&[0x55; 160]);
+        now = now + MS(20);
+        shard.handle_timeout(now);
+        shard.handle_datagram(now, 0, Which::Rtp, learned, &bytes);
+    }
+    let heard = now;
+    let remote = |shard: &MediaShard| shard.report(id(0)).unwrap().remote;
+    assert_eq!(remote(&shard), Some(learned));
+    let mut wakes = 0;
+    while remote(&shard) == Some(learned) {
+        now = shard.poll_timeout().unwrap().max(now + MS(1));
+        shard.handle_timeout(now);
+        shard.for_each_transmit(|_| ());
+        while shard.poll_event().is_some() {}
+        wakes += 1;
+        assert!(now.saturating_since(heard) < forgotten + SECONDS(1), "it is not woken for that");
+    }
+    assert_eq!(remote(&shard), Some(signalled));
+    assert!(now.saturating_since(heard) >= forgotten);
+    assert!(wakes < 60, "it rests meanwhile: {wakes}");
 }
