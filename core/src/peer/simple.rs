@@ -71,11 +71,14 @@ impl<R> SimplePeer<R> {
     pub async fn register(&self, registrar: &str, expires: Duration) -> Result<Registration, PeerError> {
         let mut events = self.coordinator.events();
         let id = self.coordinator.register(registrar, expires)?;
-        let handle = self.coordinator.registration(id).ok_or(PeerError::ShuttingDown)?;
+        // It may be over already; then the events say why.
+        let handle = self.coordinator.registration(id);
         let mut auth = None;
         while let Some(event) = events.next().await {
             match event {
-                Event::Registered { registration, .. } if registration == id => return Ok(handle),
+                Event::Registered { registration, .. } if registration == id => {
+                    return handle.ok_or(PeerError::ShuttingDown);
+                }
                 Event::AuthenticationFailed { of, failure } if of == AuthenticationOf::Registration(id) => {
                     auth = Some(failure);
                 }
