@@ -37,6 +37,7 @@ pub async fn take_calls<R: Runtime>(phone: &Arc<Phone<R>>, options: &Listen) -> 
     while let Some(done) = running.next().await {
         count(done);
     }
+    phone.report.overload(&phone.stack.counters());
     bad == 0 && wanted.is_none_or(|wanted| good == wanted)
 }
 

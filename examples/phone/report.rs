@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use offhook_core::peer::prelude::{
-    AnswerFault, AuthFailure, Call, CallEnd, Direction, Dtmf, EndReason, IncomingCall, Info, MediaPlan,
-    MediaReport, PeerError, Progress, Refuser, TransferRequest,
+    AnswerFault, AuthFailure, Call, CallEnd, Counter, Direction, Dtmf, EndReason, IncomingCall, Info,
+    MediaPlan, MediaReport, PeerCounters, PeerError, Progress, Refuser, TransferRequest,
 };
 
 /// Prints events.
@@ -64,6 +64,18 @@ impl Reporter {
                 Line::new("unproven").text("credentials", why).text("realm", failure.realm())
             },
         );
+    }
+
+    /// What more came than could be dealt with, if it did.
+    pub fn overload(&self, counters: &PeerCounters) {
+        let turned_away = counters.core.get(Counter::TurnedAway);
+        let dropped = counters.network.datagrams_dropped;
+        if turned_away + dropped > 0 {
+            self.say(
+                || format!("overload: {turned_away} calls turned away, {dropped} datagrams dropped"),
+                || Line::new("overload").number("turned_away", turned_away).number("dropped", dropped),
+            );
+        }
     }
 
     pub fn unregistered(&self) {

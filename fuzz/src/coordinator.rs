@@ -309,7 +309,11 @@ impl World {
             2 => self.lazy = false,
             3 => self.drain(3),
             4 => self.ports_max = 0,
-            5 => self.core.handle_timeout(Instant::ZERO),
+            5 if self.lazy => self.core.handle_lag(self.now, Duration::from_millis(400)),
+            5 => {
+                self.core.handle_timeout(Instant::ZERO);
+                self.core.handle_lag(self.now, Duration::ZERO);
+            }
             6 if self.down => self.core.cut_short(self.now),
             6 => {
                 self.core.shutdown(self.now);

@@ -115,6 +115,16 @@ impl<I: Io> UdpSocket<I> {
     }
 
     fn recv_many(&self, extras: &UdpSocketState, batch: &mut RecvBatch) -> io::Result<()> {
+        self.recv_into(extras, batch, |io, read| io.try_io(Interest::Read, read))
+    }
+
+    /// Fills `batch` by one system call, which `attempt` makes.
+    fn recv_into(
+        &self,
+        extras: &UdpSocketState,
+        batch: &mut RecvBatch,
+        attempt: impl FnOnce(&I, &mut dyn FnMut() -> io::Result<()>) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slots: [IoSliceMut<'_>; BATCH] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
         let mut count = 0;
@@ -124,7 +134,7 @@ impl<I: Io> UdpSocket<I> {
         }
         let slots = slots.get_mut(..count).unwrap_or_default();
         let mut received = 0;
-        let outcome = self.io.try_io(Interest::Read, || {
+        let outcome = attempt(&self.io, &mut || {
             received = extras.recv((&*self.io.socket()).into(), slots, &mut metas)?;
             // A read that could have brought more has seen the end: what comes later will be announced anew.
             if received < count { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
@@ -175,6 +185,11 @@ impl<I: Io> Socket for UdpSocket<I> {
             Some(extras) => self.recv_many(&extras.state, batch),
             None => self.recv_each(batch),
         }
+    }
+
+    fn try_recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
+        let Some(extras) = &self.extras else { return self.try_recv(batch) };
+        self.recv_into(&extras.state, batch, |_, read| read())
     }
 
     fn recv_ready(&self) -> impl Future<Output = io::Result<()>> + Send {

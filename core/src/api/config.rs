@@ -252,6 +252,11 @@ pub struct Limits {
     pub registrations_max: usize,
     /// Route and Record-Route entries of a dialog.
     pub routes_max: usize,
+    /// How long a request for a new call may have lain unread; when one has lain longer, those that have lain for half as long
+    /// get 503 until that is over: see [`handle_lag`](crate::coordinator::UnifiedCoordinator::handle_lag). 250 ms, half of
+    /// T1: the caller has its answer before it repeats its INVITE, and the other half of T1 is left for the way.
+    /// [`Duration::MAX`] turns nobody away.
+    pub lag_max: Duration,
     /// Names that are looked up at a time; one source may cause a quarter of them with its Contact or Record-Route, if it is not trusted.
     pub lookups_max: usize,
     /// Names that wait for that, of which a quarter again may be of one source; with more, what needs the address fails.
@@ -272,6 +277,7 @@ impl Default for Limits {
             subscriptions_max: 10_000,
             registrations_max: 1_000,
             routes_max: 32,
+            lag_max: Duration::from_millis(250),
             lookups_max: 64,
             lookups_waiting_max: 1_024,
             trusted_sources_max: 1_000,

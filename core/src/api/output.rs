@@ -409,6 +409,18 @@ pub enum Event {
         /// Why.
         failure: AuthFailure,
     },
+    /// Requests lie too long before they are read: from now on new calls are turned away with 503 if theirs have.
+    OverloadBegan {
+        /// How long the one had lain that was too much.
+        lag: Duration,
+    },
+    /// An overload is over: all calls are taken again.
+    OverloadEnded {
+        /// How long it lasted.
+        lasted: Duration,
+        /// How many calls were turned away.
+        refused: u64,
+    },
     /// An [`Action::App`](crate::session::Action::App) of an extended state table.
     App {
         /// The session.
@@ -473,7 +485,9 @@ impl Event {
             | Self::SubscriptionEnded { .. }
             | Self::Registered { .. }
             | Self::RegistrationFailed { .. }
-            | Self::Unregistered { .. } => None,
+            | Self::Unregistered { .. }
+            | Self::OverloadBegan { .. }
+            | Self::OverloadEnded { .. } => None,
             Self::AuthenticationFailed { of, .. } => match of {
                 AuthenticationOf::Session { session, .. } => Some(*session),
                 _ => None,

@@ -53,6 +53,10 @@ counters! {
     NoCommonCodec = "offers without a common codec",
     /// Calls refused for want of room: sessions, transactions, ports, or the source's share.
     Overload = "requests refused for want of room",
+    /// Times that requests lay too long before they were read, and new calls were turned away for that.
+    Overloads = "overloads",
+    /// Calls turned away in an overload.
+    TurnedAway = "calls turned away in an overload",
     /// Challenges that were not answered because the credentials are for somebody else.
     CredentialsWithheld = "challenges of strangers",
     /// Names that were not looked up for want of room.

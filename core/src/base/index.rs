@@ -23,6 +23,11 @@ impl Digest {
         }
         text
     }
+
+    /// Half of it as a number, as good as random.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
 }
 
 /// Makes [`Digest`]s with a key drawn from the secret stream.

@@ -20,6 +20,7 @@ impl UnifiedCoordinator {
     pub fn handle_timeout(&mut self, now: Instant) {
         note!(self, Record::Timeout { now });
         self.advance(now);
+        self.end_overload();
         for _ in 0..EXPIRIES_MAX {
             let due = |at: Option<Instant>| at.is_some_and(|at| at <= self.board.now);
             if due(self.board.layer.poll_timeout()) {

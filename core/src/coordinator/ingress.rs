@@ -90,6 +90,9 @@ impl UnifiedCoordinator {
             };
             return self.answer_malformed(path, frame, method, fault);
         }
+        if self.turns_away(path, frame, &facts, method) {
+            return;
+        }
         let received =
             self.board.with_layer(|layer, now, send| layer.receive_request(now, &path, frame, &facts, send));
         match received {

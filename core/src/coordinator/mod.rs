@@ -37,6 +37,7 @@ mod message;
 mod modify;
 mod names;
 mod notify;
+mod overload;
 #[cfg(feature = "trace")]
 mod recording;
 mod redirect;
@@ -88,6 +89,7 @@ pub struct UnifiedCoordinator {
     interceptor: SignalingInterceptor,
     orphans: referral::Orphans,
     closing: closing::Closing,
+    overload: overload::Overload,
     #[cfg(feature = "trace")]
     recorder: Option<Box<crate::trace::Recorder>>,
     /// Every row that was taken.
@@ -119,6 +121,7 @@ impl UnifiedCoordinator {
             interceptor: SignalingInterceptor::new(handler),
             orphans: referral::Orphans::default(),
             closing: closing::Closing::Open,
+            overload: overload::Overload::default(),
             #[cfg(feature = "trace")]
             recorder: None,
             #[cfg(test)]
@@ -160,7 +163,7 @@ impl UnifiedCoordinator {
             return Some(self.board.now);
         }
         let board = &self.board;
-        let own = [board.subscription_timers.next(), board.registration_timers.next()];
+        let own = [board.subscription_timers.next(), board.registration_timers.next(), self.overload_due()];
         [board.layer.poll_timeout(), board.timers.next()].into_iter().chain(own).flatten().min()
     }
 

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::index::DigestKey;
 use crate::base::rng::Rng;
 use crate::coordinator::UnifiedCoordinator as Core;
 use crate::signaling::{self, DefaultSignalingHandler, Deferral, InviteDetails};
@@ -136,7 +137,8 @@ impl<R: Runtime> UnifiedCoordinator<R> {
 
         let media_task =
             machine.runtime().spawn(drive_media::<R>(Arc::clone(&shared), machine.runtime().timer()));
-        let driver = drive::<R>(shared, Arc::clone(&machine), socket, media_task);
+        let digests = DigestKey::new(&mut rng);
+        let driver = drive::<R>(shared, Arc::clone(&machine), socket, digests, media_task);
         drop(machine.runtime().spawn(driver));
         Ok(Self { stack, local, user, runtime: PhantomData })
     }

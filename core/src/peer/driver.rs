@@ -1,4 +1,4 @@
-//! The signalling loop: read, then timers by the clock, then sleep. Outputs are drained after every input.
+//! The signalling loop: read, deal with it, then timers by the clock, then sleep. Outputs are drained after every input.
 
 use std::future::{Future as _, poll_fn};
 use std::io;
@@ -8,20 +8,31 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::base::index::DigestKey;
 use crate::base::time::Instant;
 
+use super::inbox::{Arrival, Inbox};
 use super::machine::Machine;
 use super::runtime::{RecvBatch, Runtime, Socket, Task, Timer};
 use super::shared::Shared;
+use super::signalling::Signalling;
 use super::wakers::Due;
 
 /// Buffers of one read. A system that joins datagrams of one sender fills up to 64 KiB.
 const SLOTS: usize = 32;
 const SLOT_LEN: usize = 65_536;
-/// Reads before other tasks and the timers get their turn.
-const READS_MAX: usize = 8;
+/// Reads in one round: what is taken out of the system's queue is not thrown away by it.
+const READS_MAX: usize = 64;
+/// Datagrams dealt with, and the time for it, before the socket is looked at again, and other tasks and the timers get their
+/// turn.
+const DEALT_MAX: usize = 256;
+const DEAL_FOR: Duration = Duration::from_millis(4);
+/// Datagrams dealt with before what came of them is sent.
+const SENT_AFTER: usize = 32;
 /// ICMP reports taken in one round.
 const REPORTS_MAX: usize = 32;
+/// How exactly, and how often, the coordinator is told how old what it gets is.
+const LAG_STEP: Duration = Duration::from_millis(10);
 
 /// How often the system is asked what it threw away, while something comes.
 const LOSSES_EVERY: Duration = Duration::from_secs(1);
@@ -31,13 +42,14 @@ pub(crate) async fn drive<R: Runtime>(
     shared: Arc<Shared>,
     machine: Arc<Machine<R>>,
     socket: Arc<R::Socket>,
+    digests: DigestKey,
     media: R::Task,
 ) {
-    let mut batch = RecvBatch::new(SLOTS, SLOT_LEN);
+    let mut reader = Reader::new(&shared, &machine, &*socket, digests);
     let mut sleep = Sleep::new(machine.runtime());
     let mut losses = Losses::default();
     loop {
-        read(&shared, &machine, &*socket, &mut batch);
+        reader.round();
         losses.look(&shared, machine.runtime().now(), &*socket);
         shared.signalling(|side, now, due| {
             side.driver_wakes();
@@ -49,11 +61,17 @@ pub(crate) async fn drive<R: Runtime>(
         if shared.look(|side| side.finished()) {
             break;
         }
+        if !reader.inbox.is_empty() && !shared.look(|side| side.blocked()) {
+            let_others_run().await;
+            continue;
+        }
         if let Err(error) = sleep.until_needed(&shared, &*socket).await {
             tracing::error!(%error, "the runtime serves the socket no more");
             break;
         }
+        reader.wakes();
     }
+    drop(reader);
     media.stop().await;
     drop(socket);
     machine.close().await;
@@ -63,33 +81,183 @@ pub(crate) async fn drive<R: Runtime>(
     shared.media(|side, _, due| side.close(due));
 }
 
-/// Feeds what has come, a bounded number of datagrams.
-fn read<R: Runtime>(shared: &Arc<Shared>, machine: &Machine<R>, socket: &R::Socket, batch: &mut RecvBatch) {
-    for _ in 0..READS_MAX {
-        batch.clear();
-        match socket.try_recv(batch) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => {
-                // The fate of an earlier datagram, told on this occasion. It says nothing about the socket.
-                tracing::trace!(%error, "receive error");
-                shared.look(|side| side.counters.receive_errors += 1);
-                take_reports(shared, machine, socket);
-                continue;
+/// Gives way to every task that is ready.
+async fn let_others_run() {
+    let mut gave_way = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut gave_way, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Reads, and hands over what was read.
+struct Reader<'a, R: Runtime> {
+    shared: &'a Arc<Shared>,
+    machine: &'a Machine<R>,
+    socket: &'a R::Socket,
+    batch: RecvBatch,
+    inbox: Inbox,
+    /// When there was nothing to read. What is read now has come after that, and this is all that is known.
+    empty_at: Instant,
+    lag: Lag,
+}
+
+impl<'a, R: Runtime> Reader<'a, R> {
+    fn new(
+        shared: &'a Arc<Shared>,
+        machine: &'a Machine<R>,
+        socket: &'a R::Socket,
+        digests: DigestKey,
+    ) -> Self {
+        let (batch, now) = (RecvBatch::new(SLOTS, SLOT_LEN), machine.runtime().now());
+        let inbox = Inbox::new(digests, now);
+        Self { shared, machine, socket, batch, inbox, empty_at: now, lag: Lag::default() }
+    }
+
+    /// Whoever waits for a socket is woken at once when something comes.
+    fn wakes(&mut self) {
+        self.empty_at = self.machine.runtime().now();
+    }
+
+    /// Takes what the socket has, and deals with a bounded number of datagrams. Whoever has to hear of it is woken once, at
+    /// the end.
+    fn round(&mut self) {
+        let mut due = Due::default();
+        self.read(&mut due);
+        self.deal(&mut due);
+        take_reports(self.shared, self.machine, self.socket);
+    }
+
+    /// Empties the socket. What is soon dealt with is so at once, and all else goes to the inbox.
+    fn read(&mut self, due: &mut Due) {
+        let behind = !self.inbox.is_empty();
+        for _ in 0..READS_MAX {
+            self.batch.clear();
+            let now = self.machine.runtime().now();
+            let read = if behind {
+                self.socket.try_recv_now(&mut self.batch)
+            } else {
+                self.socket.try_recv(&mut self.batch)
+            };
+            match read {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.empty_at = now;
+                    break;
+                }
+                Err(error) => {
+                    // The fate of an earlier datagram, told on this occasion. It says nothing about the socket.
+                    tracing::trace!(%error, "receive error");
+                    self.shared.look(|side| side.counters.receive_errors += 1);
+                    take_reports(self.shared, self.machine, self.socket);
+                    continue;
+                }
+            }
+            if self.inbox.is_empty() && !self.batch.is_full() && !self.shared.look(|side| side.blocked()) {
+                self.deal_at_once(due);
+                self.empty_at = now;
+                break;
+            }
+            for datagram in self.batch.iter() {
+                let arrival = Arrival { at: self.empty_at, local: datagram.local, remote: datagram.remote };
+                self.inbox.push(arrival, datagram.bytes);
+            }
+            if !self.batch.is_full() {
+                self.empty_at = now;
+                break;
             }
         }
+    }
+
+    /// Hands over what was read in one go, and there was no more.
+    fn deal_at_once(&mut self, due: &mut Due) {
+        let Self { shared, machine, batch, lag, .. } = self;
         for datagram in batch.iter() {
             let Some(path) = machine.path(datagram.local, datagram.remote) else { continue };
             tracing::trace!(%path, len = datagram.bytes.len(), "datagram");
-            shared.feed(|side, now, _| {
+            shared.feed(due, |side, now| {
                 side.driver_wakes();
+                lag.tell(side, now, Duration::ZERO);
                 side.counters.datagrams_received += 1;
                 side.core.handle_datagram(now, path, datagram.bytes);
             });
         }
-        shared.signalling(|_, _, _| ());
+        shared.flush(due);
     }
-    take_reports(shared, machine, socket);
+
+    /// Hands over what waits, by its rank.
+    fn deal(&mut self, due: &mut Due) {
+        let Self { shared, machine, inbox, lag, .. } = self;
+        if inbox.is_empty() {
+            return;
+        }
+        let clock = || machine.runtime().now();
+        let (mut allowed, mut blocked) = shared.look(|side| (lag_allowed(side), side.blocked()));
+        let turn = clock();
+        for dealt in 1..=DEALT_MAX {
+            let began = clock();
+            let over = blocked || began.saturating_since(turn) > DEAL_FOR;
+            let next = if over { None } else { inbox.next(began, allowed) };
+            let Some(next) = next else { break };
+            let late = next.late;
+            if let Some(path) = machine.path(next.arrival.local, next.arrival.remote) {
+                tracing::trace!(%path, len = next.bytes.len(), lag = ?next.lag, "datagram");
+                (allowed, blocked) = shared.feed(due, |side, now| {
+                    side.driver_wakes();
+                    if let Some(age) = next.lag {
+                        lag.tell(side, now, age);
+                    }
+                    side.counters.datagrams_received += 1;
+                    side.core.handle_datagram(now, path, next.bytes);
+                    (lag_allowed(side), side.blocked())
+                });
+            }
+            // What answers to those who come in vain cost is counted, their sending with it.
+            if late || dealt % SENT_AFTER == 0 {
+                shared.flush(due);
+            }
+            if late {
+                inbox.spent(clock().saturating_since(began));
+            }
+        }
+        shared.flush(due);
+        let dropped = inbox.take_dropped();
+        if dropped > 0 {
+            shared.look(|side| {
+                side.counters.datagrams_received += dropped;
+                side.counters.datagrams_dropped += dropped;
+            });
+        }
+    }
+}
+
+/// How old new requests may be. Without an overload none is too old.
+fn lag_allowed(side: &Signalling) -> Duration {
+    if side.core.is_overloaded() { side.core.lag_allowed() } else { Duration::MAX }
+}
+
+/// What the coordinator knows of how old what it gets is.
+#[derive(Default)]
+struct Lag {
+    told: Duration,
+    told_at: Option<Instant>,
+}
+
+impl Lag {
+    /// Tells it, if that is news.
+    fn tell(&mut self, side: &mut Signalling, now: Instant, lag: Duration) {
+        let steps = lag.as_nanos() / LAG_STEP.as_nanos();
+        let lag = LAG_STEP.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
+        let again = !lag.is_zero() && self.told_at.is_none_or(|at| now.saturating_since(at) >= LAG_STEP);
+        if lag != self.told || again {
+            (self.told, self.told_at) = (lag, Some(now));
+            side.core.handle_lag(now, lag);
+        }
+    }
 }
 
 /// Tells the coordinator which datagrams did not arrive.

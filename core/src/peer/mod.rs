@@ -31,6 +31,7 @@ mod events;
 mod frame;
 mod handler;
 mod holding;
+mod inbox;
 mod incoming;
 mod keys;
 mod machine;

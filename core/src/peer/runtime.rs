@@ -117,6 +117,11 @@ pub trait Socket: Send + Sync + 'static {
     fn local_addr(&self) -> SocketAddr;
     /// Receives what is there, at most as many datagrams as `batch` has room for; `WouldBlock` when nothing is.
     fn try_recv(&self, batch: &mut RecvBatch) -> io::Result<()>;
+    /// The same, and the system is asked even if the runtime has not noticed that there is something. Runtimes look at their sockets
+    /// when their tasks rest, and a loop that has much to do does not.
+    fn try_recv_now(&self, batch: &mut RecvBatch) -> io::Result<()> {
+        self.try_recv(batch)
+    }
     /// Ready when [`try_recv`](Self::try_recv) or [`take_icmp_error`](Self::take_icmp_error) has something to tell.
     fn recv_ready(&self) -> impl Future<Output = io::Result<()>> + Send;
     /// Sends one datagram, from `local` if the socket is bound to more than one address; `WouldBlock` when the
@@ -174,6 +179,11 @@ impl RecvBatch {
     /// Forgets what was received.
     pub fn clear(&mut self) {
         self.filled.clear();
+    }
+
+    /// Whether every buffer was filled: there may be more where that came from.
+    pub fn is_full(&self) -> bool {
+        self.filled.len() * self.slot_len >= self.memory.len()
     }
 
     /// Notes that slot `slot` holds `len` bytes: datagrams of `stride` bytes each, the last one perhaps shorter.

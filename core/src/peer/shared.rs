@@ -129,23 +129,35 @@ impl Shared {
         self: &Arc<Self>,
         act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T,
     ) -> T {
-        let out = self.signalling_only(true, act);
-        self.settle();
+        let mut due = Due::default();
+        let out = self.signalling_only(true, &mut due, act);
+        self.settle(&mut due);
         out
     }
 
     /// One input of many: everything that follows from it, but what is to be sent waits for the next
-    /// [`signalling`](Self::signalling). Peers that get their answers together wake up once.
-    pub(crate) fn feed(self: &Arc<Self>, act: impl FnOnce(&mut Signalling, Instant, &mut Due)) {
-        self.signalling_only(false, act);
+    /// [`flush`](Self::flush), and who is to be woken until `due` is dropped. Peers that get their answers together, and
+    /// tasks that have several things to hear of, wake up once.
+    pub(crate) fn feed<T>(
+        self: &Arc<Self>,
+        due: &mut Due,
+        act: impl FnOnce(&mut Signalling, Instant) -> T,
+    ) -> T {
+        self.signalling_only(false, due, |side, now, _| act(side, now))
+    }
+
+    /// Sends what is to be sent, and delivers what both sides have for each other.
+    pub(crate) fn flush(self: &Arc<Self>, due: &mut Due) {
+        self.signalling_only(true, due, |_, _, _| ());
+        self.settle(due);
     }
 
     fn signalling_only<T>(
         self: &Arc<Self>,
         flush: bool,
+        due: &mut Due,
         act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T,
     ) -> T {
-        let mut due = Due::default();
         let mut side = locked(&self.signalling);
         let now = self.host.now();
         loop {
@@ -153,47 +165,51 @@ impl Shared {
             let event = locked(&self.letters).to_signalling.pop_front();
             let Some(event) = event else { break };
             side.core.handle_media(now, event);
-            side.drain(self, now, &mut due);
+            side.drain(self, now, due);
         }
-        let out = act(&mut side, now, &mut due);
-        side.drain(self, now, &mut due);
+        let out = act(&mut side, now, due);
+        side.drain(self, now, due);
         if flush {
-            side.flush(self, now, &mut due);
+            side.flush(self, now, due);
         }
-        side.poke_driver(&mut due);
+        side.poke_driver(due);
         drop(side);
         out
     }
 
     /// One input or command to the media side, and everything that follows from it.
     pub(crate) fn media<T>(self: &Arc<Self>, act: impl FnOnce(&mut Media, Instant, &mut Due) -> T) -> T {
-        let out = self.media_only(act);
-        self.settle();
+        let mut due = Due::default();
+        let out = self.media_only(&mut due, act);
+        self.settle(&mut due);
         out
     }
 
-    fn media_only<T>(self: &Arc<Self>, act: impl FnOnce(&mut Media, Instant, &mut Due) -> T) -> T {
-        let mut due = Due::default();
+    fn media_only<T>(
+        self: &Arc<Self>,
+        due: &mut Due,
+        act: impl FnOnce(&mut Media, Instant, &mut Due) -> T,
+    ) -> T {
         let mut side = locked(&self.media);
         let now = self.host.now();
-        side.read_letters(self, now, &mut due);
-        let out = act(&mut side, now, &mut due);
-        side.settle(self, now, &mut due);
+        side.read_letters(self, now, due);
+        let out = act(&mut side, now, due);
+        side.settle(self, now, due);
         drop(side);
         out
     }
 
     /// Delivers letters until none is left.
-    fn settle(self: &Arc<Self>) {
+    fn settle(self: &Arc<Self>, due: &mut Due) {
         loop {
             let (to_media, to_signalling) = {
                 let letters = locked(&self.letters);
                 (!letters.to_media.is_empty(), !letters.to_signalling.is_empty())
             };
             if to_media {
-                self.media_only(|_, _, _| ());
+                self.media_only(due, |_, _, _| ());
             } else if to_signalling {
-                self.signalling_only(true, |_, _, _| ());
+                self.signalling_only(true, due, |_, _, _| ());
             } else {
                 return;
             }

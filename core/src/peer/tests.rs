@@ -1,5 +1,7 @@
 //! The shared part on a host of paper: what it does when the system has no room for a message.
 
+mod overload;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;

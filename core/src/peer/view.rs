@@ -155,6 +155,9 @@ pub struct NetworkCounters {
     pub datagrams_received: u64,
     /// SIP datagrams that the system threw away because they were not read in time. Looked at once a second.
     pub datagrams_lost: u64,
+    /// SIP datagrams that were dropped because more came than could be dealt with: requests outside a dialog that had lain for
+    /// too long already, if there was no time to turn them away.
+    pub datagrams_dropped: u64,
     /// SIP datagrams sent.
     pub datagrams_sent: u64,
     /// Times that a SIP message had to wait because the system had no room.

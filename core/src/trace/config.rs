@@ -33,6 +33,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
                 lookups_max: _,
                 lookups_waiting_max: _,
                 source_share_percent: _,
+                lag_max: _,
             },
         codecs,
         dtmf,

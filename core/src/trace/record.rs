@@ -71,6 +71,13 @@ pub enum Record<'a> {
         /// When.
         now: Instant,
     },
+    /// `handle_lag`
+    Lag {
+        /// When.
+        now: Instant,
+        /// How long what comes next has lain.
+        lag: Duration,
+    },
     /// `handle_names`
     Names {
         /// When.
@@ -242,7 +249,7 @@ macro_rules! kinds {
 kinds! {
     START = 1, DATAGRAM = 2, TIMEOUT = 3, NAMES = 4, MEDIA = 5, PORT = 6, PORTS_EXHAUSTED = 7, SEND_FAILED = 8,
     UNREACHABLE = 9, INVITE = 10, RING = 11, ANSWER = 12, REJECT = 13, HANGUP = 14, SEND_DTMF = 15, SET_TAG = 16,
-    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, ASKED = 20, DRAIN = 21, CUT_SHORT = 22, PORTS_MAX = 23, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
+    SHUTDOWN = 17, TABLE = 18, COMMAND = 19, ASKED = 20, DRAIN = 21, CUT_SHORT = 22, PORTS_MAX = 23, LAG = 28, DECISION = 32, ACTION_TAG = 33, ACTION_RING = 34, ACTION_ANSWER = 35,
     ACTION_REJECT = 36, PROOF = 37, SENT = 48, PUT = 49, DRAINED = 50, FULL = 63,
 }
 
@@ -314,6 +321,11 @@ impl Record<'_> {
             Self::Timeout { now } => {
                 out.byte(TIMEOUT);
                 out.moment(*now);
+            }
+            Self::Lag { now, lag } => {
+                out.byte(LAG);
+                out.moment(*now);
+                out.duration(*lag);
             }
             Self::Names { now, query, result } => {
                 out.byte(NAMES);
@@ -488,6 +500,7 @@ impl<'a> Record<'a> {
             }
             DATAGRAM => Self::Datagram { now: from.moment()?, path: from.path()?, bytes: from.bytes()? },
             TIMEOUT => Self::Timeout { now: from.moment()? },
+            LAG => Self::Lag { now: from.moment()?, lag: from.duration()? },
             NAMES => {
                 let (now, query) = (from.moment()?, from.key()?);
                 let result = if from.flag()? { Ok(from.path()?) } else { Err(from.text()?) };

@@ -184,6 +184,7 @@ impl Player<'_> {
         match record {
             Record::Datagram { now, path, bytes } => core.handle_datagram(*now, *path, bytes),
             Record::Timeout { now } => core.handle_timeout(*now),
+            Record::Lag { now, lag } => core.handle_lag(*now, *lag),
             Record::Names { now, query, result } => {
                 core.handle_names(*now, *query, result.map_err(|why| NameFailure(why.to_owned())));
             }
@@ -287,6 +288,7 @@ impl Player<'_> {
                 self.now = *now;
                 return;
             }
+            Record::Lag { now, lag } => self.at(*now, format!("what comes next has lain for {lag:?}")),
             Record::Names { now, result, .. } => {
                 self.now = *now;
                 match result {

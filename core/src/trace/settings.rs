@@ -20,6 +20,7 @@ const SOURCE_SHARE_PERCENT: u8 = 70;
 const BODY_TYPES: u8 = 60;
 const BODY_PARTS_MAX: u8 = 61;
 const BODY_DEPTH_MAX: u8 = 62;
+const LAG_MAX: u8 = 95;
 const LEARN_CONTACT: u8 = 41;
 const REGISTRATION_RETRY_MAX: u8 = 42;
 const REDIRECT_HEADERS: u8 = 43;
@@ -94,6 +95,10 @@ pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) ->
             }
         });
     }
+    if config.limits.lag_max != defaults.limits.lag_max {
+        out.byte(LAG_MAX);
+        out.duration(config.limits.lag_max);
+    }
     let (ours, usual) = (&config.limits, &defaults.limits);
     for (number, value, usual) in [
         (TRUSTED_SOURCES_MAX, ours.trusted_sources_max, usual.trusted_sources_max),
@@ -139,6 +144,7 @@ pub(super) fn read_later(from: &mut Unpacker<'_>, config: &mut CoordinatorConfig
             BODY_PARTS_MAX => config.limits.wire.body_parts_max = from.number()?,
             BODY_DEPTH_MAX => config.limits.wire.body_depth_max = from.number()?,
             TRUSTED_SOURCES_MAX => config.limits.trusted_sources_max = from.number()?,
+            LAG_MAX => config.limits.lag_max = from.duration()?,
             LEARN_CONTACT => config.learn_contact = from.flag()?,
             REGISTRATION_RETRY_MAX => config.registration_retry_max = from.duration()?,
             CREDENTIALS_FOR => {

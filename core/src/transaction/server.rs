@@ -96,6 +96,13 @@ impl TransactionLayer {
         Received::New(tx)
     }
 
+    /// Whether a request belongs to a server transaction that there is.
+    pub fn knows(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> bool {
+        let StartLine::Request { method_text, uri, .. } = frame.start() else { return false };
+        let key = RequestKey { facts, uri }.digest(&self.digests, method_text, facts.to_tag);
+        self.servers.get(key).is_some()
+    }
+
     fn insert_server(
         &mut self,
         method: Method,

@@ -9,6 +9,8 @@ pub mod header;
 pub mod header_list;
 pub mod hop;
 pub mod limits;
+#[cfg(feature = "peer")]
+pub(crate) mod look;
 pub mod method;
 pub mod multipart;
 pub mod name;

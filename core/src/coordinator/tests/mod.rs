@@ -12,6 +12,7 @@ mod media;
 mod net;
 mod networks;
 mod offers;
+mod overload;
 mod peer;
 mod referrals;
 mod registrations;

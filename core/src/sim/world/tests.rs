@@ -1,11 +1,14 @@
 //! Real telephones in a simulated world.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{SimPeer, World, WorldError};
-use crate::peer::{AudioFrame, Call, PeerError, SignalingDecision, UnifiedCoordinator};
+use crate::peer::{
+    AudioFrame, Call, PeerError, RecvBatch, Runtime as _, SignalingDecision, Socket as _, UnifiedCoordinator,
+};
 use crate::signaling::InviteDetails;
 use crate::sim::net::{Chance, Link, NatKind};
 
@@ -218,4 +221,42 @@ fn a_world_where_nothing_can_happen_says_so() {
     let nested = world.run(async { world.run(async {}) });
     assert_eq!(nested, Ok(Err(WorldError::Nested)));
     assert_eq!(world.run(async { 7 }), Ok(7));
+}
+
+/// More than one read brings: it goes through the inbox, is all dealt with, and a CANCEL stays behind its INVITE.
+#[test]
+fn a_burst_is_dealt_with_whole_and_in_an_order_that_harms_nobody() {
+    let world = World::new(9);
+    let builder = world.host(BOB).peer("bob").trusted_source(std::net::IpAddr::from(ALICE).into());
+    let bob = world.run(builder.start()).unwrap().unwrap();
+    let alice = world.host(ALICE);
+    let socket = alice.bind(SocketAddr::from((ALICE, 5060))).unwrap();
+    let say = |call: usize, method: &str, cseq: &str, tag: &str| {
+        let text = format!(
+            "{method} sip:bob@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK{call};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:a@10.0.0.1>;tag=f\r\nTo: <sip:bob@10.0.0.2>{tag}\r\nCall-ID: {call}\r\n\
+             CSeq: {cseq}\r\nContact: <sip:a@10.0.0.1>\r\nContent-Length: 0\r\n\r\n"
+        );
+        socket.try_send(None, bob.local_addr(), text.as_bytes()).unwrap();
+    };
+    for call in 0..500 {
+        say(call, "INVITE", "1 INVITE", "");
+        if call % 5 == 0 {
+            say(call, "CANCEL", "1 CANCEL", "");
+        }
+    }
+    say(1000, "BYE", "2 BYE", ";tag=nobody");
+    world.run(world.sleep(Duration::from_millis(400))).unwrap();
+    let (mut batch, mut answers) = (RecvBatch::new(2000, 2000), Vec::new());
+    while socket.try_recv(&mut batch).is_ok() {
+        answers.extend(batch.iter().map(|answer| String::from_utf8_lossy(answer.bytes).into_owned()));
+        batch.clear();
+    }
+    let count = |status: &str, method: &str| {
+        let (status, method) = (format!("SIP/2.0 {status} "), format!(" {method}\r\n"));
+        answers.iter().filter(|answer| answer.starts_with(&status) && answer.contains(&method)).count()
+    };
+    assert_eq!((count("180", "INVITE"), count("487", "INVITE")), (500, 100));
+    assert_eq!((count("200", "CANCEL"), count("481", "CANCEL"), count("481", "BYE")), (100, 0, 1));
+    assert!(answers[0].starts_with("SIP/2.0 481"), "what belongs to a call was first: {}", answers[0]);
 }

@@ -15,6 +15,7 @@ enum Told {
     Echo(u8, u16, u8),
     Noise(Vec<u8>),
     Pass(u32),
+    Lag(u32),
     Back(u32),
     Call(bool),
     Command(u8, u8),
@@ -37,6 +38,7 @@ fn told() -> impl Strategy<Value = Told> {
         3 => (any::<u8>(), any::<u16>(), any::<u8>()).prop_map(|(n, at, xor)| Told::Echo(n, at, xor)),
         1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Told::Noise),
         4 => (0..20_000_u32).prop_map(Told::Pass),
+        2 => (0..600_u32).prop_map(Told::Lag),
         1 => (0..20_000_u32).prop_map(Told::Back),
         3 => any::<bool>().prop_map(Told::Call),
         8 => (0..11_u8, 0..8_u8).prop_map(|(command, session)| Told::Command(command, session)),
@@ -74,6 +76,7 @@ fn tell(stage: &mut Stage, told: &Told) {
             stage.now = now + Duration::from_millis((*millis).into());
             core.handle_timeout(stage.now);
         }
+        Told::Lag(millis) => core.handle_lag(now, Duration::from_millis((*millis).into())),
         Told::Back(nanos) => {
             core.handle_timeout(Instant::from_nanos(now.as_nanos().saturating_sub((*nanos).into())))
         }

@@ -81,6 +81,7 @@ fn settings_that_came_later_come_back() {
     config.peer_source = crate::api::PeerSource::SameFlow;
     config.limits.lookups_max = 8;
     config.redirect_headers = crate::api::HeaderConsent::Named(vec!["X-Account".to_owned()]);
+    config.limits.lag_max = Duration::from_millis(70);
     config.limits.lookups_waiting_max = 9;
     let file = File::default();
     let core = UnifiedCoordinator::with_recorder(
