@@ -45,6 +45,7 @@ def as_before(k, phone, judge):
 def told(k, phone, judge):
     """The hold that was agreed to without an answer is told, and we hang up in the end, not at once."""
     refused = phone.expect("refused", 1, what="hold")
+    want("the other side" not in refused["phrase"], f"the other side has refused nothing: {refused['phrase']}")
     ended = phone.ended(1)
     want(ended["reason"] == "local_hangup" and ended["at"] > refused["at"] + 2, f"{ended}")
     want(not phone.seen("media-changed"), "the media have changed")

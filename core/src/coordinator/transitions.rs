@@ -241,7 +241,9 @@ impl UnifiedCoordinator {
                 session: id,
                 tag,
                 status: cause.status.unwrap_or(503),
-                refuser: match cause.message {
+                refuser: match cause.message.map(|(frame, _)| frame.status()) {
+                    // It has agreed, and we can make nothing of how.
+                    Some(Some(200..=299)) => Refuser::Us,
                     Some(_) => Refuser::Peer,
                     None => Refuser::of_silence(cause.status.unwrap_or(503)),
                 },

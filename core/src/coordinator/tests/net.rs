@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use crate::api::{CoordinatorConfig, Event, InviteParams, NameFailure, Output, QueryId};
+use crate::api::{CoordinatorConfig, Event, InviteParams, NameFailure, Output, QueryId, Refuser};
 use crate::base::ids::SessionId;
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
@@ -266,6 +266,7 @@ impl Net {
                 format!("refreshed {}", if *by_us { "by us" } else { "by them" })
             }
             Event::HoldChanged { local, remote, .. } => format!("hold {local} {remote}"),
+            Event::ModifyFailed { status, refuser: Refuser::Us, .. } => format!("refused {status} by us"),
             Event::ModifyFailed { status, .. } => format!("refused {status}"),
             Event::OfferUnanswered { fault, .. } => format!("unanswered {fault:?}"),
             Event::MediaSilent { for_ms: Some(for_ms), .. } => format!("silent {for_ms}"),

@@ -59,7 +59,7 @@ fn a_2xx_to_a_reinvite_or_update_of_ours() {
             world.respond_to_last(200, body);
             assert_eq!(acks(&world), before + usize::from(!update), "{body:?}");
             let news = world.net.told(0);
-            assert_eq!(news[news.len() - 2..], ["refused 488", told], "{body:?}");
+            assert_eq!(news[news.len() - 2..], ["refused 488 by us", told], "{body:?}");
             lives(&mut world, &media, &format!("{update} {body:?}"));
         }
     }
