@@ -3,6 +3,8 @@
 
 #[path = "bad_input/commands.rs"]
 mod commands;
+#[path = "bad_input/floods.rs"]
+mod floods;
 #[path = "bad_input/overload.rs"]
 mod overload;
 mod support;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::api::{Limits, QueryId, ResolveTarget};
 use crate::base::index::Digest;
-use crate::registry::Quota;
+use crate::base::shares::Held;
 
 /// Of what is asked and of what waits, one source may have the part that this divides by.
 const SHARE: usize = 4;
@@ -23,18 +23,20 @@ pub(crate) struct Lookups {
     waiting: VecDeque<Question>,
     running_max: usize,
     waiting_max: usize,
-    shares: Quota,
+    /// What each source has under way.
+    shares: Held<usize>,
+    share_max: usize,
 }
 
 impl Lookups {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let share = u32::try_from(limits.lookups_waiting_max / SHARE).unwrap_or(u32::MAX);
         Self {
             running: Vec::new(),
             waiting: VecDeque::new(),
             running_max: limits.lookups_max.max(1),
             waiting_max: limits.lookups_waiting_max,
-            shares: Quota::new(share.max(1)),
+            shares: Held::new(),
+            share_max: (limits.lookups_waiting_max / SHARE).max(1),
         }
     }
 
@@ -42,13 +44,13 @@ impl Lookups {
     pub(crate) fn has_room(&self, source: Option<Digest>) -> bool {
         let startable = self.running.len() < self.running_max;
         (startable || self.waiting.len() < self.waiting_max)
-            && source.is_none_or(|source| self.shares.has_room(source))
+            && source.is_none_or(|source| self.shares.of(source) < self.share_max)
     }
 
     /// Takes a question in; there must be room.
     pub(crate) fn add(&mut self, query: QueryId, target: ResolveTarget, source: Option<Digest>) {
         if let Some(source) = source {
-            self.shares.charge(source);
+            self.shares.change(source, |count| *count += 1);
         }
         self.waiting.push_back(Question { query, target, source });
     }
@@ -84,7 +86,7 @@ impl Lookups {
 
     fn release(&mut self, source: Option<Digest>) {
         if let Some(source) = source {
-            self.shares.release(source);
+            self.shares.change(source, |count| *count = count.saturating_sub(1));
         }
     }
 

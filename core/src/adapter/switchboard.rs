@@ -24,7 +24,7 @@ use crate::media::MediaPort;
 use crate::registry::{SessionRegistry, Shares};
 use crate::session::{Input, Session, SessionTimer};
 use crate::transaction::table::{Kind, State as TxState};
-use crate::transaction::{Reply, TransactionId, TransactionLayer};
+use crate::transaction::{Reply, Room, TransactionId, TransactionLayer};
 use crate::wire::path::{Path, Transmit};
 use crate::wire::token::{TOKEN_LEN, Token};
 use crate::wire::uri::Host;
@@ -161,7 +161,12 @@ impl Switchboard {
         let mut rng = Rng::wire(seed);
         let limits = config.limits;
         let layer_rng = Rng::wire(rng.next_seed());
-        let layer = TransactionLayer::new(config.timing, limits.transactions_max, layer_rng, &mut secret);
+        let room = Room {
+            transactions_max: limits.transactions_max,
+            octets_max: limits.transaction_octets_max,
+            source_share_percent: limits.source_share_percent,
+        };
+        let layer = TransactionLayer::new(config.timing, room, layer_rng, &mut secret);
         let digests = DigestKey::new(&mut secret);
         let dialogs_max =
             limits.sessions_max.saturating_add(limits.sessions_max / 8).saturating_add(limits.forks_max);
@@ -206,6 +211,12 @@ impl Switchboard {
     pub(crate) fn is_trusted(&mut self, source: IpAddr) -> bool {
         let digest = self.digests.source(source);
         self.trusted.contains(source, digest)
+    }
+
+    /// Whose share counts what comes from this address; `None` if no limit for one source holds for it.
+    pub(crate) fn limited_source(&mut self, source: IpAddr) -> Option<Digest> {
+        let digest = self.digests.source(source);
+        (!self.trusted.contains(source, digest)).then(|| self.digests.network(source, digest))
     }
 
     /// Our address as the far end of `path` reaches it.
@@ -402,8 +413,7 @@ impl Switchboard {
     fn causer(&mut self, parked: &Parked) -> Option<Digest> {
         let Parked::Dialog(dialog) = parked else { return None };
         let remote = self.registry.dialog(*dialog)?.path.remote.ip();
-        let digest = self.digests.source(remote);
-        (!self.trusted.contains(remote, digest)).then_some(digest)
+        self.limited_source(remote)
     }
 
     /// Asks the runtime for as many addresses as it may look for at a time.

@@ -237,13 +237,18 @@ pub struct Limits {
     pub sessions_max: usize,
     /// Calls at a time that one address may have in set-up, until its ACK proves that it is there; above it: 503.
     pub half_open_per_source_max: u32,
-    /// How much of what is free (sessions, pairs of media ports) the calls from one address may take, in set-up and after, in
-    /// percent: 25. Above it: 503. Four calls it may have in any case. What others have is not free, so that several who take
-    /// all they can leave something, too. [Trusted sources](CoordinatorConfig::trusted_sources) have no share; 100 is no bound for
+    /// How much of what is free (sessions, pairs of media ports, transactions and their octets) one address may take, in
+    /// percent: 25. Above it: 503. Four calls and sixteen transactions it may have in any case. What others have is not free, so
+    /// that several who take all they can leave something, too. An IPv6 address counts with its network of 64 bits. [Trusted sources](CoordinatorConfig::trusted_sources) have no share; 100 is no bound for
     /// anybody.
     pub source_share_percent: u8,
-    /// Transactions at a time; a request above it gets a stateless 503.
+    /// Transactions at a time; a request above seven eighths of it gets a stateless 503.
     pub transactions_max: usize,
+    /// Octets that transactions keep, until the last copy of a message can have come (32 s as a rule): what a response needs of its
+    /// request, the last message as it went out, and some 600 octets for each. Requests of peers may cause seven eighths; above
+    /// that they get a stateless 503. A call that comes in and ends needs some 1.6 KiB, so that 128 MiB, the default, are enough
+    /// for 2 000 calls a second, and from one address that is not [trusted](CoordinatorConfig::trusted_sources) for 500.
+    pub transaction_octets_max: usize,
     /// Forks of one outgoing call that are followed; a further one that answers is hung up at once.
     pub forks_max: usize,
     /// Subscriptions at a time, ours and those of peers; a SUBSCRIBE above it gets 503.
@@ -273,6 +278,7 @@ impl Default for Limits {
             half_open_per_source_max: 2_000,
             source_share_percent: 25,
             transactions_max: 1_000_000,
+            transaction_octets_max: 128 * 1024 * 1024,
             forks_max: 16,
             subscriptions_max: 10_000,
             registrations_max: 1_000,

@@ -57,6 +57,10 @@ counters! {
     Overloads = "overloads",
     /// Calls turned away in an overload.
     TurnedAway = "calls turned away in an overload",
+    /// Requests refused because transactions keep as many octets as they may.
+    TransactionOctets = "requests refused for want of memory for transactions",
+    /// Requests refused because their source has its share of the transactions.
+    TransactionShare = "requests above their source's share of the transactions",
     /// Challenges that were not answered because the credentials are for somebody else.
     CredentialsWithheld = "challenges of strangers",
     /// Names that were not looked up for want of room.

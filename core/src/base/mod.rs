@@ -4,6 +4,7 @@ mod chunks;
 pub mod ids;
 pub mod index;
 pub mod rng;
+pub(crate) mod shares;
 pub mod side;
 pub mod slab;
 pub mod sources;

@@ -151,6 +151,15 @@ impl DigestKey {
             IpAddr::V6(address) => self.digest(&[&address.octets()]),
         }
     }
+
+    /// The digest under which limits are kept of an address, of which `source` is the digest: whoever has one IPv6
+    /// address has all 2^64 of its network.
+    pub(crate) fn network(&self, address: IpAddr, source: Digest) -> Digest {
+        match address.to_canonical() {
+            IpAddr::V4(_) => source,
+            IpAddr::V6(address) => self.digest(&[address.octets().get(..8).unwrap_or_default()]),
+        }
+    }
 }
 
 #[cfg(test)]

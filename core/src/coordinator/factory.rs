@@ -101,12 +101,9 @@ impl UnifiedCoordinator {
         let board = &mut self.board;
         let target = Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
         check_way(request.frame, board.config.peer_contacts)?;
-        let remote = request.path.remote.ip();
-        let source = board.digests.source(remote);
         // What a trunk or a proxy uses is used up for others, too, but its own share is all that there is.
-        let free = board.free();
-        let trusted = board.trusted.contains(remote, source);
-        let has_room = free > 0 && (trusted || board.shares.has_room(source, free));
+        let (source, free) = (request.source, board.free());
+        let has_room = free > 0 && source.is_none_or(|source| board.shares.has_room(source, free));
         // A call that takes over from one that is up goes on with it.
         let goes = self.closing == Closing::Down || (self.closing == Closing::Draining && replaced.is_none());
         if goes || !has_room {
@@ -125,7 +122,6 @@ impl UnifiedCoordinator {
             let answered = sdp::answer(offer, &local);
             Some(answered.map_err(|error| self.unusable_offer(&error))?)
         };
-        let source = (!trusted).then_some(source);
         Ok(Prepared { target, answered, sdp_id, source, replaced, refresh })
     }
 

@@ -6,10 +6,11 @@ use super::UnifiedCoordinator;
 use crate::adapter::{Cause, MediaAdapter, Owner};
 use crate::api::Counter;
 use crate::base::ids::SessionId;
+use crate::base::index::Digest;
 use crate::base::time::Instant;
 use crate::sdp;
 use crate::session::{Input, State};
-use crate::transaction::{Received, TransactionId};
+use crate::transaction::{Arrival, Received, Shortage, TransactionId};
 use crate::wire::frame::{Facts, Fault, Frame, FrameError, StartLine};
 use crate::wire::method::Method;
 use crate::wire::path::{Path, Transmit};
@@ -24,6 +25,8 @@ pub(super) struct Request<'a> {
     pub(super) transaction: TransactionId,
     pub(super) method: Method,
     pub(super) uri: &'a [u8],
+    /// Whose share it counts in; `None` if its source is trusted.
+    pub(super) source: Option<Digest>,
 }
 
 /// A final response that refuses a request.
@@ -94,25 +97,47 @@ impl UnifiedCoordinator {
             return;
         }
         let received =
-            self.board.with_layer(|layer, now, send| layer.receive_request(now, &path, frame, &facts, send));
+            self.board.with_layer(|layer, now, send| layer.receive_request(now, frame, &facts, send));
         match received {
             Received::Absorbed => self.board.counters.add(Counter::Absorbed),
             Received::Ack => self.receive_ack(path, frame, &facts),
-            Received::Cancel { cancel, invite } => self.receive_cancel(cancel, invite, path, frame, &facts),
             Received::BranchTaken => {
                 self.board.counters.add(Counter::BadRequest);
                 self.respond_stateless(path, frame, Some(&facts), 400, "Branch Is In Use");
             }
-            Received::Full => {
-                self.board.counters.add(Counter::Overload);
-                self.respond_stateless(path, frame, Some(&facts), 503, reason_phrase(503));
-            }
-            Received::New(transaction) => {
-                let request = Request { frame, facts: &facts, path, transaction, method, uri };
+            Received::New(arrival) => {
+                let source = self.board.limited_source(path.remote.ip());
+                let Some(transaction) = self.open(arrival, source, path, frame, &facts) else { return };
+                let request = Request { frame, facts: &facts, path, transaction, method, uri, source };
                 match facts.to_tag {
+                    _ if method == Method::Cancel => self.receive_cancel(&request, arrival.invite),
                     Some(tag) => self.receive_in_dialog(&request, tag),
                     None => self.receive_out_of_dialog(&request),
                 }
+            }
+        }
+    }
+
+    /// The transaction of a new request; without room for it a 503 goes out that nothing is kept of.
+    fn open(
+        &mut self,
+        arrival: Arrival,
+        source: Option<Digest>,
+        path: Path,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) -> Option<TransactionId> {
+        let now = self.board.now;
+        match self.board.layer.open(now, arrival, source, &path, frame, facts) {
+            Ok(transaction) => Some(transaction),
+            Err(shortage) => {
+                self.board.counters.add(match shortage {
+                    Shortage::Number => Counter::Overload,
+                    Shortage::Octets => Counter::TransactionOctets,
+                    Shortage::Share => Counter::TransactionShare,
+                });
+                self.respond_stateless(path, frame, Some(facts), 503, reason_phrase(503));
+                None
             }
         }
     }
@@ -231,14 +256,8 @@ impl UnifiedCoordinator {
     }
 
     /// CANCEL (section 9.2): answered itself, and the INVITE with 487 if it is still undecided.
-    fn receive_cancel(
-        &mut self,
-        cancel: TransactionId,
-        invite: Option<TransactionId>,
-        path: Path,
-        frame: &Frame<'_>,
-        facts: &Facts<'_>,
-    ) {
+    fn receive_cancel(&mut self, request: &Request<'_>, invite: Option<TransactionId>) {
+        let Request { frame, facts, path, transaction: cancel, .. } = *request;
         let session = match invite.and_then(|invite| self.board.owners.get(invite)) {
             Some(Owner::Incoming { session, .. }) => *session,
             _ => None,

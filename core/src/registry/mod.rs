@@ -2,7 +2,6 @@
 
 #[cfg(any(test, feature = "sim"))]
 mod audit;
-mod quota;
 mod shares;
 
 use alloc::boxed::Box;
@@ -19,7 +18,6 @@ use crate::session::Session;
 use crate::subscription::Subscription;
 use crate::wire::token::{TOKEN_LEN, Token};
 
-pub(crate) use quota::Quota;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use shares::Share;
 pub(crate) use shares::Shares;

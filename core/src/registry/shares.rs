@@ -1,6 +1,7 @@
 //! How many calls one source may have.
 
-use crate::base::index::{Digest, Index};
+use crate::base::index::Digest;
+use crate::base::shares::{Held, is_within_share};
 
 /// What one source has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -16,7 +17,7 @@ const ALWAYS: u32 = 4;
 
 /// Counts by source, each bounded.
 pub(crate) struct Shares {
-    shares: Index<Share>,
+    shares: Held<Share>,
     half_open_max: u32,
     percent: u64,
 }
@@ -24,53 +25,47 @@ pub(crate) struct Shares {
 impl Shares {
     /// One source may have `half_open_max` calls in set-up, and `percent` of what it leaves free.
     pub(crate) fn new(half_open_max: u32, percent: u8) -> Self {
-        Self { shares: Index::new(), half_open_max, percent: percent.into() }
+        Self { shares: Held::new(), half_open_max, percent: percent.into() }
     }
 
     /// What `source` has.
     pub(crate) fn share(&self, source: Digest) -> Share {
-        self.shares.get(source).unwrap_or_default()
+        self.shares.of(source)
     }
 
     /// Sources that have something.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn sources(&self) -> usize {
-        self.shares.len()
+        self.shares.sources()
     }
 
-    /// Whether `source` may have one more call when there is room for `free` more in all. What others have is not there
-    /// for it: so several that take all they can leave something, too.
+    /// Whether `source` may have one more call when there is room for `free` more in all.
     pub(crate) fn has_room(&self, source: Digest, free: usize) -> bool {
         let Share { calls, half_open } = self.share(source);
         let free = u64::try_from(free).unwrap_or(u64::MAX);
-        let reach = free.saturating_add(calls.into()).saturating_mul(self.percent);
         half_open < self.half_open_max
-            && (calls < ALWAYS || u64::from(calls).saturating_add(1).saturating_mul(100) <= reach)
+            && (calls < ALWAYS || is_within_share(calls.into(), 1, free, self.percent))
     }
 
     /// Charges a call in set-up to `source`.
     pub(crate) fn charge(&mut self, source: Digest) {
-        let Share { calls, half_open } = self.share(source);
-        let share = Share { calls: calls.saturating_add(1), half_open: half_open.saturating_add(1) };
-        self.shares.insert(source, share);
+        self.shares.change(source, |share| {
+            share.calls = share.calls.saturating_add(1);
+            share.half_open = share.half_open.saturating_add(1);
+        });
     }
 
     /// A call of `source` is up: whoever acknowledges is there.
     pub(crate) fn confirm(&mut self, source: Digest) {
-        if let Some(share) = self.shares.get(source) {
-            self.shares.insert(source, Share { half_open: share.half_open.saturating_sub(1), ..share });
-        }
+        self.shares.change(source, |share| share.half_open = share.half_open.saturating_sub(1));
     }
 
     /// A call is over.
     pub(crate) fn release(&mut self, source: Digest, half_open: bool) {
-        match self.shares.get(source) {
-            Some(share) if share.calls > 1 => {
-                let half_open = share.half_open.saturating_sub(half_open.into());
-                self.shares.insert(source, Share { calls: share.calls - 1, half_open });
-            }
-            _ => self.shares.remove(source),
-        }
+        self.shares.change(source, |share| {
+            share.calls = share.calls.saturating_sub(1);
+            share.half_open = share.half_open.saturating_sub(half_open.into()).min(share.calls);
+        });
     }
 }
 

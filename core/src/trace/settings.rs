@@ -17,6 +17,7 @@ const PEER_SOURCE: u8 = 20;
 const LOOKUPS_MAX: u8 = 3;
 const LOOKUPS_WAITING_MAX: u8 = 4;
 const SOURCE_SHARE_PERCENT: u8 = 70;
+const TRANSACTION_OCTETS_MAX: u8 = 71;
 const BODY_TYPES: u8 = 60;
 const BODY_PARTS_MAX: u8 = 61;
 const BODY_DEPTH_MAX: u8 = 62;
@@ -105,6 +106,7 @@ pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) ->
         (LOOKUPS_MAX, ours.lookups_max, usual.lookups_max),
         (LOOKUPS_WAITING_MAX, ours.lookups_waiting_max, usual.lookups_waiting_max),
         (SOURCE_SHARE_PERCENT, ours.source_share_percent.into(), usual.source_share_percent.into()),
+        (TRANSACTION_OCTETS_MAX, ours.transaction_octets_max, usual.transaction_octets_max),
         (BODY_PARTS_MAX, ours.wire.body_parts_max, usual.wire.body_parts_max),
         (BODY_DEPTH_MAX, ours.wire.body_depth_max, usual.wire.body_depth_max),
     ] {
@@ -168,6 +170,7 @@ pub(super) fn read_later(from: &mut Unpacker<'_>, config: &mut CoordinatorConfig
             }
             LOOKUPS_MAX => config.limits.lookups_max = from.number()?,
             LOOKUPS_WAITING_MAX => config.limits.lookups_waiting_max = from.number()?,
+            TRANSACTION_OCTETS_MAX => config.limits.transaction_octets_max = from.number()?,
             SOURCE_SHARE_PERCENT => config.limits.source_share_percent = from.number()?,
             _ => return Err(Impossible("an unknown setting")),
         }

@@ -1,10 +1,13 @@
 //! What must hold of the transactions between two inputs.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 
+use super::budget::Holding;
 use super::layer::{Role, Transaction, TransactionId, TransactionLayer};
 use super::table::{Input, Kind, State};
 use super::timing::{Lane, Timer};
+use crate::base::index::Digest;
 use crate::base::violation::{Violation, ensure};
 
 const MODULE: &str = "transaction";
@@ -27,10 +30,21 @@ impl TransactionLayer {
         ensure(self.timers.is_sound(), MODULE, "the heap of timers is sound", || {
             format!("{}", self.timers.len())
         })?;
-        let (mut servers, mut heads) = (0, 0);
+        let (mut servers, mut heads, mut octets) = (0, 0, 0);
+        let mut held: BTreeMap<[u8; 32], (Digest, Holding)> = BTreeMap::new();
         for (tx, transaction) in self.transactions.iter() {
             let over = transaction.state == State::Terminated;
             ensure(!over, MODULE, "what is over is gone", || format!("{tx}"))?;
+            let (charged, weight) = (transaction.charged as usize, transaction.weight());
+            let rule = "a transaction is charged with what it keeps";
+            ensure(charged == weight, MODULE, rule, || format!("{tx}: {charged} instead of {weight}"))?;
+            octets += charged;
+            if let Some(source) = transaction.source {
+                let (_, holding) =
+                    held.entry(source.text()).or_insert_with(|| (source, Holding::default()));
+                holding.count += 1;
+                holding.octets += u64::from(transaction.charged);
+            }
             match &transaction.role {
                 Role::Server(server) => {
                     servers += 1;
@@ -64,7 +78,14 @@ impl TransactionLayer {
                 format!("{tx} {timer:?}")
             })?;
         }
-        ensure(servers <= self.servers_max, MODULE, "bounds are kept", || format!("{servers} servers"))
+        let budget = &self.budget;
+        let fits = held.values().all(|&(source, holding)| budget.held.of(source) == holding)
+            && budget.held.sources() == held.len();
+        ensure(fits, MODULE, "what a source holds is of live transactions", || format!("{held:?}"))?;
+        ensure(octets == budget.octets, MODULE, "the budget is that of live transactions", || {
+            format!("{} instead of {octets}", budget.octets)
+        })?;
+        ensure(servers <= budget.servers_max, MODULE, "bounds are kept", || format!("{servers} servers"))
     }
 
     fn audit_lanes(&self, tx: TransactionId, transaction: &Transaction) -> Result<(), Violation> {

@@ -81,7 +81,11 @@ impl TransactionLayer {
         let kind = if method == Method::Invite { Kind::ClientInvite } else { Kind::ClientOther };
         let client =
             Client { method, nonce, ack: None, cancel: None, owner: 0, reach: Reach::Open, watch: None };
-        self.transactions.insert(Transaction::new(kind, Role::Client(client)))
+        if self.budget.octets >= self.budget.octets_max {
+            count(&mut self.counters.octets_full);
+            return None;
+        }
+        self.insert(Transaction::new(kind, Role::Client(client)))
     }
 
     /// Makes a client transaction for the CANCEL of `invite`, with the branch of the INVITE (9.1).
@@ -170,6 +174,7 @@ impl TransactionLayer {
         {
             transaction.last = None;
         }
+        self.settle(tx);
     }
 
     /// Brings a response to its client transaction. `None` if it belongs to none, or changes nothing.

@@ -4,12 +4,13 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::budget::{Budget, Room};
 use super::client::{Client, Reach};
 use super::copy;
 use super::server::Server;
 use super::table::{Effect, Input, Kind, State, find, step};
 use super::timing::{Lane, Timer, Timing};
-use crate::base::index::{DigestKey, Index};
+use crate::base::index::{Digest, DigestKey, Index};
 use crate::base::rng::Rng;
 use crate::base::slab::{Slab, key};
 use crate::base::time::Instant;
@@ -51,8 +52,12 @@ pub struct TransactionCounters {
     pub dropped: u64,
     /// Responses that belong to no transaction (18.1.2).
     pub stray: u64,
-    /// Requests for which there was no room.
+    /// Requests for which there was no room: as many transactions as there may be.
     pub full: u64,
+    /// Requests for which there was no room: transactions keep as many octets as they may.
+    pub octets_full: u64,
+    /// Requests for which there was no room: their source has its share.
+    pub share_full: u64,
 }
 
 pub(crate) fn count(counter: &mut u64) {
@@ -77,7 +82,14 @@ pub(crate) struct Transaction {
     pub(crate) repeat: Option<TimerKey>,
     pub(crate) end: Option<TimerKey>,
     interval: Duration,
+    /// Whose share it counts in; `None` for our own and those of trusted sources.
+    pub(crate) source: Option<Digest>,
+    /// The octets that it is charged with.
+    pub(crate) charged: u32,
 }
+
+/// What a transaction needs beside its messages: its slot, those of its timers, and what finds it and its user.
+const OVERHEAD: usize = size_of::<Transaction>() + 256;
 
 impl Transaction {
     pub(crate) const fn new(kind: Kind, role: Role) -> Self {
@@ -91,7 +103,18 @@ impl Transaction {
             repeat: None,
             end: None,
             interval: Duration::ZERO,
+            source: None,
+            charged: 0,
         }
+    }
+
+    /// The octets that it keeps.
+    pub(crate) fn weight(&self) -> usize {
+        let extra = match &self.role {
+            Role::Client(client) => client.ack.as_ref().map_or(0, Bytes::len),
+            Role::Server(server) => server.head.as_ref().map_or(0, ReplyHead::octets),
+        };
+        OVERHEAD.saturating_add(extra).saturating_add(self.last.as_ref().map_or(0, Bytes::len))
     }
 
     pub(crate) const fn client(&self) -> Option<&Client> {
@@ -187,7 +210,8 @@ pub struct TransactionLayer {
     pub(crate) transactions: Slab<TransactionId, Transaction>,
     /// Server transactions by what 17.2.3 compares. Client transactions are found without a map.
     pub(crate) servers: Index<TransactionId>,
-    pub(crate) servers_max: usize,
+    /// What all of them keep.
+    pub(crate) budget: Budget,
     /// The first of the client transactions that a failing remote would end.
     pub(crate) remotes: Index<TransactionId>,
     pub(crate) timers: Timers<(TransactionId, Timer)>,
@@ -196,19 +220,17 @@ pub struct TransactionLayer {
 }
 
 impl TransactionLayer {
-    /// An empty layer for at most `transactions_max` transactions.
-    ///
-    /// Requests of peers may take seven eighths of the room: what is left lets us still send when they flood us.
-    pub fn new(timing: Timing, transactions_max: usize, wire: Rng, secret: &mut Rng) -> Self {
+    /// An empty layer.
+    pub fn new(timing: Timing, room: Room, wire: Rng, secret: &mut Rng) -> Self {
         Self {
             timing,
             wire,
             digests: DigestKey::new(secret),
-            transactions: Slab::new(transactions_max),
+            transactions: Slab::new(room.transactions_max),
             servers: Index::new(),
-            servers_max: transactions_max - transactions_max / 8,
+            budget: Budget::new(room),
             remotes: Index::new(),
-            timers: Timers::new(transactions_max.saturating_mul(2)),
+            timers: Timers::new(room.transactions_max.saturating_mul(2)),
             counters: TransactionCounters::default(),
             ended_owner: 0,
         }
@@ -222,6 +244,11 @@ impl TransactionLayer {
     /// Whether there is no transaction.
     pub const fn is_empty(&self) -> bool {
         self.transactions.is_empty()
+    }
+
+    /// The octets that they keep, as they are charged.
+    pub const fn octets(&self) -> usize {
+        self.budget.octets
     }
 
     /// Counters since the start.
@@ -349,12 +376,39 @@ impl TransactionLayer {
                 | Effect::Refuse => told = Some(effect),
             }
         }
+        if let Role::Server(server) = &mut transaction.role
+            && !matches!(next, State::Idle | State::Trying | State::Proceeding)
+        {
+            // The final response is kept as it went out, and no further one is built.
+            server.head = None;
+        }
         if next == State::Terminated {
             self.remove(tx);
         } else {
+            self.settle(tx);
             self.watch_remote(tx);
         }
         told
+    }
+
+    /// Stores a transaction and charges what it keeps; `None` when there are as many as there may be.
+    pub(crate) fn insert(&mut self, mut transaction: Transaction) -> Option<TransactionId> {
+        let (source, octets) = (transaction.source, transaction.weight());
+        transaction.charged = u32::try_from(octets).unwrap_or(u32::MAX);
+        let charged = transaction.charged;
+        let tx = self.transactions.insert(transaction)?;
+        self.budget.charge(source, charged as usize);
+        Some(tx)
+    }
+
+    /// Charges `tx` with what it keeps now.
+    pub(crate) fn settle(&mut self, tx: TransactionId) {
+        let Some(transaction) = self.transactions.get_mut(tx) else { return };
+        let octets = u32::try_from(transaction.weight()).unwrap_or(u32::MAX);
+        let before = core::mem::replace(&mut transaction.charged, octets);
+        if before != octets {
+            self.budget.recharge(transaction.source, before as usize, octets as usize);
+        }
     }
 
     pub(crate) fn remove(&mut self, tx: TransactionId) {
@@ -362,6 +416,7 @@ impl TransactionLayer {
         let Some(transaction) = self.transactions.remove(tx) else {
             return;
         };
+        self.budget.release(transaction.source, transaction.charged as usize);
         for key in [transaction.repeat, transaction.end].into_iter().flatten() {
             self.timers.cancel(key);
         }

@@ -10,6 +10,7 @@
 
 #[cfg(any(test, feature = "sim"))]
 mod audit;
+mod budget;
 mod client;
 mod copy;
 pub mod key;
@@ -22,8 +23,9 @@ pub mod timing;
 #[cfg(test)]
 mod tests;
 
+pub use budget::{Room, Shortage};
 pub use client::{ClientEvent, ClientEventKind};
 pub use key::Branch;
 pub use layer::{TransactionCounters, TransactionId, TransactionLayer, TxEvent};
-pub use server::{Received, Reply};
+pub use server::{Arrival, Received, Reply};
 pub use timing::{Timer, Timing};

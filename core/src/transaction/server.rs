@@ -1,5 +1,6 @@
 //! Server transactions: we are asked (17.2).
 
+use super::budget::Shortage;
 use super::key::{RequestKey, has_cookie};
 use super::layer::{Role, Transaction, TransactionId, TransactionLayer, count};
 use super::table::{Effect, Input, Kind, State};
@@ -20,23 +21,23 @@ pub(crate) struct Server {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub enum Received {
-    /// A new request, to be answered with [`TransactionLayer::respond`].
-    New(TransactionId),
+    /// A request that is not known: to be taken with [`TransactionLayer::open`], or answered without a transaction.
+    New(Arrival),
     /// A request that came again, answered or swallowed, or an ACK for a failure response.
     Absorbed,
     /// An ACK for a 2xx, or for nothing we know: the dialog decides.
     Ack,
-    /// A new CANCEL, to be answered itself.
-    Cancel {
-        /// The transaction of the CANCEL.
-        cancel: TransactionId,
-        /// The INVITE it is for; without one the answer is 481 (9.2).
-        invite: Option<TransactionId>,
-    },
     /// A request with the branch of another one, which is not over: to be answered 400 without a transaction (8.1.1.7).
     BranchTaken,
-    /// There is no room: the caller may answer 503 without a transaction.
-    Full,
+}
+
+/// A request that has no transaction yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    key: Digest,
+    method: Method,
+    /// The INVITE that a CANCEL is for, if that has a transaction; without one the answer is 481 (9.2).
+    pub invite: Option<TransactionId>,
 }
 
 /// A response, as far as it does not come from the request.
@@ -57,11 +58,10 @@ pub struct Reply<'a> {
 }
 
 impl TransactionLayer {
-    /// Brings a request to its server transaction, or makes one.
+    /// Brings a request to its server transaction, if it has one.
     pub fn receive_request(
         &mut self,
         now: Instant,
-        path: &Path,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
         send: &mut dyn FnMut(Transmit),
@@ -84,16 +84,35 @@ impl TransactionLayer {
             self.run(now, tx, Input::Request, None, send);
             return Received::Absorbed;
         }
-        let Some(tx) = self.insert_server(method, key, path, frame, facts) else {
-            count(&mut self.counters.full);
-            return Received::Full;
+        let invite = match method {
+            Method::Cancel => self.servers.get(request.invite(&self.digests, facts.to_tag)),
+            _ => None,
         };
-        self.run(now, tx, Input::Request, None, send);
-        if method == Method::Cancel {
-            let invite = self.servers.get(request.invite(&self.digests, facts.to_tag));
-            return Received::Cancel { cancel: tx, invite };
+        Received::New(Arrival { key, method, invite })
+    }
+
+    /// Makes the transaction of a request, to be answered with [`TransactionLayer::respond`].
+    ///
+    /// `source` is whose share it counts in, `None` if no share is kept of the sender.
+    ///
+    /// # Errors
+    /// There is no room: the caller may answer 503 without a transaction.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        source: Option<Digest>,
+        path: &Path,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) -> Result<TransactionId, Shortage> {
+        let opened = self.insert_server(arrival, source, path, frame, facts);
+        match opened {
+            // The row tells of the request, and sends nothing.
+            Ok(tx) => drop(self.run(now, tx, Input::Request, None, &mut |_| {})),
+            Err(shortage) => shortage.count(&mut self.counters),
         }
-        Received::New(tx)
+        opened
     }
 
     /// Whether a request belongs to a server transaction that there is.
@@ -105,24 +124,28 @@ impl TransactionLayer {
 
     fn insert_server(
         &mut self,
-        method: Method,
-        key: Digest,
+        arrival: Arrival,
+        source: Option<Digest>,
         path: &Path,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
-    ) -> Option<TransactionId> {
-        if self.servers.len() >= self.servers_max || self.transactions.is_full() {
-            return None;
+    ) -> Result<TransactionId, Shortage> {
+        if self.transactions.is_full() {
+            return Err(Shortage::Number);
         }
+        let Arrival { key, method, .. } = arrival;
         let kind = if method == Method::Invite { Kind::ServerInvite } else { Kind::ServerOther };
         let head = ReplyHead::new(frame, Some(facts), path);
+        // A response repeats the head.
+        let response = head.octets();
         let server = Server { key, cseq: facts.cseq, head: Some(head) };
-        let to = reply_path(&facts.via, path);
         let mut transaction = Transaction::new(kind, Role::Server(server));
-        transaction.set_path(to);
-        let tx = self.transactions.insert(transaction)?;
+        transaction.set_path(reply_path(&facts.via, path));
+        transaction.source = source;
+        self.budget.check(source, self.servers.len(), transaction.weight().saturating_add(response))?;
+        let tx = self.insert(transaction).ok_or(Shortage::Number)?;
         self.servers.insert(key, tx);
-        Some(tx)
+        Ok(tx)
     }
 
     /// The number of the request that server transaction `tx` is for.
@@ -194,12 +217,6 @@ impl TransactionLayer {
         let Reply { status, reason, to_tag, record_route, extra, body } = reply;
         let message = head.respond(status, reason, to_tag, record_route, extra, body);
         self.run(now, tx, input, Some(message), send);
-        if let Some(transaction) = self.transactions.get_mut(tx)
-            && let Role::Server(server) = &mut transaction.role
-            && !matches!(transaction.state, State::Trying | State::Proceeding)
-        {
-            server.head = None;
-        }
         true
     }
 

@@ -4,6 +4,7 @@ mod client;
 mod matching;
 mod pair;
 mod random;
+mod room;
 mod server;
 mod tables;
 
@@ -14,8 +15,10 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::budget::Shortage;
 use super::table::State;
-use super::{ClientEvent, Received, Reply, Timing, TransactionId, TransactionLayer, TxEvent};
+use super::{ClientEvent, Reply, Room, Timing, TransactionId, TransactionLayer, TxEvent};
+use crate::base::index::Digest;
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
 use crate::wire::{Frame, Method, Path, Transmit, WireLimits};
@@ -24,6 +27,17 @@ pub(super) const MS: Duration = Duration::from_millis(1);
 
 pub(super) fn path() -> Path {
     Path::udp("192.0.2.1:5060".parse().unwrap(), "192.0.2.2:5060".parse().unwrap())
+}
+
+/// What became of a request, for which a transaction is opened at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Received {
+    New(TransactionId),
+    Absorbed,
+    Ack,
+    Cancel { cancel: TransactionId, invite: Option<TransactionId> },
+    BranchTaken,
+    Full(Shortage),
 }
 
 /// One layer in virtual time, and everything it sent.
@@ -41,7 +55,8 @@ impl Bench {
     pub(super) fn with_room(transactions_max: usize) -> Self {
         let seed = [5; 32];
         let timing = Timing::default();
-        let layer = TransactionLayer::new(timing, transactions_max, Rng::wire(seed), &mut Rng::secret(seed));
+        let room = Room { transactions_max, octets_max: 1 << 20, source_share_percent: 25 };
+        let layer = TransactionLayer::new(timing, room, Rng::wire(seed), &mut Rng::secret(seed));
         Self { layer, now: Instant::ZERO, sent: Vec::new() }
     }
 
@@ -55,11 +70,28 @@ impl Bench {
     }
 
     pub(super) fn request(&mut self, text: &str) -> Received {
+        self.request_of(None, text)
+    }
+
+    /// A request that counts in somebody's share.
+    pub(super) fn request_of(&mut self, source: Option<Digest>, text: &str) -> Received {
         let bytes = text.to_string();
         self.with(|layer, now, send| {
             let frame = Frame::parse(bytes.as_bytes(), &WireLimits::default()).unwrap();
             let facts = frame.facts().unwrap();
-            layer.receive_request(now, &path(), &frame, &facts, send)
+            let arrival = match layer.receive_request(now, &frame, &facts, send) {
+                super::Received::New(arrival) => arrival,
+                super::Received::Absorbed => return Received::Absorbed,
+                super::Received::Ack => return Received::Ack,
+                super::Received::BranchTaken => return Received::BranchTaken,
+            };
+            match layer.open(now, arrival, source, &path(), &frame, &facts) {
+                Ok(cancel) if text.starts_with("CANCEL ") => {
+                    Received::Cancel { cancel, invite: arrival.invite }
+                }
+                Ok(tx) => Received::New(tx),
+                Err(shortage) => Received::Full(shortage),
+            }
         })
     }
 

@@ -137,6 +137,11 @@ impl ReplyHead {
         self.text.len()
     }
 
+    /// Octets that are set aside for them.
+    pub(crate) fn octets(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// Whether there was nothing to copy.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()

@@ -217,7 +217,7 @@ fn shares_and_bounds_are_kept() {
         core.board.follow_ups.push_back((id, Input::Hangup));
     });
     fires("bounds are kept", active(), |core, _| core.board.config.limits.sessions_max = 0);
-    fires("bounds are kept", answered(), |core, _| core.board.layer.servers_max = 0);
+    fires("bounds are kept", answered(), |core, _| core.board.layer.budget.servers_max = 0);
 }
 
 #[test]

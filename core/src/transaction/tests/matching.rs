@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use super::super::key::Branch;
 use super::super::table::State;
-use super::super::{ClientEventKind, Received, TxEvent};
+use super::super::{ClientEventKind, TxEvent};
+use super::Received;
 use super::{Bench, ms, path, request, request_from, response};
 use crate::base::slab::Key as _;
 use crate::wire::Method;

@@ -5,7 +5,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{ClientEventKind, Received, TransactionId, TxEvent};
+use super::super::{ClientEventKind, TransactionId, TxEvent};
+use super::Received;
 use super::{Bench, ms};
 use crate::base::rng::Rng;
 use crate::base::time::Instant;
@@ -79,7 +80,7 @@ impl Link {
             }
             Received::Absorbed => {}
             Received::BranchTaken => panic!("every branch is new"),
-            Received::Full => panic!("there is room"),
+            Received::Full(_) => panic!("there is room"),
         }
     }
 

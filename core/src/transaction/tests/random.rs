@@ -8,7 +8,8 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::super::table::Kind;
-use super::super::{Received, TransactionId};
+use super::super::TransactionId;
+use super::Received;
 use super::{Bench, ms, path, request_from, response};
 use crate::base::time::Instant;
 
@@ -85,7 +86,7 @@ impl World {
     fn received(&mut self, received: Received) {
         match received {
             Received::New(tx) | Received::Cancel { cancel: tx, .. } => self.transactions.push(tx),
-            Received::Absorbed | Received::Ack | Received::BranchTaken | Received::Full => {}
+            Received::Absorbed | Received::Ack | Received::BranchTaken | Received::Full(_) => {}
         }
     }
 
@@ -163,7 +164,7 @@ proptest! {
         for act in &acts {
             world.act(&mut bench, act);
             let layer = &bench.layer;
-            prop_assert!(layer.len() <= ROOM && layer.servers.len() <= layer.servers_max);
+            prop_assert!(layer.len() <= ROOM && layer.servers.len() <= layer.budget.servers_max);
             prop_assert!(layer.timers.len() <= 2 * layer.len());
             prop_assert!(layer.servers.len() + layer.remotes.len() <= layer.len());
         }

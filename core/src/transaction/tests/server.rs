@@ -5,7 +5,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::super::table::State;
-use super::super::{Received, TxEvent};
+use super::super::{Shortage, TxEvent};
+use super::Received;
 use super::{Bench, MS, ms, request, request_from, response};
 
 const BRANCH: &str = "z9hG4bK-there";
@@ -220,7 +221,7 @@ fn a_storm_of_requests_is_bounded_and_leaves_room_for_our_own() {
         results.push(bench.request(&request("INVITE", &alloc::format!("z9hG4bK{number}"))));
     }
     assert_eq!(results.iter().filter(|result| matches!(result, Received::New(_))).count(), 14);
-    assert_eq!(results.iter().filter(|result| **result == Received::Full).count(), 86);
+    assert_eq!(results.iter().filter(|result| **result == Received::Full(Shortage::Number)).count(), 86);
     assert_eq!((bench.layer.len(), bench.layer.counters().full), (14, 86));
     bench.ask("BYE");
     for _ in 0..10 {

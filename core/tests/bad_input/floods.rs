@@ -1,0 +1,72 @@
+//! Floods of one source: it has its share of the transactions, and nobody else suffers.
+
+use core::net::SocketAddr;
+
+use super::*;
+
+/// A quarter of seven eighths.
+const SHARE: usize = 218;
+
+fn telephone() -> Desk {
+    let mut config = CoordinatorConfig::default();
+    config.messages = true;
+    config.limits.transactions_max = 1_000;
+    config.trusted_sources.push("192.0.2.77".parse().unwrap());
+    Desk::with(config)
+}
+
+/// Sends messages, which are kept until no copy of them can come; how many were taken.
+fn messages(desk: &mut Desk, from: &str, count: usize, lines: &str) -> usize {
+    desk.news();
+    for n in 0..count {
+        let name = format!("{from}-{n}-{:?}", desk.now).replace([':', ' ', '(', ')', '[', ']'], "-");
+        let request = Request::new("MESSAGE").call_id(&name).branch(&name).header(lines);
+        desk.feed_from(SocketAddr::new(from.parse().unwrap(), 5060), request.body("text/plain", "x").text());
+    }
+    desk.codes().iter().filter(|code| *code == "200").count()
+}
+
+#[test]
+fn a_source_that_floods_has_its_share_and_others_have_theirs() {
+    let mut desk = telephone();
+    assert_eq!(messages(&mut desk, "192.0.2.66", 2_000, "X: y"), SHARE);
+    let refused = desk.core.counters().get(Counter::TransactionShare);
+    assert_eq!(refused, 2_000 - SHARE as u64);
+    assert_eq!(messages(&mut desk, "::ffff:192.0.2.66", 10, "X: y"), 0, "its IPv6 form is the same address");
+    desk.take_an_ordinary_call("honest");
+    assert_eq!(messages(&mut desk, "192.0.2.67", 20, "X: y"), 20, "another source is not concerned");
+    let all = 875 - SHARE - 20 - 2;
+    assert_eq!(messages(&mut desk, "192.0.2.77", 2_000, "X: y"), all, "a trusted one has all that is left");
+    assert!(desk.core.counters().get(Counter::Overload) > 0, "and then there is nothing left for anybody");
+}
+
+#[test]
+fn an_ipv6_source_is_its_network() {
+    let mut desk = telephone();
+    let taken: usize = (1..100).map(|n| messages(&mut desk, &format!("2001:db8::{n}"), 5, "X: y")).sum();
+    assert_eq!(taken, SHARE, "whoever has one address has 2^64");
+    assert_eq!(messages(&mut desk, "2001:db8:0:1::1", 5, "X: y"), 5);
+}
+
+#[test]
+fn a_second_flood_takes_no_more_than_the_first() {
+    let mut config = CoordinatorConfig::default();
+    config.messages = true;
+    config.limits.transaction_octets_max = 4 << 20;
+    let mut desk = Desk::with(config);
+    let long = format!("Via: SIP/2.0/UDP {}", "x".repeat(14_800));
+    let mut peaks = Vec::new();
+    for _ in 0..3 {
+        for source in 1..40 {
+            messages(&mut desk, &format!("192.0.3.{source}"), 60, &long);
+        }
+        peaks.push(desk.core.transactions().octets());
+        assert!(desk.core.counters().get(Counter::TransactionOctets) > 0);
+        desk.run_for(GIVE_UP + GIVE_UP);
+        assert_eq!(desk.core.transactions().octets(), 0, "all is given back");
+        desk.take_an_ordinary_call(&format!("after-{}", peaks.len()));
+        desk.run_for(GIVE_UP + GIVE_UP);
+    }
+    assert!(peaks.iter().all(|&peak| peak > 3 << 20 && peak <= 4 << 20), "{peaks:?}");
+    assert!(peaks[2] * 100 <= peaks[0] * 105, "{peaks:?}");
+}
