@@ -7,6 +7,8 @@ mod commands;
 mod floods;
 #[path = "bad_input/overload.rs"]
 mod overload;
+#[path = "bad_input/stateless.rs"]
+mod stateless;
 mod support;
 
 use offhook_core::coordinator::{CommandError, CoordinatorConfig, Counter, EndReason, Event, InviteParams};

@@ -44,7 +44,7 @@ def command(server, port, options):
     """How each server is started."""
     if server in ("phone", "phone-smol"):
         runtime = "smol" if server == "phone-smol" else "tokio"
-        return [options.target / "phone", "listen", "--bind", f"127.0.0.1:{port}", "--answer", "--quiet", "--runtime", runtime]
+        return [options.target / "phone", "listen", "--bind", f"127.0.0.1:{port}", "--answer", "--quiet", "--runtime", runtime, "--trusted", "127.0.0.1"]
     if server == "bare":
         return [options.target / "bare_loop", "--bind", f"127.0.0.1:{port}", "--quiet"]
     return ["sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", port, "-mp", port + 2, "-nostdin"]

@@ -249,6 +249,10 @@ pub struct Limits {
     /// that they get a stateless 503. A call that comes in and ends needs some 1.6 KiB, so that 128 MiB, the default, are enough
     /// for 2 000 calls a second, and from one address that is not [trusted](CoordinatorConfig::trusted_sources) for 500.
     pub transaction_octets_max: usize,
+    /// Answers a second to one address that nothing is kept of: refusals that the request alone decides on, what a handler refuses at
+    /// once, and those to OPTIONS. As many more may come at once after a second without any. INVITEs, or requests outside a
+    /// dialog, beyond that are dropped before more than their first line is read; trusted sources have no limit.
+    pub stateless_per_source_max: u32,
     /// Forks of one outgoing call that are followed; a further one that answers is hung up at once.
     pub forks_max: usize,
     /// Subscriptions at a time, ours and those of peers; a SUBSCRIBE above it gets 503.
@@ -279,6 +283,7 @@ impl Default for Limits {
             source_share_percent: 25,
             transactions_max: 1_000_000,
             transaction_octets_max: 128 * 1024 * 1024,
+            stateless_per_source_max: 1_000,
             forks_max: 16,
             subscriptions_max: 10_000,
             registrations_max: 1_000,

@@ -61,6 +61,8 @@ counters! {
     TransactionOctets = "requests refused for want of memory for transactions",
     /// Requests refused because their source has its share of the transactions.
     TransactionShare = "requests above their source's share of the transactions",
+    /// Requests dropped because their source has had as many answers as it may that nothing is kept of.
+    Excess = "requests beyond what one source gets answers to",
     /// Challenges that were not answered because the credentials are for somebody else.
     CredentialsWithheld = "challenges of strangers",
     /// Names that were not looked up for want of room.

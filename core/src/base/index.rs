@@ -13,6 +13,11 @@ use super::rng::Rng;
 pub struct Digest(u64, u64);
 
 impl Digest {
+    /// A digest that differs from it, and from others of it by their number.
+    pub(crate) const fn shifted(self, number: u64) -> Self {
+        Self(self.0.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15)), self.1)
+    }
+
     /// As text that can stand in a tag.
     pub fn text(self) -> [u8; 32] {
         let bits = u128::from(self.1) << 64 | u128::from(self.0);

@@ -3,6 +3,7 @@
 mod chunks;
 pub mod ids;
 pub mod index;
+pub(crate) mod rates;
 pub mod rng;
 pub(crate) mod shares;
 pub mod side;

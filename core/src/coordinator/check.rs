@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
-use super::ingress::{Refusal, Request};
+use super::ingress::{Asked, Refusal};
 use super::replaces::check_replaces;
 use crate::adapter::{Switchboard, understands};
 use crate::api::{Counter, PeerContacts};
@@ -17,7 +17,7 @@ use crate::wire::{HeaderName, SDP_TYPE, Tel, Unspoken};
 
 impl UnifiedCoordinator {
     /// Method, scheme, extensions and body, in the order of section 8.2.
-    pub(super) fn check(&mut self, request: &Request<'_>) -> Result<(), Refusal<'static>> {
+    pub(super) fn check(&mut self, request: &Asked<'_>) -> Result<(), Refusal<'static>> {
         let outcome = check_request(request, &self.board);
         if outcome.is_err() {
             self.board.counters.add(Counter::Unsupported);
@@ -26,7 +26,7 @@ impl UnifiedCoordinator {
     }
 }
 
-fn check_request(request: &Request<'_>, board: &Switchboard) -> Result<(), Refusal<'static>> {
+fn check_request(request: &Asked<'_>, board: &Switchboard) -> Result<(), Refusal<'static>> {
     let (allow, reliable) = (&board.allow, board.config.reliable);
     let frame = request.frame;
     match request.method {

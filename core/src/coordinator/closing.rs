@@ -69,6 +69,11 @@ impl UnifiedCoordinator {
     /// The refusal of what there is no room for, or no time any more.
     pub(super) fn overload(&mut self) -> Refusal<'static> {
         self.board.counters.add(Counter::Overload);
+        self.busy()
+    }
+
+    /// The same, counted elsewhere.
+    pub(super) fn busy(&self) -> Refusal<'static> {
         let wait = if self.closing == Closing::Open { BUSY_FOR } else { AWAY_FOR };
         Refusal::with(503, "Retry-After", wait.to_vec())
     }

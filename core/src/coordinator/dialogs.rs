@@ -3,6 +3,7 @@
 use super::UnifiedCoordinator;
 use super::check::unspoken;
 use super::ingress::Request;
+use super::stateless::Within;
 use crate::adapter::{Cause, Owner, Purpose};
 use crate::api::Counter;
 use crate::base::ids::{DialogId, SessionId};
@@ -32,17 +33,12 @@ impl Outcome<'_> {
 }
 
 impl UnifiedCoordinator {
-    pub(super) fn receive_in_dialog(&mut self, request: &Request<'_>, local_tag: &[u8]) {
+    /// A request within a dialog or a subscription that is there.
+    pub(super) fn receive_within(&mut self, request: &Request<'_>, within: Within) {
         let facts = request.facts;
-        if let Some(subscription) = self.board.registry.find_subscription(local_tag) {
-            return self.receive_in_subscription(request, subscription);
-        }
-        let found = self.board.registry.find_dialog(local_tag, facts.from_tag, facts.call_id);
-        let Some((dialog, session)) =
-            found.and_then(|id| Some((id, self.board.registry.session_of_dialog(id)?)))
-        else {
-            self.board.counters.add(Counter::UnknownDialog);
-            return self.board.respond_plain(request.transaction, 481);
+        let (dialog, session) = match within {
+            Within::Subscription(subscription) => return self.receive_in_subscription(request, subscription),
+            Within::Dialog(dialog, session) => (dialog, session),
         };
         if self.board.is_foreign(dialog, request.path.remote) {
             return self.board.respond_plain(request.transaction, 403);
@@ -104,7 +100,7 @@ impl UnifiedCoordinator {
             Method::Info => self.receive_info(request, session),
             Method::Message => self.receive_message(request, Some(session)),
             // `check` has let nothing else pass.
-            _ => self.answer_options(request),
+            _ => self.answer_options(request, Some(request.transaction)),
         }
     }
 

@@ -99,6 +99,12 @@ impl UnifiedCoordinator {
         }
     }
 
+    /// Forgets a request that nothing has come of.
+    pub(super) fn forget(&mut self, transaction: TransactionId) {
+        self.board.layer.abandon(transaction);
+        self.transaction_gone(transaction);
+    }
+
     fn transaction_gone(&mut self, transaction: TransactionId) {
         match self.board.owners.remove(transaction) {
             Some(Owner::Incoming { merged, session }) => {

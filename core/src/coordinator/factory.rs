@@ -6,7 +6,8 @@ use core::time::Duration;
 use super::UnifiedCoordinator;
 use super::check::check_way;
 use super::closing::Closing;
-use super::ingress::{Refusal, Request};
+use super::ingress::{Asked, Refusal, Request};
+use super::stateless::usual;
 use crate::adapter::{Cause, MediaAdapter, NO_PORT, Owner, local_media};
 use crate::api::{Counter, Event, Output, Reliable};
 use crate::auth::Origin;
@@ -16,6 +17,7 @@ use crate::dialog::Dialog;
 use crate::sdp::{self, Answered};
 use crate::session::{Input, Refresh, Reliability, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
+use crate::transaction::Arrival;
 use crate::wire::multipart::description;
 use crate::wire::text::parse_number;
 use crate::wire::{HeaderList, HeaderName};
@@ -38,22 +40,26 @@ struct Prepared<'a> {
 impl UnifiedCoordinator {
     /// A new call: merged copies and impossible ones are refused, the interceptor is asked, and only then is there
     /// a session.
-    pub(super) fn receive_invite(&mut self, request: &Request<'_>) {
-        if self.is_merged(request) {
+    pub(super) fn receive_invite(&mut self, asked: Asked<'_>, arrival: Arrival) {
+        if self.is_merged(&asked) {
             self.board.counters.add(Counter::Merged);
-            return self.board.respond_plain(request.transaction, 482);
+            return self.refuse_stateless(&asked, &Refusal::plain(482));
         }
-        let prepared = match self.prepare(request) {
+        let prepared = match self.prepare(&asked) {
             Ok(prepared) => prepared,
-            Err(refusal) => return self.refuse(request.transaction, refusal),
+            Err(refusal) => return self.refuse_stateless(&asked, &refusal),
         };
+        let Some(request) = &self.open(asked, arrival) else { return };
+        self.remember(request);
         let details = Arc::new(InviteDetails::new(request.frame, request.path));
         let decision = self.interceptor.decide(&details);
         note!(self, Record::Decision((&decision).into()));
         match decision {
             SignalingDecision::Reject(status) => {
                 let status = if (300..=699).contains(&status) { status } else { 500 };
-                self.board.respond_plain(request.transaction, status);
+                // Nothing is kept of it. A copy of the INVITE is asked about again.
+                self.forget(request.transaction);
+                self.reply_stateless(request, usual(status));
             }
             SignalingDecision::Accept if prepared.replaced.is_some() => {
                 let admitted = self.admit(request, prepared, details, Input::AdmittedSilently, None);
@@ -79,7 +85,7 @@ impl UnifiedCoordinator {
     }
 
     /// What a request has in common with a copy of itself that took another way (RFC 3261 section 8.2.2.2).
-    pub(super) fn merged_digest(&self, request: &Request<'_>) -> Digest {
+    pub(super) fn merged_digest(&self, request: &Asked<'_>) -> Digest {
         let facts = request.facts;
         let parts = [
             facts.from_tag.unwrap_or_default(),
@@ -91,7 +97,7 @@ impl UnifiedCoordinator {
     }
 
     /// Looks whether we could take the call at all.
-    fn prepare<'a>(&mut self, request: &Request<'a>) -> Result<Prepared<'a>, Refusal<'static>> {
+    fn prepare<'a>(&mut self, request: &Asked<'a>) -> Result<Prepared<'a>, Refusal<'static>> {
         let ours = self.board.config.reliable;
         if ours == Reliable::Required && Reliability::of(request.frame, ours) == Reliability::None {
             return Err(Refusal::with(421, "Require", b"100rel".to_vec()));

@@ -1,8 +1,10 @@
 //! From a datagram to whoever it is for.
 
 use alloc::vec::Vec;
+use core::ops::Deref;
 
 use super::UnifiedCoordinator;
+use super::stateless::plain;
 use crate::adapter::{Cause, MediaAdapter, Owner};
 use crate::api::Counter;
 use crate::base::ids::SessionId;
@@ -13,20 +15,33 @@ use crate::session::{Input, State};
 use crate::transaction::{Arrival, Received, Shortage, TransactionId};
 use crate::wire::frame::{Facts, Fault, Frame, FrameError, StartLine};
 use crate::wire::method::Method;
-use crate::wire::path::{Path, Transmit};
-use crate::wire::reply::ReplyHead;
-use crate::wire::{HeaderName, reason_phrase};
+use crate::wire::path::Path;
+use crate::wire::reason_phrase;
 
-/// A request that has a server transaction, with all that was read of it.
-pub(super) struct Request<'a> {
+/// A new request, with all that was read of it.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
     pub(super) frame: &'a Frame<'a>,
     pub(super) facts: &'a Facts<'a>,
     pub(super) path: Path,
-    pub(super) transaction: TransactionId,
     pub(super) method: Method,
     pub(super) uri: &'a [u8],
     /// Whose share it counts in; `None` if its source is trusted.
     pub(super) source: Option<Digest>,
+}
+
+/// A request that has a server transaction.
+pub(super) struct Request<'a> {
+    asked: Asked<'a>,
+    pub(super) transaction: TransactionId,
+}
+
+impl<'a> Deref for Request<'a> {
+    type Target = Asked<'a>;
+
+    fn deref(&self) -> &Asked<'a> {
+        &self.asked
+    }
 }
 
 /// A final response that refuses a request.
@@ -60,6 +75,9 @@ impl UnifiedCoordinator {
         note!(self, Record::Datagram { now, path, bytes });
         self.advance(now);
         self.board.counters.add(Counter::Received);
+        if self.is_excess(&path, bytes) {
+            return;
+        }
         let limits = self.board.config.limits.wire;
         let frame = match Frame::parse(bytes, &limits) {
             Ok(frame) => frame,
@@ -96,47 +114,84 @@ impl UnifiedCoordinator {
         if self.turns_away(path, frame, &facts, method) {
             return;
         }
+        let swallowed = method == Method::Ack && self.acknowledges_refusal(frame, &facts);
         let received =
             self.board.with_layer(|layer, now, send| layer.receive_request(now, frame, &facts, send));
         match received {
             Received::Absorbed => self.board.counters.add(Counter::Absorbed),
+            Received::Ack if swallowed => self.board.counters.add(Counter::Absorbed),
             Received::Ack => self.receive_ack(path, frame, &facts),
             Received::BranchTaken => {
                 self.board.counters.add(Counter::BadRequest);
-                self.respond_stateless(path, frame, Some(&facts), 400, "Branch Is In Use");
+                self.respond_stateless(
+                    path,
+                    frame,
+                    Some(&facts),
+                    method,
+                    plain(400, "Branch Is In Use", &[]),
+                );
             }
             Received::New(arrival) => {
                 let source = self.board.limited_source(path.remote.ip());
-                let Some(transaction) = self.open(arrival, source, path, frame, &facts) else { return };
-                let request = Request { frame, facts: &facts, path, transaction, method, uri, source };
-                match facts.to_tag {
-                    _ if method == Method::Cancel => self.receive_cancel(&request, arrival.invite),
-                    Some(tag) => self.receive_in_dialog(&request, tag),
-                    None => self.receive_out_of_dialog(&request),
+                self.receive_new(Asked { frame, facts: &facts, path, method, uri, source }, arrival);
+            }
+        }
+    }
+
+    /// A request that is no copy of one that is known. What can be answered from the request alone gets no transaction.
+    fn receive_new(&mut self, asked: Asked<'_>, arrival: Arrival) {
+        if let Some(tag) = asked.facts.to_tag.filter(|_| asked.method != Method::Cancel) {
+            let Some(within) = self.find_within(asked.facts, tag) else {
+                let refusal = self.unknown_dialog();
+                return self.refuse_stateless(&asked, &refusal);
+            };
+            if let Some(request) = self.open(asked, arrival) {
+                self.receive_within(&request, within);
+            }
+            return;
+        }
+        if let Err(refusal) = self.screen(&asked, &arrival) {
+            return self.refuse_stateless(&asked, &refusal);
+        }
+        match asked.method {
+            Method::Invite => self.receive_invite(asked, arrival),
+            Method::Options => self.receive_options(&asked),
+            Method::Message | Method::Subscribe if self.is_merged(&asked) => {
+                self.board.counters.add(Counter::Merged);
+                self.refuse_stateless(&asked, &Refusal::plain(482));
+            }
+            _ => {
+                let Some(request) = self.open(asked, arrival) else { return };
+                match request.method {
+                    Method::Cancel => self.receive_cancel(&request, arrival.invite),
+                    Method::Subscribe => {
+                        self.remember(&request);
+                        self.receive_subscribe(&request);
+                    }
+                    // `screen` has let nothing else pass.
+                    _ => {
+                        self.remember(&request);
+                        self.receive_message(&request, None);
+                    }
                 }
             }
         }
     }
 
     /// The transaction of a new request; without room for it a 503 goes out that nothing is kept of.
-    fn open(
-        &mut self,
-        arrival: Arrival,
-        source: Option<Digest>,
-        path: Path,
-        frame: &Frame<'_>,
-        facts: &Facts<'_>,
-    ) -> Option<TransactionId> {
+    pub(super) fn open<'a>(&mut self, asked: Asked<'a>, arrival: Arrival) -> Option<Request<'a>> {
+        let Asked { frame, facts, path, source, .. } = asked;
         let now = self.board.now;
         match self.board.layer.open(now, arrival, source, &path, frame, facts) {
-            Ok(transaction) => Some(transaction),
+            Ok(transaction) => Some(Request { asked, transaction }),
             Err(shortage) => {
                 self.board.counters.add(match shortage {
                     Shortage::Number => Counter::Overload,
                     Shortage::Octets => Counter::TransactionOctets,
                     Shortage::Share => Counter::TransactionShare,
                 });
-                self.respond_stateless(path, frame, Some(facts), 503, reason_phrase(503));
+                let refusal = self.busy();
+                self.refuse_stateless(&asked, &refusal);
                 None
             }
         }
@@ -147,46 +202,7 @@ impl UnifiedCoordinator {
         self.board.counters.add(Counter::BadRequest);
         // An ACK is never answered (section 17.1).
         if method != Method::Ack {
-            self.respond_stateless(path, frame, None, fault.status, fault.reason);
-        }
-    }
-
-    fn respond_stateless(
-        &mut self,
-        path: Path,
-        frame: &Frame<'_>,
-        facts: Option<&Facts<'_>>,
-        status: u16,
-        reason: &str,
-    ) {
-        // The same request gets the same tag again (section 8.2.7), though nothing is remembered of it.
-        let tag = self.board.digests.digest(&[frame.first(HeaderName::Via).unwrap_or_default()]).text();
-        let head = ReplyHead::new(frame, facts, &path);
-        let payload = head.respond(status, reason, Some(&tag), false, &[], None);
-        let path = ReplyHead::reply_path_of(frame, &path);
-        self.board.send(Transmit { path, payload });
-    }
-
-    /// A request outside any dialog (section 8.2).
-    fn receive_out_of_dialog(&mut self, request: &Request<'_>) {
-        if let Err(refusal) = self.check(request) {
-            return self.refuse(request.transaction, refusal);
-        }
-        match request.method {
-            Method::Invite => self.receive_invite(request),
-            Method::Options => self.receive_options(request),
-            Method::Refer => self.decline_refer(request),
-            Method::Message | Method::Subscribe if self.is_merged(request) => {
-                self.board.counters.add(Counter::Merged);
-                self.board.respond_plain(request.transaction, 482);
-            }
-            Method::Message => self.receive_message(request, None),
-            Method::Subscribe => self.receive_subscribe(request),
-            // A BYE without To tag belongs to no dialog that could be.
-            _ => {
-                self.board.counters.add(Counter::UnknownDialog);
-                self.board.respond_plain(request.transaction, 481);
-            }
+            self.respond_stateless(path, frame, None, method, plain(fault.status, fault.reason, &[]));
         }
     }
 
@@ -257,7 +273,7 @@ impl UnifiedCoordinator {
 
     /// CANCEL (section 9.2): answered itself, and the INVITE with 487 if it is still undecided.
     fn receive_cancel(&mut self, request: &Request<'_>, invite: Option<TransactionId>) {
-        let Request { frame, facts, path, transaction: cancel, .. } = *request;
+        let (cancel, Asked { frame, facts, path, .. }) = (request.transaction, **request);
         let session = match invite.and_then(|invite| self.board.owners.get(invite)) {
             Some(Owner::Incoming { session, .. }) => *session,
             _ => None,

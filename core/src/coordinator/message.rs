@@ -7,15 +7,16 @@ use smallvec::SmallVec;
 use super::UnifiedCoordinator;
 use super::check::is_type;
 use super::closing::Closing;
-use super::ingress::{Refusal, Request};
+use super::ingress::{Asked, Refusal, Request};
+use super::stateless::usual;
 use crate::adapter::{Owner, contact, local_media};
 use crate::api::{Event, Output};
 use crate::base::ids::SessionId;
 use crate::media::MediaPort;
 use crate::sdp;
 use crate::signaling::MessageDetails;
-use crate::transaction::Reply;
-use crate::wire::{HeaderName, SDP_TYPE, reason_phrase};
+use crate::transaction::{Reply, TransactionId};
+use crate::wire::{HeaderName, ReplyHead, SDP_TYPE, reason_phrase};
 
 /// Octets that an answer to a stranger may be larger than the request for the sake of a session description.
 const GROWTH_MAX: usize = 128;
@@ -24,21 +25,22 @@ const MESSAGE_BODY_MAX: usize = 16_384;
 
 impl UnifiedCoordinator {
     /// OPTIONS outside any dialog: what an INVITE would get (section 11.2), as far as that can be told without one.
-    pub(super) fn receive_options(&mut self, request: &Request<'_>) {
+    pub(super) fn receive_options(&mut self, request: &Asked<'_>) {
         if self.closing != Closing::Open || self.board.registry.is_full() {
             let refusal = self.overload();
-            return self.refuse(request.transaction, refusal);
+            return self.refuse_stateless(request, &refusal);
         }
         let details = MessageDetails::new(request.frame, request.path);
         if let Some(status) = self.interceptor.options(&details) {
             note!(self, Record::Decision(crate::trace::Decided::Reject(status)));
-            return self.board.respond_plain(request.transaction, status);
+            return self.reply_stateless(request, usual(status));
         }
-        self.answer_options(request);
+        self.answer_options(request, None);
     }
 
-    /// What we can do (section 11.2).
-    pub(super) fn answer_options(&mut self, request: &Request<'_>) {
+    /// What we can do (section 11.2). Without a transaction the same is said to each copy of the request.
+    pub(super) fn answer_options(&mut self, request: &Asked<'_>, transaction: Option<TransactionId>) {
+        let digest = self.stateless_digest(request.facts);
         let board = &mut self.board;
         let (agent, allow, accept) = (board.agent.clone(), board.allow.clone(), board.accept.clone());
         let (own, packages) = (contact(board, &request.path), board.packages.clone());
@@ -58,13 +60,13 @@ impl UnifiedCoordinator {
                 headers.push((name, list));
             }
         }
-        let id = board.rng.next_u64() >> 2;
+        let id = digest.bits() >> 2;
         let nowhere = MediaPort { key: 0, rtp: 0, rtcp: 0 };
         let body = sdp::capabilities(&local_media(board, &request.path, nowhere, id, id));
         // Who says nothing takes it, but a stranger must not get much more than was sent: anybody could have sent that.
         let mut accepts = request.frame.values(HeaderName::Accept).peekable();
         let takes = accepts.peek().is_none() || accepts.any(|value| is_type(value, SDP_TYPE));
-        let copied = board.layer.reply_head(request.transaction).map_or(0, |head| head.len());
+        let copied = ReplyHead::new(request.frame, Some(request.facts), &request.path).len();
         let octets: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
         let fits = |more: usize| known || copied + octets + more <= request.frame.bytes().len() + GROWTH_MAX;
         if fits(accept.len()) {
@@ -77,33 +79,44 @@ impl UnifiedCoordinator {
         let tag = board.random_text();
         let (status, reason) = (200, reason_phrase(200));
         let reply = Reply { status, reason, to_tag: Some(&tag), record_route: false, extra: &headers, body };
-        board.respond(request.transaction, reply);
+        match transaction {
+            Some(transaction) => board.respond(transaction, reply),
+            None => self.reply_stateless(request, reply),
+        }
     }
 
-    /// Whether the same request came by another way before (section 8.2.2.2); else it is remembered as long as its
-    /// transaction, and what comes of it, and T4 after that.
-    pub(super) fn is_merged(&mut self, request: &Request<'_>) -> bool {
+    /// Whether the same request came by another way before (section 8.2.2.2).
+    pub(super) fn is_merged(&mut self, request: &Asked<'_>) -> bool {
         let merged = self.merged_digest(request);
-        let now = self.board.now;
-        if self.board.merged.has(now, merged) {
-            return true;
-        }
+        self.board.merged.has(self.board.now, merged)
+    }
+
+    /// Remembers a request for those that would be merged with it: as long as its transaction, and what comes of it, and
+    /// T4 after that.
+    pub(super) fn remember(&mut self, request: &Request<'_>) {
+        let merged = self.merged_digest(request);
         self.board.merged.add(merged, request.transaction);
         self.board.owners.insert(request.transaction, Owner::Incoming { merged, session: None });
-        false
+    }
+
+    /// Whether a message is one that anybody here could read.
+    pub(super) fn check_message(&mut self, request: &Asked<'_>) -> Result<(), Refusal<'static>> {
+        if request.frame.body().len() > MESSAGE_BODY_MAX {
+            return Err(Refusal::plain(413));
+        }
+        check_encoding(request)?;
+        if request.facts.to_tag.is_none() && self.closing == Closing::Down {
+            return Err(self.overload());
+        }
+        Ok(())
     }
 
     /// MESSAGE, within a call or not: the application gets it (RFC 3428 section 7). What it cannot mean is refused.
     pub(super) fn receive_message(&mut self, request: &Request<'_>, session: Option<SessionId>) {
         let frame = request.frame;
-        if frame.body().len() > MESSAGE_BODY_MAX {
-            return self.board.respond_plain(request.transaction, 413);
-        }
-        if let Err(refusal) = check_encoding(request) {
-            return self.refuse(request.transaction, refusal);
-        }
-        if session.is_none() && self.closing == Closing::Down {
-            let refusal = self.overload();
+        if session.is_some()
+            && let Err(refusal) = self.check_message(request)
+        {
             return self.refuse(request.transaction, refusal);
         }
         self.board.respond_plain(request.transaction, 200);
@@ -113,7 +126,7 @@ impl UnifiedCoordinator {
 }
 
 /// A body that is compressed is none that anybody here can read (RFC 3261 section 8.2.3).
-pub(super) fn check_encoding(request: &Request<'_>) -> Result<(), Refusal<'static>> {
+pub(super) fn check_encoding(request: &Asked<'_>) -> Result<(), Refusal<'static>> {
     match request.frame.first(HeaderName::ContentEncoding) {
         Some(encoding) if !encoding.eq_ignore_ascii_case(b"identity") => {
             Err(Refusal::with(415, "Accept-Encoding", b"identity".to_vec()))

@@ -48,6 +48,7 @@ mod reliable;
 mod replaces;
 mod responses;
 mod sources;
+mod stateless;
 mod subscribe;
 mod targets;
 mod transfer;

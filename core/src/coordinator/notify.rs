@@ -13,7 +13,7 @@ use super::check::check_way;
 use super::closing::Closing;
 use super::commands::bad;
 use super::errands::check_content;
-use super::ingress::{Refusal, Request};
+use super::ingress::{Asked, Refusal, Request};
 use crate::adapter::{Owner, SubscriptionEnd, contact, seconds_text};
 use crate::api::{Event, Output, Refuser, SubscriptionState};
 use crate::auth::Origin;
@@ -130,16 +130,26 @@ impl UnifiedCoordinator {
         }
     }
 
-    fn prepare_subscription(&mut self, request: &Request<'_>) -> Result<SubscriptionId, Refusal<'static>> {
+    /// What a SUBSCRIBE wants, where, and for how many seconds; or why it cannot be.
+    pub(super) fn check_subscribe<'a>(
+        &mut self,
+        request: &Asked<'a>,
+    ) -> Result<(String, &'a [u8], u32), Refusal<'static>> {
         let (frame, facts) = (request.frame, request.facts);
         let event = self.known_event(frame)?;
-        let routes_max = self.board.config.limits.routes_max;
-        let target = Dialog::check_invite(frame, facts, routes_max)?;
+        let target = Dialog::check_invite(frame, facts, self.board.config.limits.routes_max)?;
         check_way(frame, self.board.config.peer_contacts)?;
         let seconds = read_expires(frame)?;
         if self.closing != Closing::Open {
             return Err(self.overload());
         }
+        Ok((event, target, seconds))
+    }
+
+    fn prepare_subscription(&mut self, request: &Request<'_>) -> Result<SubscriptionId, Refusal<'static>> {
+        let (frame, facts) = (request.frame, request.facts);
+        let (event, target, seconds) = self.check_subscribe(request)?;
+        let routes_max = self.board.config.limits.routes_max;
         let board = &mut self.board;
         let by_party = board.parties.is_at(request.path.remote);
         let nonce = board.secret.next_u64();

@@ -142,7 +142,7 @@ impl UnifiedCoordinator {
         if method != Method::Invite || facts.to_tag.is_some() || self.overload.refused.is_empty() {
             return false;
         }
-        let digest = self.board.digests.digest(&[facts.via.raw, facts.call_id]);
+        let digest = self.stateless_digest(facts);
         let late = self.is_overloaded() && self.overload.lag > self.lag_allowed();
         let place = usize::try_from(digest.bits() % REMEMBERED as u64).unwrap_or(0);
         let Some(remembered) = self.overload.refused.get_mut(place) else { return false };

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::UnifiedCoordinator;
 use super::check::unspoken;
 use super::commands::{check_headers, check_refusal};
-use super::ingress::{Refusal, Request};
+use super::ingress::{Asked, Refusal, Request};
 use super::transfer::{CONSENT, News, is_false, reported_until};
 use crate::adapter::{Cause, DialogAdapter};
 use crate::api::{EndReason, InviteParams, TransferRequest};
@@ -81,9 +81,8 @@ impl UnifiedCoordinator {
     }
 
     /// A REFER outside any call: nobody is there who could be asked to hang up for it (RFC 3515 section 2.4.2).
-    pub(super) fn decline_refer(&mut self, request: &Request<'_>) {
-        let refusal = self.read_refer(request.frame).err().unwrap_or_else(|| Refusal::plain(603));
-        self.refuse(request.transaction, refusal);
+    pub(super) fn decline_refer(&self, request: &Asked<'_>) -> Refusal<'static> {
+        self.read_refer(request.frame).err().unwrap_or_else(|| Refusal::plain(603))
     }
 
     /// Does what the other side of `session` asks for: a new call is placed, whose events come as those of any other.

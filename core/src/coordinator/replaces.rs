@@ -5,7 +5,7 @@
 //! once is answered at once, without ringing.
 
 use super::UnifiedCoordinator;
-use super::ingress::{Refusal, Request};
+use super::ingress::{Asked, Refusal};
 use crate::api::{EndReason, Event, Output};
 use crate::base::ids::{DialogId, SessionId};
 use crate::session::{Input, Role, State};
@@ -16,7 +16,7 @@ use crate::wire::refer::Replaces;
 impl UnifiedCoordinator {
     /// The call that an INVITE is to take the place of, if it says that of one. What cannot be is refused as RFC 3891
     /// section 3 says.
-    pub(super) fn find_replaced(&self, request: &Request<'_>) -> Result<Option<SessionId>, Refusal<'static>> {
+    pub(super) fn find_replaced(&self, request: &Asked<'_>) -> Result<Option<SessionId>, Refusal<'static>> {
         let frame = request.frame;
         let mut values = frame.headers().filter(|header| header.name == HeaderName::Replaces);
         let value = values.next().map(|header| header.value);
@@ -80,7 +80,7 @@ impl UnifiedCoordinator {
 }
 
 /// Replaces belongs into the INVITE of a new call and nowhere else (RFC 3891 section 3).
-pub(super) fn check_replaces(request: &Request<'_>) -> Result<(), Refusal<'static>> {
+pub(super) fn check_replaces(request: &Asked<'_>) -> Result<(), Refusal<'static>> {
     let new = request.method == Method::Invite && request.facts.to_tag.is_none();
     if !new && request.frame.first(HeaderName::Replaces).is_some() {
         return Err(Refusal { reason: "Replaces Outside a New INVITE", ..Refusal::plain(400) });

@@ -304,7 +304,7 @@ impl UnifiedCoordinator {
         match (request.method, ours) {
             (crate::wire::Method::Notify, true) => self.receive_news(request, id),
             (crate::wire::Method::Subscribe, false) => self.receive_resubscribe(request, id),
-            (crate::wire::Method::Options, _) => self.answer_options(request),
+            (crate::wire::Method::Options, _) => self.answer_options(request, Some(request.transaction)),
             _ => {
                 self.board.counters.add(Counter::UnknownDialog);
                 self.board.respond_plain(request.transaction, 481);

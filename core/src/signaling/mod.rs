@@ -48,7 +48,8 @@ pub enum SignalingDecision {
     /// Admit the call: a session is created, the caller hears it ring, the application is told. One that takes the place of
     /// another call of ours (RFC 3891) does not ring: it is answered at once, and the other is hung up.
     Accept,
-    /// Refuse with this final status (300 to 699; anything else is sent as 500). Nothing is kept.
+    /// Refuse with this final status (300 to 699; anything else is sent as 500). Nothing is kept: should the INVITE come again,
+    /// the handler is asked again.
     Reject(u16),
     /// Admit the call and let somebody decide later.
     Defer(Deferral),

@@ -26,6 +26,7 @@ pub(super) fn write_config(out: &mut Packer<'_>, config: &CoordinatorConfig) {
                 half_open_per_source_max,
                 transactions_max,
                 transaction_octets_max: _,
+                stateless_per_source_max: _,
                 forks_max,
                 routes_max,
                 subscriptions_max,

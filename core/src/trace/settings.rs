@@ -18,6 +18,7 @@ const LOOKUPS_MAX: u8 = 3;
 const LOOKUPS_WAITING_MAX: u8 = 4;
 const SOURCE_SHARE_PERCENT: u8 = 70;
 const TRANSACTION_OCTETS_MAX: u8 = 71;
+const STATELESS_PER_SOURCE_MAX: u8 = 72;
 const BODY_TYPES: u8 = 60;
 const BODY_PARTS_MAX: u8 = 61;
 const BODY_DEPTH_MAX: u8 = 62;
@@ -109,6 +110,11 @@ pub(super) fn later(config: &CoordinatorConfig, defaults: &CoordinatorConfig) ->
         (TRANSACTION_OCTETS_MAX, ours.transaction_octets_max, usual.transaction_octets_max),
         (BODY_PARTS_MAX, ours.wire.body_parts_max, usual.wire.body_parts_max),
         (BODY_DEPTH_MAX, ours.wire.body_depth_max, usual.wire.body_depth_max),
+        (
+            STATELESS_PER_SOURCE_MAX,
+            ours.stateless_per_source_max as usize,
+            usual.stateless_per_source_max as usize,
+        ),
     ] {
         if value != usual {
             out.byte(number);
@@ -171,6 +177,7 @@ pub(super) fn read_later(from: &mut Unpacker<'_>, config: &mut CoordinatorConfig
             LOOKUPS_MAX => config.limits.lookups_max = from.number()?,
             LOOKUPS_WAITING_MAX => config.limits.lookups_waiting_max = from.number()?,
             TRANSACTION_OCTETS_MAX => config.limits.transaction_octets_max = from.number()?,
+            STATELESS_PER_SOURCE_MAX => config.limits.stateless_per_source_max = from.number()?,
             SOURCE_SHARE_PERCENT => config.limits.source_share_percent = from.number()?,
             _ => return Err(Impossible("an unknown setting")),
         }

@@ -40,8 +40,7 @@ impl TransactionLayer {
             ensure(charged == weight, MODULE, rule, || format!("{tx}: {charged} instead of {weight}"))?;
             octets += charged;
             if let Some(source) = transaction.source {
-                let (_, holding) =
-                    held.entry(source.text()).or_insert_with(|| (source, Holding::default()));
+                let (_, holding) = held.entry(source.text()).or_insert_with(|| (source, Holding::default()));
                 holding.count += 1;
                 holding.octets += u64::from(transaction.charged);
             }

@@ -148,6 +148,12 @@ impl TransactionLayer {
         Ok(tx)
     }
 
+    /// The INVITE transaction that a request with this topmost Via would be of.
+    pub fn invite_of(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<TransactionId> {
+        let StartLine::Request { uri, .. } = frame.start() else { return None };
+        self.servers.get(RequestKey { facts, uri }.invite(&self.digests, None))
+    }
+
     /// The number of the request that server transaction `tx` is for.
     fn cseq(&self, tx: TransactionId) -> Option<u32> {
         match &self.transactions.get(tx)?.role {

@@ -17,7 +17,7 @@ mod tests;
 
 pub use facts::Facts;
 pub use start::StartLine;
-pub(crate) use start::read_status_line;
+pub(crate) use start::{peek_method, read_status_line};
 
 use start::{BAD_REQUEST_LINE, read_start_line};
 

@@ -28,6 +28,7 @@ pub mod uri;
 
 pub use build::{Writer, reason_phrase};
 pub use event::{EventType, SubscriptionState};
+pub(crate) use frame::peek_method;
 pub use frame::{Facts, Fault, Frame, FrameError, Header, StartLine, Values};
 pub use header::{NameAddr, Params, Via, split_addresses, split_values};
 pub use header_list::{BadHeader, HeaderList};

@@ -195,18 +195,20 @@ fn without_media_ports_it_is_503() {
 fn without_room_for_a_transaction_it_is_a_stateless_503() {
     let mut config = CoordinatorConfig::default();
     config.limits.transactions_max = 8;
+    config.messages = true;
+    let message = |n: u32| Request::new("MESSAGE").branch(&format!("b{n}")).call_id(&format!("c{n}")).text();
     let mut desk = Desk::with(config);
     for n in 0..7 {
-        desk.feed(Request::new("OPTIONS").branch(&format!("b{n}")).call_id(&format!("c{n}")).text());
+        desk.feed(message(n));
     }
     assert_eq!(desk.codes(), ["200"; 7]);
     for n in 7..20 {
-        let text = Request::new("OPTIONS").branch(&format!("b{n}")).call_id(&format!("c{n}")).text();
+        let text = message(n);
         assert_eq!(refused_by(&mut desk, &text).code(), "503");
     }
     assert_eq!(desk.core.transactions().len(), 7, "nothing is kept of them");
     desk.run_for(GIVE_UP);
-    desk.feed(Request::new("OPTIONS").branch("later").text());
+    desk.feed(message(20));
     assert_eq!(desk.codes(), ["200"]);
 }
 

@@ -26,6 +26,11 @@ pub(super) struct Exchange {
     answered: Option<Instant>,
     /// Whether it arrived as it was sent.
     arrived: bool,
+    /// How often it arrived so, in all and before the final response of this series.
+    arrivals: u32,
+    arrivals_before: u32,
+    /// Whether a provisional response was sent: then its server remembers it.
+    remembered: bool,
     /// Responses as they were sent, each once.
     pub(super) responses: Vec<Arc<Message>>,
     /// Statuses below 200 that came back.
@@ -74,6 +79,7 @@ impl Exchange {
             && response.method == "INVITE"
             && self.last_sends < 2
             && late(*since, self.relieved)
+            && !self.answers_each_copy(response)
         {
             let rule = "a final response to an INVITE is repeated until its ACK comes";
             return Some((rule, "RFC 3261 sections 13.3.1.4 and 17.2.1", response.clone()));
@@ -102,14 +108,32 @@ impl Exchange {
         self.heard.as_ref().is_some_and(|(_, response, _)| !is_success(response))
     }
 
+    /// Whether a refusal may be that of a server that remembers nothing (RFC 3261 section 8.2.7): it says nothing
+    /// provisional, repeats nothing by itself, and answers each copy.
+    fn answers_each_copy(&self, response: &Message) -> bool {
+        let copies = self.arrivals.saturating_sub(self.arrivals_before);
+        self.may_be_stateless(response) && self.arrivals > 0 && self.last_sends > copies
+    }
+
+    fn may_be_stateless(&self, response: &Message) -> bool {
+        let outside = self.request.as_ref().is_some_and(|request| request.to_tag.is_none());
+        // Who knows no such dialog needs no memory to say so.
+        (outside || response.status() == Some(481))
+            && !self.remembered
+            && (response.method != "INVITE" || response.status() >= Some(300))
+    }
+
     /// Forgets a series of responses when another one begins that its server need not connect with it any more: Timers I, J
     /// and L may have fired since the final response was first sent.
     fn expire(&mut self, now: Instant, message: &Message) {
+        // Without memory it may think otherwise of the next copy: that there is room, or none.
+        let anew = self.arrivals > self.arrivals_before
+            && self.last.as_ref().is_some_and(|(_, last)| **last != *message && self.may_be_stateless(last));
         let over = self.last.as_ref().is_some_and(|(since, last)| {
             let failed = last.method == "INVITE" && last.status() >= Some(300);
             **last != *message && now > *since + if failed { T4 } else { 64 * T1 }
         });
-        if over {
+        if over || anew {
             (self.last, self.tag, self.relieved, self.last_sends) = (None, None, None, 0);
         }
     }
@@ -283,7 +307,9 @@ impl WireChecker {
         }
         if status >= 200 && last.is_none() {
             exchange.last = Some((now, message.clone()));
+            exchange.arrivals_before = exchange.arrivals;
         }
+        exchange.remembered |= status < 200;
         if status >= 200 {
             exchange.last_sends = exchange.last_sends.saturating_add(1);
         }
@@ -335,6 +361,7 @@ impl WireChecker {
                 let first = exchange.request.get_or_insert_with(|| message.clone());
                 let intact = *first == message;
                 exchange.arrived |= exchange.sent.is_some() && intact;
+                exchange.arrivals = exchange.arrivals.saturating_add(u32::from(intact));
                 self.damaged |= !intact;
                 // A re-INVITE shows that the 2xx before it arrived, as an ACK does (RFC 5407 section 3.1.4).
                 if bye || message.method == "INVITE" && message.to_tag.is_some() {

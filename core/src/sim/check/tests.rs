@@ -426,3 +426,27 @@ fn repetition() {
         assert_eq!(run(&again(&call, last - 1)), Ok(()));
     }
 }
+
+/// RFC 3261 section 8.2.7: whoever keeps nothing says nothing provisional and answers each copy.
+#[test]
+fn a_server_without_memory() {
+    let mut call = refused();
+    call.remove(1);
+    call[2].lost = true;
+    assert_eq!(run(&call), Ok(()), "it repeats nothing by itself");
+    // A copy must be answered, be it otherwise.
+    let copy = Step { at_ms: 500, ..invite() };
+    (call[1].lost, call[2]) = (true, copy.clone());
+    undone(&call, "a final response to an INVITE is repeated until its ACK comes");
+    let mut anew = call.clone();
+    anew.extend(up().into_iter().skip(1).map(|step| Step { at_ms: 600, ..step }));
+    anew.extend(whole().into_iter().skip(5).map(|step| Step { at_ms: 700, ..step }));
+    assert_eq!(run(&anew), Ok(()));
+    anew.remove(2);
+    told(&anew, 2, "nothing provisional follows a final response");
+    // Whoever has said that it rings remembers.
+    let mut rings = refused();
+    rings.insert(3, copy);
+    rings.insert(4, response(200, "1 INVITE", "z9hG4bKi", ANSWER));
+    told(&rings, 4, "a final response is the only one");
+}

@@ -79,7 +79,7 @@ fn a_200_that_crosses_the_cancel_must_be_acknowledged() {
     let found = found(worlds, CALLER, State::Cancelling, Input::RxAnswer, &[], State::Cancelling);
     assert!(found.what.starts_with("no call can end so"), "{found}");
     assert!(found.ladder.contains("[again 10]"), "{found}");
-    assert_eq!(found.steps.len(), 35, "{found}");
+    assert_eq!(found.steps.len(), 34, "{found}");
 }
 
 #[test]

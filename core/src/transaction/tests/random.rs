@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::table::Kind;
 use super::super::TransactionId;
+use super::super::table::Kind;
 use super::Received;
 use super::{Bench, ms, path, request_from, response};
 use crate::base::time::Instant;

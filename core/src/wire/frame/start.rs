@@ -3,7 +3,7 @@
 use super::super::method::Method;
 use super::super::text::{is_lws, is_token, parse_u32, split_once, split_token, trim};
 use super::super::uri::is_uri_text;
-use super::Fault;
+use super::{Fault, skip_line_breaks};
 
 /// First line of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +35,14 @@ pub(super) fn read_start_line(line: &[u8]) -> Option<(StartLine<'_>, Option<Faul
             read_status_line(line).map(|(status, reason)| (StartLine::Response { status, reason }, None))
         }
         _ => read_request_line(line),
+    }
+}
+
+/// The method of what looks like a request, before anything else of it is read.
+pub(crate) fn peek_method(bytes: &[u8]) -> Option<Method> {
+    match split_token(skip_line_breaks(bytes)) {
+        (method, [b' ' | b'\t', ..]) if !method.is_empty() => Some(Method::from_text(method)),
+        _ => None,
     }
 }
 

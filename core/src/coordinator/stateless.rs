@@ -1,0 +1,173 @@
+//! Answers that nothing is kept of (RFC 3261 section 8.2.7): a copy of the request gets the same answer again, with the same
+//! tag, and nobody but whoever asks makes us repeat it.
+//!
+//! One source gets so many of them a second. Of what it sends beyond that nothing is read but the first line.
+
+use super::UnifiedCoordinator;
+use super::ingress::{Asked, Refusal};
+use crate::adapter::{Cause, Owner};
+use crate::api::Counter;
+use crate::base::ids::{DialogId, SessionId, SubscriptionId};
+use crate::base::index::Digest;
+use crate::session::Input;
+use crate::transaction::table::{Kind, State as TxState};
+use crate::transaction::{Arrival, Reply};
+use crate::wire::frame::{Facts, Frame};
+use crate::wire::method::Method;
+use crate::wire::path::{Path, Transmit};
+use crate::wire::reply::ReplyHead;
+use crate::wire::{HeaderName, peek_method, reason_phrase};
+
+/// What a request with a To tag belongs to.
+#[derive(Clone, Copy)]
+pub(super) enum Within {
+    Subscription(SubscriptionId),
+    Dialog(DialogId, SessionId),
+}
+
+/// Requests that use up a rate of their own: a flood of one kind is no reason to overlook another.
+#[derive(Clone, Copy)]
+enum Lot {
+    Invite,
+    /// What comes outside a dialog otherwise.
+    Outside,
+    /// What comes within a dialog as a rule. It is read in any case.
+    Within,
+}
+
+impl Lot {
+    const fn of(method: Method) -> Self {
+        match method {
+            Method::Invite => Self::Invite,
+            Method::Options
+            | Method::Message
+            | Method::Subscribe
+            | Method::Register
+            | Method::Publish
+            | Method::Extension => Self::Outside,
+            _ => Self::Within,
+        }
+    }
+}
+
+impl UnifiedCoordinator {
+    /// Whether a datagram is one too many of its source: a request that would get no answer.
+    pub(super) fn is_excess(&mut self, path: &Path, bytes: &[u8]) -> bool {
+        let now = self.board.now;
+        if !self.board.rates.is_dry(now) {
+            return false;
+        }
+        let Some(method) = peek_method(bytes) else { return false };
+        let lot = Lot::of(method);
+        let Some(source) = self.board.limited_source(path.remote.ip()) else { return false };
+        let excess = !matches!(lot, Lot::Within) && !self.board.rates.has(now, source.shifted(lot as u64));
+        if excess {
+            self.board.counters.add(Counter::Excess);
+        }
+        excess
+    }
+
+    /// The same for one request and its ACK every time (section 8.2.7), and nobody can guess it.
+    pub(super) fn stateless_digest(&self, facts: &Facts<'_>) -> Digest {
+        self.board.digests.digest(&[facts.via.raw, facts.call_id])
+    }
+
+    /// Answers without keeping anything, unless the source has had as many such answers as it may.
+    pub(super) fn reply_stateless(&mut self, asked: &Asked<'_>, reply: Reply<'_>) {
+        self.respond_stateless(asked.path, asked.frame, Some(asked.facts), asked.method, reply);
+    }
+
+    /// Refuses without keeping anything.
+    pub(super) fn refuse_stateless(&mut self, asked: &Asked<'_>, refusal: &Refusal<'_>) {
+        let headers: smallvec::SmallVec<[(&str, &[u8]); 4]> =
+            refusal.headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+        self.reply_stateless(asked, plain(refusal.status, refusal.reason, &headers));
+    }
+
+    pub(super) fn respond_stateless(
+        &mut self,
+        path: Path,
+        frame: &Frame<'_>,
+        facts: Option<&Facts<'_>>,
+        method: Method,
+        reply: Reply<'_>,
+    ) {
+        let now = self.board.now;
+        let source = self.board.limited_source(path.remote.ip());
+        if source.is_some_and(|source| !self.board.rates.take(now, source.shifted(Lot::of(method) as u64))) {
+            return self.board.counters.add(Counter::Excess);
+        }
+        let digest = match facts {
+            Some(facts) => self.stateless_digest(facts),
+            None => self.board.digests.digest(&[frame.first(HeaderName::Via).unwrap_or_default()]),
+        };
+        let tag = digest.text();
+        let head = ReplyHead::new(frame, facts, &path);
+        let Reply { status, reason, record_route, extra, body, .. } = reply;
+        let payload = head.respond(status, reason, Some(&tag), record_route, extra, body);
+        let path = ReplyHead::reply_path_of(frame, &path);
+        self.board.send(Transmit { path, payload });
+    }
+
+    /// Looks whether `facts` are those of the ACK of a refusal that nothing was kept of. Its caller has given the call up: should
+    /// a copy of the INVITE have fared better than the first, it is as if it were cancelled.
+    pub(super) fn acknowledges_refusal(&mut self, frame: &Frame<'_>, facts: &Facts<'_>) -> bool {
+        let ours = facts.to_tag.is_some_and(|tag| {
+            // No other tag of ours is that long.
+            tag.len() == 32 && tag == self.stateless_digest(facts).text()
+        });
+        let invite = if ours { self.board.layer.invite_of(frame, facts) } else { None };
+        let rings = |it: &_| self.board.layer.state(*it) == Some((Kind::ServerInvite, TxState::Proceeding));
+        let owner = invite.filter(rings).and_then(|invite| self.board.owners.get(invite));
+        if let Some(Owner::Incoming { session: Some(session), .. }) = owner {
+            let cause = Cause { status: Some(487), ..Cause::default() };
+            self.feed(*session, Input::RxCancel, cause);
+        }
+        ours
+    }
+
+    /// What a request with this To tag belongs to.
+    pub(super) fn find_within(&self, facts: &Facts<'_>, tag: &[u8]) -> Option<Within> {
+        let registry = &self.board.registry;
+        if let Some(subscription) = registry.find_subscription(tag) {
+            return Some(Within::Subscription(subscription));
+        }
+        let dialog = registry.find_dialog(tag, facts.from_tag, facts.call_id)?;
+        Some(Within::Dialog(dialog, registry.session_of_dialog(dialog)?))
+    }
+
+    /// What can be said of a request outside any dialog from the request alone (section 8.2).
+    pub(super) fn screen(&mut self, asked: &Asked<'_>, arrival: &Arrival) -> Result<(), Refusal<'static>> {
+        if asked.method == Method::Cancel {
+            return match arrival.invite {
+                Some(_) => Ok(()),
+                None => Err(self.unknown_dialog()),
+            };
+        }
+        self.check(asked)?;
+        match asked.method {
+            Method::Invite | Method::Options => Ok(()),
+            Method::Message => self.check_message(asked),
+            Method::Subscribe => self.check_subscribe(asked).map(drop),
+            Method::Refer => Err(self.decline_refer(asked)),
+            // A BYE without To tag belongs to no dialog that could be.
+            _ => Err(self.unknown_dialog()),
+        }
+    }
+
+    /// The refusal of what belongs to no dialog that is there.
+    pub(super) fn unknown_dialog(&mut self) -> Refusal<'static> {
+        self.board.counters.add(Counter::UnknownDialog);
+        Refusal::plain(481)
+    }
+}
+
+/// A response with nothing but these headers.
+pub(super) const fn plain<'a>(status: u16, reason: &'a str, extra: &'a [(&'a str, &'a [u8])]) -> Reply<'a> {
+    Reply { status, reason, to_tag: None, record_route: false, extra, body: None }
+}
+
+/// A response with its usual phrase.
+pub(super) const fn usual(status: u16) -> Reply<'static> {
+    plain(status, reason_phrase(status), &[])
+}

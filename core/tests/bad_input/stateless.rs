@@ -1,0 +1,150 @@
+//! Answers that nothing is kept of: each copy gets the same, and one source gets so many of them.
+
+use core::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use offhook_core::signaling::{InviteDetails, SignalingDecision};
+
+use super::*;
+
+/// Requests that can be answered from what they say, and what they get.
+fn answered() -> Vec<(Request, &'static str)> {
+    vec![
+        (Request::new("OPTIONS"), "200"),
+        (Request::new("PUBLISH"), "405"),
+        (Request::new("FETCH"), "501"),
+        (Request::new("BYE"), "481"),
+        (Request::new("BYE").callee_tag("nobody"), "481"),
+        (Request::new("CANCEL"), "481"),
+        (Request::new("UPDATE").callee_tag("nobody"), "481"),
+        (Request::new("SUBSCRIBE").header("Event: winfo"), "489"),
+        (Request::new("INVITE").uri("sips:offhook@192.0.2.1").sdp(SDP), "416"),
+        (Request::new("INVITE").header("Require: nothing").sdp(SDP), "420"),
+        (Request::new("INVITE").body("text/plain", "x"), "415"),
+        (Request::new("INVITE").sdp(SDP_NO_CODEC), "488"),
+    ]
+}
+
+#[test]
+fn each_copy_gets_the_same_answer_and_nothing_is_kept() {
+    for (request, code) in answered() {
+        let mut desk = Desk::new();
+        desk.feed(request.text());
+        let first = desk.only().message;
+        assert_eq!(first.code(), code, "{}", request.text());
+        for _ in 0..3 {
+            desk.run_for(SECOND);
+            assert_eq!(desk.codes(), [""; 0], "{code} is not repeated by itself");
+            desk.feed(request.text());
+            let again = desk.only().message;
+            assert_eq!(again.first_line(), first.first_line());
+            assert_eq!((again.callee_tag(), again.body()), (first.callee_tag(), first.body()));
+        }
+        assert!(desk.core.is_idle(), "{code}");
+        assert_eq!(desk.core.poll_timeout(), None, "no timer runs after {code}");
+        // Another request has another tag.
+        desk.feed(request.branch("another").call_id("another").text());
+        let other = desk.only().message;
+        assert!(request_has_tag(&other, &first) || other.callee_tag() != first.callee_tag());
+    }
+}
+
+/// Whether both answer a request whose To had a tag of its own.
+fn request_has_tag(one: &Message, other: &Message) -> bool {
+    one.callee_tag() == "nobody" && other.callee_tag() == "nobody"
+}
+
+#[test]
+fn the_ack_of_such_a_refusal_is_ours() {
+    let mut desk = Desk::new();
+    let invite = Request::new("INVITE").sdp(SDP_NO_CODEC);
+    desk.feed(invite.text());
+    let tag = desk.only().message.callee_tag();
+    desk.feed(invite.again("ACK").callee_tag(&tag).text());
+    assert_eq!(desk.codes(), [""; 0]);
+    assert_eq!(desk.core.counters().get(Counter::StrayAck), 0);
+    assert_eq!(desk.core.counters().get(Counter::Absorbed), 1);
+    desk.feed(invite.again("ACK").branch("other").callee_tag(&tag).text());
+    assert_eq!(desk.core.counters().get(Counter::StrayAck), 1, "a tag is of one request");
+}
+
+#[test]
+fn what_a_handler_refuses_at_once_is_not_kept_and_a_copy_is_asked_about_again() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = asked.clone();
+    let mut desk = Desk::with_handler(CoordinatorConfig::default(), move |_: &InviteDetails| {
+        match count.fetch_add(1, Ordering::Relaxed) {
+            0 => SignalingDecision::Reject(503),
+            _ => SignalingDecision::Accept,
+        }
+    });
+    let invite = Request::new("INVITE").sdp(SDP);
+    desk.feed(invite.text());
+    let refusal = desk.only().message;
+    assert_eq!(refusal.code(), "503");
+    assert!(desk.core.is_idle());
+    // A copy that was under way fares better, but its caller has taken the refusal.
+    desk.feed(invite.text());
+    assert_eq!((desk.codes(), asked.load(Ordering::Relaxed)), (vec!["180".into()], 2));
+    desk.feed(invite.again("ACK").callee_tag(&refusal.callee_tag()).text());
+    assert_eq!(desk.codes(), ["487"]);
+    assert_eq!(desk.told().last().unwrap(), "ended Cancelled 487");
+    desk.run_for(SECOND);
+    assert_eq!(desk.codes(), [""; 0], "it waits for no other ACK");
+    desk.run_for(GIVE_UP);
+    desk.assert_all_gone();
+}
+
+fn options(desk: &mut Desk, from: &str, count: u32) -> usize {
+    desk.news();
+    for n in 0..count {
+        let name = format!("{from}-{n}").replace(':', "-");
+        let source = SocketAddr::new(from.parse().unwrap(), 5060);
+        desk.feed_from(source, Request::new("OPTIONS").call_id(&name).branch(&name).text());
+    }
+    desk.codes().len()
+}
+
+#[test]
+fn one_source_gets_so_many_answers_a_second_and_the_rest_is_not_read() {
+    let mut config = CoordinatorConfig::default();
+    config.limits.stateless_per_source_max = 100;
+    config.trusted_sources.push("192.0.2.77".parse().unwrap());
+    let mut desk = Desk::with(config);
+    desk.run_for(SECOND + SECOND);
+    assert_eq!(options(&mut desk, "192.0.2.66", 5_000), 100);
+    let dropped = desk.core.counters().get(Counter::Excess);
+    assert_eq!(dropped, 4_900);
+    let malformed = Request::new("OPTIONS").text().replace("CSeq: 1 ", "CSeq: one ");
+    let hostile: SocketAddr = "[::ffff:192.0.2.66]:9".parse().unwrap();
+    desk.feed_from(hostile, malformed);
+    assert_eq!(desk.core.counters().get(Counter::BadRequest), 0, "nothing but its first line is looked at");
+    assert_eq!(desk.core.counters().get(Counter::Excess), 4_901, "its IPv6 form is the same address");
+    assert_eq!(options(&mut desk, "192.0.2.67", 10), 10, "another source is not concerned");
+    assert_eq!(options(&mut desk, "192.0.2.77", 500), 500, "nor is whoever is trusted");
+    desk.take_an_ordinary_call("honest");
+    // Who shares the address of the hostile one can call, too.
+    let via = "Via: SIP/2.0/UDP 192.0.2.66;branch=z9hG4bKcall;rport\r\n";
+    let shares: SocketAddr = "192.0.2.66:7777".parse().unwrap();
+    desk.news();
+    desk.feed_from(shares, Request::new("INVITE").call_id("shares").via(via).sdp(SDP).text());
+    assert_eq!(desk.codes(), ["180"]);
+    desk.run_for(SECOND);
+    let answers = options(&mut desk, "192.0.2.66", 5_000);
+    assert_eq!(answers, 100, "a second flood is as the first");
+}
+
+#[test]
+fn refusals_beyond_the_limit_are_dropped_within_dialogs_too() {
+    let mut config = CoordinatorConfig::default();
+    config.limits.stateless_per_source_max = 10;
+    let mut desk = Desk::with(config);
+    desk.run_for(SECOND + SECOND);
+    for n in 0..50 {
+        desk.feed(Request::new("BYE").callee_tag("nobody").branch(&format!("b{n}")).text());
+    }
+    assert_eq!(desk.codes().len(), 10);
+    assert_eq!(desk.core.counters().get(Counter::UnknownDialog), 50, "they are read: one may be of a call");
+    desk.take_an_ordinary_call("honest");
+}
