@@ -11,8 +11,12 @@ use crate::media::{MediaPort, MediaSessionId};
 const QUARANTINE: Duration = Duration::from_millis(500);
 
 /// With this many pairs at rest, or with an eighth of all that can be bound, the oldest is used again early, and what is more
-/// is closed: nobody who was called often shall hold sockets for ever.
+/// than [`SPARE`] times as many is closed: nobody who was called often shall hold sockets for ever.
 const RESTING_MAX: usize = 128;
+
+/// Calls begin and end in bursts. Were pairs closed as soon as they are used again early, a busy server would bind and close two
+/// sockets for nearly every call.
+const SPARE: usize = 2;
 
 /// A pair that nobody has used for so long is closed.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -121,7 +125,8 @@ impl PortPool {
 
     /// A pair that is not worth keeping: there are more, or nobody has used it for long. It is to be closed.
     pub(crate) fn take_needless(&mut self, now: Instant) -> Option<MediaPort> {
-        let needless = self.idle.len() > self.resting_max() || self.next_due().is_some_and(|at| at <= now);
+        let needless =
+            self.idle.len() > SPARE * self.resting_max() || self.next_due().is_some_and(|at| at <= now);
         let port = if needless { self.take_oldest()? } else { return None };
         self.pairs.remove(&port.key);
         self.read.remove(&port.key);
@@ -189,16 +194,46 @@ mod tests {
     }
 
     #[test]
+    fn bursts_of_calls_bind_nothing_anew() {
+        const BURST: u32 = 100;
+        let (mut pool, mut now) = (PortPool::default(), Instant::from_millis(1_000));
+        let (mut bound, mut closed) = (0, 0);
+        for burst in 0..100 {
+            let before = bound;
+            let pairs: Vec<u32> = (0..BURST)
+                .map(|_| {
+                    let idle = pool.take_idle(now).map(|port| port.key);
+                    idle.unwrap_or_else(|| {
+                        pool.add(port(bound));
+                        bound += 1;
+                        bound - 1
+                    })
+                })
+                .collect();
+            for &key in &pairs {
+                pool.opened(media(key), key);
+            }
+            now = now + Duration::from_millis(1);
+            for key in pairs {
+                pool.closed(media(key), now);
+                closed += usize::from(pool.take_needless(now).is_some());
+            }
+            assert!(bound == before || burst < 5, "burst {burst} binds {} more", bound - before);
+        }
+        assert_eq!(closed, 0, "of {bound}");
+    }
+
+    #[test]
     fn what_nobody_uses_is_closed() {
         let (mut pool, start) = (PortPool::default(), Instant::from_millis(1_000));
-        for key in 0..RESTING_MAX as u32 + 3 {
+        for key in 0..(SPARE * RESTING_MAX) as u32 + 3 {
             after(&mut pool, key, start);
         }
         let closed: Vec<MediaPort> = std::iter::from_fn(|| pool.take_needless(start)).collect();
         assert_eq!(closed, [port(0), port(1), port(2)], "more than may rest");
         assert_eq!(pool.next_due(), Some(start + IDLE_MAX));
         let closed = std::iter::from_fn(|| pool.take_needless(start + IDLE_MAX)).count();
-        assert_eq!((closed, pool.next_due(), pool.pairs.len()), (RESTING_MAX, None, 0));
+        assert_eq!((closed, pool.next_due(), pool.pairs.len()), (SPARE * RESTING_MAX, None, 0));
         // A key that comes again needs a reader again.
         after(&mut pool, 0, start);
     }
