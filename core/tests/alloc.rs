@@ -64,6 +64,8 @@ fn what_comes_again_costs_nothing() {
 #[test]
 fn a_200_sent_again_costs_nothing() {
     let mut caller = warm();
+    // Whoever nothing is known of is told less often.
+    caller.core.trust_source(caller.now, caller.path.remote.ip()).unwrap();
     let mut call = caller.ring();
     caller.answer(&mut call);
     let before = caller.seen.sent;
@@ -152,4 +154,64 @@ fn a_finished_transaction_keeps_little() {
     assert_eq!(caller.core.transactions().len(), 2 * CALLS);
     println!("{} octets a lingering transaction", lingering / 2);
     assert!(lingering / 2 <= 1_024, "{} octets a lingering transaction", lingering / 2);
+}
+
+/// What peers make transactions keep is what the settings allow, counted in octets of the allocator, and a second flood needs
+/// nothing that the first has not needed.
+#[test]
+fn a_flood_keeps_what_it_may_and_a_second_one_no_more() {
+    use offhook_core::coordinator::{CoordinatorConfig, Counter, UnifiedCoordinator};
+    use offhook_core::wire::Path;
+    const ALLOWED: usize = 8 << 20;
+
+    for padding in [0, 14_800] {
+        let mut config = CoordinatorConfig::default();
+        config.limits.transaction_octets_max = ALLOWED;
+        config.messages = true;
+        let mut core = UnifiedCoordinator::new(config, [7; 32], Instant::ZERO);
+        let mut now = Instant::ZERO;
+        let long = "x".repeat(padding);
+        let mut number = 0_u32;
+        let mut flood = |core: &mut UnifiedCoordinator, now: Instant| {
+            for source in 1..60 {
+                let path = Path::udp(
+                    "192.0.2.1:5060".parse().unwrap(),
+                    format!("192.0.2.{source}:5060").parse().unwrap(),
+                );
+                for _ in 0..if padding > 0 { 200 } else { 2_000 } {
+                    number += 1;
+                    let text = format!(
+                        "MESSAGE sip:a@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{number};rport\r\n\
+                         Via: SIP/2.0/UDP {long}x;branch=z9hG4bK{number}\r\nMax-Forwards: 70\r\nFrom: <sip:b@192.0.2.9>;tag=b{number}\r\n\
+                         To: <sip:a@192.0.2.1>\r\nCall-ID: {number}\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
+                    );
+                    core.handle_datagram(now, path, text.as_bytes());
+                    while core.poll_output().is_some() {}
+                }
+            }
+        };
+        let mut peaks = Vec::new();
+        let mut kept: i64 = 0;
+        for _ in 0..3 {
+            let counted = measure(|| flood(&mut core, now));
+            assert!(core.counters().get(Counter::TransactionOctets) > 0, "it has had all that it may");
+            let charged = core.transactions().octets();
+            peaks.push(kept + counted.bytes_max as i64);
+            kept += counted.bytes_current;
+            assert!(charged <= ALLOWED, "{charged}");
+            let calmed = measure(|| {
+                now = now + LINGER + LINGER;
+                while core.poll_timeout().is_some_and(|due| due <= now) {
+                    core.handle_timeout(now);
+                    while core.poll_output().is_some() {}
+                }
+            });
+            kept += calmed.bytes_current;
+            assert!(core.is_idle() && core.transactions().octets() == 0);
+        }
+        println!("padding {padding}: peaks {peaks:?} octets of {ALLOWED} allowed, {kept} kept for the next");
+        let most = ALLOWED as i64 * 5 / 4;
+        assert!(peaks.iter().all(|&peak| peak < most), "{peaks:?}");
+        assert!(peaks[2] as f64 <= peaks[0] as f64 * 1.05, "{peaks:?}");
+    }
 }
