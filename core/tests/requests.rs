@@ -18,6 +18,8 @@ mod numbers;
 mod options;
 #[path = "requests/redirects.rs"]
 mod redirects;
+#[path = "requests/refusals.rs"]
+mod refusals;
 #[path = "requests/subscribing.rs"]
 mod subscribing;
 mod support;

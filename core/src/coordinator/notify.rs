@@ -24,7 +24,7 @@ use crate::signaling::{CommandError, MessageDetails};
 use crate::subscription::{EventName, News, Phase, Subscription};
 use crate::transaction::{Reply, TransactionId};
 use crate::wire::frame::Frame;
-use crate::wire::text::parse_number;
+use crate::wire::text::{parse_leading_number, parse_number};
 use crate::wire::{HeaderName, check_token, reason_phrase};
 
 /// Seconds of a subscription that does not say.
@@ -355,11 +355,9 @@ impl UnifiedCoordinator {
 /// The least time after which somebody is asked again who has refused.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 
-/// When to try again, if a response says so. A comment and a duration may follow (RFC 3261 section 20.33).
+/// When to try again, if a response says so.
 pub(super) fn retry_after(response: &Frame<'_>) -> Option<Duration> {
-    let value = response.first(HeaderName::RetryAfter)?;
-    let end = value.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(value.len());
-    parse_number(value.get(..end)?).map(Duration::from_secs)
+    response.first(HeaderName::RetryAfter).and_then(parse_leading_number).map(Duration::from_secs)
 }
 
 fn refused(status: u16, refuser: Refuser) -> SubscriptionEnd {

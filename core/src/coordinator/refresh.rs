@@ -10,7 +10,7 @@ use crate::base::ids::SessionId;
 use crate::session::{Input, Refresh, RefreshFault, SessionTimer, State};
 use crate::wire::HeaderName;
 use crate::wire::frame::Frame;
-use crate::wire::text::parse_number;
+use crate::wire::text::parse_leading_number;
 
 /// How often a 422 may make us ask for a longer interval in one call.
 const TOO_BRIEF_MAX: u8 = 3;
@@ -145,11 +145,7 @@ impl UnifiedCoordinator {
         let id = outcome.session;
         let left = self.expires_within(id)?;
         let after = outcome.response.and_then(|(frame, _)| frame.first(HeaderName::RetryAfter));
-        // A comment and a duration may follow (RFC 3261 section 20.33).
-        let after = after.and_then(|after| {
-            let end = after.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(after.len());
-            parse_number(after.get(..end)?)
-        });
+        let after = after.and_then(parse_leading_number);
         let pause = match (outcome.status, after) {
             (491, _) => DialogAdapter { board: &mut self.board, session: id }.glare_pause(),
             (_, Some(seconds)) => Duration::from_secs(seconds),

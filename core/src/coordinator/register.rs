@@ -15,7 +15,7 @@ use crate::registration::{HURRY, Phase, Registration, granted, is_passing, refre
 use crate::signaling::{CommandError, MessageDetails};
 use crate::wire::frame::{Frame, StartLine};
 use crate::wire::path::Path;
-use crate::wire::text::parse_number;
+use crate::wire::text::parse_leading_number;
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, reason_phrase};
 
@@ -205,7 +205,7 @@ impl UnifiedCoordinator {
             _ => {}
         }
         let message = response.map(|(frame, path)| Arc::new(MessageDetails::new(frame, path)));
-        let number = |name| response.and_then(|(frame, _)| frame.first(name)).and_then(parse_number);
+        let number = |name| response.and_then(|(frame, _)| frame.first(name)).and_then(parse_leading_number);
         match (status, response, message) {
             (200..=299, Some((frame, _)), Some(message)) => self.registration_granted(id, frame, message),
             (423, _, message) => {

@@ -23,7 +23,7 @@ use crate::signaling::{CommandError, MessageDetails};
 use crate::subscription::{EventName, Phase, read_state};
 use crate::wire::frame::{Frame, StartLine};
 use crate::wire::path::Path;
-use crate::wire::text::parse_number;
+use crate::wire::text::parse_leading_number;
 use crate::wire::{HeaderName, check_text, reason_phrase};
 
 impl UnifiedCoordinator {
@@ -140,7 +140,7 @@ impl UnifiedCoordinator {
         subscription.request = None;
         let (phase, wanted, alone) = (subscription.phase, subscription.wanted, subscription.dialog.is_none());
         let number = |name| {
-            let number = response.and_then(|frame| frame.first(name)).and_then(parse_number);
+            let number = response.and_then(|frame| frame.first(name)).and_then(parse_leading_number);
             number.map(|number| u32::try_from(number).unwrap_or(u32::MAX))
         };
         match status {

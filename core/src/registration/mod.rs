@@ -16,7 +16,7 @@ use crate::base::timers::TimerKey;
 use crate::transaction::TransactionId;
 use crate::wire::frame::Frame;
 use crate::wire::path::Path;
-use crate::wire::text::parse_number;
+use crate::wire::text::parse_leading_number;
 use crate::wire::token::TOKEN_LEN;
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr};
@@ -279,7 +279,7 @@ pub(crate) fn seen_at(frame: &Frame<'_>, local: SocketAddr) -> Option<SocketAddr
 }
 
 fn seconds(text: &[u8]) -> Option<u32> {
-    parse_number(text).map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
+    parse_leading_number(text).map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 /// Whether it is of use to ask again after this status. A refusal of who we are, or of what we ask for, stays one.

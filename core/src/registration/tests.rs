@@ -43,6 +43,11 @@ fn a_200_is_a_200() {
         ("Contact: *\r\nExpires: 58\r\n", 58),
         ("Contact: <tel:+12025550123>;expires=1\r\nExpires: 59\r\n", 59),
         ("Expires: 0\r\n", 600),
+        // Later than the registrar thinks would be too late.
+        ("Contact: <sip:alice@192.0.2.1:5060>;expires=\"60\"\r\n", 60),
+        ("Contact: <sip:alice@192.0.2.1:5060>;expires=61.5\r\n", 61),
+        ("Expires: 62 (seconds)\r\n", 62),
+        ("Contact: <sip:alice@192.0.2.1:5060>;expires=-1\r\n", 600),
     ] {
         assert_eq!(grant(listed), Some(wanted), "{listed}");
     }

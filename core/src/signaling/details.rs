@@ -14,7 +14,7 @@ use crate::wire::frame::{Frame, StartLine};
 use crate::wire::limits::WireLimits;
 use crate::wire::multipart::{Entity, description, leaves};
 use crate::wire::path::Path;
-use crate::wire::text::parse_number;
+use crate::wire::text::parse_leading_number;
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr, Tel};
 
@@ -211,9 +211,7 @@ impl MessageDetails {
 
     /// When to ask again (RFC 3261 section 20.33).
     pub fn retry_after(&self) -> Option<Duration> {
-        let value = self.first(HeaderName::RetryAfter)?;
-        let end = value.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(value.len());
-        parse_number(value.get(..end)?).map(Duration::from_secs)
+        self.first(HeaderName::RetryAfter).and_then(parse_leading_number).map(Duration::from_secs)
     }
 
     /// The whole body as it came.

@@ -97,6 +97,15 @@ pub fn parse_number(text: &[u8]) -> Option<u64> {
     })
 }
 
+/// The number that a text of a response begins with, be it in quotes: a comment, a fraction or parameters may follow it, such
+/// as in `Retry-After: 120 (busy);duration=60` (RFC 3261 section 20.33).
+pub fn parse_leading_number(text: &[u8]) -> Option<u64> {
+    let text = trim(text);
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    let end = text.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(text.len());
+    parse_number(text.get(..end)?)
+}
+
 /// Like [`parse_number`], for 32 bits.
 pub fn parse_u32(text: &[u8]) -> Option<u32> {
     parse_number(text).and_then(|number| u32::try_from(number).ok())

@@ -138,6 +138,22 @@ fn a_nat_that_never_settles_is_not_followed_for_ever() {
     assert_eq!(desk.registers().len(), refreshed + 1, "one more with each refresh");
 }
 
+/// RFC 3261 section 20.33: a comment and parameters may follow.
+#[test]
+fn a_registrar_that_says_when_in_more_words_is_asked_then() {
+    for (value, seconds) in [("120", 120), ("120 (I'm busy)", 120), ("120;duration=60", 120), ("x", 0)] {
+        let mut desk = Desk::alice();
+        desk.answer(503, "10.0.0.1:5060", &[("Retry-After", value)]);
+        let Some(RegistrationState::Failed { status: 503, retry_in: Some(pause), .. }) = desk.state() else {
+            panic!("{:?}", desk.state())
+        };
+        assert!(
+            if seconds > 0 { pause == seconds * SECOND } else { pause <= 30 * SECOND },
+            "{value}: {pause:?}"
+        );
+    }
+}
+
 #[test]
 fn the_contact_stays_where_that_is_wanted() {
     let config =
