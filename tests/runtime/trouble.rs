@@ -149,12 +149,15 @@ async fn ask(target: SocketAddr, count: u32) {
 }
 
 async fn answers_leave_in_the_order_of_their_questions() {
-    let bob = super::peer("bob").await;
+    // More than a stranger is answered without a transaction.
+    let builder = super::SimplePeer::builder("bob").bind(LOOPBACK).trusted_source(LOOPBACK.ip().into());
+    let bob = builder.start().await.unwrap();
     ask(bob.local_addr(), 20_000).await;
 }
 
 async fn and_so_they_do_when_there_is_no_room() {
-    let bob = peer::SimplePeer::<Narrow>::builder("bob").bind(LOOPBACK).start().await.unwrap();
+    let builder = peer::SimplePeer::<Narrow>::builder("bob").bind(LOOPBACK);
+    let bob = builder.trusted_source(LOOPBACK.ip().into()).start().await.unwrap();
     ask(bob.local_addr(), 2_000).await;
     assert!(bob.counters().network.sends_delayed > 0);
 }
