@@ -9,7 +9,8 @@
 //! ```
 //!
 //! With `--rate` a call begins when its time has come and a place in flight is free; `--hold` is the time between the ACK
-//! and the BYE. The last line says how long the set-up of a call took, from the first INVITE to the 200.
+//! and the BYE. The last line says how long the set-up of a call took, from the first INVITE to the 200, and how many of the calls that
+//! failed were refused; the others got no answer.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -49,6 +50,8 @@ struct Totals {
     started: u64,
     done: u64,
     failed: u64,
+    /// Those of them that got a refusal; the others got nothing.
+    refused: u64,
     retransmitted: u64,
 }
 
@@ -152,11 +155,11 @@ fn run(wanted: Wanted) -> std::io::Result<u64> {
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let Totals { mut set_up, done, failed, retransmitted, .. } = load.totals;
+    let Totals { mut set_up, done, failed, refused, retransmitted, .. } = load.totals;
     set_up.sort_unstable();
     let ms = |share: usize| set_up.get(set_up.len() * share / 100).map_or(f64::NAN, |us| *us as f64 / 1000.0);
     println!(
-        "calls {done} failed {failed} retransmitted {retransmitted} seconds {seconds:.3} set-up p50 {:.2} p95 {:.2} p99 {:.2} ms",
+        "calls {done} failed {failed} retransmitted {retransmitted} seconds {seconds:.3} set-up p50 {:.2} p95 {:.2} p99 {:.2} ms refused {refused}",
         ms(50),
         ms(95),
         ms(99)
@@ -251,6 +254,7 @@ impl Load {
                     tolerant(self.socket.send(&ack))?;
                 }
                 self.totals.failed += 1;
+                self.totals.refused += 1;
                 self.next_call(slot)
             }
         }
