@@ -162,6 +162,7 @@ impl<'a, R: Runtime> Reader<'a, R> {
                 self.empty_at = now;
                 break;
             }
+            self.inbox.reads(now);
             for datagram in self.batch.iter() {
                 let arrival = Arrival { at: self.empty_at, local: datagram.local, remote: datagram.remote };
                 self.inbox.push(arrival, datagram.bytes);

@@ -181,6 +181,8 @@ pub(crate) struct Inbox {
     /// Where the octets last handed out are: first class or not, and which queue.
     lent: Option<(bool, usize)>,
     dropped: u64,
+    /// When what comes now was read.
+    read_at: Instant,
 }
 
 impl Inbox {
@@ -196,6 +198,7 @@ impl Inbox {
             spare: Vec::new(),
             lent: None,
             dropped: 0,
+            read_at: now,
         }
     }
 
@@ -208,7 +211,12 @@ impl Inbox {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Takes a datagram in. If there is no room, the oldest new request of the longest queue makes it.
+    /// What is pushed from now on was read at that time.
+    pub(crate) const fn reads(&mut self, now: Instant) {
+        self.read_at = now;
+    }
+
+    /// Takes a datagram in. A source of which nothing waits is not what the loop was busy with: its wait begins now. If there is no room, the oldest new request of the longest queue makes it.
     pub(crate) fn push(&mut self, arrival: Arrival, bytes: &[u8]) {
         self.give_back();
         let source = self.digests.source(arrival.remote.ip());
@@ -233,8 +241,10 @@ impl Inbox {
         self.octets += bytes.len();
         let class = if first { &mut self.first } else { &mut self.new };
         let Some(queue) = class.queues.get_mut(at) else { return };
+        let mut arrival = arrival;
         if queue.front().is_none() {
             class.turns.push_back(at);
+            arrival.at = arrival.at.max(self.read_at);
         }
         queue.push(arrival, invite, bytes, &mut self.spare);
         class.len += 1;

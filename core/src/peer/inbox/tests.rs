@@ -167,3 +167,22 @@ fn memory_is_used_again_and_given_back() {
     let all: usize = inbox.new.queues.iter().map(held).sum();
     assert!(inbox.spare.len() <= 1 && all <= CHUNK, "{all}");
 }
+
+#[test]
+fn who_has_nothing_waiting_is_not_late_because_of_others() {
+    let mut inbox = inbox();
+    put(&mut inbox, 1, 0, "OPTIONS", "flood", "");
+    inbox.reads(at(400));
+    for _ in 0..3 {
+        put(&mut inbox, 1, 100, "OPTIONS", "flood", "");
+    }
+    put(&mut inbox, 2, 100, "INVITE", "honest", "");
+    let lags: Vec<_> =
+        std::iter::from_fn(|| inbox.next(at(410), 125 * MS).and_then(|next| next.lag)).collect();
+    assert_eq!(
+        lags.last(),
+        Some(&(10 * MS)),
+        "the loop did not read for 300 ms, and that is the flood's fault"
+    );
+    assert_eq!(lags.len(), 5);
+}
