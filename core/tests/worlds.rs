@@ -35,8 +35,10 @@ enum Start {
     Rung,
     /// The same, and both want provisional responses to be reliable.
     RungReliably,
+    /// With an INVITE that has come to one who sends BYE before the answer.
+    RungByes,
 }
-use Start::{Open, Rung, RungReliably, Up};
+use Start::{Open, Rung, RungByes, RungReliably, Up};
 
 /// What it is called, how it begins, what the two users do, and what the network does.
 type Script = (&'static str, Start, &'static [Act], &'static [Act], &'static [Budget]);
@@ -80,6 +82,8 @@ const SCRIPTS: &[Script] = &[
     ("early media, held by both", Rung, &[Call, HoldEarly], &[EarlyMedia, HoldEarly, Answer], QUIET),
     ("early media, held, refused", Rung, &[Call, HoldEarly], &[EarlyMedia, Reject(486)], ONE),
     ("early media, held, cancelled", Rung, &[Call, HoldEarly, Hangup], &[EarlyMedia, HoldEarly], QUIET),
+    ("BYE before the answer", RungByes, &[Call], &[Hangup], PUNCTUAL),
+    ("BYE before the answer, or cancelled", RungByes, &[Call, Hangup], &[Hangup], ONE),
     ("transfer refused", Up, &[Call, Transfer(true)], &[Answer, RefuseTransfer], ONE),
     ("nobody consents to the transfer", Up, &[Call, Transfer(true)], &[Answer], ONE),
     ("transferred", Up, &[Call, Transfer(true)], &[Answer, AcceptTransfer], ONE),
@@ -137,6 +141,7 @@ fn visit(
         Up => worlds.after([0, 1]),
         Rung => worlds.after([0]),
         RungReliably => worlds.after([0]).reliably(),
+        RungByes => worlds.after([0]).byes_early(),
     };
     worlds
         .explore()

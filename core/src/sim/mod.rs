@@ -97,6 +97,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod byes;
 pub mod calls;
 pub mod check;
 pub mod model;

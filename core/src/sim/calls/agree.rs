@@ -41,6 +41,8 @@ pub struct Told {
     pub held: (bool, bool),
     /// The codec in use.
     pub codec: Option<Codec>,
+    /// Its telephone hangs up by BYE before the answer.
+    pub byes_early: bool,
     /// How often the session was refreshed.
     pub refreshed: u32,
 }
@@ -67,7 +69,10 @@ pub fn agree(caller: &Told, callee: &Told, damaged: bool) -> bool {
     if callee.confirmed && !(caller.answered || matches!(reason, E::LocalHangup | E::NoAnswer | E::Timeout)) {
         return false;
     }
+    let early = callee.byes_early && !callee.answered && other == Some(E::LocalHangup);
     match (caller.answered, reason) {
+        // A callee who hangs up before the answer, by BYE and by a refusal: whichever came first.
+        (false, E::Rejected | E::RemoteHangup) if early => true,
         (false, E::Rejected) => {
             let refused = |it| matches!(it, E::Declined | E::Undecided | E::Timeout | E::RemoteGone);
             other.is_none_or(refused) && !callee.answered
@@ -135,6 +140,8 @@ mod tests {
             (side(true, E::MediaTimeout), side(true, E::RemoteHangup), true),
             (side(true, E::MediaTimeout), nobody, false),
             (side(false, E::Rejected), nobody, true),
+            (side(false, E::RemoteHangup), side(false, E::LocalHangup), false),
+            (side(false, E::RemoteHangup), Told { byes_early: true, ..side(false, E::LocalHangup) }, true),
             (side(false, E::Rejected), side(false, E::Timeout), true),
             (side(false, E::Rejected), side(true, E::Timeout), false),
             (side(false, E::LocalHangup), side(true, E::RemoteHangup), true),

@@ -12,7 +12,7 @@ use super::attack::{self, Attack};
 use super::endpoint::Endpoint;
 use super::goal::Cancel;
 use super::story::{Story, name};
-use super::wish::Doing;
+use super::wish::{Doing, Early};
 use crate::api::{NameFailure, QueryId};
 use crate::base::ids::SessionId;
 use crate::base::violation::Violation;
@@ -57,6 +57,10 @@ impl Story {
             }
             Deed::Answer(number, session) => {
                 return self.command(number, |endpoint| endpoint.core.answer(now, session).is_ok());
+            }
+            Deed::Reject(number, session, _) if self.hangs_up_early(number, session) => {
+                self.note(number, format!("{session}: hangs up before it has answered"));
+                return self.command(number, |endpoint| endpoint.core.hangup(now, session).is_ok());
             }
             Deed::Reject(number, session, status) => {
                 return self.command(number, |endpoint| endpoint.core.reject(now, session, status).is_ok());
@@ -107,6 +111,18 @@ impl Story {
             self.report.commands_refused += u64::from(!command(endpoint));
         }
         self.drain(number)
+    }
+
+    /// Whether who would refuse this call hangs up by BYE instead. What was acknowledged before the answer is more than that
+    /// table knows of.
+    fn hangs_up_early(&mut self, number: usize, session: SessionId) -> bool {
+        let call = self.endpoints.get(number).and_then(|it| it.sessions.get(&session).copied().flatten());
+        let Some(call) = call.filter(|_| self.byes_early) else { return false };
+        let plain = self.goals.get(call).is_some_and(|goal| goal.early != Early::Media);
+        if plain && let Some([_, callee]) = self.told.get_mut(call) {
+            callee.byes_early = true;
+        }
+        plain
     }
 
     fn dial(&mut self, call: usize) -> Result<(), Violation> {

@@ -14,6 +14,7 @@ use crate::media::{
     FRAME_SAMPLES, MediaCommand, MediaEvent, MediaPort, MediaSessionId, MediaShard, ShardConfig, Which,
 };
 use crate::signaling::SignalingHandler;
+use crate::sim::byes;
 use crate::wire::Path;
 
 /// Where every endpoint listens for SIP.
@@ -46,6 +47,7 @@ impl Endpoint {
         handler: Box<dyn SignalingHandler>,
         seed: [u8; 32],
         interval: Option<Duration>,
+        byes_early: bool,
     ) -> Self {
         let mut config = CoordinatorConfig { user: user.into(), ..CoordinatorConfig::default() };
         config.limits.sessions_max = 512;
@@ -54,9 +56,14 @@ impl Endpoint {
         config.answer_timeout = Duration::from_secs(50);
         config.session_expires = interval;
         let now = Instant::ZERO;
+        let mut core = UnifiedCoordinator::with_handler(config, handler, seed, now);
+        if byes_early && let Err(error) = core.set_table(&byes::table()) {
+            // A test checks that table.
+            tracing::error!(%error, "the default table is used");
+        }
         Self {
             ip,
-            core: UnifiedCoordinator::with_handler(config, handler, seed, now),
+            core,
             shard: MediaShard::new(ShardConfig::default(), seed, now),
             sessions: BTreeMap::new(),
             streams: BTreeMap::new(),

@@ -42,6 +42,9 @@ const SMALL: usize = 32;
 /// What a failure shows at most.
 const LOG_MAX: usize = 4_000;
 
+/// In one of so many worlds some hang up by BYE before they have answered.
+const BYES_EARLY_EACH: u64 = 8;
+
 /// All that a world is made of.
 pub(super) struct Story {
     seed: u64,
@@ -61,6 +64,8 @@ pub(super) struct Story {
     /// The callers' sessions.
     pub(super) dialled: Vec<Option<SessionId>>,
     checker: WireChecker,
+    /// Whether whoever would refuse a call that rings hangs up by BYE instead.
+    pub(super) byes_early: bool,
     log: VecDeque<(Instant, Happening)>,
     pub(super) report: Report,
     steps: u64,
@@ -78,12 +83,14 @@ impl Story {
         let count = 1 + goals.iter().map(|goal| goal.caller.max(goal.callee)).max().unwrap_or(1);
         let nat = mix.nat.map(|kind| network.add_nat(IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1)), kind));
         let interval = goals.iter().any(|goal| goal.wish == Wish::Refresh).then_some(INTERVAL);
+        let byes_early = seed % BYES_EARLY_EACH == 5;
         let mut endpoints = Vec::new();
         for (number, name) in NAMES.into_iter().take(count).enumerate() {
             let ip = address(number as u8);
             network.add_host(ip, nat.filter(|_| number == 0));
             network.set_link(attack::ADDRESS.ip(), ip, Link::default());
-            endpoints.push(Endpoint::new(ip, name, Box::new(handler(goals.clone())), dice.seed(), interval));
+            let decide = Box::new(handler(goals.clone()));
+            endpoints.push(Endpoint::new(ip, name, decide, dice.seed(), interval, byes_early));
         }
         let (told, dialled) =
             (alloc::vec![[Told::default(); 2]; goals.len()], alloc::vec![None; goals.len()]);
@@ -101,7 +108,8 @@ impl Story {
             ended_at: alloc::vec![[None; 2]; told.len()],
             told,
             dialled,
-            checker: WireChecker::new(),
+            checker: WireChecker::new().byes_early(byes_early),
+            byes_early,
             log: VecDeque::new(),
             report: Report::default(),
             steps: 0,

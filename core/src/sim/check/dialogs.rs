@@ -98,7 +98,9 @@ impl WireChecker {
         }
         let answer = self.answers.get(key);
         let rule = "the callee does not hang up before its 2xx";
-        self.rule(answer.is_some(), message, rule, "RFC 3261 section 15", || format!("{:?}", key.1))?;
+        self.rule(answer.is_some() || self.byes_early, message, rule, "RFC 3261 section 15", || {
+            format!("{:?}", key.1)
+        })?;
         let heard = answer
             .is_none_or(|answer| answer.acknowledged || !self.hears || self.now >= answer.since + 64 * T1);
         let rule = "the callee does not hang up before the ACK";

@@ -57,6 +57,8 @@ pub struct WireChecker {
     damaged: bool,
     /// Whether an answer to something damaged could not be read: what its sender said there is not known.
     unread: bool,
+    /// Whether callees may hang up before their answer.
+    byes_early: bool,
     now: Instant,
     seen: usize,
 }
@@ -68,6 +70,13 @@ impl WireChecker {
     /// A checker that has seen nothing.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Lets callees send BYE in an early dialog, which RFC 3261 section 15 forbids and some do.
+    #[must_use]
+    pub const fn byes_early(mut self, yes: bool) -> Self {
+        self.byes_early = yes;
+        self
     }
 
     /// Number of messages seen so far.

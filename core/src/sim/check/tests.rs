@@ -119,8 +119,11 @@ fn cancelled() -> Vec<Step> {
 }
 
 fn run(call: &[Step]) -> Result<(), Violation> {
+    run_by(WireChecker::new(), call)
+}
+
+fn run_by(mut checker: WireChecker, call: &[Step]) -> Result<(), Violation> {
     let [a, b]: [SocketAddr; 2] = ["10.0.0.1:5060", "10.0.0.2:5060"].map(|text| text.parse().unwrap());
-    let mut checker = WireChecker::new();
     for step in call {
         let now = Instant::from_millis(step.at_ms);
         let (from, to) = if step.caller { (a, b) } else { (b, a) };
@@ -162,6 +165,21 @@ fn told(call: &[Step], index: usize, rule: &str) {
 fn undone(call: &[Step], rule: &str) {
     let violation = run(call).expect_err(rule);
     assert_eq!((violation.rule, &violation.message), (rule, &None), "{violation}");
+}
+
+/// RFC 3261 section 15 forbids it, some do it, and whoever simulates those says so.
+#[test]
+fn a_callee_that_hangs_up_early_passes_where_that_is_said() {
+    let mut call = up();
+    call.truncate(3);
+    call.push(callee_bye("z9hG4bKx", 1));
+    let rule = "the callee does not hang up before its 2xx";
+    assert_eq!(run(&call).unwrap_err().rule, rule);
+    let told = run_by(WireChecker::new().byes_early(true), &call);
+    assert!(
+        told.is_err_and(|violation| violation.rule != rule && violation.message.is_none()),
+        "what is left undone"
+    );
 }
 
 #[test]

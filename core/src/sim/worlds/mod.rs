@@ -52,6 +52,7 @@ use core::fmt;
 
 use crate::sdp::plan::Direction;
 use crate::session::StateTable;
+use crate::sim::byes;
 
 /// What a user does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,6 +150,7 @@ pub struct Worlds {
     budget: Budget,
     silent: bool,
     reliably: bool,
+    byes_early: bool,
     first: Vec<usize>,
     tables: [StateTable; 2],
     worlds_max: u64,
@@ -163,6 +165,7 @@ impl Worlds {
             budget: Budget::default(),
             silent: false,
             reliably: false,
+            byes_early: false,
             first: Vec::new(),
             tables: [StateTable::default(), StateTable::default()],
             worlds_max: 20_000_000,
@@ -196,6 +199,16 @@ impl Worlds {
     /// Both ask for reliable provisional responses (RFC 3262) and send all that can be so reliably.
     pub const fn reliably(mut self) -> Self {
         self.reliably = true;
+        self
+    }
+
+    /// A callee who hangs up while it rings sends a BYE in the early dialog, before its final response. RFC 3261 section 15 has
+    /// it for callers alone; some callees do so all the same.
+    pub fn byes_early(mut self) -> Self {
+        if let Some(callee) = self.tables.get_mut(1) {
+            *callee = byes::table();
+        }
+        self.byes_early = true;
         self
     }
 

@@ -212,7 +212,9 @@ impl Live {
         }
         let other = worlds.scripts.get(1 - number);
         let third_answers = other.is_some_and(|script| script.contains(&Act::Transfer(true)));
-        let (told, third) = (Told::default(), Vec::new());
+        let byes_early = worlds.byes_early && number == 1;
+        let (mut told, third) = (Told::default(), Vec::new());
+        told.byes_early = byes_early;
         Self {
             number,
             core,

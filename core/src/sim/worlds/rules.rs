@@ -21,6 +21,8 @@ pub(super) struct Told {
     pub(super) ended: Option<(EndReason, Option<u16>)>,
     pub(super) hung_up: bool,
     pub(super) accepted: bool,
+    /// The user is one whose telephone sends BYE before the answer.
+    pub(super) byes_early: bool,
     /// The stream of the call, and which way audio flows in it.
     stream: Option<(MediaSessionId, Direction)>,
     /// Who holds the call: this user, the other.
@@ -238,6 +240,7 @@ fn agree(caller: (EndReason, Option<u16>), callee: (EndReason, Option<u16>), tol
         (EndReason::Cancelled, _) => gave_up && !told.answered,
         (EndReason::RemoteHangup, _) => gave_up && told.answered,
         (EndReason::LocalHangup, _) if told.answered => gave_up || caller.0 == EndReason::RemoteHangup,
+        (EndReason::LocalHangup, _) if told.byes_early && caller.0 == EndReason::RemoteHangup => true,
         (EndReason::LocalHangup, _) => refused(Some(480)),
         (EndReason::Declined | EndReason::Undecided, status) => refused(status) && !told.answered,
         _ => false,

@@ -50,7 +50,7 @@ struct Visit {
 }
 
 pub(super) struct Search<'a> {
-    worlds: &'a Worlds,
+    pub(super) worlds: &'a Worlds,
     letters: Letters,
     parties: [Party<'a>; 2],
     /// In the order of discovery: the worlds that one leads to stand together, and further back.

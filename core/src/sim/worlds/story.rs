@@ -31,7 +31,8 @@ pub(super) fn check_wire(search: &Search<'_>) -> Result<(), Found> {
     }
     nexts.resize(search.len() as usize + 1, search.len());
     let mut first: Option<Found> = None;
-    let mut open = Vec::from([(0u32, WireChecker::new())]);
+    let checker = WireChecker::new().byes_early(search.worlds.byes_early);
+    let mut open = Vec::from([(0u32, checker)]);
     while let Some((at, mut checker)) = open.pop() {
         if first.as_ref().is_some_and(|(_, found)| *found <= at) {
             continue;
