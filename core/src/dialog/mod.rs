@@ -349,7 +349,9 @@ fn allows_update(frame: &Frame<'_>) -> bool {
 /// What a request to a URI that somebody else names has as its Request-URI: without the headers and the method that the URI
 /// may have, which belong to no Request-URI (RFC 3261 section 19.1.1).
 fn request_uri_of(uri: &[u8]) -> Bytes {
-    let bare = !uri.iter().any(|octet| matches!(octet, b'?' | b';'));
+    let is_method = |part: &[u8]| part.get(..6).is_some_and(|name| name.eq_ignore_ascii_case(b"method"));
+    let bare = !uri.iter().any(|octet| matches!(octet, b'?' | b'%'))
+        && !uri.split(|&octet| octet == b';').skip(1).any(is_method);
     let named = if bare { None } else { ReferTo::of(uri) };
     named.map_or_else(
         || Bytes::copy_from_slice(uri),

@@ -270,11 +270,35 @@ impl<'w> Walk<'w> {
     }
 }
 
+/// The body of a message that says nothing more of it than that it is a session description, as nearly all do.
+fn only_description<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
+    let mut found = false;
+    for header in frame.headers() {
+        match header.name {
+            HeaderName::ContentType if found || !header.value.eq_ignore_ascii_case(SDP_TYPE.as_bytes()) => {
+                return None;
+            }
+            HeaderName::ContentType => found = true,
+            HeaderName::ContentEncoding | HeaderName::ContentDisposition => return None,
+            HeaderName::Other
+                if header.name_text.get(..8).is_some_and(|it| it.eq_ignore_ascii_case(b"content-")) =>
+            {
+                return None;
+            }
+            _ => {}
+        }
+    }
+    found.then_some(frame.body())
+}
+
 /// The session description of a message, wherever in its body it stands; empty if there is none. A body without a type is
 /// taken for one.
 pub fn description<'a>(frame: &Frame<'a>, limits: &WireLimits) -> &'a [u8] {
     if frame.body().is_empty() {
         return &[];
+    }
+    if let Some(description) = only_description(frame) {
+        return description;
     }
     match frame.first(HeaderName::ContentType) {
         None => frame.body(),
@@ -287,7 +311,7 @@ pub fn description<'a>(frame: &Frame<'a>, limits: &WireLimits) -> &'a [u8] {
 /// Whether the body of a request is taken: each part that must be handled is a session description or of a type that
 /// `taken` knows.
 pub fn check(frame: &Frame<'_>, taken: &dyn Fn(&[u8]) -> bool, limits: &WireLimits) -> Result<(), BodyFault> {
-    if frame.body().is_empty() {
+    if frame.body().is_empty() || only_description(frame).is_some() {
         return Ok(());
     }
     let body = Entity::of(frame);

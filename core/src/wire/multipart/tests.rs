@@ -35,6 +35,36 @@ fn read(kind: &str, body: &str) -> (String, Result<(), BodyFault>) {
     (found, check(&frame, &|_| false, &limits()))
 }
 
+/// The short way gives what the long way gives: whatever else is said of the body, it is not taken.
+#[test]
+fn what_is_only_a_description_is_found_at_once() {
+    let read = |lines: &str| {
+        let text = format!(
+            "OPTIONS sip:a@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n{lines}Content-Length: 5\r\n\r\nv=0\r\n"
+        );
+        let limits = WireLimits::default();
+        let frame = Frame::parse(text.as_bytes(), &limits).unwrap();
+        (only_description(&frame).is_some(), check(&frame, &|_| false, &limits))
+    };
+    for lines in
+        ["Content-Type: application/sdp\r\n", "c: Application/SDP\r\nX-Content-Disposition: alert\r\n"]
+    {
+        assert_eq!(read(lines), (true, Ok(())), "{lines}");
+    }
+    let sdp = "Content-Type: application/sdp\r\n";
+    for (lines, outcome) in [
+        ("Content-Type: application/sdp;charset=utf-8\r\n".into(), Ok(())),
+        (format!("{sdp}Content-Disposition: session\r\n"), Ok(())),
+        (format!("{sdp}content-disposition: alert\r\n"), Err(BodyFault::Unknown)),
+        (format!("{sdp}e: gzip\r\n"), Err(BodyFault::Encoded)),
+        (format!("{sdp}Content-Transfer-Encoding: base64\r\n"), Err(BodyFault::Encoded)),
+        (format!("Content-Type: text/html\r\n{sdp}"), Err(BodyFault::Unknown)),
+        (String::new(), Err(BodyFault::Unknown)),
+    ] {
+        assert_eq!(read(&lines), (false, outcome), "{lines}");
+    }
+}
+
 #[test]
 fn the_description_is_found_among_other_parts() {
     let found = (String::from(SDP.trim_end()), Ok(()));
