@@ -171,6 +171,11 @@ fn reached(goal: &Goal, caller: &Told, callee: &Told, delay: Duration) -> bool {
             let granted = goal.granted(caller, callee);
             (order || passed_on) && caller.answered && callee.answered && spoken && granted
         }
+        // Who hangs up by BYE before it has answered refuses the call after that: whichever came first.
+        (_, PickUp::Reject(..)) if callee.byes_early => {
+            let over = matches!(one, Some(EndReason::Rejected | EndReason::RemoteHangup));
+            over && !caller.answered && other == Some(EndReason::LocalHangup)
+        }
         (_, PickUp::Reject(status, _)) => refused(status) && other == Some(EndReason::Declined),
         (_, PickUp::Never) => match one {
             Some(EndReason::NoAnswer) => other == Some(EndReason::Cancelled),
