@@ -71,3 +71,24 @@ fn a_second_flood_takes_no_more_than_the_first() {
     assert!(peaks.iter().all(|&peak| peak > 3 << 20 && peak <= 4 << 20), "{peaks:?}");
     assert!(peaks[2] * 100 <= peaks[0] * 105, "{peaks:?}");
 }
+
+/// What the default is said to sustain: each call keeps what its two transactions need for 32 s.
+#[test]
+fn the_octets_of_transactions_are_enough_for_four_thousand_calls_a_second() {
+    let mut desk = telephone();
+    for n in 0..50 {
+        desk.take_an_ordinary_call(&format!("3848276298220188511@192.0.2.9-{n}"));
+    }
+    let each = desk.core.transactions().octets() / 50;
+    let limits = CoordinatorConfig::default().limits;
+    // Peers may cause seven eighths of it.
+    let sustained = limits.transaction_octets_max / 8 * 7 / each / GIVE_UP.as_secs() as usize;
+    assert!(
+        sustained >= 4_000 && limits.transactions_max / 8 * 7 / 2 / 32 >= 4_000,
+        "{sustained}: {each} octets a call"
+    );
+    assert!(
+        sustained * usize::from(limits.source_share_percent) / 100 >= 1_000,
+        "{sustained}, from one source"
+    );
+}
