@@ -30,7 +30,7 @@ fn config(reliable: Reliable) -> CoordinatorConfig {
 /// A peer that calls us, says that it knows reliable responses, and hears nothing yet.
 fn called(line: &str, offer: &str) -> (Desk, SessionId, Request) {
     let silent = |_: &InviteDetails| SignalingDecision::Defer(Deferral::default());
-    let mut desk = Desk::with_handler(config(Reliable::Supported), silent);
+    let mut desk = Desk::with_handler(config(Reliable::Supported), silent).trusting();
     let mut invite = Request::new("INVITE");
     if !line.is_empty() {
         invite = invite.header(line);

@@ -302,6 +302,10 @@ impl DialogAdapter<'_> {
         let transaction = session.reinvite.or(session.invite);
         if let Some(transaction) = transaction {
             self.board.with_layer(|layer, _, send| layer.resend_response(transaction, send));
+            let left = self.board.layer.left(transaction);
+            if let Some(session) = self.board.registry.session_mut(self.session) {
+                session.left = left;
+            }
         }
         self.board.arm(self.session, SessionTimer::AnswerRepeat, after);
     }

@@ -10,6 +10,7 @@ mod capabilities;
 mod challenge;
 mod dialog;
 mod errand;
+mod launch;
 mod lookups;
 mod media;
 mod merged;

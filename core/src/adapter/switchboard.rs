@@ -332,7 +332,7 @@ impl Switchboard {
                     dialog.path = path;
                     dialog.hop_known = true;
                 }
-                self.launch(path, transaction, message);
+                self.launch_within(dialog, path, transaction, message);
                 true
             }
             Hop::Name(target) => self.wait_for_name(dialog, target, Waiting { transaction, message }),
@@ -381,16 +381,6 @@ impl Switchboard {
                 self.errand_done(id, 481, Refuser::Us, reason_phrase(481).into(), None);
             }
             self.layer.abandon(transaction);
-        }
-    }
-
-    /// Sends a request whose path is known.
-    pub(crate) fn launch(&mut self, path: Path, transaction: Option<TransactionId>, message: Bytes) {
-        match transaction {
-            Some(transaction) => {
-                self.with_layer(|layer, now, send| layer.send(now, transaction, path, message, send));
-            }
-            None => self.send(Transmit { path, payload: message }),
         }
     }
 

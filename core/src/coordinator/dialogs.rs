@@ -72,7 +72,9 @@ impl UnifiedCoordinator {
             dialog.left = true;
         }
         if let Some(session) = self.board.registry.session_mut(session) {
-            session.proven = Some(request.path.remote.ip());
+            let ip = request.path.remote.ip();
+            session.proven = Some(ip);
+            session.invite.into_iter().for_each(|invite| self.board.layer.prove(invite, ip));
         }
         let known = self.board.registry.session(session);
         // A fork that answered and was refused has a dialog of its own, and no say in the call that was kept.

@@ -182,7 +182,9 @@ impl UnifiedCoordinator {
     pub(super) fn open<'a>(&mut self, asked: Asked<'a>, arrival: Arrival) -> Option<Request<'a>> {
         let Asked { frame, facts, path, source, .. } = asked;
         let now = self.board.now;
-        match self.board.layer.open(now, arrival, source, &path, frame, facts) {
+        // Whoever knows our tag has heard us.
+        let proven = facts.to_tag.is_some() || self.board.parties.is_at(path.remote);
+        match self.board.layer.open(now, arrival, (source, proven), &path, frame, facts) {
             Ok(transaction) => Some(Request { asked, transaction }),
             Err(shortage) => {
                 self.board.counters.add(match shortage {
@@ -239,6 +241,9 @@ impl UnifiedCoordinator {
         };
         if found.is_some_and(|dialog| self.board.is_foreign(dialog, path.remote)) {
             return;
+        }
+        if let Some(dialog) = found.and_then(|dialog| self.board.registry.dialog_mut(dialog)) {
+            dialog.answered_from(path.remote.ip());
         }
         let mut cause = Cause { message: Some((frame, facts)), dialog: found, ..Cause::default() };
         let description = self.description_of(frame);

@@ -39,7 +39,7 @@ impl UnifiedCoordinator {
                     match (&result, transaction) {
                         // Whoever was hung up on asks nothing more (RFC 3261 section 15.1.2).
                         (Ok(_), Some(transaction)) if left => self.give_up(transaction),
-                        (Ok(path), _) => self.board.launch(*path, transaction, message),
+                        (Ok(path), _) => self.board.launch_within(id, *path, transaction, message),
                         (Err(_), Some(transaction)) => self.give_up(transaction),
                         (Err(failure), None) => tracing::debug!(%failure, "an ACK has nowhere to go"),
                     }

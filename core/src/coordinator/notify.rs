@@ -171,6 +171,7 @@ impl UnifiedCoordinator {
         digest.into_iter().for_each(|digest| board.merged.hold(digest));
         if let Some(subscription) = board.registry.subscription_mut(id) {
             subscription.request = Some(request.transaction);
+            subscription.opened_by = Some(request.transaction);
             subscription.origin = Origin::Theirs { by_party };
             subscription.merged = digest;
         }

@@ -1,6 +1,7 @@
 //! Responses to our requests.
 
 use alloc::string::String;
+use core::net::IpAddr;
 
 use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
@@ -25,6 +26,7 @@ impl UnifiedCoordinator {
         let event =
             self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
         let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
+        self.answered_from(event.tx, path.remote.ip());
         if self.board.answer_challenge(event, frame, &facts) {
             return;
         }
@@ -54,6 +56,19 @@ impl UnifiedCoordinator {
                 self.receive_dialog_response(session, purpose, event, frame, &facts);
             }
             _ => {}
+        }
+    }
+
+    /// Whoever answers a request within a dialog is there.
+    fn answered_from(&mut self, transaction: TransactionId, ip: IpAddr) {
+        let registry = &mut self.board.registry;
+        let dialog = match self.board.owners.get(transaction) {
+            Some(Owner::Request { session, .. }) => registry.session(*session).and_then(|it| it.dialog),
+            Some(Owner::Notify(id)) => registry.subscription(*id).and_then(|it| it.dialog),
+            _ => None,
+        };
+        if let Some(dialog) = dialog.and_then(|id| registry.dialog_mut(id)) {
+            dialog.answered_from(ip);
         }
     }
 

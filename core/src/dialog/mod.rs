@@ -7,7 +7,7 @@ mod routes;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -24,7 +24,7 @@ use crate::wire::text::{Decimal, Sink as _};
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr};
 use names::Names;
-pub(crate) use nat::check_way_back;
+pub(crate) use nat::{Proof, check_way_back};
 use routes::Routes;
 
 /// A finished request that waits for an address; an ACK has no transaction.
@@ -71,6 +71,10 @@ pub struct Dialog {
     pub(crate) hop_known: bool,
     /// Where the peer was when the dialog began.
     first: SocketAddr,
+    /// Whether the peer made it.
+    theirs: bool,
+    /// Where something has come from since that only who has our messages could say.
+    heard: Option<IpAddr>,
     /// Requests that wait for the address of the next hop, in their order.
     pub(crate) waiting: Vec<Waiting>,
     /// Whether the peer has hung up: an ACK may still be due, but no request of ours.
@@ -151,6 +155,8 @@ impl Dialog {
             path,
             hop_known: false,
             first: path.remote,
+            heard: None,
+            theirs: true,
             waiting: Vec::new(),
             left: false,
             update_allowed: allows_update(frame),
@@ -182,6 +188,8 @@ impl Dialog {
             path,
             hop_known: false,
             first: path.remote,
+            heard: None,
+            theirs: false,
             waiting: Vec::new(),
             left: false,
             update_allowed: allows_update(frame),

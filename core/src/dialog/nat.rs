@@ -9,6 +9,17 @@ use crate::wire::path::Path;
 use crate::wire::uri::{Host, Uri};
 use crate::wire::{HeaderName, NameAddr, NextHop, NoHop, Unspoken};
 
+/// Whether the peer is known to be at some address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Proof {
+    /// We asked it ourselves, or it has been heard from there.
+    Here,
+    /// It has been heard, but from another address: there may be proxies in between, or it says that it is who it is not.
+    Elsewhere,
+    /// It has not been heard since it made the dialog: it may be forged as a whole.
+    Nowhere,
+}
+
 impl Dialog {
     /// Whether requests go to where the peer's messages come from, whatever its Contact says. Not where the peer has put
     /// proxies in between: these know their own addresses.
@@ -56,8 +67,24 @@ impl Dialog {
 
     /// The peer's messages come along this path.
     pub(crate) fn heard_from(&mut self, path: Path, contacts: PeerContacts) {
+        self.heard = Some(path.remote.ip());
         if self.goes_to_source(contacts) {
             self.path = path;
+        }
+    }
+
+    /// A response to a request of ours has come from there.
+    pub(crate) const fn answered_from(&mut self, ip: IpAddr) {
+        self.heard = Some(ip);
+    }
+
+    /// What shows that the peer can be found at this address, and wants anything from us.
+    pub(crate) fn proof_of(&self, ip: IpAddr) -> Proof {
+        match self.heard {
+            _ if !self.theirs => Proof::Here,
+            Some(heard) if heard == ip => Proof::Here,
+            Some(_) => Proof::Elsewhere,
+            None => Proof::Nowhere,
         }
     }
 

@@ -335,6 +335,8 @@ pub struct Session {
     pub(crate) parts: Option<Box<[OwnPart]>>,
     /// Where something came from that nobody can say who has not seen our tag: an ACK, PRACK or any other request in the dialog.
     pub(crate) proven: Option<IpAddr>,
+    /// Octets that could still be sent because of the INVITE of a peer who may be forged, when its 2xx was last sent.
+    pub(crate) left: u32,
     /// When the application was told that the call is answered.
     pub(crate) answered: Option<Instant>,
     /// Why the session will have ended, decided when it began to end.
@@ -384,6 +386,7 @@ impl Session {
             parting: None,
             parts: None,
             proven: None,
+            left: 0,
             answered: None,
             end: None,
             end_told: false,

@@ -69,6 +69,8 @@ pub struct Subscription {
     pub(crate) timer: Option<TimerKey>,
     /// Theirs: the SUBSCRIBE that waits for a decision. Ours: the one that has no answer. NOTIFY: the one that has none.
     pub(crate) request: Option<TransactionId>,
+    /// The SUBSCRIBE that a subscription of the peer came of.
+    pub(crate) opened_by: Option<TransactionId>,
     /// Ours: what the first SUBSCRIBE is made of.
     pub(crate) draft: Option<Box<SubscribeDraft>>,
     /// Theirs: what happened while a NOTIFY was under way, or was to wait; only the latest is of interest.
@@ -107,6 +109,7 @@ impl Subscription {
             wanted,
             timer: None,
             request: None,
+            opened_by: None,
             draft: None,
             news: None,
             told: None,

@@ -19,6 +19,8 @@ pub(crate) struct Client {
     /// The CANCEL of this INVITE. It has the same branch (9.1), so its responses are found through the INVITE.
     cancel: Option<TransactionId>,
     pub(crate) owner: u64,
+    /// Octets that it and its copies may still have, if nobody has shown that he is there who gets them.
+    pub(crate) allowance: Option<u32>,
     /// What the network has said of the remote.
     pub(super) reach: Reach,
     /// Its place among those whom a failing remote would end.
@@ -79,8 +81,16 @@ impl TransactionLayer {
 
     fn begin_with(&mut self, method: Method, nonce: u64) -> Option<TransactionId> {
         let kind = if method == Method::Invite { Kind::ClientInvite } else { Kind::ClientOther };
-        let client =
-            Client { method, nonce, ack: None, cancel: None, owner: 0, reach: Reach::Open, watch: None };
+        let client = Client {
+            method,
+            nonce,
+            ack: None,
+            cancel: None,
+            owner: 0,
+            allowance: None,
+            reach: Reach::Open,
+            watch: None,
+        };
         if self.budget.octets >= self.budget.octets_max {
             count(&mut self.counters.octets_full);
             return None;
@@ -150,6 +160,13 @@ impl TransactionLayer {
         self.run(now, tx, Input::Send, Some(message), send);
     }
 
+    /// Lets the request of `tx`, which is yet to be sent, and its copies have so many octets in all, until a response comes.
+    pub fn limit(&mut self, tx: TransactionId, octets: u32) {
+        if let Some(client) = self.transactions.get_mut(tx).and_then(Transaction::client_mut) {
+            client.allowance = Some(octets);
+        }
+    }
+
     /// Waits no longer for the final response to an INVITE that was cancelled (9.1). A failure that still comes is
     /// acknowledged and a 2xx told.
     pub fn give_up(&mut self, now: Instant, tx: TransactionId) {
@@ -201,6 +218,7 @@ impl TransactionLayer {
         };
         if let Some(client) = self.transactions.get_mut(tx).and_then(Transaction::client_mut) {
             client.reach = Reach::Open;
+            client.allowance = None;
         }
         let sends_ack = self.takes(tx, input).is_some_and(|effects| effects.contains(&Effect::SendAck));
         let ack = if sends_ack {

@@ -5,16 +5,15 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::budget::{Budget, Room};
-use super::client::{Client, Reach};
 use super::copy;
-use super::server::Server;
+pub(crate) use super::entry::{Role, Transaction};
 use super::table::{Effect, Input, Kind, State, find, step};
 use super::timing::{Lane, Timer, Timing};
-use crate::base::index::{Digest, DigestKey, Index};
+use crate::base::index::{DigestKey, Index};
 use crate::base::rng::Rng;
 use crate::base::slab::{Slab, key};
 use crate::base::time::Instant;
-use crate::base::timers::{TimerKey, Timers};
+use crate::base::timers::Timers;
 use crate::wire::{Path, ReplyHead, Transmit};
 
 key! {
@@ -52,6 +51,8 @@ pub struct TransactionCounters {
     pub dropped: u64,
     /// Responses that belong to no transaction (18.1.2).
     pub stray: u64,
+    /// Messages that were not sent, or not again, because nobody has shown yet that he is there who should get them.
+    pub held_back: u64,
     /// Requests for which there was no room: as many transactions as there may be.
     pub full: u64,
     /// Requests for which there was no room: transactions keep as many octets as they may.
@@ -62,144 +63,6 @@ pub struct TransactionCounters {
 
 pub(crate) fn count(counter: &mut u64) {
     *counter = counter.saturating_add(1);
-}
-
-pub(crate) enum Role {
-    Client(Client),
-    Server(Server),
-}
-
-pub(crate) struct Transaction {
-    pub(crate) kind: Kind,
-    pub(crate) state: State,
-    pub(crate) role: Role,
-    /// Where its messages go; a client transaction has none before it sends.
-    pub(crate) path: Option<Path>,
-    /// Whether the transport repeats what is lost, so that we need not.
-    pub(crate) reliable: bool,
-    /// The request of a client, the last response of a server.
-    pub(crate) last: Option<Bytes>,
-    pub(crate) repeat: Option<TimerKey>,
-    pub(crate) end: Option<TimerKey>,
-    interval: Duration,
-    /// Whose share it counts in; `None` for our own and those of trusted sources.
-    pub(crate) source: Option<Digest>,
-    /// The octets that it is charged with.
-    pub(crate) charged: u32,
-}
-
-/// What a transaction needs beside its messages: its slot, those of its timers, and what finds it and its user.
-const OVERHEAD: usize = size_of::<Transaction>() + 256;
-
-impl Transaction {
-    pub(crate) const fn new(kind: Kind, role: Role) -> Self {
-        Self {
-            kind,
-            state: State::Idle,
-            role,
-            path: None,
-            reliable: false,
-            last: None,
-            repeat: None,
-            end: None,
-            interval: Duration::ZERO,
-            source: None,
-            charged: 0,
-        }
-    }
-
-    /// The octets that it keeps.
-    pub(crate) fn weight(&self) -> usize {
-        let extra = match &self.role {
-            Role::Client(client) => client.ack.as_ref().map_or(0, Bytes::len),
-            Role::Server(server) => server.head.as_ref().map_or(0, ReplyHead::octets),
-        };
-        OVERHEAD.saturating_add(extra).saturating_add(self.last.as_ref().map_or(0, Bytes::len))
-    }
-
-    pub(crate) const fn client(&self) -> Option<&Client> {
-        match &self.role {
-            Role::Client(client) => Some(client),
-            Role::Server(_) => None,
-        }
-    }
-
-    pub(crate) const fn client_mut(&mut self) -> Option<&mut Client> {
-        match &mut self.role {
-            Role::Client(client) => Some(client),
-            Role::Server(_) => None,
-        }
-    }
-
-    const fn lane(&mut self, lane: Lane) -> &mut Option<TimerKey> {
-        match lane {
-            Lane::Repeat => &mut self.repeat,
-            Lane::End => &mut self.end,
-        }
-    }
-
-    /// Says where its messages go.
-    pub(crate) fn set_path(&mut self, path: Path) {
-        self.path = Some(path);
-        self.reliable |= path.transport.is_reliable();
-    }
-
-    pub(crate) fn transmit(&self, message: Option<&Bytes>, send: &mut dyn FnMut(Transmit)) -> bool {
-        let (Some(path), Some(message)) = (self.path, message) else {
-            return false;
-        };
-        send(Transmit { path, payload: message.clone() });
-        true
-    }
-
-    /// Sends what `effect` says and keeps what may have to be sent again.
-    fn emit(
-        &mut self,
-        effect: Effect,
-        message: &mut Option<Bytes>,
-        counters: &mut TransactionCounters,
-        send: &mut dyn FnMut(Transmit),
-    ) {
-        let repeated = match effect {
-            Effect::Transmit | Effect::Send100 => {
-                self.last = if effect == Effect::Transmit { message.take() } else { self.trying() };
-                self.transmit(self.last.as_ref(), send);
-                false
-            }
-            Effect::SendAck => {
-                self.transmit(message.as_ref(), send);
-                if let Some(client) = self.client_mut() {
-                    client.ack = message.take();
-                }
-                false
-            }
-            Effect::Repeat => {
-                if let Some(client) = self.client_mut()
-                    && client.reach == Reach::Doubted
-                {
-                    client.reach = Reach::Tried;
-                }
-                self.transmit(self.last.as_ref(), send)
-            }
-            Effect::RepeatAck => self.transmit(self.client().and_then(|client| client.ack.as_ref()), send),
-            _ => {
-                self.last = None;
-                false
-            }
-        };
-        if repeated {
-            count(&mut counters.repeated);
-        }
-    }
-
-    fn trying(&self) -> Option<Bytes> {
-        match &self.role {
-            Role::Server(server) => {
-                server.head.as_ref().map(|head| head.respond(100, "Trying", None, false, &[], None))
-            }
-            Role::Client(_) => None,
-        }
-    }
 }
 
 /// The transaction layer of one coordinator.

@@ -13,11 +13,13 @@ mod audit;
 mod budget;
 mod client;
 mod copy;
+mod entry;
 pub mod key;
 mod layer;
 mod reach;
 mod server;
 pub mod table;
+mod tally;
 pub mod timing;
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! Server transactions: we are asked (17.2).
 
+use core::net::IpAddr;
+
 use super::budget::Shortage;
 use super::key::{RequestKey, has_cookie};
 use super::layer::{Role, Transaction, TransactionId, TransactionLayer, count};
 use super::table::{Effect, Input, Kind, State};
+use super::tally::Tally;
 use crate::base::index::Digest;
 use crate::base::time::Instant;
 use crate::wire::{Facts, Frame, Method, Path, ReplyHead, StartLine, Transmit, WireLimits, reply_path};
@@ -15,6 +18,8 @@ pub(crate) struct Server {
     cseq: u32,
     /// What responses copy; `None` after the final one.
     pub(crate) head: Option<ReplyHead>,
+    /// What it makes us send.
+    pub(crate) tally: Tally,
 }
 
 /// What a request turned out to be.
@@ -81,6 +86,9 @@ impl TransactionLayer {
                 return Received::BranchTaken;
             }
             count(&mut self.counters.absorbed);
+            if let Some(Role::Server(server)) = self.transactions.get_mut(tx).map(|it| &mut it.role) {
+                server.tally.received(frame.bytes().len());
+            }
             self.run(now, tx, Input::Request, None, send);
             return Received::Absorbed;
         }
@@ -93,7 +101,8 @@ impl TransactionLayer {
 
     /// Makes the transaction of a request, to be answered with [`TransactionLayer::respond`].
     ///
-    /// `source` is whose share it counts in, `None` if no share is kept of the sender.
+    /// `source` is whose share it counts in, `None` if no share is kept of the sender. Unless that is so, or the sender is
+    /// `proven` to be there, what it makes us send is bounded: see [`TransactionLayer::prove`].
     ///
     /// # Errors
     /// There is no room: the caller may answer 503 without a transaction.
@@ -101,12 +110,13 @@ impl TransactionLayer {
         &mut self,
         now: Instant,
         arrival: Arrival,
-        source: Option<Digest>,
+        (source, proven): (Option<Digest>, bool),
         path: &Path,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
     ) -> Result<TransactionId, Shortage> {
-        let opened = self.insert_server(arrival, source, path, frame, facts);
+        let tally = Tally::new(frame.bytes().len(), proven || source.is_none());
+        let opened = self.insert_server(arrival, source, tally, path, frame, facts);
         match opened {
             // The row tells of the request, and sends nothing.
             Ok(tx) => drop(self.run(now, tx, Input::Request, None, &mut |_| {})),
@@ -126,6 +136,7 @@ impl TransactionLayer {
         &mut self,
         arrival: Arrival,
         source: Option<Digest>,
+        tally: Tally,
         path: &Path,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
@@ -138,7 +149,7 @@ impl TransactionLayer {
         let head = ReplyHead::new(frame, Some(facts), path);
         // A response repeats the head.
         let response = head.octets();
-        let server = Server { key, cseq: facts.cseq, head: Some(head) };
+        let server = Server { key, cseq: facts.cseq, head: Some(head), tally };
         let mut transaction = Transaction::new(kind, Role::Server(server));
         transaction.set_path(reply_path(&facts.via, path));
         transaction.source = source;
@@ -226,15 +237,37 @@ impl TransactionLayer {
         true
     }
 
+    /// Takes note that whoever sent the request of `tx` from this address is there.
+    pub fn prove(&mut self, tx: TransactionId, from: IpAddr) {
+        if let Some(transaction) = self.transactions.get_mut(tx)
+            && transaction.path.is_some_and(|path| path.remote.ip() == from)
+            && let Role::Server(server) = &mut transaction.role
+        {
+            server.tally.prove();
+        }
+    }
+
+    /// Octets that may still be sent because of the request of `tx`, as long as nobody has shown that he is there.
+    pub fn left(&self, tx: TransactionId) -> u32 {
+        match self.transactions.get(tx).map(|transaction| &transaction.role) {
+            Some(Role::Server(server)) => server.tally.left(),
+            _ => 0,
+        }
+    }
+
     /// Repeats the last provisional response to an INVITE, as its user must until the PRACK of a reliable one comes (RFC
     /// 3262 section 3); `false` if there is none.
     pub fn resend_provisional(&mut self, tx: TransactionId, send: &mut dyn FnMut(Transmit)) -> bool {
-        let Some(transaction) = self.transactions.get(tx) else { return false };
+        let Self { transactions, counters, .. } = self;
+        let Some(transaction) = transactions.get_mut(tx) else { return false };
         if (transaction.kind, transaction.state) != (Kind::ServerInvite, State::Proceeding) {
             return false;
         }
-        count(&mut self.counters.repeated);
-        transaction.transmit(transaction.last.as_ref(), send)
+        let sent = transaction.repeat_last(counters, send);
+        if sent {
+            count(&mut counters.repeated);
+        }
+        sent
     }
 
     /// Repeats the 2xx to an INVITE, as its user must until the ACK comes (13.3.1.4); `false` if there is none.

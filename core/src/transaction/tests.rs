@@ -85,7 +85,7 @@ impl Bench {
                 super::Received::Ack => return Received::Ack,
                 super::Received::BranchTaken => return Received::BranchTaken,
             };
-            match layer.open(now, arrival, source, &path(), &frame, &facts) {
+            match layer.open(now, arrival, (source, source.is_none()), &path(), &frame, &facts) {
                 Ok(cancel) if text.starts_with("CANCEL ") => {
                     Received::Cancel { cancel, invite: arrival.invite }
                 }
@@ -125,6 +125,10 @@ impl Bench {
 
     pub(super) fn resend(&mut self, tx: TransactionId) -> bool {
         self.with(|layer, _, send| layer.resend_response(tx, send))
+    }
+
+    pub(super) fn resend_provisional(&mut self, tx: TransactionId) -> bool {
+        self.with(|layer, _, send| layer.resend_provisional(tx, send))
     }
 
     /// Sends a request of `method` and returns its transaction and its text.

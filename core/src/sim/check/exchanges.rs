@@ -31,6 +31,8 @@ pub(super) struct Exchange {
     arrivals_before: u32,
     /// Whether a provisional response was sent: then its server remembers it.
     remembered: bool,
+    /// Octets of all responses that were sent.
+    octets: usize,
     /// Responses as they were sent, each once.
     pub(super) responses: Vec<Arc<Message>>,
     /// Statuses below 200 that came back.
@@ -58,7 +60,10 @@ impl Exchange {
     }
 
     /// What a host should have done with what it heard.
-    pub(super) fn left_undone(&self) -> Option<Undone> {
+    ///
+    /// `unproven`: whether a request was first sent, at that time, to whoever made the dialog and had not been heard since; he
+    /// may not even know of it.
+    pub(super) fn left_undone(&self, unproven: impl Fn(&Message, Instant) -> bool) -> Option<Undone> {
         if let Some((_, response, true)) = &self.heard
             && self.ack.is_none()
             && !is_success(response)
@@ -70,6 +75,7 @@ impl Exchange {
         let late = |since: Instant, heard: Option<Instant>| heard.is_none_or(|at| at > since + 2 * T1);
         if let (Some((since, ..)), Some(request)) = (self.sent, &self.request)
             && self.sends < 2
+            && !unproven(request, since)
             && late(since, self.answered)
         {
             let rule = "a request is repeated until there is a response";
@@ -80,12 +86,19 @@ impl Exchange {
             && self.last_sends < 2
             && late(*since, self.relieved)
             && !self.answers_each_copy(response)
+            && !self.has_been_told_enough(response)
         {
             let rule = "a final response to an INVITE is repeated until its ACK comes";
             return Some((rule, "RFC 3261 sections 13.3.1.4 and 17.2.1", response.clone()));
         }
         let request = self.request.as_ref().filter(|_| self.arrived && self.last.is_none())?;
         Some(("a request is answered", "RFC 3261 section 8.2.6", request.clone()))
+    }
+
+    /// Call-ID and tag of whoever sent a request outside any dialog.
+    pub(super) fn opener(&self) -> Option<(String, String)> {
+        let request = self.request.as_ref().filter(|request| request.to_tag.is_none())?;
+        Some((request.call_id.clone(), request.from_tag.clone()?))
     }
 
     /// Who sent the request.
@@ -115,6 +128,15 @@ impl Exchange {
         self.may_be_stateless(response) && self.arrivals > 0 && self.last_sends > copies
     }
 
+    /// Whether this once more would be more than three times what came, six times for a success: a server may hold it back
+    /// from whoever may not have asked for it.
+    fn has_been_told_enough(&self, response: &Message) -> bool {
+        let Some(request) = &self.request else { return false };
+        let came = request.bytes.len().saturating_mul(self.arrivals as usize);
+        let (factor, kept) = if is_success(response) { (6, 384) } else { (3, 0) };
+        request.to_tag.is_none() && self.octets + response.bytes.len() + kept > factor * came
+    }
+
     fn may_be_stateless(&self, response: &Message) -> bool {
         let outside = self.request.as_ref().is_some_and(|request| request.to_tag.is_none());
         // Who knows no such dialog needs no memory to say so.
@@ -136,6 +158,8 @@ impl Exchange {
         if over || anew {
             (self.last, self.tag, self.relieved, self.last_sends) = (None, None, None, 0);
         }
+        // The transaction is over: a copy that comes now finds a server that remembers nothing of it.
+        self.remembered &= !over;
     }
 }
 
@@ -310,6 +334,7 @@ impl WireChecker {
             exchange.arrivals_before = exchange.arrivals;
         }
         exchange.remembered |= status < 200;
+        exchange.octets += message.bytes.len();
         if status >= 200 {
             exchange.last_sends = exchange.last_sends.saturating_add(1);
         }
@@ -351,7 +376,9 @@ impl WireChecker {
         match &message.start {
             Start::Request { method, .. } if method == "ACK" => {
                 let of_failure = self.exchange(&message.branch, "INVITE").ack.as_ref() == Some(&message);
-                self.damaged |= !of_failure && self.acks.get(&message.branch) != Some(&message);
+                let sent = of_failure || self.acks.get(&message.branch) == Some(&message);
+                self.damaged |= !sent;
+                self.note_named(&message, sent);
                 self.relieve(&message);
                 self.heard_ack(&message);
             }
@@ -362,7 +389,9 @@ impl WireChecker {
                 let intact = *first == message;
                 exchange.arrived |= exchange.sent.is_some() && intact;
                 exchange.arrivals = exchange.arrivals.saturating_add(u32::from(intact));
+                let sent = exchange.sent.is_some();
                 self.damaged |= !intact;
+                self.note_named(&message, sent);
                 // A re-INVITE shows that the 2xx before it arrived, as an ACK does (RFC 5407 section 3.1.4).
                 if bye || message.method == "INVITE" && message.to_tag.is_some() {
                     self.relieve(&message);
@@ -392,6 +421,13 @@ impl WireChecker {
 }
 
 impl WireChecker {
+    /// Takes note that whoever has the To tag of a request was named by it, unless somebody unknown `sent` it.
+    fn note_named(&mut self, request: &Message, sent: bool) {
+        if let Some(tag) = request.to_tag.as_ref().filter(|_| sent) {
+            self.named.entry((request.call_id.clone(), tag.clone())).or_insert(self.now);
+        }
+    }
+
     /// Whoever has sent a final response to an INVITE of this caller need not repeat it any more.
     fn relieve(&mut self, message: &Message) {
         let now = self.now;

@@ -48,6 +48,8 @@ pub struct WireChecker {
     answers: BTreeMap<Dialog, Answer>,
     doings: BTreeMap<Dialog, Doings>,
     owed: Owed,
+    /// Call-ID and tag of those who have got a request with that tag, and when the first.
+    named: BTreeMap<(String, String), Instant>,
     /// Nonces, and who gave them.
     nonces: BTreeSet<(String, SocketAddr)>,
     /// Whether deliveries are told at all.
@@ -112,7 +114,13 @@ impl WireChecker {
         if self.damaged {
             return Ok(());
         }
-        let undone = || self.exchanges.values().find_map(Exchange::left_undone);
+        let callers: BTreeSet<_> = self.exchanges.values().filter_map(Exchange::opener).collect();
+        let unproven = |request: &Message, since: Instant| {
+            let side = (request.call_id.clone(), request.from_tag.clone().unwrap_or_default());
+            let named = self.named.get(&side).is_some_and(|at| *at <= since);
+            request.to_tag.is_some() && !callers.contains(&side) && !named
+        };
+        let undone = || self.exchanges.values().find_map(|it| it.left_undone(unproven));
         match self.unpaid().or_else(undone) {
             Some((rule, section, message)) => Err(Violation {
                 rule,

@@ -445,6 +445,32 @@ fn repetition() {
     }
 }
 
+/// Whoever may have been forged is not told as often as it takes: no more than so many times what came.
+#[test]
+fn what_may_be_held_back() {
+    for (mut call, factor) in [(refused(), 3), (up(), 6)] {
+        let last = call.len() - 1;
+        call[last].lost = true;
+        let half = call[0].text.len() * factor / 2;
+        let subject = format!("Subject: {}\r\nCSeq:", "x".repeat(half));
+        call[last - 1].text = call[last - 1].text.replace("CSeq:", &subject);
+        assert_eq!(run(&call), Ok(()));
+    }
+    // Nobody has shown that he is there whom a callee hangs up on that was never acknowledged.
+    let mut call = up();
+    let last = call.len() - 1;
+    let again = Step { at_ms: 500, ..call[last - 1].clone() };
+    call.insert(last, again);
+    call.push(Step { at_ms: 33_000, lost: true, ..callee_bye("z9hG4bKc", 1) });
+    undone(&call, "a request is repeated until there is a response");
+    call[last + 1].lost = true;
+    assert_eq!(run(&call), Ok(()));
+    // What a caller asks is not bounded, nor what somebody is asked who was heard before.
+    call[last + 1].lost = false;
+    call[last + 2] = Step { at_ms: 33_000, lost: true, ..bye() };
+    undone(&call, "a request is repeated until there is a response");
+}
+
 /// RFC 3261 section 8.2.7: whoever keeps nothing says nothing provisional and answers each copy.
 #[test]
 fn a_server_without_memory() {

@@ -213,6 +213,50 @@ fn a_finished_transaction_keeps_little() {
     assert!(size_of::<super::super::layer::Transaction>() <= 400);
 }
 
+/// Whoever may have been forged is told a few times; each copy of his request, and a proof, make room for more.
+#[test]
+fn what_repeats_make_us_send_is_bounded_until_the_sender_proves_himself() {
+    let source =
+        Some(crate::base::index::DigestKey::new(&mut crate::base::rng::Rng::secret([3; 32])).digest(&[]));
+    for (status, factor) in [(486, 3), (180, 6)] {
+        let mut bench = Bench::new();
+        let invite = request("INVITE", BRANCH);
+        let Received::New(tx) = bench.request_of(source, &invite) else { panic!() };
+        assert!(bench.respond(tx, status));
+        let octets = |bench: &Bench| bench.sent.iter().map(|(_, sent)| sent.payload.len()).sum::<usize>();
+        let mut copies = 1;
+        let again = |bench: &mut Bench| match status {
+            180 => (0..20).filter(|_| bench.resend_provisional(tx)).count(),
+            _ => 0,
+        };
+        again(&mut bench);
+        bench.until(ms(20_000));
+        assert!(octets(&bench) <= factor * invite.len(), "{status}");
+        assert!(octets(&bench) > (factor - 2) * invite.len(), "{status}: {}", octets(&bench));
+        assert!(bench.layer.counters().held_back > 0);
+        for _ in 0..10 {
+            let before = octets(&bench);
+            assert_eq!(bench.request_of(source, &invite), Received::Absorbed);
+            copies += 1;
+            assert!(octets(&bench) > before, "a copy that comes is answered");
+            again(&mut bench);
+            assert!(octets(&bench) <= factor * invite.len() * copies, "{status}");
+        }
+        let held = bench.layer.counters().held_back;
+        bench.layer.prove(tx, "192.0.2.99".parse().unwrap());
+        assert_eq!(again(&mut bench), 0, "somebody else proves nothing");
+        bench.layer.prove(tx, "192.0.2.2".parse().unwrap());
+        if status == 180 {
+            assert_eq!(again(&mut bench), 20);
+        } else {
+            let before = bench.layer.counters().held_back;
+            bench.until(ms(31_000));
+            assert_eq!(bench.layer.counters().held_back, before);
+        }
+        assert!(bench.layer.counters().held_back >= held);
+    }
+}
+
 #[test]
 fn a_storm_of_requests_is_bounded_and_leaves_room_for_our_own() {
     let mut bench = Bench::with_room(16);
