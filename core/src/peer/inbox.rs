@@ -3,7 +3,7 @@
 //! The system's own queue is first in, first out, and when it is full it throws away whatever comes, be it the BYE of a
 //! call. So in an overload everything is read at once and sorted here. What belongs to something under way goes first: responses, ACK, CANCEL,
 //! all requests with a To tag. New requests come after that. Within each class the sources take turns, so that one
-//! that floods us waits for itself. Each datagram keeps the time of its arrival: how old new requests have become is what tells the
+//! that floods us waits for itself, and when all is full it is its datagrams that are dropped. Each datagram keeps the time of its arrival: how old new requests have become is what tells the
 //! coordinator that it is overloaded.
 //!
 //! New requests that have become too old cost as little as possible. To answer them all may take more than there is, so it takes
@@ -57,44 +57,55 @@ struct Chunk {
 }
 
 #[derive(Default)]
-struct Queue(VecDeque<Chunk>);
+struct Queue {
+    chunks: VecDeque<Chunk>,
+    waiting: Waiting,
+}
+
+/// How much waits.
+#[derive(Clone, Copy, Default)]
+struct Waiting {
+    datagrams: usize,
+    octets: usize,
+}
 
 impl Queue {
     fn push(&mut self, arrival: Arrival, call: Option<Digest>, bytes: &[u8], spare: &mut Vec<Chunk>) {
         let fits = |chunk: &&mut Chunk| chunk.octets.len() + bytes.len() <= chunk.octets.capacity();
-        if self.0.back_mut().filter(fits).is_none() {
+        if self.chunks.back_mut().filter(fits).is_none() {
             let mut chunk = spare.pop().unwrap_or_default();
             chunk.octets.reserve(CHUNK.max(bytes.len()));
-            self.0.push_back(chunk);
+            self.chunks.push_back(chunk);
         }
-        let Some(chunk) = self.0.back_mut() else { return };
+        let Some(chunk) = self.chunks.back_mut() else { return };
         let start = chunk.octets.len();
         chunk.octets.extend_from_slice(bytes);
         chunk.entries.push_back(Entry { arrival, octets: start..chunk.octets.len(), call });
+        self.waiting.datagrams += 1;
+        self.waiting.octets += bytes.len();
     }
 
     fn front(&self) -> Option<&Entry> {
-        self.0.front()?.entries.front()
-    }
-
-    fn len(&self) -> usize {
-        self.0.iter().map(|chunk| chunk.entries.len()).sum()
+        self.chunks.front()?.entries.front()
     }
 
     /// Whether nothing waits here. The octets of the last may be there still.
     fn is_drained(&self) -> bool {
-        self.0.iter().all(|chunk| chunk.entries.is_empty())
+        self.waiting.datagrams == 0
     }
 
     /// Takes the oldest off. Its octets stay until [`Self::tidy`].
     fn pop(&mut self) -> Option<Entry> {
-        self.0.front_mut()?.entries.pop_front()
+        let entry = self.chunks.front_mut()?.entries.pop_front()?;
+        self.waiting.datagrams -= 1;
+        self.waiting.octets -= entry.octets.len();
+        Some(entry)
     }
 
     /// Gives back a chunk that is empty.
     fn tidy(&mut self, spare: &mut Vec<Chunk>) {
-        if self.0.front().is_some_and(|chunk| chunk.entries.is_empty())
-            && let Some(mut chunk) = self.0.pop_front()
+        if self.chunks.front().is_some_and(|chunk| chunk.entries.is_empty())
+            && let Some(mut chunk) = self.chunks.pop_front()
             && spare.len() < SPARE_CHUNKS
             && chunk.octets.capacity() <= CHUNK
         {
@@ -116,6 +127,10 @@ impl Class {
     fn new() -> Self {
         let queues = (0..QUEUES).map(|_| Queue::default()).collect();
         Self { queues, turns: VecDeque::with_capacity(QUEUES), len: 0 }
+    }
+
+    fn waiting(&self, at: usize) -> Waiting {
+        self.queues.get(at).map_or_else(Waiting::default, |queue| queue.waiting)
     }
 
     fn front(&self, at: usize) -> Option<&Entry> {
@@ -216,10 +231,12 @@ impl Inbox {
         self.read_at = now;
     }
 
-    /// Takes a datagram in. A source of which nothing waits is not what the loop was busy with: its wait begins now. If there is no room, the oldest new request of the longest queue makes it.
+    /// Takes a datagram in. A source of which nothing waits is not what the loop was busy with: its wait begins now. If there is no room, the source of which most waits makes it.
     pub(crate) fn push(&mut self, arrival: Arrival, bytes: &[u8]) {
         self.give_back();
-        let source = self.digests.source(arrival.remote.ip());
+        let address = arrival.remote.ip();
+        // Whoever has one IPv6 address has all of its network, and one turn.
+        let source = self.digests.network(address, self.digests.source(address));
         let at = usize::try_from(source.bits() % QUEUES as u64).unwrap_or(0);
         let call = |call_id: &[u8]| self.digests.digest(&[&source.bits().to_ne_bytes(), call_id]);
         let (first, invite) = match look(bytes) {
@@ -229,11 +246,16 @@ impl Inbox {
             // Never before the INVITE that it is for.
             Look::Cancel(call_id) => (self.calls.get(call(call_id)).is_none(), None),
         };
-        while self.octets + bytes.len() > OCTETS_MAX || self.first.len + self.new.len >= DATAGRAMS_MAX {
-            if !self.drop_one() {
+        let by_octets = |waiting: Waiting| waiting.octets;
+        let by_number = |waiting: Waiting| waiting.datagrams;
+        while self.octets + bytes.len() > OCTETS_MAX {
+            if !self.drop_one(by_octets) {
                 self.dropped += 1;
                 return;
             }
+        }
+        if self.first.len + self.new.len >= DATAGRAMS_MAX {
+            self.drop_one(by_number);
         }
         if let Some(invite) = invite {
             self.calls.insert(invite, self.calls.get(invite).unwrap_or(0) + 1);
@@ -250,24 +272,29 @@ impl Inbox {
         class.len += 1;
     }
 
-    /// Drops the oldest new request of whoever has most of them; false if there is none.
-    fn drop_one(&mut self) -> bool {
-        let len = |at: &usize| self.new.queues.get(*at).map_or(0, Queue::len);
-        let Some(at) = self.new.turns.iter().copied().max_by_key(len) else { return false };
-        self.drop_oldest(at);
+    /// Whoever has most makes room: with his oldest new request, or with the oldest of what pretends to belong to something if
+    /// nothing else of his waits. False if nothing waits.
+    fn drop_one(&mut self, much: impl Fn(Waiting) -> usize) -> bool {
+        let (first, new) = (&self.first, &self.new);
+        let all = |at: &usize| much(first.waiting(*at)) + much(new.waiting(*at));
+        let Some(at) = first.turns.iter().chain(&new.turns).copied().max_by_key(all) else { return false };
+        let is_first = new.waiting(at).datagrams == 0;
+        self.drop_oldest(is_first, at);
         true
     }
 
-    fn drop_oldest(&mut self, at: usize) {
-        if let Some(entry) = self.new.pop(at) {
-            self.forget(&entry);
-            self.dropped += 1;
-        }
-        if let Some(queue) = self.new.queues.get_mut(at) {
+    fn drop_oldest(&mut self, first: bool, at: usize) {
+        let class = if first { &mut self.first } else { &mut self.new };
+        let entry = class.pop(at);
+        if let Some(queue) = class.queues.get_mut(at) {
             queue.tidy(&mut self.spare);
             if queue.is_drained() {
-                self.new.turns.retain(|turn| *turn != at);
+                class.turns.retain(|turn| *turn != at);
             }
+        }
+        if let Some(entry) = entry {
+            self.forget(&entry);
+            self.dropped += 1;
         }
     }
 
@@ -311,7 +338,7 @@ impl Inbox {
             if self.patience.saved > 0 {
                 return self.take(false, at, Some(lag), true);
             }
-            self.drop_oldest(at);
+            self.drop_oldest(false, at);
         }
         let Some(&at) = self.new.turns.front() else {
             return self.take(true, *self.first.turns.front()?, None, false);
@@ -341,7 +368,7 @@ impl Inbox {
         self.forget(&entry);
         self.lent = Some((first, at));
         let class = if first { &self.first } else { &self.new };
-        let bytes = class.queues.get(at)?.0.front()?.octets.get(entry.octets)?;
+        let bytes = class.queues.get(at)?.chunks.front()?.octets.get(entry.octets)?;
         Some(Next { arrival: entry.arrival, lag, late, bytes })
     }
 

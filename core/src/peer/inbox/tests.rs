@@ -100,7 +100,7 @@ fn a_full_inbox_drops_the_oldest_new_request_of_whoever_has_most() {
     assert!(order.contains(&"INVITE honest".into()) && order.contains(&"INVITE 11".into()));
     assert!(!order.contains(&"INVITE 10".into()));
     assert!(inbox.calls.is_empty());
-    // By octets, too; and where nothing new waits, what comes has no room.
+    // By octets, too; and where nothing new waits, the oldest of all makes room.
     let long = [b"BYE sip:a@b SIP/2.0\r\nTo: <sip:a>;tag=1\r\nX: ", &[b'x'; 60_000][..]].concat();
     for _ in 0..400 {
         inbox.push(from(1, 1), &long);
@@ -163,7 +163,7 @@ fn memory_is_used_again_and_given_back() {
         }
         assert_eq!(all(&mut inbox, 1).len(), 100, "{round}");
     }
-    let held = |queue: &Queue| queue.0.iter().map(|chunk| chunk.octets.capacity()).sum::<usize>();
+    let held = |queue: &Queue| queue.chunks.iter().map(|chunk| chunk.octets.capacity()).sum::<usize>();
     let all: usize = inbox.new.queues.iter().map(held).sum();
     assert!(inbox.spare.len() <= 1 && all <= CHUNK, "{all}");
 }
@@ -185,4 +185,45 @@ fn who_has_nothing_waiting_is_not_late_because_of_others() {
         "the loop did not read for 300 ms, and that is the flood's fault"
     );
     assert_eq!(lags.len(), 5);
+}
+
+#[test]
+fn a_flood_that_pretends_to_belong_to_something_takes_nobodys_room() {
+    let mut inbox = inbox();
+    put(&mut inbox, 2, 0, "INVITE", "honest", "");
+    put(&mut inbox, 2, 0, "BYE", "honest", ";tag=1");
+    for n in 0..DATAGRAMS_MAX {
+        put(&mut inbox, 1, 1, "BYE", &n.to_string(), ";tag=x");
+    }
+    put(&mut inbox, 2, 2, "ACK", "honest", ";tag=1");
+    assert_eq!(inbox.take_dropped(), 3);
+    let order = all(&mut inbox, 9);
+    for method in ["INVITE", "BYE", "ACK"] {
+        assert!(order.contains(&format!("{method} honest")), "{method}");
+    }
+    // Few but long ones are no less.
+    let long = [b"BYE sip:a@b SIP/2.0\r\nTo: <sip:a>;tag=1\r\nX: ", &[b'x'; 60_000][..]].concat();
+    for n in 0..1_000 {
+        put(&mut inbox, 2, 2, "INVITE", &n.to_string(), "");
+    }
+    (0..400).for_each(|_| inbox.push(from(1, 3), &long));
+    assert!(inbox.take_dropped() > 100);
+    let honest = std::iter::from_fn(|| inbox.next(at(4), ANY_AGE).map(|next| next.arrival.remote));
+    assert_eq!(honest.filter(|remote| *remote == from(2, 0).remote).count(), 1_000);
+}
+
+#[test]
+fn an_ipv6_network_has_one_turn() {
+    let mut inbox = inbox();
+    let of = |network: u16, host: u16| {
+        let remote = SocketAddr::from(([0x2001, 0xdb8, 0, network, 0, 0, 0, host], 5060));
+        Arrival { at: at(1), local: None, remote }
+    };
+    for host in 0..300 {
+        inbox.push(of(1, host), message("INVITE", "flood", "").as_bytes());
+    }
+    assert_eq!(inbox.new.turns.len(), 1);
+    inbox.push(of(2, 1), message("INVITE", "honest", "").as_bytes());
+    let order = all(&mut inbox, 2);
+    assert!(order[..2].contains(&"INVITE honest".into()), "{:?}", &order[..2]);
 }
