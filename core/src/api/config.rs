@@ -242,7 +242,8 @@ pub struct Limits {
     /// that several who take all they can leave something, too. An IPv6 address counts with its network of 64 bits. [Trusted sources](CoordinatorConfig::trusted_sources) have no share; 100 is no bound for
     /// anybody.
     pub source_share_percent: u8,
-    /// Transactions at a time; a request above seven eighths of it gets a stateless 503.
+    /// Transactions at a time; a request above seven eighths of it gets a stateless 503. BYE and CANCEL of a call that is there
+    /// are dealt with all the same, without keeping anything.
     pub transactions_max: usize,
     /// Octets that transactions keep, until the last copy of a message can have come (32 s as a rule): what a response needs of its
     /// request, the last message as it went out, and some 600 octets for each. Requests of peers may cause seven eighths; above
@@ -251,8 +252,8 @@ pub struct Limits {
     /// quarter at most. For each thousand calls a second more: 64 MiB.
     pub transaction_octets_max: usize,
     /// Answers a second to one address that nothing is kept of: refusals that the request alone decides on, what a handler refuses at
-    /// once, and those to OPTIONS. As many more may come at once after a second without any. INVITEs, or requests outside a
-    /// dialog, beyond that are dropped before more than their first line is read; trusted sources have no limit.
+    /// once, and those to OPTIONS. As many more may come at once after a second without any. INVITEs, or requests of other methods
+    /// outside a dialog, beyond that are dropped unread if their To has no tag; trusted sources have no limit.
     pub stateless_per_source_max: u32,
     /// Forks of one outgoing call that are followed; a further one that answers is hung up at once.
     pub forks_max: usize,

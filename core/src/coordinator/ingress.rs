@@ -34,6 +34,8 @@ pub(super) struct Asked<'a> {
 pub(super) struct Request<'a> {
     asked: Asked<'a>,
     pub(super) transaction: TransactionId,
+    /// Whether its transaction stays until no copy of it can come.
+    kept: bool,
 }
 
 impl<'a> Deref for Request<'a> {
@@ -147,6 +149,7 @@ impl UnifiedCoordinator {
             };
             if let Some(request) = self.open(asked, arrival) {
                 self.receive_within(&request, within);
+                self.let_go(&request);
             }
             return;
         }
@@ -163,7 +166,10 @@ impl UnifiedCoordinator {
             _ => {
                 let Some(request) = self.open(asked, arrival) else { return };
                 match request.method {
-                    Method::Cancel => self.receive_cancel(&request, arrival.invite),
+                    Method::Cancel => {
+                        self.receive_cancel(&request, arrival.invite);
+                        self.let_go(&request);
+                    }
                     Method::Subscribe => {
                         self.remember(&request);
                         self.receive_subscribe(&request);
@@ -178,24 +184,40 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// The transaction of a new request; without room for it a 503 goes out that nothing is kept of.
+    /// The transaction of a new request; without room for it a 503 goes out that nothing is kept of. What ends a call, and makes
+    /// room by that, is dealt with all the same: its transaction is for its answer only.
     pub(super) fn open<'a>(&mut self, asked: Asked<'a>, arrival: Arrival) -> Option<Request<'a>> {
-        let Asked { frame, facts, path, source, .. } = asked;
+        let Asked { frame, facts, path, source, method, .. } = asked;
         let now = self.board.now;
         // Whoever knows our tag has heard us.
         let proven = facts.to_tag.is_some() || self.board.parties.is_at(path.remote);
-        match self.board.layer.open(now, arrival, (source, proven), &path, frame, facts) {
-            Ok(transaction) => Some(Request { asked, transaction }),
-            Err(shortage) => {
-                self.board.counters.add(match shortage {
-                    Shortage::Number => Counter::Overload,
-                    Shortage::Octets => Counter::TransactionOctets,
-                    Shortage::Share => Counter::TransactionShare,
-                });
-                let refusal = self.busy();
-                self.refuse_stateless(&asked, &refusal);
-                None
+        let shortage = match self.board.layer.open(now, arrival, (source, proven), &path, frame, facts) {
+            Ok(transaction) => return Some(Request { asked, transaction, kept: true }),
+            Err(shortage) => shortage,
+        };
+        if matches!(method, Method::Bye | Method::Cancel) {
+            if !self.may_answer(&path, method) {
+                return None;
             }
+            if let Some(transaction) = self.board.layer.open_at_once(now, arrival, &path, frame, facts) {
+                return Some(Request { asked, transaction, kept: false });
+            }
+        }
+        tracing::debug!(%path, ?shortage, "no room for a transaction");
+        self.board.counters.add(match shortage {
+            Shortage::Number => Counter::Overload,
+            Shortage::Octets => Counter::TransactionOctets,
+            Shortage::Share => Counter::TransactionShare,
+        });
+        let refusal = self.busy();
+        self.refuse_stateless(&asked, &refusal);
+        None
+    }
+
+    /// Forgets a request that there was no room for. It has its answer; a copy of it gets another.
+    fn let_go(&mut self, request: &Request<'_>) {
+        if !request.kept {
+            self.forget(request.transaction);
         }
     }
 

@@ -161,6 +161,15 @@ impl UnifiedCoordinator {
         true
     }
 
+    /// Turns copies of an INVITE away that are still to come, as long as anything is kept of those who were.
+    pub(super) fn refuse_from_now_on(&mut self, facts: &Facts<'_>) {
+        let bits = self.stateless_digest(facts).bits();
+        let place = usize::try_from(bits % REMEMBERED as u64).unwrap_or(0);
+        if let Some(remembered) = self.overload.refused.get_mut(place) {
+            *remembered = bits;
+        }
+    }
+
     fn send_overloaded(&mut self, path: Path, frame: &Frame<'_>, facts: &Facts<'_>, digest: Digest) {
         let again_after = Decimal::new(AGAIN_AFTER + digest.bits() % (AGAIN_AFTER + 1));
         let extra = [("Retry-After", again_after.as_bytes())];

@@ -1,7 +1,8 @@
 //! Answers that nothing is kept of (RFC 3261 section 8.2.7): a copy of the request gets the same answer again, with the same
 //! tag, and nobody but whoever asks makes us repeat it.
 //!
-//! One source gets so many of them a second. Of what it sends beyond that nothing is read but the first line.
+//! One source gets so many of them a second. Of what it sends outside dialogs beyond that nothing is read but the first line and
+//! whether the To has a tag.
 
 use super::UnifiedCoordinator;
 use super::ingress::{Asked, Refusal};
@@ -13,6 +14,7 @@ use crate::session::Input;
 use crate::transaction::table::{Kind, State as TxState};
 use crate::transaction::{Arrival, Reply};
 use crate::wire::frame::{Facts, Frame};
+use crate::wire::look::{Look, look};
 use crate::wire::method::Method;
 use crate::wire::path::{Path, Transmit};
 use crate::wire::reply::ReplyHead;
@@ -51,7 +53,7 @@ impl Lot {
 }
 
 impl UnifiedCoordinator {
-    /// Whether a datagram is one too many of its source: a request that would get no answer.
+    /// Whether a datagram is one too many of its source: a request outside any dialog that would get no answer.
     pub(super) fn is_excess(&mut self, path: &Path, bytes: &[u8]) -> bool {
         let now = self.board.now;
         if !self.board.rates.is_dry(now) {
@@ -60,7 +62,10 @@ impl UnifiedCoordinator {
         let Some(method) = peek_method(bytes) else { return false };
         let lot = Lot::of(method);
         let Some(source) = self.board.limited_source(path.remote.ip()) else { return false };
-        let excess = !matches!(lot, Lot::Within) && !self.board.rates.has(now, source.shifted(lot as u64));
+        // Without its answer a re-INVITE would end the call, and whoever forges the peer's address can dry up what it may have.
+        let excess = !matches!(lot, Lot::Within)
+            && !self.board.rates.has(now, source.shifted(lot as u64))
+            && look(bytes) != Look::Within;
         if excess {
             self.board.counters.add(Counter::Excess);
         }
@@ -84,6 +89,17 @@ impl UnifiedCoordinator {
         self.reply_stateless(asked, plain(refusal.status, refusal.reason, &headers));
     }
 
+    /// Whether the source may have one more answer that nothing is kept of, which is counted.
+    pub(super) fn may_answer(&mut self, path: &Path, method: Method) -> bool {
+        let now = self.board.now;
+        let Some(source) = self.board.limited_source(path.remote.ip()) else { return true };
+        let may = self.board.rates.take(now, source.shifted(Lot::of(method) as u64));
+        if !may {
+            self.board.counters.add(Counter::Excess);
+        }
+        may
+    }
+
     pub(super) fn respond_stateless(
         &mut self,
         path: Path,
@@ -92,10 +108,8 @@ impl UnifiedCoordinator {
         method: Method,
         reply: Reply<'_>,
     ) {
-        let now = self.board.now;
-        let source = self.board.limited_source(path.remote.ip());
-        if source.is_some_and(|source| !self.board.rates.take(now, source.shifted(Lot::of(method) as u64))) {
-            return self.board.counters.add(Counter::Excess);
+        if !self.may_answer(&path, method) {
+            return;
         }
         let digest = match facts {
             Some(facts) => self.stateless_digest(facts),
@@ -117,6 +131,10 @@ impl UnifiedCoordinator {
             tag.len() == 32 && tag == self.stateless_digest(facts).text()
         });
         let invite = if ours { self.board.layer.invite_of(frame, facts) } else { None };
+        if ours && invite.is_none() {
+            // In an overload it may have overtaken a copy of the INVITE, which lies among the new requests.
+            self.refuse_from_now_on(facts);
+        }
         let rings = |it: &_| self.board.layer.state(*it) == Some((Kind::ServerInvite, TxState::Proceeding));
         let owner = invite.filter(rings).and_then(|invite| self.board.owners.get(invite));
         if let Some(Owner::Incoming { session: Some(session), .. }) = owner {

@@ -115,14 +115,34 @@ impl TransactionLayer {
         frame: &Frame<'_>,
         facts: &Facts<'_>,
     ) -> Result<TransactionId, Shortage> {
-        let tally = Tally::new(frame.bytes().len(), proven || source.is_none());
-        let opened = self.insert_server(arrival, source, tally, path, frame, facts);
-        match opened {
-            // The row tells of the request, and sends nothing.
-            Ok(tx) => drop(self.run(now, tx, Input::Request, None, &mut |_| {})),
-            Err(shortage) => shortage.count(&mut self.counters),
+        let opened = match self.transactions.is_full() {
+            true => Err(Shortage::Number),
+            false => {
+                let proven = proven || source.is_none();
+                self.open_within_budget(
+                    now,
+                    arrival,
+                    new_server(arrival, (source, proven), path, frame, facts),
+                )
+            }
+        };
+        if let Err(shortage) = opened {
+            shortage.count(&mut self.counters);
         }
         opened
+    }
+
+    /// The same, whatever room there is: for what is answered at once and forgotten with [`TransactionLayer::abandon`]. `None`
+    /// if there are as many transactions as there may be.
+    pub fn open_at_once(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        path: &Path,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) -> Option<TransactionId> {
+        self.begin_server(now, arrival, new_server(arrival, (None, true), path, frame, facts))
     }
 
     /// Whether a request belongs to a server transaction that there is.
@@ -132,31 +152,33 @@ impl TransactionLayer {
         self.servers.get(key).is_some()
     }
 
-    fn insert_server(
+    fn open_within_budget(
         &mut self,
+        now: Instant,
         arrival: Arrival,
-        source: Option<Digest>,
-        tally: Tally,
-        path: &Path,
-        frame: &Frame<'_>,
-        facts: &Facts<'_>,
+        transaction: Transaction,
     ) -> Result<TransactionId, Shortage> {
-        if self.transactions.is_full() {
-            return Err(Shortage::Number);
-        }
-        let Arrival { key, method, .. } = arrival;
-        let kind = if method == Method::Invite { Kind::ServerInvite } else { Kind::ServerOther };
-        let head = ReplyHead::new(frame, Some(facts), path);
         // A response repeats the head.
-        let response = head.octets();
-        let server = Server { key, cseq: facts.cseq, head: Some(head), tally };
-        let mut transaction = Transaction::new(kind, Role::Server(server));
-        transaction.set_path(reply_path(&facts.via, path));
-        transaction.source = source;
-        self.budget.check(source, self.servers.len(), transaction.weight().saturating_add(response))?;
-        let tx = self.insert(transaction).ok_or(Shortage::Number)?;
-        self.servers.insert(key, tx);
-        Ok(tx)
+        let response = match &transaction.role {
+            Role::Server(server) => server.head.as_ref().map_or(0, ReplyHead::octets),
+            Role::Client(_) => 0,
+        };
+        let octets = transaction.weight().saturating_add(response);
+        self.budget.check(transaction.source, self.servers.len(), octets)?;
+        self.begin_server(now, arrival, transaction).ok_or(Shortage::Number)
+    }
+
+    fn begin_server(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        transaction: Transaction,
+    ) -> Option<TransactionId> {
+        let tx = self.insert(transaction)?;
+        self.servers.insert(arrival.key, tx);
+        // The row tells of the request, and sends nothing.
+        self.run(now, tx, Input::Request, None, &mut |_| {});
+        Some(tx)
     }
 
     /// The INVITE transaction that a request with this topmost Via would be of.
@@ -279,4 +301,22 @@ impl TransactionLayer {
         self.run(Instant::ZERO, tx, Input::Repeat2xx, None, send);
         true
     }
+}
+
+fn new_server(
+    arrival: Arrival,
+    (source, proven): (Option<Digest>, bool),
+    path: &Path,
+    frame: &Frame<'_>,
+    facts: &Facts<'_>,
+) -> Transaction {
+    let Arrival { key, method, .. } = arrival;
+    let kind = if method == Method::Invite { Kind::ServerInvite } else { Kind::ServerOther };
+    let head = Some(ReplyHead::new(frame, Some(facts), path));
+    let tally = Tally::new(frame.bytes().len(), proven);
+    let server = Server { key, cseq: facts.cseq, head, tally };
+    let mut transaction = Transaction::new(kind, Role::Server(server));
+    transaction.set_path(reply_path(&facts.via, path));
+    transaction.source = source;
+    transaction
 }

@@ -92,3 +92,42 @@ fn the_octets_of_transactions_are_enough_for_four_thousand_calls_a_second() {
         "{sustained}, from one source"
     );
 }
+
+/// What ends a call is dealt with although its source has its share of transactions, or there is no room at all.
+fn a_call_ends_in_a_flood_of(source: &str, share: bool) {
+    let mut desk = telephone();
+    let (up, rings) = (Request::new("INVITE").sdp(SDP), Request::new("INVITE").sdp(SDP).call_id("rings"));
+    desk.feed(up.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let tag = desk.last("200").message.callee_tag();
+    desk.feed(up.again("ACK").callee_tag(&tag).branch("ack").text());
+    let rings = rings.branch("rings").caller_tag("rings");
+    desk.feed(rings.text());
+    let taken = messages(&mut desk, source, 2_000, "X: y");
+    assert!(taken < 2_000 && (taken < SHARE) == share, "{taken}");
+    let kept = desk.core.transactions().octets();
+    desk.feed(rings.again("CANCEL").text());
+    assert_eq!(desk.codes(), ["200", "487"]);
+    let bye = up.again("BYE").cseq(2).callee_tag(&tag).branch("bye");
+    desk.feed(bye.text());
+    assert_eq!(desk.codes(), ["200"]);
+    assert_eq!(desk.told().iter().filter(|told| told.starts_with("ended")).count(), 2);
+    assert!(desk.core.transactions().octets() <= kept + 1_000, "nothing is kept of either");
+    for _ in 0..2 {
+        desk.feed(bye.text());
+        assert_eq!(desk.codes(), ["481"], "a copy of it belongs to nothing any more");
+    }
+    desk.run_for(GIVE_UP);
+    desk.assert_all_gone();
+}
+
+#[test]
+fn a_call_ends_although_its_source_has_its_share() {
+    a_call_ends_in_a_flood_of("192.0.2.9", true);
+}
+
+#[test]
+fn a_call_ends_although_there_is_no_room() {
+    a_call_ends_in_a_flood_of("192.0.2.77", false);
+}

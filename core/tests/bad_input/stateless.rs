@@ -148,3 +148,56 @@ fn refusals_beyond_the_limit_are_dropped_within_dialogs_too() {
     assert_eq!(desk.core.counters().get(Counter::UnknownDialog), 50, "they are read: one may be of a call");
     desk.take_an_ordinary_call("honest");
 }
+
+#[test]
+fn what_belongs_to_a_call_is_no_excess_whoever_floods_in_its_name() {
+    let mut desk = Desk::new();
+    let invite = Request::new("INVITE").sdp(SDP);
+    desk.feed(invite.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let tag = desk.last("200").message.callee_tag();
+    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
+    // Whoever writes the address of the peer on his packets.
+    for method in ["INVITE", "OPTIONS"] {
+        let malformed = Request::new(method).text().replace("CSeq: 1 ", "CSeq: one ");
+        (0..5_000).for_each(|_| desk.feed(&malformed));
+    }
+    assert!(desk.core.counters().get(Counter::Excess) > 7_000);
+    desk.news();
+    let within = |method: &str, cseq| invite.again(method).cseq(cseq).callee_tag(&tag).branch(method);
+    desk.feed(within("INVITE", 2).text());
+    assert_eq!(desk.codes(), ["200"], "a refresh of the session without an answer would end the call");
+    desk.feed(within("ACK", 2).text());
+    desk.feed(within("OPTIONS", 3).text());
+    assert_eq!(desk.codes(), ["200"], "nor one by OPTIONS");
+}
+
+#[test]
+fn in_an_overload_the_ack_of_a_refusal_may_overtake_a_copy_of_its_invite() {
+    let asked = AtomicU32::new(0);
+    let mut desk = Desk::with_handler(CoordinatorConfig::default(), move |_: &InviteDetails| {
+        match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => SignalingDecision::Reject(503),
+            _ => SignalingDecision::Accept,
+        }
+    });
+    for _ in 0..2 {
+        desk.run_for(ms(125));
+        desk.core.handle_lag(desk.now, ms(300));
+    }
+    assert!(desk.core.is_overloaded());
+    desk.core.handle_lag(desk.now, ms(0));
+    let invite = Request::new("INVITE").sdp(SDP);
+    desk.feed(invite.text());
+    let refusal = desk.only().message;
+    desk.feed(invite.again("ACK").callee_tag(&refusal.callee_tag()).text());
+    desk.feed(invite.text());
+    let again = desk.only().message;
+    assert_eq!(
+        (again.code(), again.callee_tag()),
+        (refusal.code(), refusal.callee_tag()),
+        "nobody would be there"
+    );
+    desk.take_an_ordinary_call("another");
+}
