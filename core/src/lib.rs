@@ -25,8 +25,11 @@
 //! use offhook_core::wire::Path;
 //!
 //! let mut now = Instant::ZERO;
-//! let mut phone = UnifiedCoordinator::new(CoordinatorConfig::default(), [7; 32], now);
 //! let path = Path::udp("192.0.2.1:5060".parse()?, "192.0.2.2:5060".parse()?);
+//! let mut config = CoordinatorConfig::default();
+//! // A stranger is sent six times at most what it sent, and this INVITE is short.
+//! config.trusted_sources.push(path.remote.ip().into());
+//! let mut phone = UnifiedCoordinator::new(config, [7; 32], now);
 //! let invite = "INVITE sip:alice@192.0.2.1 SIP/2.0\r\n\
 //!     Via: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
 //!     From: <sip:bob@192.0.2.2>;tag=b\r\nTo: <sip:alice@192.0.2.1>\r\n\
