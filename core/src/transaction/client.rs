@@ -234,12 +234,12 @@ impl TransactionLayer {
         }
     }
 
-    /// The transaction whose branch and method the response has (17.1.3), if its only Via is ours (18.1.2).
     /// The client transaction whose branch this response carries (17.1.3), before anything is made of it.
     pub fn client_of(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<TransactionId> {
         self.find_client(frame, facts)
     }
 
+    /// The transaction whose branch and method the response has (17.1.3), if its only Via is ours (18.1.2).
     fn find_client(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<TransactionId> {
         if frame.values(HeaderName::Via).take(2).count() != 1 {
             return None;
