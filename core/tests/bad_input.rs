@@ -252,12 +252,7 @@ fn requests_for_no_dialog_get_481() {
 fn a_dialog_is_known_by_all_its_parts() {
     let mut desk = Desk::new();
     let invite = Request::new("INVITE").sdp(SDP);
-    desk.feed(invite.text());
-    let session = desk.incoming();
-    desk.answer(session);
-    let tag = desk.last("200").message.callee_tag();
-    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
-    desk.news();
+    let (_, tag) = desk.up(&invite);
     let bye = invite.again("BYE").cseq(2).callee_tag(&tag);
     let with_another_digit_at = |place: usize| {
         let mut other = tag.clone();
@@ -423,12 +418,7 @@ fn offers_without_a_common_codec_get_488_with_warning() {
 fn a_reinvite_without_a_common_codec_gets_488_and_the_call_lives() {
     let mut desk = Desk::new();
     let invite = Request::new("INVITE").sdp(SDP);
-    desk.feed(invite.text());
-    let session = desk.incoming();
-    desk.answer(session);
-    let tag = desk.last("200").message.callee_tag();
-    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
-    desk.news();
+    let (_, tag) = desk.up(&invite);
     desk.feed(invite.clone().cseq(2).callee_tag(&tag).branch("two").sdp(SDP_NO_CODEC).text());
     let answer = desk.only().message;
     assert_eq!(answer.code(), "488");

@@ -21,11 +21,7 @@ fn called(mut desk: Desk, contact: &str, route: Option<&str>) -> (String, String
     if let Some(route) = route {
         invite = invite.header(route);
     }
-    desk.feed(invite.text());
-    let session = desk.incoming();
-    desk.answer(session);
-    let tag = desk.last("200").message.callee_tag();
-    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
+    let (session, _) = desk.up(&invite);
     desk.hangup(session);
     let bye = desk.last("BYE");
     (bye.to(), bye.message.uri().into())
@@ -84,11 +80,7 @@ fn a_route_set_goes_before_all() {
 fn a_peer_is_followed_through_its_nat() {
     let mut desk = desk(PeerContacts::Private);
     let invite = Request::new("INVITE").contact(HIDDEN).sdp(SDP);
-    desk.feed(invite.text());
-    let session = desk.incoming();
-    desk.answer(session);
-    let tag = desk.last("200").message.callee_tag();
-    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
+    let (session, tag) = desk.up(&invite);
     let moved = "192.0.2.9:61000".parse().unwrap();
     let late = Request::new("OPTIONS").cseq(1).callee_tag(&tag).branch("low").text();
     desk.feed_from("203.0.113.66:5060".parse().unwrap(), late);

@@ -22,12 +22,7 @@ fn calling() -> (Desk, SessionId, Message) {
 fn active() -> (Desk, SessionId, String) {
     let mut desk = Desk::new();
     let invite = Request::new("INVITE").sdp(SDP);
-    desk.feed(invite.text());
-    let session = desk.incoming();
-    desk.answer(session);
-    let tag = desk.last("200").message.callee_tag();
-    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
-    desk.news();
+    let (session, tag) = desk.up(&invite);
     (desk, session, tag)
 }
 

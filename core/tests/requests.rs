@@ -42,14 +42,8 @@ fn calling(mut desk: Desk) -> (Desk, SessionId, Message) {
 /// A call of the peer that is up; its INVITE, and our tag.
 fn active(mut desk: Desk) -> (Desk, SessionId, Request) {
     let invite = Request::new("INVITE").sdp(SDP);
-    desk.feed(invite.text());
-    let session = desk.incoming();
-    desk.answer(session);
-    let tag = desk.last("200").message.callee_tag();
-    let call = invite.callee_tag(&tag);
-    desk.feed(call.again("ACK").branch("ack").text());
-    desk.news();
-    (desk, session, call)
+    let (session, tag) = desk.up(&invite);
+    (desk, session, invite.callee_tag(&tag))
 }
 
 /// Answers the BYE that was just sent; then nothing may be left.

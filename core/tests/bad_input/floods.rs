@@ -97,11 +97,7 @@ fn the_octets_of_transactions_are_enough_for_four_thousand_calls_a_second() {
 fn a_call_ends_in_a_flood_of(source: &str, share: bool) {
     let mut desk = telephone();
     let (up, rings) = (Request::new("INVITE").sdp(SDP), Request::new("INVITE").sdp(SDP).call_id("rings"));
-    desk.feed(up.text());
-    let session = desk.incoming();
-    desk.answer(session);
-    let tag = desk.last("200").message.callee_tag();
-    desk.feed(up.again("ACK").callee_tag(&tag).branch("ack").text());
+    let (_, tag) = desk.up(&up);
     let rings = rings.branch("rings").caller_tag("rings");
     desk.feed(rings.text());
     let taken = messages(&mut desk, source, 2_000, "X: y");

@@ -153,11 +153,7 @@ fn refusals_beyond_the_limit_are_dropped_within_dialogs_too() {
 fn what_belongs_to_a_call_is_no_excess_whoever_floods_in_its_name() {
     let mut desk = Desk::new();
     let invite = Request::new("INVITE").sdp(SDP);
-    desk.feed(invite.text());
-    let session = desk.incoming();
-    desk.answer(session);
-    let tag = desk.last("200").message.callee_tag();
-    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
+    let (_, tag) = desk.up(&invite);
     // Whoever writes the address of the peer on his packets.
     for method in ["INVITE", "OPTIONS"] {
         let malformed = Request::new(method).text().replace("CSeq: 1 ", "CSeq: one ");

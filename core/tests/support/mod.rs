@@ -327,6 +327,17 @@ impl Desk {
         assert_eq!(ended as u64, created, "every session ends once: {:?}", self.told());
     }
 
+    /// Brings up the call that `invite` of the peer asks for: the session, and our tag.
+    pub(crate) fn up(&mut self, invite: &Request) -> (SessionId, String) {
+        self.feed(invite.text());
+        let session = self.incoming();
+        self.answer(session);
+        let tag = self.last("200").message.callee_tag();
+        self.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
+        self.news();
+        (session, tag)
+    }
+
     /// An ordinary call from the peer, with a Call-ID of its own, from INVITE to BYE.
     pub(crate) fn take_an_ordinary_call(&mut self, call_id: &str) {
         self.news();
