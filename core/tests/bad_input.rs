@@ -12,7 +12,9 @@ mod stateless;
 mod support;
 
 use offhook_core::coordinator::{CommandError, CoordinatorConfig, Counter, EndReason, Event, InviteParams};
-use support::{Desk, GIVE_UP, Message, Request, SDP, SDP_NO_CODEC, SECOND, ms, peer, respond};
+use support::{
+    Desk, GIVE_UP, Message, Request, SDP, SDP_NO_CODEC, SDP_OTHER_PORT, SECOND, ms, peer, respond,
+};
 
 /// Feeds a request and returns the one response that comes of it. Whatever it was, no session came of it, and an
 /// ordinary call still goes through.

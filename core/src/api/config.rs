@@ -242,8 +242,9 @@ pub struct Limits {
     /// that several who take all they can leave something, too. An IPv6 address counts with its network of 64 bits. [Trusted sources](CoordinatorConfig::trusted_sources) have no share; 100 is no bound for
     /// anybody.
     pub source_share_percent: u8,
-    /// Transactions at a time; a request above seven eighths of it gets a stateless 503. BYE and CANCEL of a call that is there
-    /// are dealt with all the same, without keeping anything.
+    /// Transactions at a time; a request above seven eighths of it gets a stateless 503. Each dialog or subscription that is there has a
+    /// reserve of sixteen transactions and 64 KiB for when that, or the share of its peer's address, is used up; all of them together
+    /// have a sixteenth. BYE, CANCEL and PRACK are dealt with even beyond it, without keeping anything.
     pub transactions_max: usize,
     /// Octets that transactions keep, until the last copy of a message can have come (32 s as a rule): what a response needs of its
     /// request, the last message as it went out, and some 600 octets for each. Requests of peers may cause seven eighths; above

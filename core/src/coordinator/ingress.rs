@@ -12,7 +12,7 @@ use crate::base::index::Digest;
 use crate::base::time::Instant;
 use crate::sdp;
 use crate::session::{Input, State};
-use crate::transaction::{Arrival, Received, Shortage, TransactionId};
+use crate::transaction::{Arrival, Causer, Received, Shortage, TransactionId};
 use crate::wire::frame::{Facts, Fault, Frame, FrameError, StartLine};
 use crate::wire::method::Method;
 use crate::wire::path::Path;
@@ -28,6 +28,8 @@ pub(super) struct Asked<'a> {
     pub(super) uri: &'a [u8],
     /// Whose share it counts in; `None` if its source is trusted.
     pub(super) source: Option<Digest>,
+    /// The dialog or subscription that it belongs to, by our tag.
+    pub(super) dialog: Option<Digest>,
 }
 
 /// A request that has a server transaction.
@@ -135,7 +137,8 @@ impl UnifiedCoordinator {
             }
             Received::New(arrival) => {
                 let source = self.board.limited_source(path.remote.ip());
-                self.receive_new(Asked { frame, facts: &facts, path, method, uri, source }, arrival);
+                let asked = Asked { frame, facts: &facts, path, method, uri, source, dialog: None };
+                self.receive_new(asked, arrival);
             }
         }
     }
@@ -147,7 +150,8 @@ impl UnifiedCoordinator {
                 let refusal = self.unknown_dialog();
                 return self.refuse_stateless(&asked, &refusal);
             };
-            if let Some(request) = self.open(asked, arrival) {
+            let dialog = Some(self.board.digests.digest(&[tag]));
+            if let Some(request) = self.open(Asked { dialog, ..asked }, arrival) {
                 self.receive_within(&request, within);
                 self.let_go(&request);
             }
@@ -184,19 +188,21 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// The transaction of a new request; without room for it a 503 goes out that nothing is kept of. What ends a call, and makes
-    /// room by that, is dealt with all the same: its transaction is for its answer only.
+    /// The transaction of a new request; without room for it a 503 goes out that nothing is kept of. Who is in a dialog is served at
+    /// its expense, and where that is used up, too, at least what ends a call, and makes room by that, is dealt with, and what
+    /// would end it if it had no 2xx (RFC 3262 section 3): the transaction is for its answer only.
     pub(super) fn open<'a>(&mut self, asked: Asked<'a>, arrival: Arrival) -> Option<Request<'a>> {
-        let Asked { frame, facts, path, source, method, .. } = asked;
+        let Asked { frame, facts, path, source, dialog, method, .. } = asked;
         let now = self.board.now;
         // Whoever knows our tag has heard us.
-        let proven = facts.to_tag.is_some() || self.board.parties.is_at(path.remote);
-        let shortage = match self.board.layer.open(now, arrival, (source, proven), &path, frame, facts) {
+        let proven = dialog.is_some() || self.board.parties.is_at(path.remote);
+        let causer = Causer { source, dialog, proven };
+        let shortage = match self.board.layer.open(now, arrival, &causer, &path, frame, facts) {
             Ok(transaction) => return Some(Request { asked, transaction, kept: true }),
             Err(shortage) => shortage,
         };
-        if matches!(method, Method::Bye | Method::Cancel) {
-            if !self.may_answer(&path, method) {
+        if matches!(method, Method::Bye | Method::Prack | Method::Cancel) {
+            if dialog.is_none() && !self.may_answer(&path, method) {
                 return None;
             }
             if let Some(transaction) = self.board.layer.open_at_once(now, arrival, &path, frame, facts) {

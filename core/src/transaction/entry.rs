@@ -31,7 +31,7 @@ pub(crate) struct Transaction {
     pub(crate) repeat: Option<TimerKey>,
     pub(crate) end: Option<TimerKey>,
     pub(super) interval: Duration,
-    /// Whose share it counts in; `None` for our own and those of trusted sources.
+    /// Who is charged with it, a source or a dialog; `None` for our own and those of trusted sources.
     pub(crate) source: Option<Digest>,
     /// The octets that it is charged with.
     pub(crate) charged: u32,

@@ -25,7 +25,7 @@ pub mod timing;
 #[cfg(test)]
 mod tests;
 
-pub use budget::{Room, Shortage};
+pub use budget::{Causer, Room, Shortage};
 pub use client::{ClientEvent, ClientEventKind};
 pub use key::Branch;
 pub use layer::{TransactionCounters, TransactionId, TransactionLayer, TxEvent};

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::budget::Shortage;
+use super::budget::{Causer, Shortage};
 use super::key::{RequestKey, has_cookie};
 use super::layer::{Role, Transaction, TransactionId, TransactionLayer, count};
 use super::table::{Effect, Input, Kind, State};
@@ -101,8 +101,8 @@ impl TransactionLayer {
 
     /// Makes the transaction of a request, to be answered with [`TransactionLayer::respond`].
     ///
-    /// `source` is whose share it counts in, `None` if no share is kept of the sender. Unless that is so, or the sender is
-    /// `proven` to be there, what it makes us send is bounded: see [`TransactionLayer::prove`].
+    /// Unless no share is kept of who causes it, or he is proven to be there, what it makes us send is bounded: see
+    /// [`TransactionLayer::prove`].
     ///
     /// # Errors
     /// There is no room: the caller may answer 503 without a transaction.
@@ -110,7 +110,7 @@ impl TransactionLayer {
         &mut self,
         now: Instant,
         arrival: Arrival,
-        (source, proven): (Option<Digest>, bool),
+        causer: &Causer,
         path: &Path,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
@@ -118,12 +118,9 @@ impl TransactionLayer {
         let opened = match self.transactions.is_full() {
             true => Err(Shortage::Number),
             false => {
-                let proven = proven || source.is_none();
-                self.open_within_budget(
-                    now,
-                    arrival,
-                    new_server(arrival, (source, proven), path, frame, facts),
-                )
+                let proven = causer.proven || causer.source.is_none();
+                let transaction = new_server(arrival, proven, path, frame, facts);
+                self.open_within_budget(now, arrival, causer, transaction)
             }
         };
         if let Err(shortage) = opened {
@@ -142,7 +139,7 @@ impl TransactionLayer {
         frame: &Frame<'_>,
         facts: &Facts<'_>,
     ) -> Option<TransactionId> {
-        self.begin_server(now, arrival, new_server(arrival, (None, true), path, frame, facts))
+        self.begin_server(now, arrival, new_server(arrival, true, path, frame, facts))
     }
 
     /// Whether a request belongs to a server transaction that there is.
@@ -156,7 +153,8 @@ impl TransactionLayer {
         &mut self,
         now: Instant,
         arrival: Arrival,
-        transaction: Transaction,
+        causer: &Causer,
+        mut transaction: Transaction,
     ) -> Result<TransactionId, Shortage> {
         // A response repeats the head.
         let response = match &transaction.role {
@@ -164,7 +162,7 @@ impl TransactionLayer {
             Role::Client(_) => 0,
         };
         let octets = transaction.weight().saturating_add(response);
-        self.budget.check(transaction.source, self.servers.len(), octets)?;
+        transaction.source = self.budget.charges(causer, self.servers.len(), octets)?;
         self.begin_server(now, arrival, transaction).ok_or(Shortage::Number)
     }
 
@@ -305,7 +303,7 @@ impl TransactionLayer {
 
 fn new_server(
     arrival: Arrival,
-    (source, proven): (Option<Digest>, bool),
+    proven: bool,
     path: &Path,
     frame: &Frame<'_>,
     facts: &Facts<'_>,
@@ -317,6 +315,5 @@ fn new_server(
     let server = Server { key, cseq: facts.cseq, head, tally };
     let mut transaction = Transaction::new(kind, Role::Server(server));
     transaction.set_path(reply_path(&facts.via, path));
-    transaction.source = source;
     transaction
 }

@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::budget::Shortage;
+use super::budget::{Causer, Shortage};
 use super::table::State;
 use super::{ClientEvent, Reply, Room, Timing, TransactionId, TransactionLayer, TxEvent};
 use crate::base::index::Digest;
@@ -85,7 +85,8 @@ impl Bench {
                 super::Received::Ack => return Received::Ack,
                 super::Received::BranchTaken => return Received::BranchTaken,
             };
-            match layer.open(now, arrival, (source, source.is_none()), &path(), &frame, &facts) {
+            let causer = Causer { source, ..Causer::default() };
+            match layer.open(now, arrival, &causer, &path(), &frame, &facts) {
                 Ok(cancel) if text.starts_with("CANCEL ") => {
                     Received::Cancel { cancel, invite: arrival.invite }
                 }

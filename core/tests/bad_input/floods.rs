@@ -7,13 +7,17 @@ use super::*;
 /// A quarter of seven eighths.
 const SHARE: usize = 218;
 
-fn telephone() -> Desk {
+fn telephone_config() -> CoordinatorConfig {
     let mut config = CoordinatorConfig::default();
     config.messages = true;
     config.limits.transactions_max = 1_000;
     config.limits.stateless_per_source_max = u32::MAX;
     config.trusted_sources.push("192.0.2.77".parse().unwrap());
-    Desk::with(config)
+    config
+}
+
+fn telephone() -> Desk {
+    Desk::with(telephone_config())
 }
 
 /// Sends messages, which are kept until no copy of them can come; how many were taken.
@@ -93,37 +97,164 @@ fn the_octets_of_transactions_are_enough_for_four_thousand_calls_a_second() {
     );
 }
 
+/// Two desks in which our peer can have no more transactions: its source has its share, or there is no room for anybody.
+fn crowded(desk: &mut Desk, share: bool) {
+    let source = if share { "192.0.2.9" } else { "192.0.2.77" };
+    let taken = messages(desk, source, 2_000, "X: y");
+    assert!(taken < 2_000 && (taken <= SHARE) == share, "{taken}");
+}
+
 /// What ends a call is dealt with although its source has its share of transactions, or there is no room at all.
-fn a_call_ends_in_a_flood_of(source: &str, share: bool) {
+fn a_call_ends_in_a_flood(share: bool) {
     let mut desk = telephone();
     let (up, rings) = (Request::new("INVITE").sdp(SDP), Request::new("INVITE").sdp(SDP).call_id("rings"));
     let (_, tag) = desk.up(&up);
     let rings = rings.branch("rings").caller_tag("rings");
     desk.feed(rings.text());
-    let taken = messages(&mut desk, source, 2_000, "X: y");
-    assert!(taken < 2_000 && (taken < SHARE) == share, "{taken}");
+    crowded(&mut desk, share);
     let kept = desk.core.transactions().octets();
     desk.feed(rings.again("CANCEL").text());
     assert_eq!(desk.codes(), ["200", "487"]);
+    assert!(desk.core.transactions().octets() <= kept, "nothing is kept of it");
     let bye = up.again("BYE").cseq(2).callee_tag(&tag).branch("bye");
-    desk.feed(bye.text());
-    assert_eq!(desk.codes(), ["200"]);
-    assert_eq!(desk.told().iter().filter(|told| told.starts_with("ended")).count(), 2);
-    assert!(desk.core.transactions().octets() <= kept + 1_000, "nothing is kept of either");
-    for _ in 0..2 {
+    for _ in 0..3 {
         desk.feed(bye.text());
-        assert_eq!(desk.codes(), ["481"], "a copy of it belongs to nothing any more");
+        assert_eq!(desk.codes(), ["200"], "a copy of it is known");
     }
+    assert_eq!(desk.told().iter().filter(|told| told.starts_with("ended")).count(), 2);
     desk.run_for(GIVE_UP);
     desk.assert_all_gone();
 }
 
 #[test]
 fn a_call_ends_although_its_source_has_its_share() {
-    a_call_ends_in_a_flood_of("192.0.2.9", true);
+    a_call_ends_in_a_flood(true);
 }
 
 #[test]
 fn a_call_ends_although_there_is_no_room() {
-    a_call_ends_in_a_flood_of("192.0.2.77", false);
+    a_call_ends_in_a_flood(false);
+}
+
+/// What a dialog may have beyond the share of its source.
+const RESERVE: usize = 16;
+
+#[test]
+fn whoever_is_in_a_call_is_served_whatever_is_used_up() {
+    for share in [true, false] {
+        let mut desk = telephone();
+        let invite = Request::new("INVITE").sdp(SDP);
+        let (_, tag) = desk.up(&invite);
+        crowded(&mut desk, share);
+        let within = |method: &str, cseq| invite.again(method).cseq(cseq).callee_tag(&tag).branch(method);
+        let info = within("INFO", 4).body("application/dtmf-relay", "Signal=1\r\nDuration=160\r\n");
+        for (request, code) in [
+            (within("INVITE", 2).sdp(SDP_OTHER_PORT), "200"),
+            (within("UPDATE", 3).sdp(SDP), "200"),
+            (info, "200"),
+            (within("OPTIONS", 5), "200"),
+            (within("REFER", 6).header("Refer-To: <sip:c@192.0.2.3>"), "202"),
+            (within("NOTIFY", 7).header("Event: refer").header("Subscription-State: active"), "481"),
+        ] {
+            desk.feed(request.text());
+            assert_eq!(desk.codes().first().unwrap(), code, "{}", request.text());
+            if request.text().starts_with("INVITE") {
+                desk.feed(within("ACK", 2).text());
+                continue;
+            }
+            desk.feed(request.text());
+            assert_eq!(desk.codes(), [code], "a copy of it is known: {}", request.text());
+        }
+    }
+}
+
+#[test]
+fn a_prack_is_served_whatever_is_used_up() {
+    for (share, flood) in [(true, 0), (false, 0), (true, 50), (false, 50)] {
+        let mut desk = telephone();
+        let invite = Request::new("INVITE").sdp(SDP).header("Supported: 100rel");
+        desk.feed(invite.text());
+        let session = desk.incoming();
+        desk.core.progress(desk.now, session, true).unwrap();
+        desk.drain();
+        let early = desk.last("183").message;
+        crowded(&mut desk, share);
+        let within = |method: &str, cseq| {
+            let branch = format!("{method}{cseq}");
+            invite.again(method).cseq(cseq).callee_tag(&early.callee_tag()).branch(&branch)
+        };
+        // Whoever knows our tag may have used up what the dialog has, too.
+        (0..flood).for_each(|n| desk.feed(within("INFO", 2 + n).text()));
+        desk.news();
+        desk.feed(within("PRACK", 90).header(&format!("RAck: {} 1 INVITE", early.header("RSeq"))).text());
+        assert_eq!(desk.codes(), ["200"], "or what it acknowledges would end the call (RFC 3262 section 3)");
+        desk.answer(session);
+        assert_eq!(desk.codes(), ["200"]);
+        desk.feed(within("ACK", 1).text());
+        desk.feed(within("BYE", 200).text());
+        assert_eq!(desk.codes(), ["200"]);
+        assert_eq!(desk.told().last().unwrap(), "ended RemoteHangup");
+    }
+}
+
+#[test]
+fn whoever_is_in_a_call_takes_a_bounded_number_and_so_many_octets() {
+    let long = "x".repeat(7_000);
+    for (line, least) in [("X: y", RESERVE), (long.as_str(), 4)] {
+        for method in ["UPDATE", "INFO", "OPTIONS"] {
+            let mut desk = telephone();
+            let invite = Request::new("INVITE").sdp(SDP);
+            let (_, tag) = desk.up(&invite);
+            let mut again = 0;
+            for round in 0..2 {
+                crowded(&mut desk, false);
+                let (kept, octets) = (desk.core.transactions().len(), desk.core.transactions().octets());
+                let via = format!("Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{method}");
+                let refused = desk.core.counters().get(Counter::Overload);
+                for n in 0..500 {
+                    let via = format!("{via}{round}-{n}\r\nVia: SIP/2.0/UDP {line}\r\n");
+                    let cseq = 2 + round * 1_000 + n;
+                    desk.feed(invite.again(method).cseq(cseq).callee_tag(&tag).via(&via).text());
+                }
+                let taken = 500 - (desk.core.counters().get(Counter::Overload) - refused) as usize;
+                assert!((least..=RESERVE).contains(&taken), "{method}: {taken}");
+                assert!(desk.core.transactions().len() <= kept + RESERVE);
+                let more = desk.core.transactions().octets().saturating_sub(octets);
+                assert!(more <= 65_536, "{method}: {more}");
+                assert!(round == 0 || taken == again, "all is given back: {taken}, {again}");
+                again = taken;
+                desk.run_for(GIVE_UP);
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_has_a_subscription_is_served_whatever_is_used_up() {
+    for share in [true, false] {
+        let mut config = telephone_config();
+        config.event_packages.push("dialog".into());
+        let mut desk = Desk::with(config);
+        let subscribe = Request::new("SUBSCRIBE").call_id("s").header("Event: dialog");
+        desk.feed(subscribe.clone().header("Expires: 120").text());
+        let found = desk.events.iter().find_map(|event| match event {
+            Event::SubscriptionRequested { subscription, .. } => Some(*subscription),
+            _ => None,
+        });
+        desk.core.accept_subscription(desk.now, found.unwrap(), None).unwrap();
+        desk.drain();
+        let tag = desk.last("200").message.callee_tag();
+        let ours = desk.core.subscribe(desk.now, "sip:peer@192.0.2.9", "presence", SECOND * 600).unwrap();
+        desk.drain();
+        let sent = desk.last("SUBSCRIBE").message;
+        let lines = "Expires: 600\r\nContact: <sip:peer@192.0.2.9>\r\n";
+        desk.feed(respond(&sent, 200, "far", lines, ""));
+        crowded(&mut desk, share);
+        desk.feed(subscribe.cseq(2).branch("refresh").callee_tag(&tag).header("Expires: 90").text());
+        assert_eq!(desk.codes(), ["200"], "a refresh of theirs");
+        let notify = Request::new("NOTIFY").call_id(sent.header("Call-ID")).caller_tag("far");
+        let notify = notify.callee_tag(&sent.caller_tag()).branch("notify").header("Event: presence");
+        desk.feed(notify.header("Subscription-State: active").text());
+        assert_eq!(desk.codes(), ["200"], "news of {ours}");
+    }
 }
