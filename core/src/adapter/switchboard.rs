@@ -13,7 +13,6 @@ use crate::api::{CoordinatorConfig, Counter, Counters, Output, PeerSource, Query
 use crate::auth::{Keys, Parties};
 use crate::base::ids::{DialogId, RegistrationId, RequestId, SessionId, SubscriptionId};
 use crate::base::index::{Digest, DigestKey};
-use crate::base::rates::Rates;
 use crate::base::rng::Rng;
 use crate::base::side::SideTable;
 use crate::base::slab::Slab;
@@ -151,8 +150,6 @@ pub(crate) struct Switchboard {
     /// How many pairs of ports the runtime can have open at a time.
     pub(crate) ports_max: usize,
     pub(crate) shares: Shares,
-    /// Answers that nothing is kept of, by source.
-    pub(crate) rates: Rates,
     /// For whom no limit for one source holds.
     pub(crate) trusted: TrustedSources,
     pub(crate) counters: Counters,
@@ -197,7 +194,6 @@ impl Switchboard {
             ports_asked: 0,
             ports_max: usize::MAX,
             shares: Shares::new(limits.half_open_per_source_max, limits.source_share_percent),
-            rates: Rates::new(limits.stateless_per_source_max),
             trusted: TrustedSources::new(&config.trusted_sources, limits.trusted_sources_max),
             counters: Counters::default(),
             allow: super::allow(&config),

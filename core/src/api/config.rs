@@ -253,8 +253,10 @@ pub struct Limits {
     /// quarter at most. For each thousand calls a second more: 64 MiB.
     pub transaction_octets_max: usize,
     /// Answers a second to one address that nothing is kept of: refusals that the request alone decides on, what a handler refuses at
-    /// once, and those to OPTIONS. As many more may come at once after a second without any. INVITEs, or requests of other methods
-    /// outside a dialog, beyond that are dropped unread if their To has no tag; trusted sources have no limit.
+    /// once, and those to OPTIONS. As many more may come at once after a second without any. INVITEs have their own, so have MESSAGE
+    /// with SUBSCRIBE, and OPTIONS with what gets nothing but a refusal. Beyond that four times as many INVITEs, MESSAGEs and
+    /// SUBSCRIBEs a second are read, and taken if they can be; the rest is dropped unread if its To has no tag. Trusted
+    /// sources have no limit.
     pub stateless_per_source_max: u32,
     /// Forks of one outgoing call that are followed; a further one that answers is hung up at once.
     pub forks_max: usize,

@@ -63,6 +63,8 @@ counters! {
     TransactionShare = "requests above their source's share of the transactions",
     /// Requests dropped because their source has had as many answers as it may that nothing is kept of.
     Excess = "requests beyond what one source gets answers to",
+    /// Sources that have used up the answers they may have of one kind, anew after a second in which they used none of them up.
+    Floods = "times that a source used up the answers it gets",
     /// Challenges that were not answered because the credentials are for somebody else.
     CredentialsWithheld = "challenges of strangers",
     /// Names that were not looked up for want of room.

@@ -91,6 +91,8 @@ pub struct UnifiedCoordinator {
     orphans: referral::Orphans,
     closing: closing::Closing,
     overload: overload::Overload,
+    /// How much of what nothing is kept of each source gets.
+    rates: stateless::StatelessRates,
     #[cfg(feature = "trace")]
     recorder: Option<Box<crate::trace::Recorder>>,
     /// Every row that was taken.
@@ -116,6 +118,7 @@ impl UnifiedCoordinator {
         seed: [u8; 32],
         now: Instant,
     ) -> Self {
+        let stateless_max = config.limits.stateless_per_source_max;
         Self {
             board: Switchboard::new(config, seed, now),
             machine: StateMachine::default(),
@@ -123,6 +126,7 @@ impl UnifiedCoordinator {
             orphans: referral::Orphans::default(),
             closing: closing::Closing::Open,
             overload: overload::Overload::default(),
+            rates: stateless::StatelessRates::new(stateless_max),
             #[cfg(feature = "trace")]
             recorder: None,
             #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Answers that nothing is kept of (RFC 3261 section 8.2.7): a copy of the request gets the same answer again, with the same
 //! tag, and nobody but whoever asks makes us repeat it.
 //!
-//! One source gets so many of them a second. Of what it sends outside dialogs beyond that nothing is read but the first line and
-//! whether the To has a tag.
+//! One source gets so many of them a second. Anybody can write its address on what is refused, so what it sends beyond that is
+//! not all dropped: how much of it is read depends on what it can come to. See [`Lot`].
 
 use super::UnifiedCoordinator;
 use super::ingress::{Asked, Refusal};
@@ -10,6 +10,8 @@ use crate::adapter::{Cause, Owner};
 use crate::api::Counter;
 use crate::base::ids::{DialogId, SessionId, SubscriptionId};
 use crate::base::index::Digest;
+use crate::base::rates::Rates;
+use crate::base::time::Instant;
 use crate::session::Input;
 use crate::transaction::table::{Kind, State as TxState};
 use crate::transaction::{Arrival, Reply};
@@ -30,24 +32,50 @@ pub(super) enum Within {
 /// Requests that use up a rate of their own: a flood of one kind is no reason to overlook another.
 #[derive(Clone, Copy)]
 enum Lot {
+    /// New calls. The answers that nothing is kept of are for those that are refused. Who can be called must not become deaf because
+    /// somebody has refusals sent to a caller's address: when they are used up, [`READS`] times as many are still read, and
+    /// what can be taken is taken. Beyond that an INVITE is dropped unread, and its sender repeats it.
     Invite,
-    /// What comes outside a dialog otherwise.
-    Outside,
+    /// Messages and subscriptions, which may be taken as well: the same.
+    Request,
+    /// What gets an answer that nothing is kept of, and nothing more: without the answer there is no use in reading it.
+    Query,
     /// What comes within a dialog as a rule. It is read in any case.
     Within,
 }
+
+/// How many requests that may be taken are read for each that may be refused, when no more may be refused: with the default whoever has
+/// the address of a flood of up to five thousand a second is heard, and a larger flood costs no more than that one.
+const READS: u32 = 4;
 
 impl Lot {
     const fn of(method: Method) -> Self {
         match method {
             Method::Invite => Self::Invite,
-            Method::Options
-            | Method::Message
-            | Method::Subscribe
-            | Method::Register
-            | Method::Publish
-            | Method::Extension => Self::Outside,
+            Method::Message | Method::Subscribe => Self::Request,
+            Method::Options | Method::Register | Method::Publish | Method::Extension => Self::Query,
             _ => Self::Within,
+        }
+    }
+}
+
+/// How often a source makes us do something that nothing is kept of.
+pub(super) struct StatelessRates {
+    answers: Rates,
+    reads: Rates,
+}
+
+impl StatelessRates {
+    pub(super) fn new(per_source: u32) -> Self {
+        Self { answers: Rates::new(per_source), reads: Rates::new(per_source.saturating_mul(READS)) }
+    }
+
+    /// Whether one more request of `source` outside a dialog is read all the same.
+    fn may_read(&mut self, now: Instant, source: Digest, lot: Lot) -> bool {
+        match lot {
+            Lot::Invite | Lot::Request => self.reads.take(now, source.shifted(lot as u64)).is_ok(),
+            Lot::Query => false,
+            Lot::Within => true,
         }
     }
 }
@@ -56,20 +84,17 @@ impl UnifiedCoordinator {
     /// Whether a datagram is one too many of its source: a request outside any dialog that would get no answer.
     pub(super) fn is_excess(&mut self, path: &Path, bytes: &[u8]) -> bool {
         let now = self.board.now;
-        if !self.board.rates.is_dry(now) {
+        if !self.rates.answers.is_dry(now) {
             return false;
         }
         let Some(method) = peek_method(bytes) else { return false };
-        let lot = Lot::of(method);
         let Some(source) = self.board.limited_source(path.remote.ip()) else { return false };
-        // Without its answer a re-INVITE would end the call, and whoever forges the peer's address can dry up what it may have.
-        let excess = !matches!(lot, Lot::Within)
-            && !self.board.rates.has(now, source.shifted(lot as u64))
-            && look(bytes) != Look::Within;
-        if excess {
-            self.board.counters.add(Counter::Excess);
-        }
-        excess
+        let lot = Lot::of(method);
+        // Without its answer a re-INVITE would end the call.
+        !self.rates.answers.has(now, source.shifted(lot as u64))
+            && look(bytes) != Look::Within
+            && !self.rates.may_read(now, source, lot)
+            && !self.takes_answer(path, source, method)
     }
 
     /// The same for one request and its ACK every time (section 8.2.7), and nobody can guess it.
@@ -91,13 +116,23 @@ impl UnifiedCoordinator {
 
     /// Whether the source may have one more answer that nothing is kept of, which is counted.
     pub(super) fn may_answer(&mut self, path: &Path, method: Method) -> bool {
-        let now = self.board.now;
-        let Some(source) = self.board.limited_source(path.remote.ip()) else { return true };
-        let may = self.board.rates.take(now, source.shifted(Lot::of(method) as u64));
-        if !may {
-            self.board.counters.add(Counter::Excess);
+        let source = self.board.limited_source(path.remote.ip());
+        source.is_none_or(|source| self.takes_answer(path, source, method))
+    }
+
+    /// Whether `source`, which is that of `path`, has an answer left, which is used up.
+    fn takes_answer(&mut self, path: &Path, source: Digest, method: Method) -> bool {
+        let taken = self.rates.answers.take(self.board.now, source.shifted(Lot::of(method) as u64));
+        let Err(dry) = taken else { return true };
+        self.board.counters.add(Counter::Excess);
+        if dry.begins {
+            self.board.counters.add(Counter::Floods);
+            tracing::warn!(
+                source = %path.remote.ip(), ?method,
+                "this address is owed more refusals than it gets: a trunk or a proxy should be one of the `trusted_sources`"
+            );
         }
-        may
+        false
     }
 
     pub(super) fn respond_stateless(

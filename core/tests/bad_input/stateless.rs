@@ -169,6 +169,65 @@ fn what_belongs_to_a_call_is_no_excess_whoever_floods_in_its_name() {
     assert_eq!(desk.codes(), ["200"], "nor one by OPTIONS");
 }
 
+/// New requests of a method that may be taken, and what then becomes of them.
+fn taken(method: &str, name: &str) -> (String, &'static str) {
+    let request = Request::new(method).call_id(name).branch(name);
+    match method {
+        "INVITE" => (request.sdp(SDP).text(), "180"),
+        "MESSAGE" => (request.body("text/plain", "x").text(), "200"),
+        _ => (request.header("Event: dialog").text(), ""),
+    }
+}
+
+#[test]
+fn what_can_be_taken_is_read_whatever_is_refused_in_the_name_of_its_sender() {
+    for method in ["INVITE", "MESSAGE", "SUBSCRIBE"] {
+        let mut config = CoordinatorConfig::default();
+        config.messages = true;
+        config.event_packages.push("dialog".into());
+        let mut desk = Desk::with(config);
+        let refused = [
+            Request::new(method).text().replace("CSeq: 1 ", "CSeq: one "),
+            Request::new(method).header("Require: nothing").text(),
+            Request::new("OPTIONS").text(),
+        ];
+        for n in 0..30 {
+            for request in &refused {
+                (0..150).for_each(|_| desk.feed(request));
+            }
+            desk.news();
+            let (request, code) = taken(method, &format!("honest{n}"));
+            desk.feed(request);
+            match code {
+                "" => assert!(format!("{:?}", desk.events.last()).contains("SubscriptionRequested"), "{n}"),
+                code => assert_eq!(desk.codes(), [code], "{n}"),
+            }
+            desk.run_for(ms(100));
+        }
+        assert_eq!(desk.core.counters().get(Counter::Floods), 2, "one of {method}, one of OPTIONS");
+    }
+}
+
+#[test]
+fn what_a_flood_costs_is_bounded_whatever_it_is_made_of() {
+    let all = 20_000;
+    for (method, read) in [("INVITE", 5_001), ("MESSAGE", 5_001), ("OPTIONS", 1_001), ("FETCH", 1_001)] {
+        let mut desk = Desk::new();
+        desk.run_for(SECOND * 10);
+        let malformed = Request::new(method).text().replace("CSeq: 1 ", "CSeq: one ");
+        for round in 1..=2 {
+            (0..all).for_each(|_| desk.feed(&malformed));
+            assert_eq!(desk.codes().len(), 1_000);
+            let counters = desk.core.counters();
+            assert_eq!(counters.get(Counter::BadRequest), round * read, "only so many are read: {method}");
+            assert_eq!(counters.get(Counter::Excess), round * (all - 1_000));
+            assert_eq!(counters.get(Counter::Floods), round, "which is told once");
+            // A second without any, and it is another flood.
+            desk.run_for(SECOND);
+        }
+    }
+}
+
 #[test]
 fn in_an_overload_the_ack_of_a_refusal_may_overtake_a_copy_of_its_invite() {
     let asked = AtomicU32::new(0);
