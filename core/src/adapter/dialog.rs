@@ -286,8 +286,9 @@ impl DialogAdapter<'_> {
         if let Some(media) = &mut session.media {
             media.next_plan = cause.plan.take().map(Arc::new);
         }
+        let contacts = self.board.config.peer_contacts;
         if let Some(dialog) = session.dialog.and_then(|id| self.board.registry.dialog_mut(id)) {
-            dialog.refresh_target(frame);
+            dialog.refresh_target(frame, contacts);
         }
         let description = cause.description.take();
         self.respond_session(transaction, 200, cause, description);

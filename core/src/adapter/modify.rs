@@ -148,10 +148,11 @@ impl DialogAdapter<'_> {
     pub(crate) fn send_update_answer(&mut self, cause: &mut Cause<'_>) {
         let (Some(transaction), Some(id)) = (cause.transaction, cause.dialog) else { return };
         let (refresh, body) = (cause.refresh, cause.description.take());
+        let contacts = self.board.config.peer_contacts;
         if let Some((frame, _)) = cause.message
             && let Some(dialog) = self.board.registry.dialog_mut(id)
         {
-            dialog.refresh_target(frame);
+            dialog.refresh_target(frame, contacts);
         }
         if let Some(session) = self.board.registry.session_mut(self.session) {
             session.refresh = refresh;

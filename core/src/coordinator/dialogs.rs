@@ -52,6 +52,7 @@ impl UnifiedCoordinator {
                 return self.board.respond_with(request.transaction, 500, "CSeq Out of Order", &[]);
             }
             dialog.heard_from(request.path, contacts);
+            dialog.learn_methods(request.frame);
         }
         if let Err(refusal) = self.check(request) {
             return self.refuse(request.transaction, refusal);

@@ -218,6 +218,7 @@ impl UnifiedCoordinator {
             return;
         };
         let refreshes = offering.is_some_and(|offering| offering.refreshes);
+        let by_update = offering.is_some_and(|offering| !offering.invite);
         let early = session.dialog != Some(dialog) || session.state.is_early();
         let forked = session.dialogs.len() > 1;
         let phrase = match outcome.response.map(|(frame, _)| frame.start()) {
@@ -236,8 +237,9 @@ impl UnifiedCoordinator {
             _ if over && success => Input::RxOfferAnswer,
             _ if over => Input::RxOfferRefused,
             (200..=299, Some((frame, _))) => {
+                let contacts = self.board.config.peer_contacts;
                 if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
-                    dialog.refresh_target(frame);
+                    dialog.refresh_target(frame, contacts);
                 }
                 if !early {
                     self.agree_refresh(id, frame);
@@ -253,6 +255,14 @@ impl UnifiedCoordinator {
                 self.read_fork_over(id, &mut cause)
             }
             _ if outcome.ends_dialog() => Input::RxGone,
+            (405 | 501, _) if by_update => {
+                // It can still be asked for by a re-INVITE, at once or after the answer.
+                if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
+                    dialog.refuse_update();
+                }
+                cause.pause = Some(Duration::ZERO);
+                Input::RxOfferGlare
+            }
             _ if refreshes => {
                 cause.pause = self.refresh_pause(outcome);
                 if cause.pause.is_some() { Input::RxOfferGlare } else { Input::RxRefreshRefused }

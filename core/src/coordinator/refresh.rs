@@ -107,10 +107,11 @@ impl UnifiedCoordinator {
         }
         match (outcome.status, outcome.response) {
             (200..=299, Some((frame, _))) => {
+                let contacts = self.board.config.peer_contacts;
                 if let Some(dialog) = self.board.registry.session(id).and_then(|session| session.dialog)
                     && let Some(dialog) = self.board.registry.dialog_mut(dialog)
                 {
-                    dialog.refresh_target(frame);
+                    dialog.refresh_target(frame, contacts);
                 }
                 self.agree_refresh(id, frame);
                 DialogAdapter { board: &mut self.board, session: id }.arm_refresh(true);
@@ -131,8 +132,7 @@ impl UnifiedCoordinator {
                     && let Some(dialog) = self.board.registry.session(id).and_then(|session| session.dialog)
                     && let Some(dialog) = self.board.registry.dialog_mut(dialog)
                 {
-                    // It is not understood after all.
-                    dialog.update_allowed = false;
+                    dialog.refuse_update();
                 }
                 self.board.arm(id, SessionTimer::Refresh, pause.unwrap_or_default());
             }

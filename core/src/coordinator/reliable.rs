@@ -215,6 +215,12 @@ impl UnifiedCoordinator {
                 self.board.counters.add(Counter::Ignored);
                 return Input::RxTrying;
             }
+            // Only what comes in its order can say where the callee is now (RFC 6141 section 4).
+            let contacts = self.board.config.peer_contacts;
+            if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
+                dialog.refresh_target(frame, contacts);
+                dialog.learn_methods(frame);
+            }
         }
         if over {
             return self.read_fork_over(id, cause);

@@ -26,7 +26,7 @@ impl UnifiedCoordinator {
         let event =
             self.board.with_layer(|layer, now, send| layer.receive_response(now, &path, frame, &facts, send));
         let Some(event) = event else { return self.board.counters.add(Counter::StrayResponse) };
-        self.answered_from(event.tx, path.remote.ip());
+        self.answered_from(event, path.remote.ip(), frame, &facts);
         if self.board.answer_challenge(event, frame, &facts) {
             return;
         }
@@ -59,16 +59,21 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// Whoever answers a request within a dialog is there.
-    fn answered_from(&mut self, transaction: TransactionId, ip: IpAddr) {
+    /// Whoever answers a request within a dialog is there, and may say what it understands.
+    fn answered_from(&mut self, event: ClientEvent, ip: IpAddr, frame: &Frame<'_>, facts: &Facts<'_>) {
         let registry = &mut self.board.registry;
-        let dialog = match self.board.owners.get(transaction) {
-            Some(Owner::Request { session, .. }) => registry.session(*session).and_then(|it| it.dialog),
+        let of_session = |id| registry.dialog_of(id, facts.to_tag, facts.call_id);
+        let dialog = match self.board.owners.get(event.tx) {
+            Some(Owner::Request { session, .. }) => of_session(*session),
+            Some(Owner::Errand(id)) => self.board.errands.get(*id).and_then(|it| of_session(it.session?)),
             Some(Owner::Notify(id)) => registry.subscription(*id).and_then(|it| it.dialog),
             _ => None,
         };
-        if let Some(dialog) = dialog.and_then(|id| registry.dialog_mut(id)) {
-            dialog.answered_from(ip);
+        let Some(dialog) = dialog.and_then(|id| registry.dialog_mut(id)) else { return };
+        dialog.answered_from(ip);
+        // A refusal may be a proxy's.
+        if event.kind == ClientEventKind::Success {
+            dialog.learn_methods(frame);
         }
     }
 

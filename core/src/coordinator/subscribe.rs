@@ -298,7 +298,7 @@ impl UnifiedCoordinator {
         }
         let contacts = self.board.config.peer_contacts;
         if let Some(dialog) = dialog.and_then(|dialog| self.board.registry.dialog_mut(dialog)) {
-            dialog.refresh_target(request.frame);
+            dialog.refresh_target(request.frame, contacts);
             dialog.heard_from(request.path, contacts);
         }
         match (request.method, ours) {

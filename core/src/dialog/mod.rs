@@ -12,6 +12,7 @@ use core::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::api::PeerContacts;
 use crate::base::ids::{SessionId, SubscriptionId};
 use crate::sdp::plan::MediaPlan;
 use crate::transaction::TransactionId;
@@ -79,8 +80,10 @@ pub struct Dialog {
     pub(crate) waiting: Vec<Waiting>,
     /// Whether the peer has hung up: an ACK may still be due, but no request of ours.
     pub(crate) left: bool,
-    /// Whether the peer's Allow names UPDATE.
+    /// Whether the peer's last Allow names UPDATE.
     pub(crate) update_allowed: bool,
+    /// Whether an UPDATE was not understood, whatever Allow names.
+    update_refused: bool,
     /// Whether a 2xx has made it last.
     pub(crate) confirmed: bool,
     /// The ACKs to the 2xx of the INVITE and of our last re-INVITE, by their number: to be sent again when the 2xx comes
@@ -159,7 +162,8 @@ impl Dialog {
             theirs: true,
             waiting: Vec::new(),
             left: false,
-            update_allowed: allows_update(frame),
+            update_allowed: allows_update(frame).unwrap_or(false),
+            update_refused: false,
             confirmed: false,
             acks: SmallVec::new(),
             early: None,
@@ -192,7 +196,8 @@ impl Dialog {
             theirs: false,
             waiting: Vec::new(),
             left: false,
-            update_allowed: allows_update(frame),
+            update_allowed: allows_update(frame).unwrap_or(false),
+            update_refused: false,
             confirmed: false,
             acks: SmallVec::new(),
             early: None,
@@ -240,8 +245,15 @@ impl Dialog {
         Sequence::InOrder
     }
 
-    /// Target refresh (section 12.2.2): the peer has moved.
-    pub(crate) fn refresh_target(&mut self, frame: &Frame<'_>) {
+    /// Target refresh (sections 12.2.1.2 and 12.2.2): the peer has moved. Whoever moves to where nothing of ours can go stays
+    /// where it was.
+    pub(crate) fn refresh_target(&mut self, frame: &Frame<'_>, contacts: PeerContacts) {
+        if self.check_move(frame, contacts).is_ok() {
+            self.move_to_contact(frame);
+        }
+    }
+
+    fn move_to_contact(&mut self, frame: &Frame<'_>) {
         if let Some(target) = contact_uri(frame)
             && self.target != target
         {
@@ -249,6 +261,17 @@ impl Dialog {
             self.hop_known &= self.target == target;
             self.target = target;
         }
+    }
+
+    /// Takes note of the methods that the peer knows. A message without Allow says nothing of them; one that has it, be it a
+    /// request or a response, says all (section 20.5).
+    pub(crate) fn learn_methods(&mut self, frame: &Frame<'_>) {
+        self.update_allowed = !self.update_refused && allows_update(frame).unwrap_or(self.update_allowed);
+    }
+
+    /// UPDATE is not understood after all, by the peer or by somebody on the way.
+    pub(crate) const fn refuse_update(&mut self) {
+        (self.update_allowed, self.update_refused) = (false, true);
     }
 
     /// Lets the peer have moved to where no message of ours can go.
@@ -261,8 +284,8 @@ impl Dialog {
     /// The route set of an early dialog is made anew from the 2xx (section 13.2.2.4).
     pub(crate) fn confirm(&mut self, frame: &Frame<'_>, routes_max: usize) {
         self.confirmed = true;
-        self.update_allowed |= allows_update(frame);
-        self.refresh_target(frame);
+        self.learn_methods(frame);
+        self.move_to_contact(frame);
         if let Some(routes) = Routes::from_record_route(frame, true, routes_max) {
             self.routes = routes;
             self.hop_known = false;
@@ -349,9 +372,10 @@ pub(crate) fn write_cseq(writer: &mut Writer, cseq: u32, method: &str) {
     writer.header_parts("CSeq", &[number.as_bytes(), b" ", method.as_bytes()]);
 }
 
-/// Whether Allow names UPDATE (RFC 3311 section 4).
-fn allows_update(frame: &Frame<'_>) -> bool {
-    frame.values(HeaderName::Allow).any(|method| method == b"UPDATE")
+/// Whether Allow names UPDATE (RFC 3311 section 4); `None` without Allow.
+fn allows_update(frame: &Frame<'_>) -> Option<bool> {
+    frame.first(HeaderName::Allow)?;
+    Some(frame.values(HeaderName::Allow).any(|method| method == b"UPDATE"))
 }
 
 /// What a request to a URI that somebody else names has as its Request-URI: without the headers and the method that the URI
