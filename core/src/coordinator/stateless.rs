@@ -7,14 +7,14 @@
 use super::UnifiedCoordinator;
 use super::ingress::{Asked, Refusal};
 use crate::adapter::{Cause, Owner};
-use crate::api::Counter;
+use crate::api::{Counter, EndReason};
 use crate::base::ids::{DialogId, SessionId, SubscriptionId};
 use crate::base::index::Digest;
 use crate::base::rates::Rates;
 use crate::base::time::Instant;
-use crate::session::Input;
+use crate::session::{Input, State};
 use crate::transaction::table::{Kind, State as TxState};
-use crate::transaction::{Arrival, Reply};
+use crate::transaction::{Arrival, Reply, TransactionId};
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::look::{Look, look};
 use crate::wire::method::Method;
@@ -158,25 +158,40 @@ impl UnifiedCoordinator {
         self.board.send(Transmit { path, payload });
     }
 
-    /// Looks whether `facts` are those of the ACK of a refusal that nothing was kept of. Its caller has given the call up: should
-    /// a copy of the INVITE have fared better than the first, it is as if it were cancelled.
+    /// Looks whether `facts` are those of the ACK of a refusal that nothing was kept of. Its caller has given the call up, should
+    /// a copy of the INVITE have fared better than the first.
     pub(super) fn acknowledges_refusal(&mut self, frame: &Frame<'_>, facts: &Facts<'_>) -> bool {
         let ours = facts.to_tag.is_some_and(|tag| {
             // No other tag of ours is that long.
             tag.len() == 32 && tag == self.stateless_digest(facts).text()
         });
-        let invite = if ours { self.board.layer.invite_of(frame, facts) } else { None };
-        if ours && invite.is_none() {
+        if !ours {
+            return false;
+        }
+        match self.board.layer.invite_of(frame, facts) {
+            Some(invite) => self.leave_refused(invite),
             // In an overload it may have overtaken a copy of the INVITE, which lies among the new requests.
-            self.refuse_from_now_on(facts);
+            None => self.refuse_from_now_on(facts),
         }
-        let rings = |it: &_| self.board.layer.state(*it) == Some((Kind::ServerInvite, TxState::Proceeding));
-        let owner = invite.filter(rings).and_then(|invite| self.board.owners.get(invite));
-        if let Some(Owner::Incoming { session: Some(session), .. }) = owner {
+        true
+    }
+
+    /// Ends the call that came of a copy of an INVITE whose refusal the caller has taken. While it is not answered, that is as if it were
+    /// cancelled. A 200 of ours cannot be taken back: it is repeated until its ACK comes, which a caller sends who is still
+    /// there (section 13.2.2.4), or cannot come any more; no BYE may go before that (section 15). But nobody is in the call.
+    fn leave_refused(&mut self, invite: TransactionId) {
+        let Some(Owner::Incoming { session: Some(id), .. }) = self.board.owners.get(invite) else { return };
+        let id = *id;
+        if self.board.layer.state(invite) == Some((Kind::ServerInvite, TxState::Proceeding)) {
             let cause = Cause { status: Some(487), ..Cause::default() };
-            self.feed(*session, Input::RxCancel, cause);
+            return self.feed(id, Input::RxCancel, cause);
         }
-        ours
+        // Whoever has acknowledged the 200 as well is in the call.
+        let session = self.board.registry.session_mut(id);
+        if let Some(session) = session.filter(|session| session.state == State::Answered) {
+            session.end.get_or_insert(EndReason::Cancelled);
+            self.feed(id, Input::Hangup, Cause::default());
+        }
     }
 
     /// What a request with this To tag belongs to.

@@ -96,6 +96,80 @@ fn what_a_handler_refuses_at_once_is_not_kept_and_a_copy_is_asked_about_again() 
     desk.assert_all_gone();
 }
 
+/// A call that our application has taken from a copy of the INVITE, whose first one it had refused: what it was refused with, and our tag.
+fn taken_after_all(invite: &Request) -> (Desk, Message, String) {
+    let asked = AtomicU32::new(0);
+    let mut desk = Desk::with_handler(CoordinatorConfig::default(), move |_: &InviteDetails| {
+        match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => SignalingDecision::Reject(486),
+            _ => SignalingDecision::Accept,
+        }
+    });
+    desk.feed(invite.text());
+    let refusal = desk.only().message;
+    desk.feed(invite.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let tag = desk.last("200").message.callee_tag();
+    desk.news();
+    (desk, refusal, tag)
+}
+
+#[test]
+fn who_has_taken_the_refusal_is_in_no_call_whatever_was_answered_meanwhile() {
+    for later in ["nothing", "ACK", "BYE"] {
+        let invite = Request::new("INVITE").sdp(SDP);
+        let (mut desk, refusal, tag) = taken_after_all(&invite);
+        desk.feed(invite.again("ACK").callee_tag(&refusal.callee_tag()).text());
+        assert_eq!(desk.told().last().unwrap(), "ended Cancelled", "at once");
+        assert!(desk.media_is_closed(), "nobody would hear anything");
+        assert_eq!(
+            desk.codes(),
+            [""; 0],
+            "no BYE before the ACK, or the end of the time for it (section 15)"
+        );
+        desk.run_for(SECOND);
+        assert_eq!(
+            desk.codes().first().unwrap(),
+            "200",
+            "what was said stands until then (section 13.3.1.4)"
+        );
+        match later {
+            // A caller who sees the 200 after all.
+            "ACK" => {
+                desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
+                assert_eq!(desk.codes(), ["BYE"]);
+            }
+            "BYE" => {
+                desk.feed(invite.again("BYE").cseq(2).callee_tag(&tag).branch("bye").text());
+                assert_eq!(desk.codes(), ["200"]);
+                desk.assert_all_gone();
+                continue;
+            }
+            _ => {
+                desk.run_for(GIVE_UP);
+                assert_eq!(desk.times("BYE").first(), Some(&32_000));
+            }
+        }
+        let bye = desk.last("BYE").message;
+        desk.feed(respond(&bye, 481, "", "", ""));
+        desk.assert_all_gone();
+        assert_eq!(desk.told().iter().filter(|told| told.starts_with("ended")).count(), 1);
+    }
+}
+
+#[test]
+fn who_has_acknowledged_our_200_is_in_a_call_whatever_else_he_acknowledges() {
+    let invite = Request::new("INVITE").sdp(SDP);
+    let (mut desk, refusal, tag) = taken_after_all(&invite);
+    desk.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
+    desk.feed(invite.again("ACK").callee_tag(&refusal.callee_tag()).text());
+    assert_eq!(desk.told().last().unwrap(), "confirmed");
+    desk.feed(invite.again("BYE").cseq(2).callee_tag(&tag).branch("bye").text());
+    assert_eq!(desk.codes(), ["200"]);
+    desk.assert_all_gone();
+}
+
 fn options(desk: &mut Desk, from: &str, count: u32) -> usize {
     desk.news();
     for n in 0..count {
