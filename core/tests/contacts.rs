@@ -4,6 +4,9 @@
 mod support;
 
 use offhook_core::api::{CoordinatorConfig, Counter, InviteParams, PeerContacts, PeerSource};
+use offhook_core::media::{MediaCommand, MediaEvent};
+use offhook_core::session::State;
+use offhook_core::wire::Path;
 use support::{Desk, Request, SDP, SECOND, peer, respond};
 
 const HIDDEN: &str = "<sip:peer@192.168.1.5:5062>";
@@ -253,6 +256,72 @@ fn an_ack_or_cancel_from_elsewhere_counts_for_nothing() {
         assert!(desk.told().contains(&"confirmed".into()), "{policy:?}");
         assert_eq!(desk.core.counters().get(Counter::ForeignSource), 2);
     }
+}
+
+/// A peer that moves says so from where it was, by a Contact that a re-INVITE, an UPDATE or an answer brings; it need not wait
+/// for a request of ours. Whoever has not moved may ask from where the dialog began.
+#[test]
+fn who_has_moved_may_ask_from_there() {
+    let at = "192.0.2.77:5070".parse().unwrap();
+    let contact = "<sip:peer@192.0.2.77:5070>";
+    for policy in [PeerSource::SameAddress, PeerSource::SameFlow] {
+        for how in ["INVITE", "UPDATE", "hold"] {
+            for ours in [false, true] {
+                let (mut desk, asks) = up(policy, ours);
+                let session = desk.core.registry().ids().first().copied().unwrap();
+                match how {
+                    "hold" => {
+                        desk.core.hold(desk.now, session).unwrap();
+                        desk.drain();
+                        let offer = desk.only().message;
+                        desk.feed(respond(&offer, 200, "", &format!("Contact: {contact}\r\n"), SDP));
+                    }
+                    method => {
+                        desk.feed(asks.again(method).cseq(7).branch("move").contact(contact).sdp(SDP).text());
+                        assert_eq!(desk.only().message.code(), "200");
+                        desk.feed_from(at, asks.again("ACK").cseq(7).branch("ack7").text());
+                    }
+                }
+                assert_eq!(desk.core.session_state(session), Some(State::Active), "{policy:?} {how}");
+                desk.news();
+                desk.feed_from(STRANGER.parse().unwrap(), asks.again("BYE").cseq(8).branch("odd").text());
+                assert_eq!(desk.codes(), ["403"]);
+                desk.feed(asks.again("INFO").cseq(9).branch("old").text());
+                assert_eq!(desk.codes(), ["200"], "{policy:?} {how}");
+                desk.feed_from(at, asks.again("BYE").cseq(10).branch("new").text());
+                assert_eq!(desk.codes(), ["200"], "{policy:?} {how}");
+                assert_eq!(desk.told().last().unwrap(), "ended RemoteHangup");
+            }
+        }
+    }
+}
+
+/// A socket of both IP versions has IPv4 peers at `::ffff:192.0.2.9`; a Contact has them at 192.0.2.9.
+#[test]
+fn an_ipv4_address_is_the_same_in_either_form() {
+    let (mapped_us, mapped) = ("[::ffff:192.0.2.1]:5060", "[::ffff:192.0.2.9]:5060");
+    let other = Path::udp(mapped_us.parse().unwrap(), mapped.parse().unwrap());
+    for policy in [PeerSource::SameAddress, PeerSource::SameFlow] {
+        for ours in [false, true] {
+            let (mut desk, asks) = up(policy, ours);
+            desk.core.handle_datagram(
+                desk.now,
+                other,
+                asks.again("INFO").cseq(7).branch("m").text().as_bytes(),
+            );
+            desk.drain();
+            assert_eq!(desk.codes(), ["200"], "{policy:?}, ours {ours}");
+        }
+    }
+    // Nor does the audio of whoever signals from there wait for a proof.
+    let (mut desk, asks) = up(PeerSource::Any, false);
+    desk.core.handle_datagram(desk.now, other, asks.again("INFO").cseq(7).branch("m").text().as_bytes());
+    desk.drain();
+    let session = desk.core.registry().ids().first().copied().unwrap();
+    let media = desk.core.registry().media_of(session).unwrap();
+    desk.core.handle_media(desk.now, MediaEvent::Unproven { media, ip: "192.0.2.9".parse().unwrap() });
+    desk.drain();
+    assert!(matches!(desk.media.last(), Some(MediaCommand::Vouch { .. })), "{:?}", desk.media.last());
 }
 
 /// A proxy of several addresses; and a peer whose Contact has told where it is.

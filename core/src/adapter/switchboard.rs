@@ -27,7 +27,6 @@ use crate::transaction::table::{Kind, State as TxState};
 use crate::transaction::{Reply, Room, TransactionId, TransactionLayer};
 use crate::wire::path::{Path, Transmit};
 use crate::wire::token::{TOKEN_LEN, Token};
-use crate::wire::uri::Host;
 use crate::wire::{NextHop, reason_phrase};
 
 /// Whom a transaction works for.
@@ -503,13 +502,11 @@ impl Switchboard {
 /// The path to the place that `uri` sends requests to, from the local end of `path`; else the name to ask for.
 fn resolve_target(uri: &[u8], path: &Path) -> Result<Path, Option<ResolveTarget>> {
     let hop = NextHop::of(uri).map_err(|_| None)?;
-    let ip = match hop.host {
-        Host::V4(ip) => ip.into(),
-        Host::V6(ip) => ip.into(),
-        Host::Name(name) => {
+    match hop.address() {
+        Ok(remote) => Ok(Path { remote, ..*path }),
+        Err(name) => {
             let host = String::from_utf8(name.to_vec()).map_err(|_| None)?;
-            return Err(Some(ResolveTarget { host, port: hop.port, transport: path.transport }));
+            Err(Some(ResolveTarget { host, port: hop.port, transport: path.transport }))
         }
-    };
-    Ok(Path { remote: SocketAddr::new(ip, hop.port.unwrap_or(5060)), ..*path })
+    }
 }

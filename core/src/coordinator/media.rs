@@ -61,7 +61,9 @@ impl UnifiedCoordinator {
         // Whom we call has answered to a branch that nobody else has seen.
         let called = session.dialog.filter(|_| session.role == Role::Uac);
         let called = called.and_then(|dialog| Some(registry.dialog(dialog)?.path.remote.ip()));
-        if session.proven == Some(ip) || called == Some(ip) {
+        let signals =
+            [session.proven, called].into_iter().flatten().any(|it| it.to_canonical() == ip.to_canonical());
+        if signals {
             self.board.outbox.push_back(Output::Media(MediaCommand::Vouch { media, ip }));
         }
     }

@@ -56,18 +56,20 @@ impl Dialog {
 
     /// Whether a message of the peer may come from there.
     pub(crate) fn may_come_from(&self, source: SocketAddr, policy: PeerSource) -> bool {
-        let next = Some(self.path.remote).filter(|_| self.hop_known);
+        let named = || NextHop::of(self.next_hop()).ok()?.address().ok();
+        let next = if self.hop_known { Some(self.path.remote) } else { named() };
         let mut known = core::iter::once(self.first).chain(next);
+        let same_address = |known: SocketAddr| known.ip().to_canonical() == source.ip().to_canonical();
         match policy {
             PeerSource::Any => true,
-            PeerSource::SameAddress => known.any(|known| known.ip() == source.ip()),
-            PeerSource::SameFlow => known.any(|known| known == source),
+            PeerSource::SameAddress => known.any(same_address),
+            PeerSource::SameFlow => known.any(|known| same_address(known) && known.port() == source.port()),
         }
     }
 
     /// The peer's messages come along this path.
     pub(crate) fn heard_from(&mut self, path: Path, contacts: PeerContacts) {
-        self.heard = Some(path.remote.ip());
+        self.answered_from(path.remote.ip());
         if self.goes_to_source(contacts) {
             self.path = path;
         }
@@ -75,14 +77,14 @@ impl Dialog {
 
     /// A response to a request of ours has come from there.
     pub(crate) const fn answered_from(&mut self, ip: IpAddr) {
-        self.heard = Some(ip);
+        self.heard = Some(ip.to_canonical());
     }
 
     /// What shows that the peer can be found at this address, and wants anything from us.
     pub(crate) fn proof_of(&self, ip: IpAddr) -> Proof {
         match self.heard {
             _ if !self.theirs => Proof::Here,
-            Some(heard) if heard == ip => Proof::Here,
+            Some(heard) if heard == ip.to_canonical() => Proof::Here,
             Some(_) => Proof::Elsewhere,
             None => Proof::Nowhere,
         }

@@ -1,5 +1,7 @@
 //! Where a request for a URI is sent, before any name is looked up (RFC 3261 section 8.1.2, RFC 3263 section 4.1).
 
+use core::net::{IpAddr, SocketAddr};
+
 use super::uri::{Host, Uri, is_same_word};
 
 /// The place that a URI sends requests to.
@@ -96,6 +98,16 @@ impl<'a> NextHop<'a> {
             Some(unspoken) => Err(NoHop::Transport(unspoken)),
             None => Ok(Self { host: uri.next_hop(), port: uri.port }),
         }
+    }
+
+    /// Its address, without a look-up; else the name that has to be looked up.
+    pub(crate) fn address(&self) -> Result<SocketAddr, &'a [u8]> {
+        let ip = match self.host {
+            Host::V4(ip) => IpAddr::V4(ip),
+            Host::V6(ip) => IpAddr::V6(ip),
+            Host::Name(name) => return Err(name),
+        };
+        Ok(SocketAddr::new(ip, self.port.unwrap_or(5060)))
     }
 }
 
