@@ -351,7 +351,7 @@ impl Stream {
             Verdict::Begins(clock, before) => {
                 let mut packets = before.iter().flat_map(|stash| stash.iter()).chain([(&header, payload)]);
                 let Some((first, payload)) = packets.next() else { return };
-                self.begin(first, clock, shared);
+                self.begin(first, clock);
                 self.take(from, first, payload, Order::Newest, shared);
                 for (header, payload) in packets {
                     let order = self.listener.count(header);
@@ -368,15 +368,14 @@ impl Stream {
     }
 
     /// Listens to another stream from now on, or to one that counts anew.
-    fn begin(&mut self, first: &RtpHeader, clock: Clock, shared: &mut Shared<'_>) {
+    fn begin(&mut self, first: &RtpHeader, clock: Clock) {
         match clock {
             Clock::GoesOn => return,
             Clock::First => {}
             Clock::Anew => self.playout.splice(first.timestamp),
         }
         self.left = false;
-        let pressed = self.dtmf.reset();
-        self.tell_pressed(pressed, shared);
+        self.dtmf.take_over();
     }
 
     /// Takes a packet of the peer.

@@ -250,8 +250,13 @@ impl DtmfSender {
 const END_LOST: Duration = Duration::from_millis(250);
 /// For how long after its end a packet with another timestamp can still be of the press, if that lies within it.
 const REPEATED: Duration = Duration::from_millis(500);
-/// Two presses of a key have at least this between them, in samples: 20 ms. What begins sooner after a press is part of it.
+/// No packet of a press comes later than this after the others: its timestamp is that of another press then.
+const LATE_MAX: Duration = Duration::from_secs(2);
+/// Two presses of a key have at least this between them, in samples: 20 ms. What begins sooner after a press is part of it,
+/// or repeats its end.
 const PAUSE_MIN: u32 = 160;
+/// The samples of [`END_LOST`] and of one packet, of 60 ms at most: as much of the end of a segment can be lost.
+const SEGMENT_LOST: u32 = 2_480;
 /// Presses remembered so that late repeats of them are not taken for new ones.
 const RECENT: usize = 8;
 
@@ -263,15 +268,27 @@ struct Held {
     /// Length of the segments before this one (RFC 4733 section 2.5.1.3).
     before: u32,
     heard: Instant,
+    /// Whether another source has taken over since.
+    taken_over: bool,
 }
 
 impl Held {
+    /// Whether both have the same name: some senders give the same timestamp to presses of several keys.
+    fn is(&self, other: &Self) -> bool {
+        (self.event, self.timestamp) == (other.event, other.timestamp)
+    }
+
+    /// Whether another source goes on with the press: it may have timestamps of its own, but the key is pressed for longer.
+    fn goes_on_in(&self, other: &Self) -> bool {
+        self.taken_over && self.event == other.event && other.duration > self.duration
+    }
+
     /// Whether both are the same key at the same time: some senders move the timestamp with each packet of a press, or with
-    /// each repeat of its end, where RFC 4733 section 2.3 wants that of its beginning in all of them.
-    fn overlaps(&self, other: &Self) -> bool {
+    /// each repeat of its end, where RFC 4733 section 2.3 wants that of its beginning in all of them. They may be `apart`.
+    fn overlaps(&self, other: &Self, apart: u32) -> bool {
         let step = other.timestamp.wrapping_sub(self.timestamp) as i32;
         let within = if step < 0 { other.duration } else { self.duration };
-        self.event == other.event && step.unsigned_abs() <= u32::from(within) + PAUSE_MIN
+        self.event == other.event && step.unsigned_abs() <= u32::from(within) + apart
     }
 
     /// Takes in what another packet says of the same press.
@@ -313,24 +330,25 @@ impl DtmfReceiver {
         payload: EventPayload,
     ) -> [Option<Pressed>; 2] {
         let EventPayload { event, end, duration } = payload;
-        let fresh = Held { event, timestamp, duration, before: 0, heard: now };
-        let is_held = self.held.is_some_and(|held| held.timestamp == timestamp);
-        if key(event).is_none() || (!is_held && self.is_repeated(&fresh)) {
+        let fresh = Held { event, timestamp, duration, before: 0, heard: now, taken_over: false };
+        let is_held = self.held.is_some_and(|held| held.is(&fresh));
+        if key(event).is_none() || (!is_held && self.is_repeated(&fresh, end)) {
             return [None, None];
         }
         let mut cut_off = None;
         let held = match self.held.take() {
             None => fresh,
-            Some(held) if held.timestamp == timestamp => {
+            Some(held) if held.is(&fresh) => {
                 Held { duration: held.duration.max(duration), heard: now, ..held }
             }
+            Some(held) if held.goes_on_in(&fresh) => Held { before: held.before, ..fresh },
             Some(held) if held.event == event && continues(&held, timestamp) => {
                 // A segment that is over is known by its timestamp alone: the next one begins where it ends.
-                self.remember(Held { duration: 0, heard: Instant::ZERO, ..held });
+                self.remember(Held { duration: 0, ..held });
                 let before = held.before.saturating_add(timestamp.wrapping_sub(held.timestamp));
                 Held { before, ..fresh }
             }
-            Some(mut held) if held.overlaps(&fresh) => {
+            Some(mut held) if held.overlaps(&fresh, PAUSE_MIN) => {
                 held.merge(&fresh);
                 held
             }
@@ -358,23 +376,21 @@ impl DtmfReceiver {
     }
 
     /// Whether a packet is of a press that is over. Its timestamp says so, or that it lies within one of the same key
-    /// which ended a moment ago; that one lasts as long as its repeats then.
-    fn is_repeated(&mut self, fresh: &Held) -> bool {
+    /// which ended a moment ago; that one lasts as long as its repeats then. Only what repeats the end can lie behind it.
+    fn is_repeated(&mut self, fresh: &Held, end: bool) -> bool {
+        let apart = if end { PAUSE_MIN } else { 0 };
         let mut recent = self.recent.iter_mut();
         let Some(over) = recent.find(|over| {
-            over.timestamp == fresh.timestamp
-                || (fresh.heard.saturating_since(over.heard) < REPEATED && over.overlaps(fresh))
+            let since = fresh.heard.saturating_since(over.heard);
+            since < LATE_MAX && over.is(fresh) || since < REPEATED && over.overlaps(fresh, apart)
         }) else {
             return false;
         };
-        if over.event == fresh.event {
-            let reach =
-                fresh.timestamp.wrapping_sub(over.timestamp).saturating_add(u32::from(fresh.duration));
-            // A timestamp before that of the press reaches back to the other end of the clock.
-            let reach = u16::try_from(reach).unwrap_or(over.duration);
-            over.duration = over.duration.max(reach);
-            over.heard = fresh.heard;
-        }
+        let reach = fresh.timestamp.wrapping_sub(over.timestamp).saturating_add(u32::from(fresh.duration));
+        // A timestamp before that of the press reaches back to the other end of the clock.
+        let reach = u16::try_from(reach).unwrap_or(over.duration);
+        over.duration = over.duration.max(reach);
+        over.heard = fresh.heard;
         true
     }
 
@@ -384,11 +400,11 @@ impl DtmfReceiver {
         self.finish(held)
     }
 
-    /// Forgets everything: another source speaks.
-    pub(crate) fn reset(&mut self) -> Option<Pressed> {
-        let pressed = self.held.take().and_then(|held| self.finish(held));
-        *self = Self::new();
-        pressed
+    /// Another source speaks, or the same counts anew: whoever is in between may have changed while a key was pressed.
+    pub(crate) const fn take_over(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.taken_over = true;
+        }
     }
 
     fn remember(&mut self, held: Held) {
@@ -411,5 +427,5 @@ impl DtmfReceiver {
 fn continues(held: &Held, timestamp: u32) -> bool {
     let step = timestamp.wrapping_sub(held.timestamp);
     let full = u32::from(u16::MAX);
-    step + 480 >= full && step <= full + 480 && u32::from(held.duration) + 960 >= full
+    step + 480 >= full && step <= full + 480 && u32::from(held.duration) + SEGMENT_LOST >= full
 }

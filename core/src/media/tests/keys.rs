@@ -119,18 +119,19 @@ fn a_poor_link_adds_and_loses_no_key() {
 struct Hand {
     pair: Pair,
     sequence: u16,
+    ssrc: u32,
 }
 
 impl Hand {
     fn new() -> Self {
         let mut pair = Pair::perfect();
         pair.peers[0].stuck_until = pair.now + Duration::from_secs(1_000);
-        Self { pair, sequence: 0 }
+        Self { pair, sequence: 0, ssrc: 5 }
     }
 
     fn event(&mut self, timestamp: u32, event: u8, end: bool, duration: u16) {
-        let header =
-            RtpHeader { marker: false, payload_type: 101, sequence: self.sequence, timestamp, ssrc: 5 };
+        let Self { sequence, ssrc, .. } = *self;
+        let header = RtpHeader { marker: false, payload_type: 101, sequence, timestamp, ssrc };
         self.sequence += 1;
         let mut bytes = Vec::new();
         header.write(&mut bytes);
@@ -139,6 +140,19 @@ impl Hand {
         let now = self.pair.now;
         self.pair.peers[1].shard.handle_datagram(now, PORT.key, Which::Rtp, address(1, 4000), &bytes);
         self.pair.run(MS(20));
+    }
+
+    /// A key of 100 ms.
+    fn press(&mut self, timestamp: u32, event: u8) {
+        for n in 1..=8_u16 {
+            self.event(timestamp, event, n > 5, 160 * n.min(5));
+        }
+    }
+
+    /// The keys that were heard, and for how long.
+    fn heard(mut self) -> (String, Vec<u32>) {
+        self.pair.run(MS(600));
+        pressed(&self.pair)
     }
 }
 
@@ -231,6 +245,83 @@ fn a_press_goes_on_when_the_sender_counts_anew() {
         }
         hand.pair.run(MS(600));
         assert_eq!(pressed(&hand.pair).0, "4", "{step}");
+    }
+}
+
+/// The timestamp tells presses apart, but not alone: some senders have the same for all of them.
+#[test]
+fn presses_that_have_one_timestamp_are_told_apart() {
+    let mut hand = Hand::new();
+    hand.press(1_000, 4);
+    hand.press(1_000, 5);
+    assert_eq!(hand.heard().0, "45", "another key");
+    let mut hand = Hand::new();
+    for (event, duration) in [(4, 160), (4, 320), (5, 480), (5, 640), (4, 320)] {
+        hand.event(1_000, event, false, duration);
+    }
+    hand.event(1_000, 5, true, 640);
+    assert_eq!(hand.heard(), ("45".into(), [40, 80].to_vec()), "another key, before the end of the first");
+    let mut hand = Hand::new();
+    hand.press(1_000, 4);
+    hand.pair.run(MS(3_000));
+    hand.press(1_000, 4);
+    assert_eq!(hand.heard().0, "44", "the same key, seconds later");
+    let mut hand = Hand::new();
+    hand.press(1_000, 4);
+    hand.pair.run(MS(1_000));
+    hand.event(1_000, 4, true, 800);
+    assert_eq!(hand.heard().0, "4", "a repeat that was long on its way");
+}
+
+#[test]
+fn a_key_that_is_pressed_again_after_20_ms_is_pressed_twice() {
+    let mut hand = Hand::new();
+    hand.press(1_000, 4);
+    hand.press(1_000 + 800 + 160, 4);
+    assert_eq!(hand.heard(), ("44".into(), [100, 100].to_vec()));
+}
+
+/// What is between two telephones may take over, and count on or anew, while a key is pressed.
+#[test]
+fn a_press_goes_on_when_another_source_takes_over() {
+    for (at, timestamp) in [(3, 1_000), (3, 91_000), (6, 1_000), (7, 1_000), (1, 7)] {
+        let mut hand = Hand::new();
+        for n in 1..=8_u16 {
+            if n == at + 1 {
+                hand.ssrc = 6;
+            }
+            let timestamp = if n > at { timestamp } else { 1_000 };
+            hand.event(timestamp, 4, n > 5, 160 * n.min(5));
+        }
+        assert_eq!(hand.heard(), ("4".into(), [100].to_vec()), "after {at} packets, {timestamp}");
+    }
+    let mut hand = Hand::new();
+    hand.event(1_000, 4, false, 160);
+    hand.event(1_000, 4, false, 320);
+    hand.ssrc = 6;
+    hand.press(50_000, 4);
+    assert_eq!(hand.heard(), ("44".into(), [40, 100].to_vec()), "a new press begins anew");
+    let mut hand = Hand::new();
+    hand.event(1_000, 4, false, 160);
+    hand.ssrc = 6;
+    hand.press(50_000, 5);
+    assert_eq!(hand.heard(), ("45".into(), [20, 100].to_vec()));
+}
+
+#[test]
+fn a_long_press_goes_on_when_the_end_of_a_segment_is_lost() {
+    for lost in [1, 6, 12] {
+        let mut hand = Hand::new();
+        let packets = u16::MAX / 160 - lost;
+        for n in 1..=packets {
+            hand.event(1_000, 9, false, 160 * n);
+        }
+        hand.sequence += lost;
+        hand.pair.run(MS(20 * u64::from(lost - 1)));
+        for n in 1..=10_u16 {
+            hand.event(1_000 + u32::from(u16::MAX), 9, n > 7, 160 * n.min(8));
+        }
+        assert_eq!(hand.heard(), ("9".into(), [8_351].to_vec()), "{lost} packets");
     }
 }
 
