@@ -21,6 +21,8 @@ pub(super) struct Outcome<'a> {
     pub(super) transaction: TransactionId,
     /// The final status; 408 or 503 where none came (section 8.1.3.1).
     pub(super) status: u16,
+    /// Whether it is a 2xx to an INVITE that had one before.
+    pub(super) again: bool,
     /// The final response, if one came.
     pub(super) response: Option<(&'a Frame<'a>, &'a Facts<'a>)>,
 }
@@ -132,8 +134,8 @@ impl UnifiedCoordinator {
             return;
         }
         self.board.layer.forget_message(event.tx);
-        let outcome =
-            Outcome { session, transaction: event.tx, status: event.status, response: Some((frame, facts)) };
+        let ClientEvent { tx: transaction, status, again, .. } = event;
+        let outcome = Outcome { session, transaction, status, again, response: Some((frame, facts)) };
         self.request_over(purpose, &outcome);
     }
 
@@ -152,7 +154,10 @@ impl UnifiedCoordinator {
     /// A request of ours within a dialog that got no response.
     pub(super) fn request_failed(&mut self, owner: Owner, transaction: TransactionId, status: u16) {
         if let Owner::Request { session, purpose } = owner {
-            self.request_over(purpose, &Outcome { session, transaction, status, response: None });
+            self.request_over(
+                purpose,
+                &Outcome { session, transaction, status, again: false, response: None },
+            );
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::sdp::plan::Direction;
 use crate::session::{Cell, Input, Role, Session, SessionTimer, State};
 use crate::signaling::CommandError;
 use crate::transaction::ClientEventKind;
-use crate::wire::frame::StartLine;
+use crate::wire::frame::{Frame, StartLine};
 use crate::wire::text::parse_leading_number;
 use crate::wire::{HeaderName, reason_phrase};
 
@@ -208,12 +208,15 @@ impl UnifiedCoordinator {
         let offering = session.offering.as_ref().filter(|it| it.transaction == outcome.transaction);
         let Some(dialog) = offering.map(|offering| offering.dialog) else {
             // A 2xx that came again lost its ACK; one that comes too late has yet to get it.
-            if let (200..=299, Some((_, facts)), Some(dialog)) =
+            if let (200..=299, Some((frame, facts)), Some(dialog)) =
                 (outcome.status, outcome.response, session.dialog)
                 && facts.cseq_method == crate::wire::method::Method::Invite
             {
                 let mut adapter = DialogAdapter { board: &mut self.board, session: id };
                 adapter.ack_again(dialog, facts.cseq, ClientEventKind::Success);
+                if !outcome.again {
+                    self.offer_anew(id, dialog, frame);
+                }
             }
             return;
         };
@@ -292,6 +295,23 @@ impl UnifiedCoordinator {
             input
         };
         self.feed(id, input, cause);
+    }
+
+    /// The peer has taken a re-INVITE of ours that was refused elsewhere or given up: its media are not those any more that both sides
+    /// had, and the application knows. So it is offered what is wanted, at once or after the exchange that is under way.
+    fn offer_anew(&mut self, id: SessionId, dialog: DialogId, frame: &Frame<'_>) {
+        let contacts = self.board.config.peer_contacts;
+        if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
+            dialog.refresh_target(frame, contacts);
+        }
+        let up = self.session_state(id).is_some_and(State::is_up);
+        if !up || !self.may_try_again(id) {
+            return;
+        }
+        if let Some(media) = self.board.registry.session_mut(id).and_then(|session| session.media.as_mut()) {
+            media.wish = media.wish.wrapping_add(1);
+        }
+        self.feed(id, Input::Modify, Cause::default());
     }
 
     fn read_offer_answer(&mut self, id: SessionId, dialog: DialogId, cause: &mut Cause<'_>) -> Input {

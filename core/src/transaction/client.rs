@@ -67,6 +67,8 @@ pub struct ClientEvent {
     pub kind: ClientEventKind,
     /// Its status code.
     pub status: u16,
+    /// Whether it is a 2xx to an INVITE that had one before: a repetition, or that of another fork.
+    pub again: bool,
 }
 
 impl TransactionLayer {
@@ -226,9 +228,10 @@ impl TransactionLayer {
         } else {
             None
         };
+        let again = self.state(tx) == Some((Kind::ClientInvite, State::Accepted));
         match self.run(now, tx, input, ack, send) {
             Some(Effect::TellProvisional | Effect::TellSuccess | Effect::TellFailure) => {
-                Some(ClientEvent { tx, kind, status })
+                Some(ClientEvent { tx, kind, status, again })
             }
             _ => None,
         }

@@ -1,6 +1,8 @@
 //! A 2xx to an INVITE of ours that comes when nobody waits for it any more: it gets its ACK each time it comes (RFC 3261
 //! section 13.2.2.4), and a call that nobody wants its BYE, whichever INVITE it answers.
 
+use alloc::format;
+use alloc::string::String;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -99,7 +101,7 @@ fn a_2xx_to_a_reinvite_that_the_network_called_unreachable_is_acknowledged() {
     unreachable(&mut world);
     assert_eq!(world.net.told(0).last().unwrap(), "refused 503", "at once");
     answer_late(&mut world, &invite);
-    assert_eq!((world.state(), sent(&world, "BYE ")), (Some(State::Active), 0), "the call goes on");
+    assert!(world.state().is_some_and(State::is_up) && sent(&world, "BYE ") == 0, "the call goes on");
     world.hangup();
     let_go(&mut world);
     answer_late(&mut world, &invite);
@@ -158,6 +160,89 @@ fn a_2xx_to_a_reinvite_that_was_asked_for_credentials_is_acknowledged() {
     assert_ne!(world.last("INVITE"), invite, "it goes again with credentials");
     answer_late(&mut world, &invite);
     world.hangup();
+    all_gone(&mut world);
+}
+
+/// The direction of the last offer that was sent.
+fn offered(world: &World) -> &'static str {
+    let invite = String::from_utf8_lossy(&world.last("INVITE")).into_owned();
+    ["sendonly", "sendrecv"].into_iter().find(|it| invite.contains(&format!("a={it}"))).unwrap()
+}
+
+const HELD: &str = "v=0\r\no=- 1 2 IN IP4 10.9.9.9\r\ns=-\r\nc=IN IP4 10.9.9.9\r\nt=0 0\r\n\
+    m=audio 40000 RTP/AVP 0\r\na=recvonly\r\n";
+
+/// Whoever takes an offer that was refused elsewhere, or that the network lost, believes in media that we do not.
+#[test]
+fn a_2xx_that_comes_too_late_to_a_reinvite_is_followed_by_one_that_says_what_is_wanted() {
+    for refused in [true, false] {
+        let (mut world, invite) = holding();
+        assert_eq!(offered(&world), "sendonly");
+        if refused {
+            world.respond_to(&invite, 500, "one", None);
+        } else {
+            unreachable(&mut world);
+        }
+        assert!(world.net.told(0).last().unwrap().starts_with("refused"));
+        let before = (sent(&world, "INVITE "), sent(&world, "ACK "));
+        world.respond_to(&invite, 200, "one", Some(HELD));
+        assert_eq!((sent(&world, "INVITE "), sent(&world, "ACK ")), (before.0 + 1, before.1 + 1));
+        assert_eq!(offered(&world), "sendrecv", "as it was, and as the application was told");
+        let again = world.last("INVITE");
+        for _ in 0..3 {
+            world.respond_to(&invite, 200, "one", Some(HELD));
+        }
+        assert_eq!(sent(&world, "INVITE "), before.0 + 1, "its repetitions bring nothing new");
+        let told = world.net.told(0).len();
+        world.respond_to(&again, 200, "one", Some(SDP));
+        assert_eq!(world.state(), Some(State::Active));
+        assert!(
+            world.net.told(0)[told..].iter().all(|it| it == "hold false false"),
+            "{:?}",
+            world.net.told(0)
+        );
+        world.hangup();
+        let_go(&mut world);
+        all_gone(&mut world);
+    }
+}
+
+#[test]
+fn a_2xx_that_comes_too_late_while_the_next_offer_is_under_way_waits_for_its_outcome() {
+    for status in [200, 500] {
+        let (mut world, first) = holding();
+        world.respond_to(&first, 500, "one", None);
+        world.command(|core, now, id| core.hold(now, id));
+        let second = world.last("INVITE");
+        let before = sent(&world, "INVITE ");
+        world.respond_to(&first, 200, "one", Some(HELD));
+        assert_eq!(sent(&world, "INVITE "), before, "one at a time");
+        let body = (status == 200).then_some(HELD);
+        world.respond_to(&second, status, "one", body);
+        assert_eq!(sent(&world, "INVITE "), before + 1);
+        assert_eq!(offered(&world), "sendonly", "the last wish of the application");
+        world.respond_to_last(200, Some(HELD));
+        assert_eq!(world.net.told(0).last().unwrap(), "hold true false");
+        world.hangup();
+        let_go(&mut world);
+        all_gone(&mut world);
+    }
+}
+
+/// A peer, or a proxy, that always says both.
+#[test]
+fn an_offer_that_is_refused_and_taken_each_time_is_made_a_bounded_number_of_times() {
+    let (mut world, mut invite) = holding();
+    let before = sent(&world, "INVITE ");
+    for _ in 0..50 {
+        world.respond_to(&invite, 500, "one", None);
+        world.respond_to(&invite, 200, "one", Some(HELD));
+        invite = world.last("INVITE");
+    }
+    assert_eq!(sent(&world, "INVITE "), before + 10);
+    assert_eq!(world.state(), Some(State::Active));
+    world.hangup();
+    let_go(&mut world);
     all_gone(&mut world);
 }
 
