@@ -7,8 +7,8 @@ usage: tests/peers/held.py [--phone FILE] [--load FILE] [--answering FILE] [--ca
   memory    resident KiB of the phone (VmRSS) for each call between LESS and MORE held ones, taken in one process
   idle      user and system time (/proc/PID/stat) while LESS calls are held, over N seconds, as a share of one core
   buffer    what the signalling socket may hold (`ss -m`), and what the kernel has dropped there in a burst of 4000 calls
-  workers   CPU of examples/answering on two tokio workers beside one, per call, medians of three interleaved rounds (where
-            that example is there; it knows tokio only)
+  workers   calls a second of examples/answering and their CPU, on two tokio workers beside one, 48 calls in flight, medians of
+            five interleaved rounds (where that example is there; it knows tokio only)
 Nobody says anything in these calls: the caller (examples/load.rs, 127.0.0.7) sends no audio, nobody listens at its port. One
 command for each of two builds shows before and after: --phone names the build, the other programs are those beside it. CPU time and
 memory mean something on a shared machine too. Build first: cargo build --release --examples (Linux only).
@@ -109,19 +109,21 @@ def buffer(options, runtime):
 
 
 def workers(options):
-    costs = {1: [], 2: []}
-    for n in range(3):
+    costs, rates = {1: [], 2: []}, {1: [], 2: []}
+    for n in range(5):
         for count in (1, 2) if n % 2 else (2, 1):
             port = free_port()
             with Process(options.out, f"answering-{count}", [options.answering, f"127.0.0.1:{port}", "--workers", count]) as answering:
                 until(lambda: udp_is_bound(port) or not answering.running(), 5, "answering does not bind its port")
                 start = cpu_us(answering.pid)
-                got = subprocess.run([options.load, f"127.0.0.1:{port}", "--calls", "20000"], capture_output=True, text=True, timeout=180)
-                done = re.search(r"calls (\d+) failed (\d+)", got.stdout)
+                got = subprocess.run([options.load, f"127.0.0.1:{port}", "--calls", "60000", "--flight", "48"], capture_output=True, text=True, timeout=180)
+                done = re.search(r"calls (\d+) failed (\d+) .* seconds ([\d.]+)", got.stdout)
                 want(done and int(done[2]) == 0, f"load: {got.stdout or got.stderr}")
                 costs[count].append((cpu_us(answering.pid)[0] - start[0]) / int(done[1]))
+                rates[count].append(int(done[1]) / float(done[3]))
     one, two = (statistics.median(costs[count]) for count in (1, 2))
-    return {"one_us": one, "two_us": two, "all": costs}
+    fast, faster = (statistics.median(rates[count]) for count in (1, 2))
+    return {"one_us": one, "two_us": two, "one_rate": fast, "two_rate": faster, "all": costs, "rates": rates}
 
 
 def show(options, row, text):
@@ -160,7 +162,9 @@ def main():
                 show(options, row, f"{runtime:6} receive buffer {row['receive_kib'] or 0:.0f} KiB, {row['dropped']} datagrams dropped in a burst")
         if "workers" in options.only and options.answering.exists():
             row = workers(options)
-            show(options, row, f"tokio  {row['one_us']:.1f} µs a call on one worker, {row['two_us']:.1f} on two ({row['two_us'] / row['one_us']:.2f})")
+            rate, cost = row["two_rate"] / row["one_rate"], row["two_us"] / row["one_us"]
+            show(options, row, f"tokio  {row['one_rate']:.0f} calls/s at {row['one_us']:.1f} µs each on one worker, "
+                 f"{row['two_rate']:.0f} at {row['two_us']:.1f} on two ({rate:.2f} of the calls, {cost:.2f} of the CPU)")
     except Failed as failure:
         print(f"held.py: {failure}", file=sys.stderr)
         return 1

@@ -177,17 +177,23 @@ impl<'a, R: Runtime> Reader<'a, R> {
     /// Hands over what was read in one go, and there was no more.
     fn deal_at_once(&mut self, due: &mut Due) {
         let Self { shared, machine, batch, lag, .. } = self;
-        for datagram in batch.iter() {
+        let mut hold = shared.hold();
+        for (dealt, datagram) in batch.iter().enumerate() {
+            if dealt % SENT_AFTER == SENT_AFTER - 1 {
+                hold.flush(due);
+                hold = shared.hold();
+            }
             let Some(path) = machine.path(datagram.local, datagram.remote) else { continue };
             tracing::trace!(%path, len = datagram.bytes.len(), "datagram");
-            shared.feed(due, |side, now| {
+            hold.feed(due, |side, now| {
                 side.driver_wakes();
                 lag.tell(side, now, Duration::ZERO);
                 side.counters.datagrams_received += 1;
                 side.core.handle_datagram(now, path, datagram.bytes);
             });
         }
-        shared.flush(due);
+        hold.flush(due);
+        shared.settle(due);
     }
 
     /// Hands over what waits, by its rank.
@@ -197,8 +203,9 @@ impl<'a, R: Runtime> Reader<'a, R> {
             return;
         }
         let clock = || machine.runtime().now();
-        let (mut allowed, mut blocked) = shared.look(|side| (lag_allowed(side), side.blocked()));
         let turn = clock();
+        let mut hold = shared.hold();
+        let (mut allowed, mut blocked) = hold.look(|side| (lag_allowed(side), side.blocked()));
         for dealt in 1..=DEALT_MAX {
             let began = clock();
             let over = blocked || began.saturating_since(turn) > DEAL_FOR;
@@ -207,7 +214,7 @@ impl<'a, R: Runtime> Reader<'a, R> {
             let late = next.late;
             if let Some(path) = machine.path(next.arrival.local, next.arrival.remote) {
                 tracing::trace!(%path, len = next.bytes.len(), lag = ?next.lag, "datagram");
-                (allowed, blocked) = shared.feed(due, |side, now| {
+                (allowed, blocked) = hold.feed(due, |side, now| {
                     side.driver_wakes();
                     if let Some(age) = next.lag {
                         lag.tell(side, now, age);
@@ -219,20 +226,20 @@ impl<'a, R: Runtime> Reader<'a, R> {
             }
             // What answers to those who come in vain cost is counted, their sending with it.
             if late || dealt % SENT_AFTER == 0 {
-                shared.flush(due);
+                hold.flush(due);
+                hold = shared.hold();
             }
             if late {
                 inbox.spent(clock().saturating_since(began));
             }
         }
-        shared.flush(due);
         let dropped = inbox.take_dropped();
-        if dropped > 0 {
-            shared.look(|side| {
-                side.counters.datagrams_received += dropped;
-                side.counters.datagrams_dropped += dropped;
-            });
-        }
+        hold.look(|side| {
+            side.counters.datagrams_received += dropped;
+            side.counters.datagrams_dropped += dropped;
+        });
+        hold.flush(due);
+        shared.settle(due);
     }
 }
 

@@ -20,6 +20,7 @@ use super::handler::decide;
 use super::news::{Info, Note};
 use super::shared::{Letter, Shared};
 use super::signalling::{Signalling, Stage, Waiting};
+use super::spent::LetGo;
 use super::view::EventQueue;
 use super::wakers::Due;
 
@@ -205,8 +206,11 @@ impl Signalling {
 
     /// Takes the entry of a session that has ended and that nobody holds.
     fn forget(&mut self, shared: &Shared, id: EntryId) {
-        if let Some(media) = self.entries.remove(id).and_then(|entry| entry.media) {
-            shared.post(Letter::Detach(media));
+        if let Some(entry) = self.entries.remove(id) {
+            if let Some(media) = entry.media {
+                shared.post(Letter::Detach(media));
+            }
+            self.leave_entry(entry);
         }
         // Calls that ended before anybody asked for them leave a stale id in the queue.
         if self.incoming.len() > self.entries.len().saturating_mul(2).saturating_add(64) {
@@ -310,6 +314,15 @@ impl Signalling {
         if let Err(error) = self.core.reject(now, session, status) {
             tracing::debug!(%session, %error, "cannot refuse");
         }
+    }
+
+    /// The handle of `id` is gone. If its call is over, nothing is to be sent.
+    pub(crate) fn let_go_of_the_dead(&mut self, shared: &Shared, id: EntryId) -> LetGo {
+        if self.entries.get(id).is_some_and(|entry| entry.end.is_none()) {
+            return LetGo::Alive;
+        }
+        self.forget(shared, id);
+        if self.loop_runs() { LetGo::Left } else { LetGo::Settle }
     }
 
     /// The handle of `id` is gone: what it held is hung up or refused.

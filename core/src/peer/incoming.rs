@@ -171,13 +171,22 @@ impl IncomingCall {
     /// The same with header fields for the 200.
     pub async fn accept_with(self, headers: &[(&str, &str)]) -> Result<Call, PeerError> {
         let id = self.leg.id;
+        // Often it is answered by the peer itself, and nothing is to be done.
+        let answered = self.shared().look(|side| {
+            let entry = side.entries.get(id).filter(|entry| entry.end.is_none())?;
+            entry.media.filter(|_| entry.answered)
+        });
+        if let Some(media) = answered {
+            let Self { leg, session, details, from, .. } = self;
+            leg.shared().look(|side| side.leave_invite(details));
+            return Ok(Call::new(leg, session, media, from));
+        }
         let answered = self.shared().signalling(|side, now, _| {
             let Some(entry) = side.entries.get_mut(id) else { return Err(CommandError::NoSuchCall) };
             if entry.end.is_some() {
                 return Err(CommandError::NoSuchCall);
             }
             if entry.undecided.is_none() {
-                // Answered by the peer itself.
                 return Ok(());
             }
             side.core.answer_with(now, self.session, headers)?;

@@ -44,6 +44,7 @@ mod runtime;
 mod shared;
 mod signalling;
 mod simple;
+mod spent;
 mod transfer;
 mod view;
 mod wakers;

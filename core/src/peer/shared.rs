@@ -21,6 +21,7 @@ use super::entry::{Entry, EntryId};
 use super::frame::Dtmf;
 use super::media::{Media, PairSend};
 use super::signalling::{SHUTDOWN_WITHIN, Signalling, Stage};
+use super::spent::LetGo;
 use super::wakers::Due;
 
 /// The runtime, as the shared part sees it.
@@ -130,50 +131,26 @@ impl Shared {
         act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T,
     ) -> T {
         let mut due = Due::default();
-        let out = self.signalling_only(true, &mut due, act);
+        let out = self.signalling_only(&mut due, act);
         self.settle(&mut due);
         out
     }
 
-    /// One input of many: everything that follows from it, but what is to be sent waits for the next
-    /// [`flush`](Self::flush), and who is to be woken until `due` is dropped. Peers that get their answers together, and
-    /// tasks that have several things to hear of, wake up once.
-    pub(crate) fn feed<T>(
-        self: &Arc<Self>,
-        due: &mut Due,
-        act: impl FnOnce(&mut Signalling, Instant) -> T,
-    ) -> T {
-        self.signalling_only(false, due, |side, now, _| act(side, now))
-    }
-
-    /// Sends what is to be sent, and delivers what both sides have for each other.
-    pub(crate) fn flush(self: &Arc<Self>, due: &mut Due) {
-        self.signalling_only(true, due, |_, _, _| ());
-        self.settle(due);
+    /// Many inputs in a row, by whoever has the signalling side for so long: a task that wants something of it waits once, and not
+    /// at every input. What is to be sent waits for [`Hold::flush`], and who is to be woken until `due` is dropped. Peers that
+    /// get their answers together, and tasks that have several things to hear of, wake up once.
+    pub(crate) fn hold(self: &Arc<Self>) -> Hold<'_> {
+        Hold { side: locked(&self.signalling), shared: self }
     }
 
     fn signalling_only<T>(
         self: &Arc<Self>,
-        flush: bool,
         due: &mut Due,
         act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T,
     ) -> T {
-        let mut side = locked(&self.signalling);
-        let now = self.host.now();
-        loop {
-            // Taken apart from the lock around the letters: the coordinator may answer with letters of its own.
-            let event = locked(&self.letters).to_signalling.pop_front();
-            let Some(event) = event else { break };
-            side.core.handle_media(now, event);
-            side.drain(self, now, due);
-        }
-        let out = act(&mut side, now, due);
-        side.drain(self, now, due);
-        if flush {
-            side.flush(self, now, due);
-        }
-        side.poke_driver(due);
-        drop(side);
+        let mut hold = self.hold();
+        let out = hold.act(due, act);
+        hold.flush(due);
         out
     }
 
@@ -200,7 +177,7 @@ impl Shared {
     }
 
     /// Delivers letters until none is left.
-    fn settle(self: &Arc<Self>, due: &mut Due) {
+    pub(crate) fn settle(self: &Arc<Self>, due: &mut Due) {
         loop {
             let (to_media, to_signalling) = {
                 let letters = locked(&self.letters);
@@ -209,7 +186,7 @@ impl Shared {
             if to_media {
                 self.media_only(due, |_, _, _| ());
             } else if to_signalling {
-                self.signalling_only(true, due, |_, _, _| ());
+                self.signalling_only(due, |_, _, _| ());
             } else {
                 return;
             }
@@ -246,6 +223,45 @@ impl Shared {
             Poll::Pending
         })
         .await;
+    }
+}
+
+/// The signalling side, held for some inputs.
+pub(crate) struct Hold<'a> {
+    side: MutexGuard<'a, Signalling>,
+    shared: &'a Arc<Shared>,
+}
+
+impl Hold<'_> {
+    /// One input, and everything that follows from it but the sending.
+    pub(crate) fn feed<T>(&mut self, due: &mut Due, act: impl FnOnce(&mut Signalling, Instant) -> T) -> T {
+        self.act(due, |side, now, _| act(side, now))
+    }
+
+    /// Looks without an input.
+    pub(crate) fn look<T>(&mut self, look: impl FnOnce(&mut Signalling) -> T) -> T {
+        look(&mut self.side)
+    }
+
+    fn act<T>(&mut self, due: &mut Due, act: impl FnOnce(&mut Signalling, Instant, &mut Due) -> T) -> T {
+        let now = self.shared.host.now();
+        loop {
+            // Taken apart from the lock around the letters: the coordinator may answer with letters of its own.
+            let event = locked(&self.shared.letters).to_signalling.pop_front();
+            let Some(event) = event else { break };
+            self.side.core.handle_media(now, event);
+            self.side.drain(self.shared, now, due);
+        }
+        let out = act(&mut self.side, now, due);
+        self.side.drain(self.shared, now, due);
+        out
+    }
+
+    /// Sends what is to be sent.
+    pub(crate) fn flush(mut self, due: &mut Due) {
+        let now = self.shared.host.now();
+        self.side.flush(self.shared, now, due);
+        self.side.poke_driver(due);
     }
 }
 
@@ -306,6 +322,10 @@ impl Drop for Leg {
         }
         let id = self.id;
         let shared = Arc::clone(self.shared());
-        shared.signalling(|side, now, _| side.let_go(&shared, now, id));
+        match shared.look(|side| side.let_go_of_the_dead(&shared, id)) {
+            LetGo::Left => {}
+            LetGo::Settle => shared.settle(&mut Due::default()),
+            LetGo::Alive => shared.signalling(|side, now, _| side.let_go(&shared, now, id)),
+        }
     }
 }

@@ -24,6 +24,7 @@ use super::error::CallEnd;
 use super::ports::PortPool;
 use super::registration::Registrations;
 use super::shared::{Letter, Shared};
+use super::spent::Spent;
 use super::view::{EventQueue, NetworkCounters};
 use super::wakers::{Due, Wakers};
 
@@ -78,6 +79,7 @@ pub(crate) struct Rest {
 pub(crate) struct Signalling {
     pub(crate) core: UnifiedCoordinator,
     pub(crate) entries: Slab<EntryId, Entry>,
+    pub(super) spent: Spent,
     pub(super) incoming: VecDeque<EntryId>,
     pub(super) incoming_wakers: Wakers,
     pub(crate) stage: Stage,
@@ -122,6 +124,7 @@ impl Signalling {
             core,
             // A session that has ended may be held by its handle while the next one begins.
             entries: Slab::new(sessions_max.saturating_mul(2).saturating_add(64)),
+            spent: Spent::default(),
             incoming: VecDeque::new(),
             incoming_wakers: Wakers::default(),
             stage: Stage::Running,
@@ -339,6 +342,7 @@ impl Signalling {
 
     /// Does by the clock what the coordinator knows nothing of: sockets that nobody uses, and the way out.
     pub(crate) fn go_on(&mut self, shared: &Shared, now: Instant, due: &mut Due) {
+        self.spent.clear();
         if self.count_again.is_some_and(|at| at <= now) {
             self.count_ports(shared);
         }
@@ -361,7 +365,8 @@ impl Signalling {
     /// The driver wants to sleep, or go on sleeping: for how long it may. `None` if there is something to do, or if
     /// it was woken since it lay down.
     pub(crate) fn rest(&mut self, waker: &Waker, lie_down: bool) -> Option<Rest> {
-        if self.finished() || self.drained() || (self.driver.is_none() && !lie_down) {
+        if self.finished() || self.drained() || (self.driver.is_none() && !lie_down) || !self.spent.is_empty()
+        {
             return None;
         }
         self.driver = Some(waker.clone());

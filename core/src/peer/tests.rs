@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use crate::api::{CoordinatorConfig, InviteParams, NameFailure, QueryId, ResolveTarget};
+use crate::api::{CoordinatorConfig, EndReason, InviteParams, NameFailure, QueryId, ResolveTarget};
 use crate::base::time::Instant;
 use crate::coordinator::UnifiedCoordinator;
 use crate::media::{MediaPort, Which};
@@ -20,10 +20,13 @@ use crate::session::State;
 use crate::wire::path::{Path, Transmit};
 
 use super::config::Policy;
+use super::entry::Entry;
+use super::error::CallEnd;
 use super::media::{Media, PairSend};
 use super::ports::PortPool;
 use super::shared::{Host, Shared};
 use super::signalling::Signalling;
+use super::spent::LetGo;
 
 /// What the paper knows.
 #[derive(Default)]
@@ -190,6 +193,31 @@ fn the_driver_is_woken_for_a_closer_deadline_only() {
     call(&fresh, "sip:bob@192.0.2.7:1");
     assert!(bell.0.load(Ordering::Relaxed));
     assert!(fresh.look(|side| side.rest(&waker, false)).is_none(), "it was woken, so it looks again");
+}
+
+#[test]
+fn what_is_over_is_left_to_the_loop_while_it_runs() {
+    let (_, shared) = bench();
+    let over = |side: &mut Signalling| {
+        let mut entry = Entry::outgoing();
+        entry.end = Some(Box::new(CallEnd::bare(EndReason::RemoteHangup)));
+        side.entries.insert(entry).unwrap()
+    };
+    let waker = Waker::noop();
+    let dropped = |side: &mut Signalling| {
+        let id = over(side);
+        let outcome = side.let_go_of_the_dead(&shared, id);
+        assert!(side.entries.get(id).is_none());
+        outcome
+    };
+    assert!(matches!(shared.look(dropped), LetGo::Left));
+    assert!(shared.look(|side| side.rest(waker, true)).is_none(), "there is something to free");
+    shared.signalling(|side, now, due| side.go_on(&shared, now, due));
+    assert!(shared.look(|side| side.rest(waker, true)).is_some(), "it sleeps");
+    assert!(matches!(shared.look(dropped), LetGo::Settle));
+    assert!(shared.look(|side| side.rest(waker, false)).is_some(), "nobody woke it");
+    let alive = shared.look(|side| side.entries.insert(Entry::outgoing()).unwrap());
+    assert!(matches!(shared.look(|side| side.let_go_of_the_dead(&shared, alive)), LetGo::Alive));
 }
 
 #[test]
