@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use super::modify::{min_se, session_expires, session_expires_reply};
 use super::reliable::RELIABLY;
 use super::request::Content;
+use super::switchboard::ContactText;
 use super::{Cause, MediaAdapter, Owner, Parked, Switchboard};
 use crate::api::{CallerFrom, CoordinatorConfig, Counter, Reliable, ResolveTarget};
 use crate::auth::{Origin, Trust};
@@ -373,10 +374,12 @@ impl DialogAdapter<'_> {
             false => body.map(|body| (SDP_TYPE.into(), body)),
         };
         let Some(session) = self.board.registry.session(self.session) else { return };
-        let tag = session.local_tag;
         let path = session.dialog.and_then(|id| self.board.registry.dialog(id)).map(|dialog| dialog.path);
         let in_dialog = status < 300;
-        let contact = path.map(|path| contact(self.board, &path)).unwrap_or_default();
+        let path = path.filter(|_| in_dialog);
+        let contact = path.map(|path| contact_block(self.board, &path)).unwrap_or_default();
+        let Some(session) = self.board.registry.session(self.session) else { return };
+        let tag = session.local_tag;
         let agent = self.board.agent.clone();
         let refresh = session.refresh.filter(|_| (200..=299).contains(&status));
         let timer = refresh.map(|refresh| session_expires_reply(&refresh));
@@ -457,13 +460,27 @@ impl DialogAdapter<'_> {
 }
 
 /// Our Contact value towards `path`.
-pub(crate) fn contact(board: &Switchboard, path: &Path) -> SmallVec<[u8; 96]> {
-    contact_at(&board.config, board.public_address(path))
+pub(crate) fn contact(board: &Switchboard, path: &Path) -> ContactText {
+    let address = board.public_address(path);
+    match &board.contact {
+        (at, text) if *at == Some(address) => ContactText::from_slice(text),
+        _ => contact_at(&board.config, address),
+    }
+}
+
+/// The same, written once for all that have the same.
+fn contact_block(board: &mut Switchboard, path: &Path) -> ContactText {
+    let text = contact(board, path);
+    let address = Some(board.public_address(path));
+    if board.contact.0 != address {
+        board.contact = (address, ContactText::from_slice(&text));
+    }
+    text
 }
 
 /// Our Contact value with this address.
-pub(crate) fn contact_at(config: &CoordinatorConfig, address: SocketAddr) -> SmallVec<[u8; 96]> {
-    let mut text = SmallVec::new();
+pub(crate) fn contact_at(config: &CoordinatorConfig, address: SocketAddr) -> ContactText {
+    let mut text = ContactText::new();
     text.put(b"<sip:");
     text.put(config.user.as_bytes());
     text.put(b"@");

@@ -111,7 +111,7 @@ impl Switchboard {
 
     /// Takes a session away, with all that is known of it.
     pub(crate) fn forget_session(&mut self, id: SessionId) {
-        let digest = self.registry.remove(id).and_then(|session| session.merged);
+        let digest = self.registry.remove(id);
         self.leave_merged(digest);
     }
 }

@@ -13,7 +13,7 @@ use crate::session::{Input, Provisional, Reliability, SessionTimer, State};
 use crate::transaction::Reply;
 use crate::wire::frame::Frame;
 use crate::wire::method::Method;
-use crate::wire::text::Sink as _;
+use crate::wire::text::{Sink as _, trim};
 use crate::wire::{HeaderName, SDP_TYPE, reason_phrase};
 
 /// How often 180 is repeated (RFC 3261 section 13.3.1.1).
@@ -186,5 +186,7 @@ pub(crate) fn requires_reliably(frame: &Frame<'_>) -> bool {
 }
 
 fn has(frame: &Frame<'_>, name: HeaderName) -> bool {
-    frame.values(name).any(|tag| tag.eq_ignore_ascii_case(RELIABLY))
+    // Option tags are tokens: no comma is quoted.
+    let mut tags = frame.fields(name).flat_map(|field| field.split(|&octet| octet == b','));
+    tags.any(|tag| tag.len() >= RELIABLY.len() && trim(tag).eq_ignore_ascii_case(RELIABLY))
 }

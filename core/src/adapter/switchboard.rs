@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::lookups::Lookups;
 use super::{Errand, Merged};
@@ -101,6 +102,9 @@ pub(crate) enum Hop {
     Nowhere,
 }
 
+/// The value of our Contact.
+pub(crate) type ContactText = SmallVec<[u8; 96]>;
+
 /// Everything a coordinator has but its gate and its state machine.
 pub(crate) struct Switchboard {
     pub(crate) config: CoordinatorConfig,
@@ -124,6 +128,8 @@ pub(crate) struct Switchboard {
     pub(crate) keys: Keys,
     /// Whom credentials are given for.
     pub(crate) parties: Parties,
+    /// The value of Contact that was written last, and the address in it.
+    pub(crate) contact: (Option<SocketAddr>, ContactText),
     /// What registrars have seen our address to be, each from its own.
     pub(crate) seen_as: BTreeMap<SocketAddr, SocketAddr>,
     pub(crate) timers: Timers<(SessionId, SessionTimer)>,
@@ -178,6 +184,7 @@ impl Switchboard {
             registry: SessionRegistry::new(&limits, dialogs_max),
             keys: Keys::new(core::mem::take(&mut config.credentials)),
             parties: Parties::new(limits.registrations_max),
+            contact: (None, ContactText::new()),
             seen_as: BTreeMap::new(),
             timers: Timers::new(limits.sessions_max.saturating_mul(SessionTimer::ALL.len())),
             subscription_timers: Timers::new(limits.subscriptions_max),

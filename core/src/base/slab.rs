@@ -162,6 +162,19 @@ impl<K: Key, T> Slab<K, T> {
         Some(value)
     }
 
+    /// Drops the value of `key` where it is, which spares a large one several moves, once `last` has looked at it; what that has
+    /// found. The key is stale from now on.
+    pub fn discard<R>(&mut self, key: K, last: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let raw = key.raw();
+        let slot = self.slots.get_mut(raw.slot as usize).filter(|slot| slot.generation == raw.generation)?;
+        let found = last(slot.value.as_mut()?);
+        slot.value = None;
+        slot.generation = slot.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        self.free.push(raw.slot);
+        self.live -= 1;
+        Some(found)
+    }
+
     /// The key of the value in `slot` now, if there is one.
     pub fn key_at(&self, slot: u32) -> Option<K> {
         let entry = self.slots.get(slot as usize)?;

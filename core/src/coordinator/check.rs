@@ -6,8 +6,8 @@ use super::UnifiedCoordinator;
 use super::ingress::{Asked, Refusal};
 use super::replaces::check_replaces;
 use crate::adapter::{Switchboard, understands};
-use crate::api::{Counter, PeerContacts};
-use crate::dialog::check_way_back;
+use crate::api::Counter;
+use crate::dialog::Unfit;
 use crate::wire::frame::Frame;
 use crate::wire::method::Method;
 pub(super) use crate::wire::multipart::is_type;
@@ -61,10 +61,15 @@ fn check_request(request: &Asked<'_>, board: &Switchboard) -> Result<(), Refusal
     }
 }
 
-/// Refuses a peer whose next hop asks for a transport protocol that is not spoken: we could neither hang up nor change
-/// anything, and what was meant for TLS must not go in clear. As RFC 5630 section 5.1.2 does it for `sips`.
-pub(super) fn check_way(frame: &Frame<'_>, contacts: PeerContacts) -> Result<(), Refusal<'static>> {
-    check_way_back(frame, contacts).map_err(unspoken)
+impl From<Unfit> for Refusal<'_> {
+    /// A peer whose next hop asks for a transport protocol that is not spoken we could neither hang up on nor ask to change
+    /// anything, and what was meant for TLS must not go in clear. As RFC 5630 section 5.1.2 does it for `sips`.
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Fault(fault) => fault.into(),
+            Unfit::Unspoken(transport) => unspoken(transport),
+        }
+    }
 }
 
 /// The refusal of what only another transport protocol can reach.

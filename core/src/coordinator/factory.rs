@@ -4,7 +4,6 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::UnifiedCoordinator;
-use super::check::check_way;
 use super::closing::Closing;
 use super::ingress::{Asked, Refusal, Request};
 use super::stateless::usual;
@@ -13,7 +12,7 @@ use crate::api::{Counter, Event, Output, Reliable};
 use crate::auth::Origin;
 use crate::base::ids::{SessionId, UserTag};
 use crate::base::index::Digest;
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, Target};
 use crate::sdp::{self, Answered};
 use crate::session::{Input, Refresh, Reliability, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
@@ -25,7 +24,7 @@ use crate::wire::{HeaderList, HeaderName};
 /// What an INVITE was found to be worth before anybody was asked.
 struct Prepared<'a> {
     /// Where the caller wants requests.
-    target: &'a [u8],
+    target: Target<'a>,
     /// Our answer to its offer; `None` if it brings no offer.
     answered: Option<Answered>,
     sdp_id: u64,
@@ -41,17 +40,15 @@ impl UnifiedCoordinator {
     /// A new call: merged copies and impossible ones are refused, the interceptor is asked, and only then is there
     /// a session.
     pub(super) fn receive_invite(&mut self, asked: Asked<'_>, arrival: Arrival) {
-        if self.is_merged(&asked) {
-            self.board.counters.add(Counter::Merged);
-            return self.refuse_stateless(&asked, &Refusal::plain(482));
-        }
+        let Some(merged) = self.refuse_merged(&asked) else { return };
         let prepared = match self.prepare(&asked) {
             Ok(prepared) => prepared,
             Err(refusal) => return self.refuse_stateless(&asked, &refusal),
         };
         let Some(request) = &self.open(asked, arrival) else { return };
-        self.remember(request);
-        let details = Arc::new(InviteDetails::new(request.frame, request.path));
+        self.remember(request, merged);
+        let details =
+            Arc::new(InviteDetails::of_invite(request.frame, request.path, prepared.answered.is_some()));
         let decision = self.interceptor.decide(&details);
         note!(self, Record::Decision((&decision).into()));
         match decision {
@@ -105,8 +102,12 @@ impl UnifiedCoordinator {
         let refresh = self.read_refresh(request.frame)?;
         let replaced = self.find_replaced(request)?;
         let board = &mut self.board;
-        let target = Dialog::check_invite(request.frame, request.facts, board.config.limits.routes_max)?;
-        check_way(request.frame, board.config.peer_contacts)?;
+        let target = Target::check_invite(
+            request.frame,
+            request.facts,
+            board.config.peer_contacts,
+            board.config.limits.routes_max,
+        )?;
         // What a trunk or a proxy uses is used up for others, too, but its own share is all that there is.
         let (source, free) = (request.source, board.free());
         let has_room = free > 0 && source.is_none_or(|source| board.shares.has_room(source, free));

@@ -163,26 +163,19 @@ impl UnifiedCoordinator {
         match asked.method {
             Method::Invite => self.receive_invite(asked, arrival),
             Method::Options => self.receive_options(&asked),
-            Method::Message | Method::Subscribe if self.is_merged(&asked) => {
-                self.board.counters.add(Counter::Merged);
-                self.refuse_stateless(&asked, &Refusal::plain(482));
-            }
-            _ => {
+            Method::Cancel => {
                 let Some(request) = self.open(asked, arrival) else { return };
-                match request.method {
-                    Method::Cancel => {
-                        self.receive_cancel(&request, arrival.invite);
-                        self.let_go(&request);
-                    }
-                    Method::Subscribe => {
-                        self.remember(&request);
-                        self.receive_subscribe(&request);
-                    }
-                    // `screen` has let nothing else pass.
-                    _ => {
-                        self.remember(&request);
-                        self.receive_message(&request, None);
-                    }
+                self.receive_cancel(&request, arrival.invite);
+                self.let_go(&request);
+            }
+            // `screen` has let nothing pass but SUBSCRIBE and MESSAGE.
+            method => {
+                let Some(merged) = self.refuse_merged(&asked) else { return };
+                let Some(request) = self.open(asked, arrival) else { return };
+                self.remember(&request, merged);
+                match method {
+                    Method::Subscribe => self.receive_subscribe(&request),
+                    _ => self.receive_message(&request, None),
                 }
             }
         }

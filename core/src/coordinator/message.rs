@@ -10,8 +10,9 @@ use super::closing::Closing;
 use super::ingress::{Asked, Refusal, Request};
 use super::stateless::usual;
 use crate::adapter::{Owner, contact, local_media};
-use crate::api::{Event, Output};
+use crate::api::{Counter, Event, Output};
 use crate::base::ids::SessionId;
+use crate::base::index::Digest;
 use crate::media::MediaPort;
 use crate::sdp;
 use crate::signaling::MessageDetails;
@@ -85,16 +86,21 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// Whether the same request came by another way before (section 8.2.2.2).
-    pub(super) fn is_merged(&mut self, request: &Asked<'_>) -> bool {
+    /// What a copy of the request would be known by that took another way (section 8.2.2.2). If this is such a copy it gets
+    /// its 482.
+    pub(super) fn refuse_merged(&mut self, request: &Asked<'_>) -> Option<Digest> {
         let merged = self.merged_digest(request);
-        self.board.merged.has(self.board.now, merged)
+        if self.board.merged.has(self.board.now, merged) {
+            self.board.counters.add(Counter::Merged);
+            self.refuse_stateless(request, &Refusal::plain(482));
+            return None;
+        }
+        Some(merged)
     }
 
     /// Remembers a request for those that would be merged with it: as long as its transaction, and what comes of it, and
     /// T4 after that.
-    pub(super) fn remember(&mut self, request: &Request<'_>) {
-        let merged = self.merged_digest(request);
+    pub(super) fn remember(&mut self, request: &Request<'_>, merged: Digest) {
         self.board.merged.add(merged, request.transaction);
         self.board.owners.insert(request.transaction, Owner::Incoming { merged, session: None });
     }

@@ -9,7 +9,6 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::UnifiedCoordinator;
-use super::check::check_way;
 use super::closing::Closing;
 use super::commands::bad;
 use super::errands::check_content;
@@ -19,7 +18,7 @@ use crate::api::{Event, Output, Refuser, SubscriptionState};
 use crate::auth::Origin;
 use crate::base::ids::SubscriptionId;
 use crate::base::time::Instant;
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, Target};
 use crate::signaling::{CommandError, MessageDetails};
 use crate::subscription::{EventName, News, Phase, Subscription};
 use crate::transaction::{Reply, TransactionId};
@@ -134,11 +133,15 @@ impl UnifiedCoordinator {
     pub(super) fn check_subscribe<'a>(
         &mut self,
         request: &Asked<'a>,
-    ) -> Result<(String, &'a [u8], u32), Refusal<'static>> {
+    ) -> Result<(String, Target<'a>, u32), Refusal<'static>> {
         let (frame, facts) = (request.frame, request.facts);
         let event = self.known_event(frame)?;
-        let target = Dialog::check_invite(frame, facts, self.board.config.limits.routes_max)?;
-        check_way(frame, self.board.config.peer_contacts)?;
+        let target = Target::check_invite(
+            frame,
+            facts,
+            self.board.config.peer_contacts,
+            self.board.config.limits.routes_max,
+        )?;
         let seconds = read_expires(frame)?;
         if self.closing != Closing::Open {
             return Err(self.overload());

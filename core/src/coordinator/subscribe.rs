@@ -8,7 +8,6 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::UnifiedCoordinator;
-use super::check::check_way;
 use super::closing::Closing;
 use super::commands::{bad, check_lines};
 use super::ingress::{Refusal, Request};
@@ -18,7 +17,7 @@ use crate::adapter::SubscriptionEnd;
 use crate::api::{Counter, Event, Output, Refuser, SubscriptionState};
 use crate::base::ids::SubscriptionId;
 use crate::base::time::Instant;
-use crate::dialog::{Dialog, Sequence};
+use crate::dialog::{Dialog, Sequence, Target};
 use crate::signaling::{CommandError, MessageDetails};
 use crate::subscription::{EventName, Phase, read_state};
 use crate::wire::frame::{Frame, StartLine};
@@ -264,8 +263,7 @@ impl UnifiedCoordinator {
         let draft = subscription.draft.as_ref().filter(|draft| draft.call_id == facts.call_id);
         let (cseq, tag) = (draft.ok_or_else(gone)?.cseq, subscription.local_tag);
         let routes_max = self.board.config.limits.routes_max;
-        let target = Dialog::check_invite(frame, facts, routes_max)?;
-        check_way(frame, self.board.config.peer_contacts)?;
+        let target = Target::check_invite(frame, facts, self.board.config.peer_contacts, routes_max)?;
         let dialog = Dialog::from_invite(id, frame, facts, target, &tag, request.path, routes_max);
         let added = dialog.and_then(|mut dialog| {
             dialog.count_from(cseq);

@@ -3,6 +3,7 @@
 mod names;
 mod nat;
 mod routes;
+mod target;
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -16,17 +17,17 @@ use crate::api::PeerContacts;
 use crate::base::ids::{SessionId, SubscriptionId};
 use crate::sdp::plan::MediaPlan;
 use crate::transaction::TransactionId;
-use crate::transaction::key::has_cookie;
 use crate::wire::build::Writer;
-use crate::wire::frame::{Facts, Fault, Frame};
+use crate::wire::frame::{Facts, Frame};
 use crate::wire::path::Path;
 use crate::wire::refer::ReferTo;
-use crate::wire::text::{Decimal, Sink as _};
-use crate::wire::uri::Uri;
+use crate::wire::text::{Decimal, Sink as _, trim};
 use crate::wire::{HeaderName, NameAddr};
 use names::Names;
-pub(crate) use nat::{Proof, check_way_back};
+pub(crate) use nat::Proof;
 use routes::Routes;
+use target::Way;
+pub(crate) use target::{Target, Unfit};
 
 /// A finished request that waits for an address; an ACK has no transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,6 +67,8 @@ pub struct Dialog {
     remote_seq: Option<u32>,
     /// Where the peer wants requests: its Contact.
     target: Bytes,
+    /// Where that leads.
+    way: Way,
     routes: Routes,
     /// From our address to the next hop, as far as it is known; the remote half is a guess until `hop_known`.
     pub(crate) path: Path,
@@ -120,29 +123,13 @@ pub(crate) enum Sequence {
 }
 
 impl Dialog {
-    /// Whether a dialog can come of this INVITE (sections 8.1.1.8 and 12.1.1), and where the caller wants its requests.
-    pub(crate) fn check_invite<'a>(
-        frame: &Frame<'a>,
-        facts: &Facts<'a>,
-        routes_max: usize,
-    ) -> Result<&'a [u8], Fault> {
-        let target =
-            caller_uri(frame, facts).ok_or(Fault { status: 400, reason: "Missing or Bad Contact" })?;
-        match frame.addresses(HeaderName::RecordRoute).nth(routes_max) {
-            None if Routes::are_sound(frame) => Ok(target),
-            // Whoever is called could not even hang up.
-            None => Err(Fault { status: 400, reason: "Bad Record-Route" }),
-            Some(_) => Err(Fault { status: 400, reason: "Too Many Record-Routes" }),
-        }
-    }
-
-    /// The callee's dialog, from the INVITE (section 12.1.1) and the target that [`check_invite`](Self::check_invite)
-    /// found in it.
+    /// The callee's dialog, from the INVITE (section 12.1.1) and the target that
+    /// [`Target::check_invite`] found in it.
     pub(crate) fn from_invite(
         user: impl Into<DialogUser>,
         frame: &Frame<'_>,
         facts: &Facts<'_>,
-        target: &[u8],
+        target: Target<'_>,
         local_tag: &[u8],
         path: Path,
         routes_max: usize,
@@ -153,7 +140,8 @@ impl Dialog {
             names: Names::of_callee(frame, facts, local_tag),
             local_seq: 0,
             remote_seq: Some(facts.cseq),
-            target: request_uri_of(target),
+            target: request_uri_of(target.uri),
+            way: target.way,
             routes,
             path,
             hop_known: false,
@@ -181,13 +169,17 @@ impl Dialog {
     ) -> Option<Self> {
         // A 2xx must bring a Contact. One that does not still has to be acknowledged: the target of the
         // INVITE is the best guess there is.
-        let target = contact_uri(frame).map_or_else(|| fallback_target.clone(), request_uri_of);
+        let (target, way) = match Target::of_contact(frame) {
+            Some(target) => (request_uri_of(target.uri), target.way),
+            None => (fallback_target.clone(), Way::of(fallback_target)),
+        };
         Some(Self {
             user: user.into(),
             names: Names::of_caller(frame, facts),
             local_seq: facts.cseq,
             remote_seq: None,
             target,
+            way,
             routes: Routes::from_record_route(frame, true, routes_max)?,
             path,
             hop_known: false,
@@ -254,12 +246,12 @@ impl Dialog {
     }
 
     fn move_to_contact(&mut self, frame: &Frame<'_>) {
-        if let Some(target) = contact_uri(frame)
-            && self.target != target
+        if let Some(Target { uri, way }) = Target::of_contact(frame)
+            && self.target != uri
         {
-            let target = request_uri_of(target);
+            let target = request_uri_of(uri);
             self.hop_known &= self.target == target;
-            self.target = target;
+            (self.target, self.way) = (target, way);
         }
     }
 
@@ -277,7 +269,7 @@ impl Dialog {
     /// Lets the peer have moved to where no message of ours can go.
     #[cfg(test)]
     pub(crate) fn move_target(&mut self, target: &str) {
-        self.target = Bytes::copy_from_slice(target.as_bytes());
+        (self.target, self.way) = (Bytes::copy_from_slice(target.as_bytes()), Way::of(target.as_bytes()));
         self.hop_known = false;
     }
 
@@ -374,8 +366,10 @@ pub(crate) fn write_cseq(writer: &mut Writer, cseq: u32, method: &str) {
 
 /// Whether Allow names UPDATE (RFC 3311 section 4); `None` without Allow.
 fn allows_update(frame: &Frame<'_>) -> Option<bool> {
-    frame.first(HeaderName::Allow)?;
-    Some(frame.values(HeaderName::Allow).any(|method| method == b"UPDATE"))
+    // Methods are tokens: no comma is quoted.
+    let mut methods = frame.fields(HeaderName::Allow).flat_map(|field| field.split(|&octet| octet == b','));
+    let named = methods.any(|method| method.len() >= 6 && trim(method) == b"UPDATE");
+    frame.has(HeaderName::Allow).then_some(named)
 }
 
 /// What a request to a URI that somebody else names has as its Request-URI: without the headers and the method that the URI
@@ -392,20 +386,4 @@ fn request_uri_of(uri: &[u8]) -> Bytes {
             Cow::Owned(target) => Bytes::from(target),
         },
     )
-}
-
-/// The URI of the first Contact, if it is one that requests can be sent to.
-fn contact_uri<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
-    let value = frame.addresses(HeaderName::Contact).next()?;
-    let uri = NameAddr::parse(value)?.uri;
-    Uri::parse(uri).ok().map(|_| uri)
-}
-
-/// Where the caller wants requests. A peer of RFC 2543, told by its branch, need not bring a Contact: it means its
-/// From, which RFC 2543 allows.
-fn caller_uri<'a>(frame: &Frame<'a>, facts: &Facts<'a>) -> Option<&'a [u8]> {
-    if frame.first(HeaderName::Contact).is_some() || has_cookie(&facts.via) {
-        return contact_uri(frame);
-    }
-    Uri::parse(facts.from.uri).ok().map(|_| facts.from.uri)
 }

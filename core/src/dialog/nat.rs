@@ -3,10 +3,10 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::Dialog;
+use super::target::Way;
 use crate::api::{PeerContacts, PeerSource};
 use crate::wire::frame::Frame;
 use crate::wire::path::Path;
-use crate::wire::uri::{Host, Uri};
 use crate::wire::{HeaderName, NameAddr, NextHop, NoHop, Unspoken};
 
 /// Whether the peer is known to be at some address.
@@ -29,13 +29,13 @@ impl Dialog {
             PeerContacts::Private => self.is_hidden(),
             PeerContacts::Source => true,
         };
-        wanted && self.routes.is_empty() && is_way(&self.target, contacts).is_ok()
+        wanted && self.routes.is_empty() && self.way.check(contacts).is_ok()
     }
 
     /// Whether the target that this request brings, if it brings one, can be reached like the one that it replaces.
     pub(crate) fn check_move(&self, frame: &Frame<'_>, contacts: PeerContacts) -> Result<(), Unspoken> {
         let contact = frame.addresses(HeaderName::Contact).next().and_then(NameAddr::parse);
-        match contact.filter(|_| self.routes.is_empty()).map(|addr| is_way(addr.uri, contacts)) {
+        match contact.filter(|_| self.routes.is_empty()).map(|addr| Way::of(addr.uri).check(contacts)) {
             Some(Err(NoHop::Transport(transport))) => Err(transport),
             _ => Ok(()),
         }
@@ -44,7 +44,7 @@ impl Dialog {
     /// The transport protocol that keeps us from sending requests in this dialog, if one does.
     pub(crate) fn unspoken(&self, contacts: PeerContacts) -> Option<Unspoken> {
         let way = if self.routes.is_empty() {
-            is_way(&self.target, contacts)
+            self.way.check(contacts)
         } else {
             NextHop::of(self.next_hop()).map(|_| ())
         };
@@ -93,40 +93,7 @@ impl Dialog {
     /// Whether the Contact sends us (by its `maddr`, if it has one) to an address of a private network while the peer speaks
     /// to us from outside of any.
     fn is_hidden(&self) -> bool {
-        let contact = match Uri::parse(&self.target).map(|uri| uri.next_hop()) {
-            Ok(Host::V4(ip)) => IpAddr::V4(ip),
-            Ok(Host::V6(ip)) => IpAddr::V6(ip),
-            _ => return false,
-        };
-        is_private(contact) && !is_private(self.path.remote.ip())
-    }
-}
-
-/// Whether requests can go to a Contact without a route. One that asks for TCP can be reached where its messages come from
-/// if the settings say that these are to be trusted more; one that asks for TLS is never reached in clear.
-fn is_way(contact: &[u8], contacts: PeerContacts) -> Result<(), NoHop> {
-    match NextHop::of(contact) {
-        Err(NoHop::Transport(transport)) if contacts == PeerContacts::Source && !transport.is_private() => {
-            Ok(())
-        }
-        other => other.map(|_| ()),
-    }
-}
-
-/// Whether the sender of a request that makes a dialog, or moves its target, can be asked anything in return: only the
-/// next hop counts, which is its first Record-Route, else its Contact (RFC 3261 section 12.1.1).
-pub(crate) fn check_way_back(frame: &Frame<'_>, contacts: PeerContacts) -> Result<(), Unspoken> {
-    let uri_of = |value| NameAddr::parse(value).map(|addr| addr.uri);
-    let way = match frame.addresses(HeaderName::RecordRoute).next() {
-        Some(route) => uri_of(route).map_or(Ok(()), |uri| NextHop::of(uri).map(|_| ())),
-        None => {
-            let contact = frame.addresses(HeaderName::Contact).next();
-            contact.and_then(uri_of).map_or(Ok(()), |uri| is_way(uri, contacts))
-        }
-    };
-    match way {
-        Err(NoHop::Transport(transport)) => Err(transport),
-        _ => Ok(()),
+        matches!(self.way, Way::Address(contact) if is_private(contact)) && !is_private(self.path.remote.ip())
     }
 }
 

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use crate::api::Limits;
 use crate::auth::Realms;
 use crate::base::ids::{DialogId, RegistrationId, SessionId, SubscriptionId};
+use crate::base::index::Digest;
 use crate::base::slab::{Key, RawKey, Slab, key};
 use crate::dialog::{Dialog, DialogUser};
 use crate::media::MediaSessionId;
@@ -115,7 +116,7 @@ impl SessionRegistry {
 
     /// Finds the session whose tag we minted.
     pub(crate) fn find_tag(&self, tag: &[u8]) -> Option<SessionId> {
-        let id = SessionId::from_raw(Token::decode(tag)?.key);
+        let id = SessionId::from_raw(Token::key_of(tag)?);
         (self.sessions.get(id)?.local_tag.as_slice() == tag).then_some(id)
     }
 
@@ -204,7 +205,10 @@ impl SessionRegistry {
 
     /// Finds the subscription whose tag we minted.
     pub(crate) fn find_subscription(&self, tag: &[u8]) -> Option<SubscriptionId> {
-        let id = SubscriptionId::from_raw(Token::decode(tag)?.key);
+        if self.subscriptions.is_empty() {
+            return None;
+        }
+        let id = SubscriptionId::from_raw(Token::key_of(tag)?);
         (self.subscriptions.get(id)?.local_tag.as_slice() == tag).then_some(id)
     }
 
@@ -277,14 +281,17 @@ impl SessionRegistry {
         }
     }
 
-    /// Takes a session and its dialogs away. Its stream is closed before.
-    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
-        let session = self.sessions.remove(id)?;
-        for &dialog in &session.dialogs {
-            self.dialogs.remove(dialog);
-        }
-        debug_assert!(session.media.is_none(), "a session leaves with its stream open");
-        Some(session)
+    /// Takes a session and its dialogs away, its stream is closed before; what a copy of the request that made it is known by.
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Digest> {
+        let dialogs = &mut self.dialogs;
+        let merged = self.sessions.discard(id, |session| {
+            debug_assert!(session.media.is_none(), "a session leaves with its stream open");
+            for &dialog in &session.dialogs {
+                dialogs.discard(dialog, |_| ());
+            }
+            session.merged
+        });
+        merged.flatten()
     }
 
     /// The live key of the slot that `id` names.

@@ -29,7 +29,7 @@ pub(crate) fn name_ports(text: &mut Vec<u8>, rtp: u16, rtcp: u16) {
     line.put(b"m=audio ");
     line.put_number(rtp.into());
     line.put(b" ");
-    replace_line(text, b"m=audio 65534 ", &line);
+    let at = replace_line(text, 0, b"m=audio 65534 ", &line);
     line.clear();
     // What can be guessed is not said (RFC 3605 section 2.1).
     if Some(rtcp) != rtp.checked_add(1) {
@@ -37,16 +37,19 @@ pub(crate) fn name_ports(text: &mut Vec<u8>, rtp: u16, rtcp: u16) {
         line.put_number(rtcp.into());
         line.put(b"\r\n");
     }
-    replace_line(text, b"a=rtcp:65532\r\n", &line);
+    replace_line(text, at, b"a=rtcp:65532\r\n", &line);
 }
 
-/// Puts `new`, which is no longer than `old`, in the place of the first line that begins with `old`.
-fn replace_line(text: &mut Vec<u8>, old: &[u8], new: &[u8]) {
+/// Puts `new`, which is no longer than `old`, in the place of the first line after `from` that begins with `old`; where that
+/// is.
+fn replace_line(text: &mut Vec<u8>, from: usize, old: &[u8], new: &[u8]) -> usize {
     let begins = |&at: &usize| text.get(at..).is_some_and(|rest| rest.starts_with(old));
-    let found = memchr::memchr_iter(b'\n', text).map(|end| end + 1).find(begins);
+    let lines = memchr::memchr_iter(b'\n', text.get(from..).unwrap_or_default());
+    let found = lines.map(|end| from + end + 1).find(begins);
     if let Some(at) = found {
         text.splice(at..at + old.len(), new.iter().copied());
     }
+    found.unwrap_or(from)
 }
 
 /// What we bring to a session: our side of offer and answer.

@@ -38,10 +38,15 @@ pub struct MessageDetails {
 impl MessageDetails {
     /// Keeps a copy of the message.
     pub(crate) fn new(frame: &Frame<'_>, source: Path) -> Self {
+        Self::of_invite(frame, source, !description(frame, &WireLimits::NONE).is_empty())
+    }
+
+    /// The same for an INVITE that was looked through for an offer.
+    pub(crate) fn of_invite(frame: &Frame<'_>, source: Path, has_offer: bool) -> Self {
         Self {
             message: Bytes::copy_from_slice(frame.bytes()),
             source,
-            has_offer: !description(frame, &WireLimits::NONE).is_empty(),
+            has_offer,
             from: frame.place(HeaderName::From),
             to: frame.place(HeaderName::To),
             call_id: frame.place(HeaderName::CallId),

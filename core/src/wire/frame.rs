@@ -73,6 +73,8 @@ pub struct Frame<'a> {
     start: StartLine<'a>,
     fault: Option<Fault>,
     spans: SmallVec<[Span; 64]>,
+    /// The names among them, a bit for each: most questions are for what is not there.
+    names: u128,
     /// Whether any header value holds a line break.
     folded: bool,
     /// Whether header fields were left out, for there were too many.
@@ -98,6 +100,7 @@ impl<'a> Frame<'a> {
             start,
             fault,
             spans: SmallVec::new(),
+            names: 0,
             folded: false,
             truncated: false,
             body: &[],
@@ -154,6 +157,7 @@ impl<'a> Frame<'a> {
         let value_end = value_start + trim_end(value).len();
         // The greatest of the four says whether they all fit.
         u16::try_from(value_end).map_err(|_| FrameError::TooLarge)?;
+        self.names |= bit_of(name);
         self.spans.push(Span {
             name,
             name_start: at as u16,
@@ -297,21 +301,37 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Whether there is a field of that name.
+    pub const fn has(&self, name: HeaderName) -> bool {
+        self.names & bit_of(name) != 0
+    }
+
+    /// The fields among which those of that name are.
+    fn spans_of(&self, name: HeaderName) -> core::slice::Iter<'_, Span> {
+        if self.has(name) { self.spans.iter() } else { [].iter() }
+    }
+
     /// The value of the first field of that name.
     pub fn first(&self, name: HeaderName) -> Option<&'a [u8]> {
-        self.spans.iter().find(|span| span.name == name).map(|span| self.header(*span).value)
+        self.spans_of(name).find(|span| span.name == name).map(|span| self.header(*span).value)
+    }
+
+    /// The value of each field of that name, as it is.
+    pub fn fields(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.spans_of(name).filter(move |span| span.name == name).map(|span| self.header(*span).value)
     }
 
     /// Where in [`bytes`](Self::bytes) the value of the first field of that name stands.
     pub(crate) fn place(&self, name: HeaderName) -> Option<Range<u16>> {
-        self.spans.iter().find(|span| span.name == name).map(|span| span.value_start..span.value_end)
+        self.spans_of(name).find(|span| span.name == name).map(|span| span.value_start..span.value_end)
     }
 
     /// The value of the first field of that name; either form of a name finds both.
     pub fn named(&self, name: &str) -> Option<&'a [u8]> {
         match HeaderName::from_text(name.as_bytes()) {
             HeaderName::Other => self
-                .headers()
+                .spans_of(HeaderName::Other)
+                .map(|span| self.header(*span))
                 .find(|header| header.name_text.eq_ignore_ascii_case(name.as_bytes()))
                 .map(|header| header.value),
             known => self.first(known),
@@ -320,13 +340,12 @@ impl<'a> Frame<'a> {
 
     /// Every value of every field of that name, split at top-level commas and trimmed.
     pub fn values(&self, name: HeaderName) -> Values<'a, '_> {
-        Values { frame: self, name, spans: self.spans.iter(), field: split_values(&[]) }
+        Values { frame: self, name, spans: self.spans_of(name), field: split_values(&[]) }
     }
 
     /// Every address of every field of that name, which is a list of addresses.
     pub fn addresses(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + '_ {
-        let fields = self.spans.iter().filter(move |span| span.name == name);
-        fields.flat_map(|span| split_addresses(self.header(*span).value))
+        self.fields(name).flat_map(split_addresses)
     }
 
     /// The body: Content-Length octets, or all there is if that header is missing or wrong.
@@ -356,6 +375,12 @@ impl<'a> Iterator for Values<'a, '_> {
             self.field = split_values(self.frame.header(*span).value);
         }
     }
+}
+
+/// The bit of a name among those that a frame has.
+const fn bit_of(name: HeaderName) -> u128 {
+    const { assert!((HeaderName::Other as u8) < 128, "there is a bit for each name, and this is the last") };
+    1 << (name as u8)
 }
 
 /// The first line, and what follows its CR LF or LF: lines that end in LF alone are read, as are those of many

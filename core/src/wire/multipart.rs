@@ -59,7 +59,7 @@ impl<'a> Entity<'a> {
     pub fn of(frame: &Frame<'a>) -> Self {
         Self {
             content_type: frame.first(HeaderName::ContentType),
-            disposition: frame.named("Content-Disposition"),
+            disposition: frame.first(HeaderName::ContentDisposition),
             encoding: frame.first(HeaderName::ContentEncoding),
             transfer_encoding: frame.named("Content-Transfer-Encoding"),
             id: frame.named("Content-ID"),

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use bytes::Bytes;
+use memchr::memchr;
 
 use super::build::Writer;
 use super::frame::{Facts, Frame};
@@ -215,6 +216,13 @@ fn copy(frame: &Frame<'_>, value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// The branch of a Via that has nothing beside it but an empty `rport`, as nearly all have.
+fn only_branch<'a>(via: &Via<'a>) -> Option<&'a [u8]> {
+    let branch = via.params.strip_suffix(b";rport")?;
+    let alone = memchr(b';', branch.get(1..)?).is_none();
+    (via.branch.is_some() && alone).then_some(branch)
+}
+
 /// Writes a Via field whose first value is the topmost Via.
 fn write_top_via(frame: &Frame<'_>, facts: Option<&Facts<'_>>, value: &[u8], path: &Path, out: &mut Vec<u8>) {
     let (first, more) = value.split_at_checked(value_end(value)).unwrap_or((value, &[]));
@@ -224,7 +232,9 @@ fn write_top_via(frame: &Frame<'_>, facts: Option<&Facts<'_>>, value: &[u8], pat
     };
     let sent = via.raw.get(..via.raw.len().saturating_sub(via.params.len())).unwrap_or_default();
     copy(frame, trim(sent), out);
-    for (name, value) in Params::new(via.params) {
+    let branch = only_branch(&via);
+    copy(frame, branch.unwrap_or_default(), out);
+    for (name, value) in Params::new(if branch.is_some() { &[] } else { via.params }) {
         // What the peer wrote of these two is not for it to say.
         if name.eq_ignore_ascii_case(b"received") || name.eq_ignore_ascii_case(b"rport") {
             continue;

@@ -31,14 +31,18 @@ impl Token {
         text
     }
 
-    /// Reads a token back; `None` for any text that [`encode`](Self::encode) did not write.
-    pub fn decode(text: &[u8]) -> Option<Self> {
+    /// Whose token this is, if it is one: whoever has kept it compares all of it.
+    pub(crate) fn key_of(text: &[u8]) -> Option<RawKey> {
         if text.len() != TOKEN_LEN {
             return None;
         }
-        let (place, nonce) = text.split_at_checked(HALF)?;
-        let place = parse_base32(place)?;
-        let key = RawKey::from_parts((place >> 32) as u32, place as u32)?;
-        Some(Self { key, nonce: parse_base32(nonce)? })
+        let place = parse_base32(text.get(..HALF)?)?;
+        RawKey::from_parts((place >> 32) as u32, place as u32)
+    }
+
+    /// Reads a token back; `None` for any text that [`encode`](Self::encode) did not write.
+    pub fn decode(text: &[u8]) -> Option<Self> {
+        let key = Self::key_of(text)?;
+        Some(Self { key, nonce: parse_base32(text.get(HALF..)?)? })
     }
 }
