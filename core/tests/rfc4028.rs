@@ -159,12 +159,37 @@ fn too_brief_gets_422_with_min_se() {
         }
     }
     let (mut desk, _, ok) = taken(&["Supported: timer", "Session-Expires: 4294967296"]);
-    assert_eq!(ok.header("Session-Expires"), "4294967295;refresher=uac", "as good as for ever");
+    assert_eq!(ok.header("Session-Expires"), "31536000;refresher=uac", "a year is as good as for ever");
     // Within the call it is the same, and the call lives.
     let brief = invite().cseq(2).callee_tag(&ok.callee_tag()).branch("re").header("Supported: timer");
     desk.feed(brief.header("Session-Expires: 1").text());
     assert_eq!(desk.codes(), ["422"]);
     assert_eq!(desk.told(), ["incoming", "answered", "confirmed"]);
+}
+
+/// A 2xx may only shorten the interval (section 9).
+#[test]
+fn an_answer_that_lengthens_what_we_refresh_does_not_keep_us_from_refreshing() {
+    for seconds in ["3600", "99999999999", "99999999999999999999999"] {
+        let lines = format!("Session-Expires: {seconds};refresher=uac\r\nAllow: UPDATE\r\n");
+        let (mut desk, _) = made(1800, &lines);
+        desk.run_for(899 * SECOND);
+        assert_eq!(desk.codes(), [""; 0]);
+        desk.run_for(SECOND);
+        assert_eq!(desk.codes(), ["UPDATE"], "{seconds}: half of what we asked for");
+    }
+    // Who refreshes it itself does so when it says, and not before.
+    let (mut desk, _) = made(1800, "Session-Expires: 3600;refresher=uas\r\nAllow: UPDATE\r\n");
+    desk.run_for(1800 * SECOND);
+    assert_eq!(desk.codes(), [""; 0]);
+    desk.run_for(1767 * SECOND);
+    assert_eq!(desk.codes(), [""; 0]);
+    desk.run_for(2 * SECOND);
+    assert_eq!(desk.codes().first().unwrap(), "BYE");
+    // 422 may ask for more, within reason.
+    let (mut desk, invite) = calling(1800);
+    desk.feed(respond(&invite, 422, "far", "Min-SE: 99999999999999999999999\r\n", ""));
+    assert_eq!(desk.last("INVITE").message.header("Session-Expires"), "31536000;refresher=uac");
 }
 
 #[test]

@@ -369,14 +369,14 @@ pub enum Event {
         /// The reason of the last NOTIFY (RFC 6665 section 4.1.3), or what else is known in words; empty if we wanted it to
         /// end.
         reason: String,
-        /// After how many seconds to subscribe again, if the notifier says so.
+        /// After how many seconds to subscribe again, if the notifier says so; a year at most.
         retry_after: Option<u32>,
     },
     /// The registrar keeps a registration of ours (RFC 3261 section 10), for the first time or once more.
     Registered {
         /// The registration.
         registration: RegistrationId,
-        /// For how many seconds. It is refreshed in good time.
+        /// For how many seconds, a year at most. It is refreshed in good time, and not later than if it were what we asked for.
         expires: u32,
         /// The 200.
         message: Arc<MessageDetails>,

@@ -18,7 +18,7 @@ use crate::session::{Input, Refresh, Reliability, Role, Session, SessionTimer};
 use crate::signaling::{CommandError, InviteDetails, SessionCommands, SignalingDecision};
 use crate::transaction::Arrival;
 use crate::wire::multipart::description;
-use crate::wire::text::parse_number;
+use crate::wire::text::parse_seconds;
 use crate::wire::{HeaderList, HeaderName};
 
 /// What an INVITE was found to be worth before anybody was asked.
@@ -149,8 +149,8 @@ impl UnifiedCoordinator {
         self.board.counters.add(Counter::Sessions);
         let mut patience = deadline.unwrap_or(self.board.config.answer_timeout);
         // An INVITE that expires before it is answered gets 487 (RFC 3261 section 13.3.1).
-        let expires =
-            request.frame.first(HeaderName::Expires).and_then(parse_number).map(Duration::from_secs);
+        let expires = request.frame.first(HeaderName::Expires).and_then(parse_seconds);
+        let expires = expires.map(u64::from).map(Duration::from_secs);
         if let Some(expires) = expires.filter(|&expires| expires < patience) {
             patience = expires;
             if let Some(session) = self.board.registry.session_mut(id) {

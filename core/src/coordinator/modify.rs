@@ -20,7 +20,7 @@ use crate::session::{Cell, Input, Role, Session, SessionTimer, State};
 use crate::signaling::CommandError;
 use crate::transaction::ClientEventKind;
 use crate::wire::frame::{Frame, StartLine};
-use crate::wire::text::parse_leading_number;
+use crate::wire::text::parse_leading_seconds;
 use crate::wire::{HeaderName, reason_phrase};
 
 /// How often an offer is made again before its failure is told.
@@ -273,8 +273,9 @@ impl UnifiedCoordinator {
             (491, _) if self.may_try_again(id) => Input::RxOfferGlare,
             (500, Some((frame, _))) if frame.first(HeaderName::RetryAfter).is_some() => {
                 // The peer is busy with an offer of its own (section 14.2).
-                let seconds = frame.first(HeaderName::RetryAfter).and_then(parse_leading_number);
-                cause.pause = seconds.filter(|&seconds| seconds <= 10).map(Duration::from_secs);
+                let seconds = frame.first(HeaderName::RetryAfter).and_then(parse_leading_seconds);
+                cause.pause =
+                    seconds.filter(|&seconds| seconds <= 10).map(u64::from).map(Duration::from_secs);
                 match cause.pause {
                     Some(_) if self.may_try_again(id) => Input::RxOfferGlare,
                     _ => Input::RxOfferRefused,

@@ -23,7 +23,7 @@ use crate::signaling::{CommandError, MessageDetails};
 use crate::subscription::{EventName, News, Phase, Subscription};
 use crate::transaction::{Reply, TransactionId};
 use crate::wire::frame::Frame;
-use crate::wire::text::{parse_leading_number, parse_number};
+use crate::wire::text::{parse_leading_seconds, parse_seconds};
 use crate::wire::{HeaderName, check_token, reason_phrase};
 
 /// Seconds of a subscription that does not say.
@@ -361,7 +361,11 @@ const RETRY_MIN: Duration = Duration::from_secs(1);
 
 /// When to try again, if a response says so.
 pub(super) fn retry_after(response: &Frame<'_>) -> Option<Duration> {
-    response.first(HeaderName::RetryAfter).and_then(parse_leading_number).map(Duration::from_secs)
+    response
+        .first(HeaderName::RetryAfter)
+        .and_then(parse_leading_seconds)
+        .map(u64::from)
+        .map(Duration::from_secs)
 }
 
 fn refused(status: u16, refuser: Refuser) -> SubscriptionEnd {
@@ -373,8 +377,7 @@ fn refused(status: u16, refuser: Refuser) -> SubscriptionEnd {
 fn read_expires(frame: &Frame<'_>) -> Result<u32, Refusal<'static>> {
     let Some(value) = frame.first(HeaderName::Expires) else { return Ok(EXPIRES) };
     let malformed = || Refusal { reason: "Malformed Expires", ..Refusal::plain(400) };
-    let seconds = parse_number(value).ok_or_else(malformed)?;
-    let seconds = u32::try_from(seconds).unwrap_or(EXPIRES_MAX).min(EXPIRES_MAX);
+    let seconds = parse_seconds(value).ok_or_else(malformed)?.min(EXPIRES_MAX);
     if (1..EXPIRES_MIN).contains(&seconds) {
         return Err(Refusal::with(423, "Min-Expires", seconds_text(EXPIRES_MIN).to_vec()));
     }

@@ -10,7 +10,7 @@ use crate::base::ids::SessionId;
 use crate::session::{Input, Refresh, RefreshFault, SessionTimer, State};
 use crate::wire::HeaderName;
 use crate::wire::frame::Frame;
-use crate::wire::text::parse_leading_number;
+use crate::wire::text::parse_leading_seconds;
 
 /// How often a 422 may make us ask for a longer interval in one call.
 const TOO_BRIEF_MAX: u8 = 3;
@@ -37,7 +37,7 @@ impl UnifiedCoordinator {
         let floor = u32::try_from(self.board.config.min_se.as_secs()).unwrap_or(u32::MAX);
         if let Some(session) = self.board.registry.session_mut(session) {
             let min_se = session.refresh.map_or(floor, |refresh| refresh.min_se);
-            session.refresh = Refresh::from_response(frame, min_se);
+            session.refresh = Refresh::from_response(frame, session.refresh, min_se);
         }
     }
 
@@ -145,10 +145,10 @@ impl UnifiedCoordinator {
         let id = outcome.session;
         let left = self.expires_within(id)?;
         let after = outcome.response.and_then(|(frame, _)| frame.first(HeaderName::RetryAfter));
-        let after = after.and_then(parse_leading_number);
+        let after = after.and_then(parse_leading_seconds);
         let pause = match (outcome.status, after) {
             (491, _) => DialogAdapter { board: &mut self.board, session: id }.glare_pause(),
-            (_, Some(seconds)) => Duration::from_secs(seconds),
+            (_, Some(seconds)) => Duration::from_secs(seconds.into()),
             _ => return None,
         };
         let session = self.board.registry.session_mut(id)?;

@@ -15,7 +15,7 @@ use crate::registration::{HURRY, Phase, Registration, granted, is_passing, refre
 use crate::signaling::{CommandError, MessageDetails};
 use crate::wire::frame::{Frame, StartLine};
 use crate::wire::path::Path;
-use crate::wire::text::parse_leading_number;
+use crate::wire::text::parse_leading_seconds;
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, reason_phrase};
 
@@ -205,11 +205,11 @@ impl UnifiedCoordinator {
             _ => {}
         }
         let message = response.map(|(frame, path)| Arc::new(MessageDetails::new(frame, path)));
-        let number = |name| response.and_then(|(frame, _)| frame.first(name)).and_then(parse_leading_number);
+        let number = |name| response.and_then(|(frame, _)| frame.first(name)).and_then(parse_leading_seconds);
         match (status, response, message) {
             (200..=299, Some((frame, _)), Some(message)) => self.registration_granted(id, frame, message),
             (423, _, message) => {
-                let longer = number(HeaderName::MinExpires).and_then(|longer| u32::try_from(longer).ok());
+                let longer = number(HeaderName::MinExpires);
                 match longer.filter(|&longer| longer > registration.wanted && !registration.lengthened) {
                     Some(longer) => {
                         registration.lengthened = true;
@@ -244,7 +244,8 @@ impl UnifiedCoordinator {
             let failure = Failure { phrase, message: Some(message), ..Failure::of(200, Refuser::Peer) };
             return self.registration_failed(id, failure);
         };
-        let after = refresh_after(expires, &mut self.board.rng);
+        // Whoever wants to be asked more seldom than we ask may have meant something else.
+        let after = refresh_after(expires.min(registration.wanted), &mut self.board.rng);
         let Some(registration) = self.board.registry.registration_mut(id) else { return };
         registration.phase = Phase::Registered;
         registration.until = Some(now + Duration::from_secs(expires.into()));
@@ -325,7 +326,7 @@ struct Failure<'a> {
     status: u16,
     refuser: Refuser,
     phrase: &'a str,
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
     message: Option<Arc<MessageDetails>>,
 }
 

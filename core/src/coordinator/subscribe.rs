@@ -22,7 +22,7 @@ use crate::signaling::{CommandError, MessageDetails};
 use crate::subscription::{EventName, Phase, read_state};
 use crate::wire::frame::{Frame, StartLine};
 use crate::wire::path::Path;
-use crate::wire::text::parse_leading_number;
+use crate::wire::text::parse_leading_seconds;
 use crate::wire::{HeaderName, check_text, reason_phrase};
 
 impl UnifiedCoordinator {
@@ -138,10 +138,7 @@ impl UnifiedCoordinator {
         let Some(subscription) = self.board.registry.subscription_mut(id) else { return };
         subscription.request = None;
         let (phase, wanted, alone) = (subscription.phase, subscription.wanted, subscription.dialog.is_none());
-        let number = |name| {
-            let number = response.and_then(|frame| frame.first(name)).and_then(parse_leading_number);
-            number.map(|number| u32::try_from(number).unwrap_or(u32::MAX))
-        };
+        let number = |name| response.and_then(|frame| frame.first(name)).and_then(parse_leading_seconds);
         match status {
             200..=299 if phase == Phase::Unsubscribing => {}
             200..=299 => {

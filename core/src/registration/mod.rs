@@ -16,7 +16,7 @@ use crate::base::timers::TimerKey;
 use crate::transaction::TransactionId;
 use crate::wire::frame::Frame;
 use crate::wire::path::Path;
-use crate::wire::text::parse_leading_number;
+use crate::wire::text::parse_leading_seconds;
 use crate::wire::token::TOKEN_LEN;
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr};
@@ -187,14 +187,14 @@ impl Registration {
         &self,
         now: Instant,
         rng: &mut Rng,
-        retry_after: Option<u64>,
+        retry_after: Option<u32>,
         refuser: Refuser,
         ceiling: Duration,
     ) -> Duration {
         if self.hurry.is_some_and(|until| now < until) && refuser != Refuser::Peer {
             return HURRY_PAUSE;
         }
-        let asked = Duration::from_secs(retry_after.unwrap_or(0)).min(PAUSE_MAX);
+        let asked = Duration::from_secs(retry_after.unwrap_or(0).into()).min(PAUSE_MAX);
         part(longest_pause(self.failures, ceiling), rng, 50, 50).max(asked)
     }
 }
@@ -217,18 +217,22 @@ fn part(whole: Duration, rng: &mut Rng, least: u32, more: u32) -> Duration {
     whole.saturating_mul(share) / 1_000
 }
 
-/// For how many seconds a 2xx grants the binding of `contact` (section 10.2.4). A 2xx has registered us whatever it lists: the
+/// For how many seconds a 2xx grants the binding of `contact` (section 10.2.4), at most a year. A 2xx has registered us whatever it lists: the
 /// time is that of the binding that is ours or comes nearest to it, the first to end of several; where none does, it is
 /// what holds for all. `None` if it grants our Contact no time.
 pub(crate) fn granted(frame: &Frame<'_>, contact: &[u8], wanted: u32) -> Option<u32> {
-    let for_all = frame.first(HeaderName::Expires).and_then(seconds).filter(|&all| all > 0).unwrap_or(wanted);
+    let for_all = frame
+        .first(HeaderName::Expires)
+        .and_then(parse_leading_seconds)
+        .filter(|&all| all > 0)
+        .unwrap_or(wanted);
     let ours = NameAddr::parse(contact).and_then(|addr| Uri::parse(addr.uri).ok());
     let mut best: Option<(u8, u32)> = None;
     let mut listed = 0_u32;
     for addr in frame.addresses(HeaderName::Contact).filter_map(NameAddr::parse) {
         let Ok(uri) = Uri::parse(addr.uri) else { continue };
         let near = ours.as_ref().map_or(0, |ours| nearness(&uri, ours));
-        let time = addr.param("expires").and_then(seconds).unwrap_or(for_all);
+        let time = addr.param("expires").and_then(parse_leading_seconds).unwrap_or(for_all);
         // What ends at once was another's, or ours from before.
         if time == 0 && near < EXACTLY {
             continue;
@@ -276,10 +280,6 @@ pub(crate) fn seen_at(frame: &Frame<'_>, local: SocketAddr) -> Option<SocketAddr
     };
     let usable = !ip.is_unspecified() && !ip.is_multicast() && ip.is_ipv4() == local.is_ipv4();
     usable.then_some(SocketAddr::new(ip, port))
-}
-
-fn seconds(text: &[u8]) -> Option<u32> {
-    parse_leading_number(text).map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 /// Whether it is of use to ask again after this status. A refusal of who we are, or of what we ask for, stays one.

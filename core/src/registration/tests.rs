@@ -1,5 +1,6 @@
 use super::*;
 use crate::wire::WireLimits;
+use crate::wire::text::SECONDS_MAX;
 
 const OURS: &[u8] = b"<sip:alice@192.0.2.1:5060>";
 
@@ -20,7 +21,7 @@ fn what_is_granted_is_that_of_our_contact() {
     assert_eq!(grant(two), Some(8), "one of them is ours");
     assert_eq!(grant("Contact: <sip:Alice@192.0.2.1>;expires=9\r\n"), Some(9), "nearly ours");
     assert_eq!((grant("Expires: 33\r\n"), grant("")), (Some(33), Some(600)));
-    assert_eq!(grant("Contact: <sip:alice@192.0.2.1>;expires=99999999999\r\n"), Some(u32::MAX));
+    assert_eq!(grant("Contact: <sip:alice@192.0.2.1>;expires=99999999999\r\n"), Some(SECONDS_MAX));
     assert_eq!(grant("Contact: <sip:alice@192.0.2.1>;expires=soon\r\n"), Some(600));
 }
 
@@ -120,7 +121,7 @@ fn refreshes_and_pauses_are_spread_and_bounded() {
     registration.failures = 0;
     let mut asked = |seconds, by| registration.pause(now, &mut rng, Some(seconds), by, HURRY);
     assert_eq!(asked(120, Refuser::Peer).as_secs(), 120, "a registrar is heeded beyond our own ceiling");
-    assert_eq!(asked(u64::MAX, Refuser::Peer), PAUSE_MAX);
+    assert_eq!(asked(SECONDS_MAX, Refuser::Peer), PAUSE_MAX);
     registration.hurry = Some(now + HURRY);
     assert_eq!(registration.pause(now, &mut rng, None, Refuser::Network, PAUSE_MAX), HURRY_PAUSE);
     assert!(registration.pause(now, &mut rng, None, Refuser::Peer, PAUSE_MAX) > HURRY, "it has heard us");

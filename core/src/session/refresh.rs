@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use crate::wire::HeaderName;
 use crate::wire::frame::Frame;
-use crate::wire::text::parse_number;
+use crate::wire::text::parse_seconds;
 
 /// No interval may be shorter (section 4).
 const MIN_SE_FLOOR: u32 = 90;
@@ -85,11 +85,15 @@ impl Refresh {
         Ok(Some(Self { interval, refresher, peer_knows: knows, min_se: floor.max(theirs) }))
     }
 
-    /// What the 2xx to a request of ours says (section 7.2); without Session-Expires nothing is to be refreshed.
-    pub(crate) fn from_response(frame: &Frame<'_>, min_se: u32) -> Option<Self> {
+    /// What the 2xx to a request of ours says (section 7.2); without Session-Expires nothing is to be refreshed. It may not lengthen
+    /// what we `asked` for (section 9): we refresh by that, while a peer that refreshes does so when it says.
+    pub(crate) fn from_response(frame: &Frame<'_>, asked: Option<Self>, min_se: u32) -> Option<Self> {
         let said = parse(frame.first(HeaderName::SessionExpires)?).ok()?;
-        let refresher = if said.by_uac == Some(false) { Refresher::Peer } else { Refresher::Us };
-        let interval = said.seconds.max(MIN_SE_FLOOR);
+        let (refresher, most) = match said.by_uac {
+            Some(false) => (Refresher::Peer, None),
+            _ => (Refresher::Us, asked.map(|asked| asked.interval)),
+        };
+        let interval = said.seconds.min(most.unwrap_or(u32::MAX)).max(MIN_SE_FLOOR);
         Some(Self { interval, refresher, peer_knows: true, min_se: min_se.max(MIN_SE_FLOOR) })
     }
 
@@ -115,14 +119,11 @@ fn seconds(time: Duration) -> u32 {
     u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Reads Session-Expires or Min-SE. A number too large to count is as good as the largest.
+/// Reads Session-Expires or Min-SE, a year at most.
 fn parse(value: &[u8]) -> Result<SessionExpires, RefreshFault> {
     let mut parts = value.split(|&octet| octet == b';').map(<[u8]>::trim_ascii);
     let digits = parts.next().unwrap_or_default();
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(RefreshFault::Malformed);
-    }
-    let seconds = parse_number(digits).and_then(|number| u32::try_from(number).ok()).unwrap_or(u32::MAX);
+    let seconds = parse_seconds(digits).ok_or(RefreshFault::Malformed)?;
     let refresher = parts.find_map(|parameter| {
         let (name, side) = crate::wire::text::split_once(parameter, b'=')?;
         let named = name.trim_ascii().eq_ignore_ascii_case(b"refresher");
@@ -139,6 +140,7 @@ fn parse(value: &[u8]) -> Result<SessionExpires, RefreshFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::text::SECONDS_MAX;
 
     #[test]
     fn values_are_read_as_they_come() {
@@ -146,8 +148,9 @@ mod tests {
         assert_eq!(read("90"), Ok((90, None)));
         assert_eq!(read("1800;refresher=uac"), Ok((1800, Some(true))));
         assert_eq!(read("1800 ; x=y ; Refresher = UAS"), Ok((1800, Some(false))));
-        assert_eq!(read("4294967296"), Ok((u32::MAX, None)));
-        assert_eq!(read("99999999999999999999999999"), Ok((u32::MAX, None)));
+        for long in ["31536001", "4294967296", "99999999999999999999999999"] {
+            assert_eq!(read(long), Ok((SECONDS_MAX, None)));
+        }
         for bad in ["", ";refresher=uac", "-1", "9x", "forever"] {
             assert_eq!(read(bad), Err(RefreshFault::Malformed), "{bad:?}");
         }

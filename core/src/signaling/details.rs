@@ -14,7 +14,7 @@ use crate::wire::frame::{Frame, StartLine};
 use crate::wire::limits::WireLimits;
 use crate::wire::multipart::{Entity, description, leaves};
 use crate::wire::path::Path;
-use crate::wire::text::parse_leading_number;
+use crate::wire::text::parse_leading_seconds;
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr, Tel};
 
@@ -214,9 +214,12 @@ impl MessageDetails {
         contacts
     }
 
-    /// When to ask again (RFC 3261 section 20.33).
+    /// When to ask again (RFC 3261 section 20.33), a year at most.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.first(HeaderName::RetryAfter).and_then(parse_leading_number).map(Duration::from_secs)
+        self.first(HeaderName::RetryAfter)
+            .and_then(parse_leading_seconds)
+            .map(u64::from)
+            .map(Duration::from_secs)
     }
 
     /// The whole body as it came.

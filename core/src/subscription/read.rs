@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use crate::api::SubscriptionState;
 use crate::wire::Params;
-use crate::wire::text::{parse_number, split_token, trim, trim_start};
+use crate::wire::text::{parse_seconds, split_token, trim, trim_start};
 
 /// The value of Event: a package, and maybe an `id` (RFC 6665 section 8.2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,10 +35,7 @@ pub(crate) fn read_state(value: &[u8]) -> Option<(SubscriptionState, Option<u32>
     if word.is_empty() || !Params::is_well_formed(params) {
         return None;
     }
-    let number = |name| {
-        let number = Params::find(params, name).flatten().and_then(parse_number)?;
-        Some(u32::try_from(number).unwrap_or(u32::MAX))
-    };
+    let number = |name| Params::find(params, name).flatten().and_then(parse_seconds);
     let state = if word.eq_ignore_ascii_case(b"terminated") {
         let reason = Params::find(params, "reason").flatten().unwrap_or_default().to_ascii_lowercase();
         let reason = String::from_utf8_lossy(&reason).into_owned();
@@ -54,13 +51,14 @@ pub(crate) fn read_state(value: &[u8]) -> Option<(SubscriptionState, Option<u32>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::text::SECONDS_MAX;
 
     #[test]
     fn states_are_read_as_they_are_written() {
         let active = |seconds| Some((SubscriptionState::Active, seconds));
         assert_eq!(read_state(b"active;expires=600"), active(Some(600)));
         assert_eq!(read_state(b" Active ; expires = 600"), active(Some(600)));
-        assert_eq!(read_state(b"active;expires=99999999999"), active(Some(u32::MAX)));
+        assert_eq!(read_state(b"active;expires=99999999999"), active(Some(SECONDS_MAX)));
         assert_eq!(read_state(b"strange"), active(None));
         assert_eq!(read_state(b"pending"), Some((SubscriptionState::Pending, None)));
         let over = |reason: &str, retry_after| {

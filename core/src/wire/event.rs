@@ -1,7 +1,7 @@
 //! Event and Subscription-State (RFC 6665 section 8.2).
 
 use super::header::Params;
-use super::text::{is_token, parse_u32, trim};
+use super::text::{is_token, parse_seconds, trim};
 
 /// What a subscription is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,11 +34,11 @@ impl<'a> EventType<'a> {
 pub struct SubscriptionState<'a> {
     /// `active`, `pending`, `terminated` or an extension's word.
     pub state: &'a [u8],
-    /// Seconds that are left of it.
+    /// Seconds that are left of it, a year at most.
     pub expires: Option<u32>,
     /// Why it ended.
     pub reason: Option<&'a [u8]>,
-    /// Seconds to wait before a new one.
+    /// Seconds to wait before a new one, a year at most.
     pub retry_after: Option<u32>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> SubscriptionState<'a> {
         let (state, params) = split_params(text)?;
         let find = |name| Params::find(params, name).flatten();
         let (expires, retry_after) =
-            (find("expires").and_then(parse_u32), find("retry-after").and_then(parse_u32));
+            (find("expires").and_then(parse_seconds), find("retry-after").and_then(parse_seconds));
         Some(Self { state, expires, reason: find("reason"), retry_after })
     }
 
@@ -75,6 +75,7 @@ fn split_params(text: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::text::SECONDS_MAX;
 
     #[test]
     fn events() {
@@ -97,6 +98,9 @@ mod tests {
         let active = SubscriptionState::parse(b"Active;expires=60").expect("a state");
         assert!(!active.is_over() && !active.is_pending());
         assert_eq!(active.expires, Some(60));
+        let long =
+            SubscriptionState::parse(b"active;expires=99999999999;retry-after=99999999999").expect("a state");
+        assert_eq!((long.expires, long.retry_after), (Some(SECONDS_MAX), Some(SECONDS_MAX)));
         let over = SubscriptionState::parse(b"terminated; reason=noresource;retry-after=x").expect("a state");
         assert!(over.is_over());
         assert_eq!((over.reason, over.retry_after), (Some(&b"noresource"[..]), None));

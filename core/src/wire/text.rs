@@ -97,13 +97,23 @@ pub fn parse_number(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// The number that a text of a response begins with, be it in quotes: a comment, a fraction or parameters may follow it, such
-/// as in `Retry-After: 120 (busy);duration=60` (RFC 3261 section 20.33).
-pub fn parse_leading_number(text: &[u8]) -> Option<u64> {
+/// The most that counts of a time which somebody else names: a year. RFC 3261 section 20 lets such a time be 136 years, and what is
+/// wrong by then is asked about never again.
+pub const SECONDS_MAX: u32 = 365 * 24 * 60 * 60;
+
+/// A number of seconds (`delta-seconds` of RFC 3261 section 25.1), [`SECONDS_MAX`] if it is more, with however many digits.
+pub fn parse_seconds(text: &[u8]) -> Option<u32> {
+    let whole = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    whole.then(|| parse_u32(text).unwrap_or(SECONDS_MAX).min(SECONDS_MAX))
+}
+
+/// The number of seconds that a text of a response begins with, be it in quotes: a comment, a fraction or parameters may follow it,
+/// such as in `Retry-After: 120 (busy);duration=60` (RFC 3261 section 20.33).
+pub fn parse_leading_seconds(text: &[u8]) -> Option<u32> {
     let text = trim(text);
     let text = text.strip_prefix(b"\"").unwrap_or(text);
     let end = text.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(text.len());
-    parse_number(text.get(..end)?)
+    parse_seconds(text.get(..end)?)
 }
 
 /// Like [`parse_number`], for 32 bits.

@@ -170,6 +170,7 @@ fn how_long_is_bounded() {
     for (line, code, expires) in [
         ("X: y", "200", "3600"),
         ("Expires: 99999999999", "200", "86400"),
+        ("Expires: 99999999999999999999999", "200", "86400"),
         ("Expires: 30", "200", "30"),
         ("Expires: 29", "423", "30"),
         ("Expires: soon", "400", ""),

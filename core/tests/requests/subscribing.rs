@@ -110,6 +110,30 @@ fn a_notify_may_come_before_the_200() {
 }
 
 #[test]
+fn a_notifier_that_names_absurd_times_is_believed_up_to_a_bound() {
+    for seconds in ["99999999999", "99999999999999999999999"] {
+        let (mut desk, _, subscribe) = subscribing();
+        let contact = "Contact: <sip:peer@192.0.2.9>\r\n";
+        desk.feed(respond(&subscribe, 200, "far", &format!("Expires: {seconds}\r\n{contact}"), ""));
+        desk.feed(notify(&subscribe, 1, &format!("active;expires={seconds}")).text());
+        assert_eq!(told(&desk), ["granted 600", "Active"], "no more than was asked for");
+        desk.news();
+        desk.run_for(590 * SECOND);
+        assert_eq!(desk.codes().first().unwrap(), "SUBSCRIBE");
+        let over = format!("terminated;reason=probation;retry-after={seconds}");
+        desk.feed(notify(&subscribe, 2, &over).text());
+        assert!(told(&desk).last().unwrap().ends_with("Some(31536000)"), "{:?}", told(&desk));
+
+        let (mut desk, _, subscribe) = subscribing();
+        desk.feed(respond(&subscribe, 423, "far", &format!("Min-Expires: {seconds}\r\n"), ""));
+        let again = desk.only().message;
+        assert_eq!(again.header("Expires"), "31536000");
+        desk.feed(respond(&again, 503, "far", &format!("Retry-After: {seconds}\r\n"), ""));
+        assert!(told(&desk).last().unwrap().ends_with("Some(31536000)"), "{:?}", told(&desk));
+    }
+}
+
+#[test]
 fn of_forks_that_notify_the_first_is_kept() {
     let (mut desk, _, subscribe) = subscribing();
     desk.feed(notify(&subscribe, 1, "active;expires=600").text());

@@ -188,6 +188,53 @@ fn the_expiry_of_our_contact_counts_among_several() {
     desk.finish();
 }
 
+/// What counts of a time that somebody else names.
+const YEAR: u32 = 31_536_000;
+
+/// A registrar that grants more than was asked for: that is told, up to a year, and it is asked again when we wanted to.
+#[test]
+fn what_is_granted_beyond_what_was_asked_for_is_refreshed_as_if_it_were_that() {
+    for (seconds, told) in
+        [("3600", 3_600), ("4294967296", YEAR), ("99999999999", YEAR), ("99999999999999999999999", YEAR)]
+    {
+        for in_contact in [true, false] {
+            let mut desk = Desk::new();
+            if in_contact {
+                desk.answer(200, &[("Contact", &format!("<sip:alice@10.0.0.1:5060>;expires={seconds}"))]);
+            } else {
+                desk.answer(200, &[("Expires", seconds)]);
+            }
+            assert_eq!(desk.told(), [format!("registered {told}")]);
+            let begun = desk.net.now;
+            while desk.got().len() == 1 {
+                desk.net.step();
+            }
+            let waited = desk.net.now.saturating_since(begun).as_secs();
+            assert!(
+                (450..=540).contains(&waited),
+                "{seconds}: before the ten minutes are over, not after {waited}"
+            );
+            desk.grant(600);
+            desk.unregister();
+            desk.answer(200, &[]);
+            desk.finish();
+        }
+    }
+}
+
+#[test]
+fn a_registrar_that_names_absurd_times_is_believed_up_to_a_bound() {
+    for seconds in ["99999999999", "99999999999999999999999"] {
+        let mut desk = Desk::new();
+        desk.answer(423, &[("Min-Expires", seconds)]);
+        assert_eq!(expires(&desk.last()), YEAR);
+        desk.answer(503, &[("Retry-After", seconds)]);
+        assert_eq!(desk.retry_in(), 30 * MINUTE);
+        desk.unregister();
+        desk.finish();
+    }
+}
+
 #[test]
 fn phones_that_start_together_do_not_refresh_together() {
     let refreshed = |seed| {
