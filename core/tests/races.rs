@@ -400,3 +400,21 @@ fn our_own_request_comes_back_once_and_no_more() {
     assert_eq!(desk.codes(), ["180"], "a repetition is no loop");
     assert_eq!(desk.told(), ["incoming"]);
 }
+
+/// RFC 3261 section 9.2: a CANCEL that comes after the final response changes nothing. So both sides have what our 200 says.
+#[test]
+fn a_cancel_of_a_reinvite_that_crosses_our_200_leaves_the_media_as_they_were_answered() {
+    let (mut desk, session, tag) = active();
+    let change = Request::new("INVITE").cseq(2).callee_tag(&tag).branch("re").sdp(SDP_OTHER_PORT);
+    desk.feed(change.text());
+    assert_eq!(desk.codes(), ["200"]);
+    desk.feed(change.again("CANCEL").text());
+    assert_eq!(desk.codes(), ["200"], "that of the CANCEL");
+    assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_002);
+    desk.feed(change.again("ACK").branch("ack2").text());
+    desk.run_for(GIVE_UP + GIVE_UP);
+    assert_eq!(desk.plan().remote_rtp.unwrap().port(), 40_002);
+    assert_eq!((desk.codes(), ended(&desk)), (vec![], 0), "the call goes on");
+    desk.hangup(session);
+    assert_eq!(desk.codes(), ["BYE"]);
+}

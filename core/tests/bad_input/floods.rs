@@ -169,6 +169,33 @@ fn whoever_is_in_a_call_is_served_whatever_is_used_up() {
 }
 
 #[test]
+fn whoever_is_in_a_call_is_served_whatever_octets_are_used_up() {
+    for share in [true, false] {
+        let mut config = telephone_config();
+        config.limits.transactions_max = 1_000_000;
+        config.limits.transaction_octets_max = 4 << 20;
+        let mut desk = Desk::with(config);
+        let invite = Request::new("INVITE").sdp(SDP);
+        let (_, tag) = desk.up(&invite);
+        let long = format!("Via: SIP/2.0/UDP {}", "x".repeat(7_000));
+        messages(&mut desk, if share { "192.0.2.9" } else { "192.0.2.77" }, 1_000, &long);
+        messages(&mut desk, if share { "192.0.2.9" } else { "192.0.2.77" }, 1_000, "X: y");
+        let refused = |desk: &Desk| {
+            let counters = desk.core.counters();
+            counters.get(Counter::TransactionOctets) + counters.get(Counter::TransactionShare)
+        };
+        let before = refused(&desk);
+        assert!(before > 500, "{before}");
+        desk.news();
+        for n in 0..4 {
+            let update = invite.again("UPDATE").cseq(2 + n).callee_tag(&tag).branch(&format!("update{n}"));
+            desk.feed(update.header(&long).text());
+        }
+        assert_eq!((desk.codes(), refused(&desk)), (vec!["200".to_string(); 4], before));
+    }
+}
+
+#[test]
 fn a_prack_is_served_whatever_is_used_up() {
     for (share, flood) in [(true, 0), (false, 0), (true, 50), (false, 50)] {
         let mut desk = telephone();
