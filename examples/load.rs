@@ -9,9 +9,11 @@
 //! ```
 //!
 //! With `--rate` a call begins when its time has come and a place in flight is free; `--hold` is the time between the ACK
-//! and the BYE. The last line says how long the set-up of a call took, from the first INVITE to the 200, and how many of the calls that
-//! failed were refused; the others got no answer.
+//! and the BYE. The last line says how long the set-up of a call took, from the first INVITE to the 200, how many of the calls that
+//! failed were refused (the others got no answer), and how many calls a second went well while calls were begun.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
@@ -21,6 +23,9 @@ use std::time::{Duration, Instant};
 const T1: Duration = Duration::from_millis(500);
 /// A call that has not moved for so long has failed.
 const GIVE_UP: Duration = Duration::from_secs(8);
+
+/// Octets that wait to be read.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// What a call waits for.
 #[derive(Clone, Copy, PartialEq)]
@@ -52,6 +57,8 @@ struct Totals {
     failed: u64,
     /// Those of them that got a refusal; the others got nothing.
     refused: u64,
+    /// Those that were done when the last one was begun, and when that was.
+    window: (u64, Duration),
     retransmitted: u64,
 }
 
@@ -77,6 +84,10 @@ struct Load {
     wanted: Wanted,
     begun: Instant,
     calls: Vec<Call>,
+    /// Those that have no call.
+    idle: Vec<usize>,
+    /// When to look at which again, unless it has another call by then.
+    alarms: BinaryHeap<Reverse<(Instant, usize, u64)>>,
     totals: Totals,
 }
 
@@ -117,6 +128,8 @@ fn run(wanted: Wanted) -> std::io::Result<u64> {
     let any = if target.ip().is_loopback() { target.ip() } else { "0.0.0.0".parse().expect("an address") };
     let socket = UdpSocket::bind((wanted.from.unwrap_or(any), 0))?;
     socket.connect(target)?;
+    // What a busy server answers in one go.
+    socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER)?;
     // How finely calls are begun and ended.
     let tick = if wanted.rate.is_some() || !wanted.hold.is_zero() { T1 / 100 } else { T1 / 5 };
     socket.set_read_timeout(Some(tick))?;
@@ -128,13 +141,14 @@ fn run(wanted: Wanted) -> std::io::Result<u64> {
     let idle = || Call {
         serial: 0,
         wait: Wait::Nothing,
-        request: Vec::with_capacity(1024),
+        request: Vec::new(),
         since: begun,
         repeat_at: begun,
         interval: T1,
     };
     let calls = (0..wanted.flight).map(|_| idle()).collect();
-    let mut load = Load { socket, target, local, rtp_port, wanted, begun, calls, totals: Totals::default() };
+    let (idle, alarms, totals) = ((0..wanted.flight).collect(), BinaryHeap::new(), Totals::default());
+    let mut load = Load { socket, target, local, rtp_port, wanted, begun, calls, idle, alarms, totals };
     load.look(begun)?;
     let (mut buffer, mut look_at) = (vec![0_u8; 65_536], begun + tick);
     while load.totals.done + load.totals.failed < wanted.calls {
@@ -155,14 +169,15 @@ fn run(wanted: Wanted) -> std::io::Result<u64> {
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let Totals { mut set_up, done, failed, refused, retransmitted, .. } = load.totals;
+    let Totals { mut set_up, done, failed, refused, retransmitted, window, .. } = load.totals;
     set_up.sort_unstable();
     let ms = |share: usize| set_up.get(set_up.len() * share / 100).map_or(f64::NAN, |us| *us as f64 / 1000.0);
     println!(
-        "calls {done} failed {failed} retransmitted {retransmitted} seconds {seconds:.3} set-up p50 {:.2} p95 {:.2} p99 {:.2} ms refused {refused}",
+        "calls {done} failed {failed} retransmitted {retransmitted} seconds {seconds:.3} set-up p50 {:.2} p95 {:.2} p99 {:.2} ms refused {refused} goodput {:.0}/s",
         ms(50),
         ms(95),
-        ms(99)
+        ms(99),
+        window.0 as f64 / window.1.as_secs_f64()
     );
     Ok(failed)
 }
@@ -174,14 +189,17 @@ impl Load {
             return Ok(());
         };
         call.wait = Wait::Nothing;
+        call.serial = 0;
         let due = self
             .wanted
             .rate
             .is_none_or(|rate| self.begun.elapsed().as_secs_f64() * rate >= self.totals.started as f64);
         if self.totals.started == self.wanted.calls || !due {
+            self.idle.push(slot);
             return Ok(());
         }
         self.totals.started += 1;
+        self.totals.window = (self.totals.done, self.begun.elapsed());
         call.serial = self.totals.started;
         let (serial, local, target) = (call.serial, self.local, self.target);
         let sdp = format!(
@@ -207,7 +225,15 @@ impl Load {
         if let Some(call) = self.calls.get_mut(slot) {
             *call = Call { wait, request, since: now, repeat_at: now + T1, interval: T1, ..*call };
         }
+        self.wake(slot);
         Ok(())
+    }
+
+    /// Has the call in this slot looked at when it is due to repeat, or to end.
+    fn wake(&mut self, slot: usize) {
+        if let Some(call) = self.calls.get(slot) {
+            self.alarms.push(Reverse((call.repeat_at, slot, call.serial)));
+        }
     }
 
     /// Reads a response and moves its call on.
@@ -237,6 +263,7 @@ impl Load {
                 if let Some(call) = self.calls.get_mut(slot) {
                     (call.wait, call.request, call.repeat_at) = (Wait::HangUp, bye, now + self.wanted.hold);
                 }
+                self.wake(slot);
                 Ok(())
             }
             (Wait::Goodbye | Wait::HangUp, Some(b'2')) if to_invite => {
@@ -290,15 +317,11 @@ impl Load {
 
     /// Begins and ends calls whose time has come, repeats what waits too long, gives up what waited for ever.
     fn look(&mut self, now: Instant) -> std::io::Result<()> {
-        for slot in 0..self.calls.len() {
-            let Some(call) = self.calls.get_mut(slot) else {
-                break;
-            };
-            if call.wait == Wait::Nothing {
-                self.next_call(slot)?;
-                continue;
-            }
-            if now < call.repeat_at {
+        while self.alarms.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
+            let Some(Reverse((_, slot, serial))) = self.alarms.pop() else { break };
+            let Some(call) = self.calls.get_mut(slot) else { continue };
+            // What has moved on since has an alarm of its own.
+            if call.serial != serial || call.wait == Wait::Nothing || now < call.repeat_at {
                 continue;
             }
             if call.wait == Wait::HangUp {
@@ -315,6 +338,14 @@ impl Load {
             call.repeat_at = now + call.interval;
             self.totals.retransmitted += 1;
             tolerant(self.socket.send(&call.request))?;
+            self.wake(slot);
+        }
+        while let Some(slot) = self.idle.pop() {
+            let before = self.totals.started;
+            self.next_call(slot)?;
+            if self.totals.started == before {
+                break;
+            }
         }
         Ok(())
     }

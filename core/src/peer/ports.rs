@@ -125,8 +125,8 @@ impl PortPool {
 
     /// A pair that is not worth keeping: there are more, or nobody has used it for long. It is to be closed.
     pub(crate) fn take_needless(&mut self, now: Instant) -> Option<MediaPort> {
-        let needless =
-            self.idle.len() > SPARE * self.resting_max() || self.next_due().is_some_and(|at| at <= now);
+        let spare = (SPARE * self.resting_max()).max(self.in_use.len());
+        let needless = self.idle.len() > spare || self.next_due().is_some_and(|at| at <= now);
         let port = if needless { self.take_oldest()? } else { return None };
         self.pairs.remove(&port.key);
         self.read.remove(&port.key);
