@@ -57,12 +57,12 @@ impl UnifiedCoordinator {
         };
         let until = reported_until(self.board.now, self.board.config.ring_timeout);
         let Some(session) = self.board.registry.session_mut(id) else { return };
-        if matches!(session.state, State::Answered | State::HangupPending) {
-            // It overtook the ACK.
+        if session.state == State::HangupPending {
             let cause = self.cause_of(request, dialog);
             return DialogAdapter { board: &mut self.board, session: id }.refuse_for_now(&cause);
         }
-        if !session.state.is_up() {
+        // Whoever asks for more has our 200, though its ACK is late.
+        if !session.state.is_up() && session.state != State::Answered {
             return self.board.respond_plain(request.transaction, 603);
         }
         let transfers = session.transfers.get_or_insert_default();

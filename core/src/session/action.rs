@@ -52,7 +52,7 @@ pub enum Action {
     SendTerminated,
     /// 200 to a BYE.
     ConfirmBye,
-    /// 500 with Retry-After to a re-INVITE for a call that waits for an ACK to be hung up (section 14.2).
+    /// 500 with Retry-After to a re-INVITE for a call that has waited for an ACK to be hung up (section 14.2).
     RefuseReinvite,
     /// Send a re-INVITE or UPDATE with what we want of the media.
     SendOffer,

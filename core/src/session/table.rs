@@ -378,7 +378,7 @@ pub const ROWS: &[Row] = {
         row(S::HangupPending, I::AckTimeout, &[DisarmAll, SendBye], S::Terminating),
         row(S::HangupPending, I::RxBye, &[ConfirmBye, DisarmAll, Release], S::Terminated),
         row(S::HangupPending, I::RxCancel, &[], S::HangupPending),
-        row(S::HangupPending, I::RxReinvite, &[RefuseReinvite], S::HangupPending),
+        row(S::HangupPending, I::RxReinvite, &[RefuseReinvite, DisarmAll, SendBye], S::Terminating),
         row(S::HangupPending, I::Hangup, &[], S::HangupPending),
         row(S::HangupPending, I::RxAnswerAgain, &[ResendAck], S::HangupPending),
         row(S::HangupPending, I::RxOtherAnswer, &[RefuseFork], S::HangupPending),

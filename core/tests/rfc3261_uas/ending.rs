@@ -106,6 +106,23 @@ fn hanging_up_waits_for_the_ack() {
     desk.assert_all_gone();
 }
 
+/// RFC 5407 sections 3.1.4 and 3.1.5: whoever changes the call has our 200, and an ACK that has not come may never.
+#[test]
+fn hanging_up_does_not_wait_for_an_ack_that_a_reinvite_has_overtaken() {
+    let (mut desk, session, ok) = answered(&invite());
+    desk.hangup(session);
+    desk.news();
+    let asks = invite().callee_tag(&ok.callee_tag());
+    desk.feed(asks.again("INVITE").cseq(2).branch("re").sdp(SDP).text());
+    assert_eq!(desk.codes(), ["500", "BYE"]);
+    desk.feed(asks.again("ACK").cseq(2).branch("re").text());
+    desk.feed(asks.again("ACK").branch("ack").text());
+    desk.feed(support::respond(&desk.last("BYE").message.clone(), 200, "", "", ""));
+    assert_eq!(desk.codes(), [""; 0], "the 200 is not sent again either");
+    assert_eq!(desk.told(), ["incoming", "answered", "ended LocalHangup"]);
+    desk.assert_all_gone();
+}
+
 #[test]
 fn our_bye_has_all_that_a_request_in_a_dialog_has() {
     let invite = invite()
