@@ -15,6 +15,8 @@ mod late;
 mod support;
 #[path = "rfc3262/update.rs"]
 mod update;
+#[path = "rfc3262/within.rs"]
+mod within;
 
 use offhook_core::base::ids::SessionId;
 use offhook_core::coordinator::{CommandError, CoordinatorConfig, InviteParams, Reliable};

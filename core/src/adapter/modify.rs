@@ -64,7 +64,9 @@ impl DialogAdapter<'_> {
         let transaction = self.request(id, method, owner, content)?;
         let media = self.board.registry.session(self.session)?.media.as_ref()?;
         let refreshes = refresh.is_some() && media.made == media.said;
-        let offering = Offering { dialog: id, transaction, invite, offer, made: media.made, refreshes };
+        let made = media.made;
+        let (rseq, answer) = (None, None);
+        let offering = Offering { dialog: id, transaction, invite, offer, made, refreshes, rseq, answer };
         self.board.registry.session_mut(self.session)?.offering = Some(Box::new(offering));
         self.board.arm(self.session, SessionTimer::Offer, OFFER_PATIENCE);
         Some(())

@@ -131,7 +131,7 @@ impl UnifiedCoordinator {
         facts: &Facts<'_>,
     ) {
         if event.kind == ClientEventKind::Provisional {
-            return;
+            return self.offer_goes_on(session, event, frame, facts);
         }
         self.board.layer.forget_message(event.tx);
         let ClientEvent { tx: transaction, status, again, .. } = event;

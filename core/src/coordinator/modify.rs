@@ -316,6 +316,11 @@ impl UnifiedCoordinator {
     }
 
     fn read_offer_answer(&mut self, id: SessionId, dialog: DialogId, cause: &mut Cause<'_>) -> Input {
+        let offering = self.board.registry.session_mut(id).and_then(|session| session.offering.as_mut());
+        if let Some(plan) = offering.and_then(|offering| offering.answer.take()) {
+            cause.plan = Some(*plan);
+            return Input::RxOfferAnswer;
+        }
         let body = cause.message.map(|(frame, _)| self.description_of(frame)).unwrap_or_default();
         let path = self.board.registry.dialog(dialog).map(|dialog| dialog.path);
         let media = MediaAdapter { board: &mut self.board, session: id };

@@ -1,6 +1,7 @@
 //! Provisional responses: those that we send as callee and their PRACKs, those that come to us as caller, and which of
 //! several early dialogs is heard (RFC 3262, RFC 6228).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::UnifiedCoordinator;
@@ -13,6 +14,7 @@ use crate::base::time::Instant;
 use crate::dialog::Dialog;
 use crate::session::{Cell, Input, Reliability, Role, Session, State};
 use crate::signaling::CommandError;
+use crate::transaction::ClientEvent;
 use crate::wire::frame::{Facts, Frame};
 use crate::wire::method::Method;
 use crate::wire::{HeaderList, HeaderName, RAck, parse_rseq};
@@ -234,13 +236,49 @@ impl UnifiedCoordinator {
 
     /// The number of a reliable response, if it is the next one of its early dialog (RFC 3262 section 4).
     fn take_rseq(&mut self, dialog: DialogId, frame: &Frame<'_>) -> Option<u32> {
-        let number = frame.first(HeaderName::RSeq).and_then(parse_rseq)?;
         let early = self.board.registry.dialog_mut(dialog)?.early.get_or_insert_default();
-        if early.rseq.is_some_and(|last| last.checked_add(1) != Some(number)) {
-            return None;
+        next_rseq(&mut early.rseq, frame)
+    }
+
+    /// A provisional response to a re-INVITE of ours. If it is reliable it wants its PRACK, says where the peer is, and may
+    /// have the answer to our offer.
+    pub(super) fn offer_goes_on(
+        &mut self,
+        id: SessionId,
+        event: ClientEvent,
+        frame: &Frame<'_>,
+        facts: &Facts<'_>,
+    ) {
+        let registry = &mut self.board.registry;
+        let session = registry.session_mut(id).filter(|session| session.state == State::Offering);
+        let offering = session.and_then(|session| session.offering.as_mut());
+        let Some(offering) = offering.filter(|it| it.invite && it.transaction == event.tx) else { return };
+        if !requires_reliably(frame) {
+            return;
         }
-        early.rseq = Some(number);
-        Some(number)
+        let Some(rseq) = next_rseq(&mut offering.rseq, frame) else {
+            return self.board.counters.add(Counter::Ignored);
+        };
+        let (dialog, answered) = (offering.dialog, offering.answer.is_some());
+        let contacts = self.board.config.peer_contacts;
+        let Some(found) = registry.dialog_mut(dialog) else { return };
+        found.refresh_target(frame, contacts);
+        found.learn_methods(frame);
+        let path = found.path;
+        let body = self.description_of(frame);
+        // One that cannot be used is no reason to give up: the 2xx decides.
+        if !answered
+            && !body.is_empty()
+            && let Some(Ok(plan)) =
+                (MediaAdapter { board: &mut self.board, session: id }).read_reanswer(&path, body)
+            && let Some(session) = self.board.registry.session_mut(id)
+            && let Some(offering) = session.offering.as_mut()
+        {
+            offering.answer = Some(Box::new(plan));
+        }
+        let message = Some((frame, facts));
+        let cause = Cause { message, dialog: Some(dialog), rseq: Some(rseq), ..Cause::default() };
+        self.feed(id, Input::RxRinging, cause);
     }
 
     /// A session description in a provisional response: an answer, or the offer that we asked for. `None` if there is
@@ -391,4 +429,14 @@ impl UnifiedCoordinator {
             out.heard = Some(dialog);
         }
     }
+}
+
+/// The number of a reliable response, if it follows the last (RFC 3262 section 4).
+fn next_rseq(last: &mut Option<u32>, frame: &Frame<'_>) -> Option<u32> {
+    let number = frame.first(HeaderName::RSeq).and_then(parse_rseq)?;
+    if last.is_some_and(|last| last.checked_add(1) != Some(number)) {
+        return None;
+    }
+    *last = Some(number);
+    Some(number)
 }

@@ -207,6 +207,10 @@ pub(crate) struct Offering {
     pub(crate) made: u8,
     /// Whether it only refreshes the session: the application wants nothing that the peer does not know.
     pub(crate) refreshes: bool,
+    /// RSeq of the last reliable provisional response to it (RFC 3262 section 4).
+    pub(crate) rseq: Option<u32>,
+    /// What the answer in such a response came to: it is the last word.
+    pub(crate) answer: Option<Box<MediaPlan>>,
 }
 
 /// Whether a callee can be sure that its provisional responses arrive (RFC 3262).

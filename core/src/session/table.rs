@@ -445,6 +445,8 @@ pub const ROWS: &[Row] = {
             S::Active,
         ),
         row(S::Offering, I::RxOfferGlare, &[ArmOfferAgain], S::OfferWait),
+        // Our re-INVITE may have reliable provisional responses as well (RFC 3262 section 4).
+        row(S::Offering, I::RxRinging, &[SendPrack], S::Offering),
         row(S::Offering, I::RxTooBrief, &[SendOffer], S::Offering),
         row(S::Offering, I::RxGone, BYE, S::Terminating),
         row(

@@ -324,14 +324,19 @@ impl World {
         self.net.with(0, |core, now| command(core, now, session)).unwrap();
     }
 
-    /// Answers our last INVITE or UPDATE.
+    /// Answers our last INVITE or UPDATE; a 183 is a reliable one.
     pub(crate) fn respond_to_last(&mut self, status: u16, body: Option<&str>) {
         let of = |transmit: &Transmit| {
             transmit.payload.starts_with(b"INVITE ") || transmit.payload.starts_with(b"UPDATE ")
         };
         let last = self.net.elsewhere.iter().rev().find(|transmit| of(transmit)).unwrap().payload.clone();
         let tag = self.our_tag.clone();
-        self.respond_to(&last, status, "one", body);
+        if status == 183 {
+            let reliable: [(&str, &[u8]); 2] = [("Require", b"100rel"), ("RSeq", b"1")];
+            self.respond_with(&last, status, "one", &reliable, body);
+        } else {
+            self.respond_to(&last, status, "one", body);
+        }
         self.our_tag = tag;
     }
 

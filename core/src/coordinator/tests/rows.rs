@@ -268,6 +268,7 @@ fn apply(world: &mut World, input: Input) {
         Input::NamesFound => world.found(),
         Input::NamesFailed => world.lost(),
         Input::RxTrying => world.respond(100, "one", None),
+        Input::RxRinging if world.state() == Some(State::Offering) => world.respond_to_last(183, None),
         Input::RxRinging => world.respond(180, "one", None),
         Input::RxEarlyMedia => world.respond(183, "one", Some(SDP)),
         Input::RxAnswer | Input::RxAnswerMidOffer | Input::RxAnswerAgain => {
