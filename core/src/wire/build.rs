@@ -61,7 +61,10 @@ impl Writer {
 
     /// Adds a header field that is a number.
     pub fn number(&mut self, name: &str, number: u64) {
-        self.header(name, Decimal::new(number).as_bytes());
+        unfold_into(name.as_bytes(), &mut self.out);
+        self.out.put(b": ");
+        self.out.put_number(number);
+        self.out.put(b"\r\n");
     }
 
     /// Adds octets as they are: whole header lines, each with its CR LF.
@@ -78,8 +81,9 @@ impl Writer {
     /// Ends a message with a body.
     pub fn finish_with(mut self, content_type: &str, body: &[u8]) -> Bytes {
         self.header("Content-Type", content_type.as_bytes());
-        self.number("Content-Length", body.len() as u64);
-        self.out.put(b"\r\n");
+        self.out.put(b"Content-Length: ");
+        self.out.put_number(body.len() as u64);
+        self.out.put(b"\r\n\r\n");
         self.out.put(body);
         Bytes::from(self.out)
     }

@@ -318,7 +318,12 @@ impl<'a> Frame<'a> {
 
     /// The value of each field of that name, as it is.
     pub fn fields(&self, name: HeaderName) -> impl Iterator<Item = &'a [u8]> + '_ {
-        self.spans_of(name).filter(move |span| span.name == name).map(|span| self.header(*span).value)
+        self.headers_named(name).map(|header| header.value)
+    }
+
+    /// Each field of that name.
+    pub(crate) fn headers_named(&self, name: HeaderName) -> impl Iterator<Item = Header<'a>> + '_ {
+        self.spans_of(name).filter(move |span| span.name == name).map(|span| self.header(*span))
     }
 
     /// Where in [`bytes`](Self::bytes) the value of the first field of that name stands.
@@ -330,8 +335,7 @@ impl<'a> Frame<'a> {
     pub fn named(&self, name: &str) -> Option<&'a [u8]> {
         match HeaderName::from_text(name.as_bytes()) {
             HeaderName::Other => self
-                .spans_of(HeaderName::Other)
-                .map(|span| self.header(*span))
+                .headers_named(HeaderName::Other)
                 .find(|header| header.name_text.eq_ignore_ascii_case(name.as_bytes()))
                 .map(|header| header.value),
             known => self.first(known),

@@ -272,23 +272,16 @@ impl<'w> Walk<'w> {
 
 /// The body of a message that says nothing more of it than that it is a session description, as nearly all do.
 fn only_description<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
-    let mut found = false;
-    for header in frame.headers() {
-        match header.name {
-            HeaderName::ContentType if found || !header.value.eq_ignore_ascii_case(SDP_TYPE.as_bytes()) => {
-                return None;
-            }
-            HeaderName::ContentType => found = true,
-            HeaderName::ContentEncoding | HeaderName::ContentDisposition => return None,
-            HeaderName::Other
-                if header.name_text.get(..8).is_some_and(|it| it.eq_ignore_ascii_case(b"content-")) =>
-            {
-                return None;
-            }
-            _ => {}
-        }
+    if frame.has(HeaderName::ContentEncoding) || frame.has(HeaderName::ContentDisposition) {
+        return None;
     }
-    found.then_some(frame.body())
+    let mut types = frame.fields(HeaderName::ContentType);
+    let (kind, more) = (types.next()?, types.next());
+    let is_content = |name: &[u8]| name.get(..8).is_some_and(|it| it.eq_ignore_ascii_case(b"content-"));
+    let plain = more.is_none()
+        && kind.eq_ignore_ascii_case(SDP_TYPE.as_bytes())
+        && !frame.headers_named(HeaderName::Other).any(|header| is_content(header.name_text));
+    plain.then_some(frame.body())
 }
 
 /// The session description of a message, wherever in its body it stands; empty if there is none. A body without a type is
