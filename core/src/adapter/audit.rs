@@ -301,6 +301,17 @@ impl Switchboard {
             "shares are those of live calls",
             || format!("{} sources, {} charged", shares.len(), self.shares.sources()),
         )?;
+        let mut subscribers = BTreeMap::new();
+        for source in self.registry.subscriptions().filter_map(|(_, it)| it.source) {
+            subscribers.entry(source.text()).or_insert((source, 0)).1 += 1;
+        }
+        let fits = subscribers.values().all(|&(source, held)| self.subscribers.share(source).calls == held);
+        ensure(
+            fits && self.subscribers.sources() == subscribers.len(),
+            MODULE,
+            "shares are those of live subscriptions",
+            || format!("{} sources, {} charged", subscribers.len(), self.subscribers.sources()),
+        )?;
         let leased =
             self.registry.sessions().filter_map(|(_, session)| Some(session.media.as_ref()?.port?.key));
         let mut seen = BTreeSet::new();

@@ -11,6 +11,7 @@ use super::{Content, Owner, Parked, Switchboard, new_call_id};
 use crate::api::{Event, Output, Refuser};
 use crate::auth::Origin;
 use crate::base::ids::SubscriptionId;
+use crate::base::index::Digest;
 use crate::base::time::Instant;
 use crate::dialog::{write_cseq, write_via};
 use crate::subscription::{News, Phase, SubscribeDraft, Subscription, write_state};
@@ -143,6 +144,12 @@ impl Switchboard {
         Some(())
     }
 
+    /// Whether there is room for one more subscription of a peer, and its `source` has not had its share, if one is kept of it.
+    pub(crate) fn may_subscribe(&self, source: Option<Digest>) -> bool {
+        let free = self.config.limits.subscriptions_max.saturating_sub(self.registry.subscriptions_len());
+        free > 0 && source.is_none_or(|source| self.subscribers.has_room(source, free))
+    }
+
     /// Starts the timer of a subscription anew.
     pub(crate) fn arm_subscription(&mut self, id: SubscriptionId, after: Duration) {
         let deadline = self.now + after;
@@ -169,6 +176,9 @@ impl Switchboard {
             self.subscription_timers.cancel(timer);
         }
         self.leave_merged(subscription.merged);
+        if let Some(source) = subscription.source {
+            self.subscribers.release(source, true);
+        }
         let SubscriptionEnd { status, reason, retry_after } = end;
         let (status, refuser) = status.unzip();
         let event = Event::SubscriptionEnded { subscription: id, status, refuser, reason, retry_after };

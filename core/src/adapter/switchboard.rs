@@ -155,6 +155,8 @@ pub(crate) struct Switchboard {
     /// How many pairs of ports the runtime can have open at a time.
     pub(crate) ports_max: usize,
     pub(crate) shares: Shares,
+    /// The same of subscriptions of peers.
+    pub(crate) subscribers: Shares,
     /// For whom no limit for one source holds.
     pub(crate) trusted: TrustedSources,
     pub(crate) counters: Counters,
@@ -200,6 +202,7 @@ impl Switchboard {
             ports_asked: 0,
             ports_max: usize::MAX,
             shares: Shares::new(limits.half_open_per_source_max, limits.source_share_percent),
+            subscribers: Shares::new(u32::MAX, limits.source_share_percent),
             trusted: TrustedSources::new(&config.trusted_sources, limits.trusted_sources_max),
             counters: Counters::default(),
             allow: super::allow(&config),

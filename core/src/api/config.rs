@@ -237,8 +237,8 @@ pub struct Limits {
     pub sessions_max: usize,
     /// Calls at a time that one address may have in set-up, until its ACK proves that it is there; above it: 503.
     pub half_open_per_source_max: u32,
-    /// How much of what is free (sessions, pairs of media ports, transactions and their octets) one address may take, in
-    /// percent: 25. Above it: 503. Four calls and sixteen transactions it may have in any case. What others have is not free, so
+    /// How much of what is free (sessions, pairs of media ports, subscriptions, transactions and their octets) one address may take, in
+    /// percent: 25. Above it: 503. Four calls, four subscriptions and sixteen transactions it may have in any case. What others have is not free, so
     /// that several who take all they can leave something, too. An IPv6 address counts with its network of 64 bits. [Trusted sources](CoordinatorConfig::trusted_sources) have no share; 100 is no bound for
     /// anybody.
     pub source_share_percent: u8,

@@ -143,7 +143,7 @@ impl UnifiedCoordinator {
             self.board.config.limits.routes_max,
         )?;
         let seconds = read_expires(frame)?;
-        if self.closing != Closing::Open {
+        if self.closing != Closing::Open || !self.board.may_subscribe(request.source) {
             return Err(self.overload());
         }
         Ok((event, target, seconds))
@@ -172,11 +172,13 @@ impl UnifiedCoordinator {
             _ => None,
         };
         digest.into_iter().for_each(|digest| board.merged.hold(digest));
+        request.source.into_iter().for_each(|source| board.subscribers.charge(source));
         if let Some(subscription) = board.registry.subscription_mut(id) {
             subscription.request = Some(request.transaction);
             subscription.opened_by = Some(request.transaction);
             subscription.origin = Origin::Theirs { by_party };
             subscription.merged = digest;
+            subscription.source = request.source;
         }
         Ok(id)
     }

@@ -153,6 +153,11 @@ impl SessionRegistry {
         self.subscriptions.get_mut(id)
     }
 
+    /// Number of subscriptions.
+    pub(crate) fn subscriptions_len(&self) -> usize {
+        self.subscriptions.len()
+    }
+
     /// All subscriptions. Linear: for diagnostics and shutdown.
     pub fn subscription_ids(&self) -> Vec<SubscriptionId> {
         self.subscriptions.iter().map(|(id, _)| id).collect()

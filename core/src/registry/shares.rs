@@ -1,4 +1,4 @@
-//! How many calls one source may have.
+//! How many calls one source may have, and by the same rule how many subscriptions.
 
 use crate::base::index::Digest;
 use crate::base::shares::{Held, is_within_share};

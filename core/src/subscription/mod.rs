@@ -87,6 +87,8 @@ pub struct Subscription {
     pub(crate) origin: Origin,
     /// What a copy of the SUBSCRIBE that came would be known by (RFC 3261 section 8.2.2.2).
     pub(crate) merged: Option<Digest>,
+    /// Theirs: the source in whose share it counts.
+    pub(crate) source: Option<Digest>,
 }
 
 /// What is needed until there is a dialog.
@@ -118,6 +120,7 @@ impl Subscription {
             realms: None,
             origin: Origin::Theirs { by_party: false },
             merged: None,
+            source: None,
         }
     }
 

@@ -285,3 +285,49 @@ fn whoever_has_a_subscription_is_served_whatever_is_used_up() {
         assert_eq!(desk.codes(), ["200"], "news of {ours}");
     }
 }
+
+/// SUBSCRIBEs of one address, each accepted: how many were taken.
+fn subscriptions(desk: &mut Desk, from: &str, count: usize) -> usize {
+    let from = SocketAddr::new(from.parse().unwrap(), 5060);
+    for n in 0..count {
+        let name = format!("s-{from}-{n}").replace([':', '[', ']'], "-");
+        let request = Request::new("SUBSCRIBE").call_id(&name).branch(&name).header("Event: dialog");
+        desk.feed_from(from, request.header("Expires: 3600").text());
+        let asked = desk.events.drain(..).find_map(|event| match event {
+            Event::SubscriptionRequested { subscription, .. } => Some(subscription),
+            _ => None,
+        });
+        if let Some(asked) = asked {
+            desk.core.accept_subscription(desk.now, asked, None).unwrap();
+            desk.drain();
+        }
+        let confirmed = desk.news().into_iter().filter(|sent| sent.message.code() == "NOTIFY");
+        for notify in confirmed {
+            desk.feed_from(from, respond(&notify.message, 200, "", "", ""));
+        }
+    }
+    desk.core.registry().subscription_ids().len()
+}
+
+/// A subscription costs its peer one request an hour: without a share one address has them all.
+#[test]
+fn one_source_has_its_share_of_the_subscriptions() {
+    let mut config = telephone_config();
+    config.event_packages.push("dialog".into());
+    config.limits.subscriptions_max = 100;
+    let mut desk = Desk::with(config);
+    assert_eq!(subscriptions(&mut desk, "192.0.2.66", 120), 25);
+    assert_eq!(desk.last("503").message.header("Retry-After"), "5");
+    assert_eq!(subscriptions(&mut desk, "::ffff:192.0.2.66", 5), 25, "its IPv6 form is the same address");
+    assert_eq!(subscriptions(&mut desk, "192.0.2.67", 10), 35, "another source is not concerned");
+    desk.core.subscribe(desk.now, "sip:peer@192.0.2.9", "presence", SECOND * 600).unwrap();
+    assert_eq!(subscriptions(&mut desk, "192.0.2.77", 200), 100, "a trusted one has all that is left");
+    // What is over is given back, be it refused, ended by either side, or not renewed.
+    desk.run_for(SECOND * 3_700);
+    for notify in desk.news() {
+        desk.feed_from(notify.path.remote, respond(&notify.message, 200, "", "", ""));
+    }
+    desk.run_for(GIVE_UP + GIVE_UP);
+    assert_eq!(desk.core.registry().subscription_ids().len(), 0);
+    assert_eq!(subscriptions(&mut desk, "192.0.2.66", 120), 25);
+}

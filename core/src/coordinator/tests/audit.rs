@@ -209,6 +209,10 @@ fn shares_and_bounds_are_kept() {
     fires("shares are those of live calls", answered(), |core, id| {
         core.board.registry.session_mut(id).unwrap().source = None;
     });
+    fires("shares are those of live subscriptions", active(), |core, _| {
+        let source = core.board.digests.digest(&[b"nobody"]);
+        core.board.subscribers.charge(source);
+    });
     fires("a port has one user", active(), |core, id| {
         let port = core.board.registry.session(id).unwrap().media.as_ref().unwrap().port;
         core.board.ports.push_back(port.unwrap());
