@@ -225,7 +225,9 @@ impl Signalling {
         let lost = entry.news.push(note);
         let session = entry.session;
         entry.wakers.take_into(due);
-        if let (Some(Note::TransferRequested(_)), Some(session)) = (lost, session) {
+        // One at a time is asked for.
+        let refused = lost.iter().any(|note| matches!(note, Note::TransferRequested(_)));
+        if let Some(session) = session.filter(|_| refused) {
             self.refuse_transfer(now, session);
         }
         Some(())

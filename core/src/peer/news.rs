@@ -106,32 +106,66 @@ pub(crate) enum Note {
 
 /// Events that wait to be read; the oldest makes room.
 const WAITING_MAX: usize = 64;
+/// Octets of what came within the call that wait, but for the latest: whoever sends it may have thousands of calls, and many an application
+/// reads none of it.
+const OCTETS_MAX: usize = 65_536;
 
 /// What waits to be read.
 #[derive(Default)]
 pub(crate) struct News {
     waiting: VecDeque<Note>,
     missed: u64,
+    /// Octets of all that waits.
+    octets: u32,
     end_told: bool,
+}
+
+impl Note {
+    /// Octets of what came from the other side.
+    fn octets(&self) -> u32 {
+        let octets = match self {
+            Self::Info(info) => info.content_type.len().saturating_add(info.body.len()),
+            Self::Message(message) => message.message().len(),
+            _ => 0,
+        };
+        u32::try_from(octets).unwrap_or(u32::MAX)
+    }
 }
 
 impl News {
     /// Gives back what had to make room.
-    pub(crate) fn push(&mut self, note: Note) -> Option<Note> {
+    pub(crate) fn push(&mut self, note: Note) -> Vec<Note> {
         if let (Note::Silent(Some(_)), Some(last @ Note::Silent(Some(_)))) = (&note, self.waiting.back_mut())
         {
             // The same silence, longer: an application that never asks would be left a list of it.
             *last = note;
-            return None;
+            return Vec::new();
         }
         if self.waiting.capacity() == 0 {
             // Most calls are told of one thing, and many an application never asks.
             self.waiting.reserve_exact(1);
         }
-        let oldest = if self.waiting.len() < WAITING_MAX { None } else { self.waiting.pop_front() };
-        self.missed += u64::from(oldest.is_some());
+        let mut lost = Vec::new();
+        let more = note.octets();
+        let is_full = |it: &Self| {
+            it.waiting.len() >= WAITING_MAX || (it.octets + more) as usize > OCTETS_MAX && more > 0
+        };
+        while is_full(self)
+            && let Some(oldest) = self.pop()
+        {
+            lost.push(oldest);
+        }
+        self.missed += lost.len() as u64;
+        self.octets += more;
         self.waiting.push_back(note);
-        oldest
+        lost
+    }
+
+    /// The oldest.
+    fn pop(&mut self) -> Option<Note> {
+        let note = self.waiting.pop_front()?;
+        self.octets -= note.octets();
+        Some(note)
     }
 }
 
@@ -139,7 +173,7 @@ impl Call {
     /// The next thing that happens to this call; `None` when the call is over and its end was told.
     ///
     /// There is one stream of events for each call, whoever reads it. Up to 64 events and 256 keys wait for a slow
-    /// reader; beyond that the oldest go, counted in [`missed_events`](Self::missed_events). Nothing waits for a reader,
+    /// reader, with 64 KiB of INFO and MESSAGE; beyond that the oldest go, counted in [`missed_events`](Self::missed_events). Nothing waits for a reader,
     /// and none is needed.
     pub async fn next_event(&self) -> Option<CallEvent> {
         poll_fn(|cx| self.poll_event(cx)).await
@@ -148,7 +182,7 @@ impl Call {
     fn poll_event(&self, cx: &Context<'_>) -> Poll<Option<CallEvent>> {
         loop {
             let note = self.leg.entry(|entry| {
-                let note = entry.news.waiting.pop_front();
+                let note = entry.news.pop();
                 if note.is_none() {
                     entry.wakers.register(cx);
                 }
@@ -218,7 +252,7 @@ mod tests {
     fn a_silence_that_lasts_takes_one_place() {
         let mut news = News::default();
         for seconds in (30..3_000).step_by(30) {
-            assert!(news.push(Note::Silent(Some(Duration::from_secs(seconds)))).is_none());
+            assert!(news.push(Note::Silent(Some(Duration::from_secs(seconds)))).is_empty());
         }
         assert_eq!((news.waiting.len(), news.missed), (1, 0));
         assert!(
@@ -240,5 +274,26 @@ mod tests {
             .map(|note| if let Note::Silent(lasted) = note { lasted.map(|it| it.as_secs()) } else { Some(0) })
             .collect();
         assert_eq!(told, [Some(60), None, Some(60)]);
+    }
+
+    #[test]
+    fn what_came_within_a_call_takes_so_many_octets_and_no_more() {
+        let info = |octets: usize| {
+            Note::Info(Info { package: None, content_type: "x/y".into(), body: vec![b'x'; octets].into() })
+        };
+        let kept = |news: &News| news.waiting.iter().map(|note| note.octets() as usize).sum::<usize>();
+        let mut news = News::default();
+        for octets in [60_000, 10, 30_000, 30_000, 200_000, 1].into_iter().cycle().take(600) {
+            news.push(info(octets));
+            assert!(kept(&news) <= OCTETS_MAX.max(octets + 3), "{}", kept(&news));
+            assert_eq!(news.octets as usize, kept(&news));
+        }
+        assert_eq!(news.missed as usize + news.waiting.len(), 600, "each is there or counted");
+        // What tells no octets makes none of them go before there are too many.
+        let before = news.waiting.len();
+        news.push(Note::Held(true));
+        assert_eq!(news.waiting.len(), before + 1);
+        while news.pop().is_some() {}
+        assert_eq!(news.octets, 0);
     }
 }
