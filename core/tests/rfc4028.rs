@@ -487,3 +487,56 @@ fn a_wish_below_the_floor_is_made_for_it() {
     let invite = desk.only().message;
     assert_eq!((invite.header("Session-Expires"), invite.header("Min-SE")), ("90;refresher=uac", "90"));
 }
+
+/// A session is refreshed from its answer on (RFC 4028 section 1): an UPDATE before that changes the media, and not what the INVITE
+/// has asked for.
+#[test]
+fn an_update_before_the_answer_leaves_the_timer_that_the_invite_asks_for() {
+    let mut config = CoordinatorConfig::default();
+    config.reliable = offhook_core::coordinator::Reliable::Supported;
+    let mut desk = Desk::with(config);
+    let lines = ["Supported: timer, 100rel", "Session-Expires: 600;refresher=uas", "Allow: UPDATE, PRACK"];
+    let request = lines.iter().fold(invite(), |request, line| request.header(line));
+    desk.feed(request.text());
+    let session = desk.incoming();
+    desk.news();
+    desk.core.progress(desk.now, session, true).unwrap();
+    desk.drain();
+    let early = desk.only().message;
+    let tag = early.callee_tag();
+    let within = |method: &str, cseq: u32| {
+        let branch = format!("early{cseq}");
+        invite().again(method).cseq(cseq).branch(&branch).callee_tag(&tag)
+    };
+    desk.feed(within("PRACK", 2).header(&format!("RAck: {} 1 INVITE", early.header("RSeq"))).text());
+    assert_eq!(desk.codes(), ["200"]);
+    desk.feed(within("UPDATE", 3).sdp(SDP).text());
+    let updated = desk.only().message;
+    assert_eq!(updated.code(), "200");
+    assert!(!updated.has("Session-Expires"), "there is no session to refresh yet");
+    desk.answer(session);
+    let ok = desk.only().message;
+    assert_eq!(ok.header("Session-Expires"), "600;refresher=uas");
+    desk.feed(invite().again("ACK").callee_tag(&tag).branch("ack").text());
+    desk.run_for(300 * SECOND);
+    assert_eq!(desk.codes(), ["UPDATE"], "and it is refreshed");
+}
+
+/// The same of a callee's UPDATE, where the settings have us refresh every call: the next INVITE of the same call asks as the first did.
+#[test]
+fn an_update_of_a_callee_leaves_the_timer_that_we_ask_for() {
+    let mut config = CoordinatorConfig::default();
+    config.session_expires = Some(Duration::from_secs(600));
+    config.reliable = offhook_core::coordinator::Reliable::Supported;
+    let mut desk = Desk::with(config);
+    desk.call(TARGET);
+    let invite = desk.only().message;
+    let lines = format!("{CONTACT}Require: 100rel\r\nRSeq: 1\r\nAllow: UPDATE, PRACK\r\n");
+    desk.feed(respond(&invite, 183, "far", &lines, SDP));
+    let prack = desk.only().message;
+    desk.feed(respond(&prack, 200, "", "", ""));
+    desk.feed(back(&invite, "UPDATE").branch("early").sdp(SDP).text());
+    assert!(!desk.only().message.has("Session-Expires"));
+    desk.feed(respond(&invite, 422, "far", "Min-SE: 1200\r\n", ""));
+    assert_eq!(desk.last("INVITE").message.header("Session-Expires"), "1200;refresher=uac");
+}

@@ -374,14 +374,17 @@ impl DialogAdapter<'_> {
             false => body.map(|body| (SDP_TYPE.into(), body)),
         };
         let Some(session) = self.board.registry.session(self.session) else { return };
-        let path = session.dialog.and_then(|id| self.board.registry.dialog(id)).map(|dialog| dialog.path);
+        let dialog = session.dialog.and_then(|id| self.board.registry.dialog(id));
+        // The answer to the INVITE begins the session, and only then there is something to refresh.
+        let lasts = Some(transaction) == invite || dialog.is_some_and(|dialog| dialog.confirmed);
+        let path = dialog.map(|dialog| dialog.path);
         let in_dialog = status < 300;
         let path = path.filter(|_| in_dialog);
         let contact = path.map(|path| contact_block(self.board, &path)).unwrap_or_default();
         let Some(session) = self.board.registry.session(self.session) else { return };
         let tag = session.local_tag;
         let agent = self.board.agent.clone();
-        let refresh = session.refresh.filter(|_| (200..=299).contains(&status));
+        let refresh = session.refresh.filter(|_| lasts && (200..=299).contains(&status));
         let timer = refresh.map(|refresh| session_expires_reply(&refresh));
         let (allow, packages) = (self.board.allow.clone(), self.board.packages.clone());
         let sent = session.unacknowledged().filter(|_| (101..=199).contains(&status));

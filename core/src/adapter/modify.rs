@@ -156,7 +156,10 @@ impl DialogAdapter<'_> {
         {
             dialog.refresh_target(frame, contacts);
         }
-        if let Some(session) = self.board.registry.session_mut(self.session) {
+        // Before the answer there is no session to be refreshed: what the INVITE has asked for stands.
+        if self.board.registry.dialog(id).is_some_and(|dialog| dialog.confirmed)
+            && let Some(session) = self.board.registry.session_mut(self.session)
+        {
             session.refresh = refresh;
         }
         self.respond_session(transaction, 200, cause, body);
