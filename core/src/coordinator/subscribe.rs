@@ -139,10 +139,13 @@ impl UnifiedCoordinator {
         subscription.request = None;
         let (phase, wanted, alone) = (subscription.phase, subscription.wanted, subscription.dialog.is_none());
         let number = |name| response.and_then(|frame| frame.first(name)).and_then(parse_leading_seconds);
+        // The interval that a 423 asks for, if it has not been asked for in vain.
+        let longer = number(HeaderName::MinExpires).filter(|&longer| longer > wanted);
+        let longer = longer.filter(|_| !subscription.lengthened);
         match status {
             200..=299 if phase == Phase::Unsubscribing => {}
             200..=299 => {
-                subscription.refused = None;
+                (subscription.refused, subscription.lengthened) = (None, false);
                 let granted = number(HeaderName::Expires).unwrap_or(wanted).min(wanted);
                 let until = now + Duration::from_secs(u64::from(granted));
                 if let Phase::Subscribed(_) = phase {
@@ -154,11 +157,8 @@ impl UnifiedCoordinator {
                 let event = Event::Subscribed { subscription: id, expires: granted };
                 self.board.outbox.push_back(Output::Event(event));
             }
-            423 if phase != Phase::Unsubscribing => {
-                let longer = number(HeaderName::MinExpires).filter(|&longer| longer > wanted);
-                let Some(longer) = longer.filter(|_| !subscription.lengthened) else {
-                    return self.end_by(id, status, response);
-                };
+            423 if phase != Phase::Unsubscribing && longer.is_some() => {
+                let longer = longer.unwrap_or(wanted);
                 subscription.lengthened = true;
                 subscription.wanted = longer;
                 if self.board.send_subscribe(id, longer).is_none() {

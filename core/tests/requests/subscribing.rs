@@ -407,3 +407,37 @@ fn who_refused_a_subscription_is_told() {
     desk.feed(notify(&subscribe, 2, "terminated;reason=timeout").text());
     assert_eq!(refuser(&desk), Some((None, None)), "nobody refused anything");
 }
+
+/// What was granted before holds as long as it was granted, though the next interval is too brief (RFC 6665 section 4.1.2.2), and each interval may
+/// have to be lengthened anew.
+#[test]
+fn a_refresh_that_is_too_brief_ends_nothing_that_was_granted() {
+    let (mut desk, _, subscribe) = subscribing();
+    granted(&mut desk, &subscribe, 600);
+    desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+    for (least, told_after) in [(1_200, 1_140), (2_400, 2_340)] {
+        let refresh = loop {
+            desk.run_for(SECOND);
+            if let Some(sent) = desk.news().into_iter().find(|sent| sent.message.code() == "SUBSCRIBE") {
+                break sent.message;
+            }
+        };
+        desk.feed(respond(&refresh, 423, "", &format!("Min-Expires: {least}\r\n"), ""));
+        let longer = desk.only().message;
+        assert_eq!(longer.header("Expires"), least.to_string(), "{:?}", told(&desk));
+        granted(&mut desk, &longer, least);
+        desk.run_for((told_after - 60) * SECOND);
+        assert!(desk.codes().is_empty(), "{least}");
+    }
+    // One that says nothing of use is a refusal for the moment.
+    let (mut desk, _, subscribe) = subscribing();
+    granted(&mut desk, &subscribe, 600);
+    desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+    desk.run_for(540 * SECOND);
+    let refresh = desk.last("SUBSCRIBE").message;
+    desk.news();
+    desk.feed(respond(&refresh, 423, "", "Min-Expires: 10\r\n", ""));
+    assert_eq!(told(&desk).last().unwrap(), "Active");
+    desk.run_for(30 * SECOND);
+    assert_eq!(desk.codes(), ["SUBSCRIBE"], "it is asked again while there is time");
+}
