@@ -7,7 +7,7 @@ use super::UnifiedCoordinator;
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter, Owner};
 use crate::api::{Counter, EndReason, Refuser};
 use crate::base::ids::{DialogId, SessionId};
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, DialogUser};
 use crate::session::{Input, Session, State};
 use crate::transaction::{ClientEvent, ClientEventKind, TransactionId};
 use crate::wire::frame::{Facts, Frame, StartLine};
@@ -59,14 +59,21 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// Whoever answers a request within a dialog is there, and may say what it understands.
+    /// Whoever answers a request within a dialog is there, and may say what it understands, and where it is.
     fn answered_from(&mut self, event: ClientEvent, ip: IpAddr, frame: &Frame<'_>, facts: &Facts<'_>) {
         let registry = &mut self.board.registry;
         let of_session = |id| registry.dialog_of(id, facts.to_tag, facts.call_id);
         let dialog = match self.board.owners.get(event.tx) {
             Some(Owner::Request { session, .. }) => of_session(*session),
             Some(Owner::Errand(id)) => self.board.errands.get(*id).and_then(|it| of_session(it.session?)),
-            Some(Owner::Notify(id)) => registry.subscription(*id).and_then(|it| it.dialog),
+            // A SUBSCRIBE may be answered by another fork than the one that notifies.
+            Some(Owner::Subscribe(id) | Owner::Notify(id)) => {
+                let dialog = registry.subscription(*id).and_then(|it| it.dialog);
+                let same = |id: &DialogId| {
+                    registry.dialog(*id).is_some_and(|it| it.matches(facts.call_id, facts.to_tag))
+                };
+                dialog.filter(same)
+            }
             _ => None,
         };
         let Some(dialog) = dialog.and_then(|id| registry.dialog_mut(id)) else { return };
@@ -74,6 +81,10 @@ impl UnifiedCoordinator {
         // A refusal may be a proxy's.
         if event.kind == ClientEventKind::Success {
             dialog.learn_methods(frame);
+            // SUBSCRIBE and NOTIFY refresh the target (RFC 3261 section 12.2.1.2); of a re-INVITE and UPDATE their owner sees to that.
+            if matches!(dialog.user, DialogUser::Subscription(_)) {
+                dialog.refresh_target(frame, self.board.config.peer_contacts);
+            }
         }
     }
 

@@ -363,3 +363,19 @@ fn a_call_and_a_subscription_do_not_share_a_dialog() {
     desk.hangup(session);
     finish(&mut desk);
 }
+
+/// RFC 3261 section 12.2.1.2: the 2xx to a NOTIFY says where the subscriber is now.
+#[test]
+fn a_subscriber_that_moves_is_followed_to_where_its_2xx_says() {
+    let (mut desk, id, _) = accepted("one");
+    let first = desk.last("NOTIFY");
+    assert_eq!(first.to(), "192.0.2.9:5060");
+    desk.feed(respond(&first.message, 200, "", "Contact: <sip:moved@192.0.2.10:5070>\r\n", ""));
+    desk.core.notify(desk.now, id, &SubscriptionState::Active, "text/x", b"two").unwrap();
+    desk.drain();
+    let second = desk.last("NOTIFY");
+    assert_eq!(
+        (second.message.uri(), second.to().as_str()),
+        ("sip:moved@192.0.2.10:5070", "192.0.2.10:5070")
+    );
+}

@@ -441,3 +441,28 @@ fn a_refresh_that_is_too_brief_ends_nothing_that_was_granted() {
     desk.run_for(30 * SECOND);
     assert_eq!(desk.codes(), ["SUBSCRIBE"], "it is asked again while there is time");
 }
+
+/// RFC 3261 section 12.2.1.2: SUBSCRIBE and NOTIFY say where their sender is, and so do the 2xx to them.
+#[test]
+fn a_notifier_that_moves_is_followed_to_where_its_2xx_says() {
+    let (mut desk, _, subscribe) = subscribing();
+    granted(&mut desk, &subscribe, 600);
+    desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+    desk.run_for(540 * SECOND);
+    let refresh = desk.last("SUBSCRIBE");
+    assert_eq!(refresh.to(), "192.0.2.9:5060");
+    desk.news();
+    let lines = "Expires: 600\r\nContact: <sip:moved@192.0.2.10:5070>\r\n";
+    desk.feed(respond(&refresh.message, 200, "", lines, ""));
+    desk.run_for(540 * SECOND);
+    let next = desk.last("SUBSCRIBE");
+    assert_eq!((next.message.uri(), next.to().as_str()), ("sip:moved@192.0.2.10:5070", "192.0.2.10:5070"));
+    desk.news();
+    // Not to where nothing of ours can go, and not because a refusal says so.
+    for (status, contact) in [(200, "<sip:x@192.0.2.11;transport=tcp>"), (503, "<sip:x@192.0.2.11>")] {
+        let lines = format!("Expires: 600\r\nContact: {contact}\r\n");
+        desk.feed(respond(&desk.last("SUBSCRIBE").message, status, "", &lines, ""));
+        desk.run_for(540 * SECOND);
+        assert_eq!(desk.last("SUBSCRIBE").to(), "192.0.2.10:5070", "{status}");
+    }
+}
