@@ -394,3 +394,37 @@ fn the_name_of_a_record_route_may_lack_the_quotes_that_it_needs() {
         assert_eq!(bye.message.uri(), "sip:peer@192.0.2.9:5060");
     }
 }
+
+/// Somebody who has seen the INVITE and none of our answers gets a tag of ours by whatever else we answer without keeping anything. It
+/// is the tag of that answer, and its ACK ends no call, nor does one from where nobody may cancel.
+#[test]
+fn the_ack_of_another_refusal_ends_no_call() {
+    let steal = |desk: &mut Desk, request: Request| {
+        desk.feed_from(STRANGER.parse().unwrap(), request.text());
+        let answer = desk.news().pop().expect("an answer").message;
+        answer.callee_tag()
+    };
+    for (policy, ..) in POLICIES {
+        for answered in [false, true] {
+            let mut desk = guarded(policy);
+            let invite = Request::new("INVITE").sdp(SDP);
+            desk.feed(invite.text());
+            let session = desk.incoming();
+            if answered {
+                desk.answer(session);
+            }
+            desk.news();
+            let told = desk.told();
+            for other in [
+                invite.again("OPTIONS"),
+                invite.again("MESSAGE").header("Content-Encoding: gzip").body("text/plain", "x"),
+                invite.again("INVITE").cseq(2),
+            ] {
+                let tag = steal(&mut desk, other);
+                desk.feed_from(STRANGER.parse().unwrap(), invite.again("ACK").callee_tag(&tag).text());
+                assert_eq!(desk.codes(), [""; 0], "{policy:?}");
+                assert_eq!(desk.told(), told, "{policy:?} {answered}");
+            }
+        }
+    }
+}

@@ -118,7 +118,7 @@ impl UnifiedCoordinator {
         if self.turns_away(path, frame, &facts, method) {
             return;
         }
-        let swallowed = method == Method::Ack && self.acknowledges_refusal(frame, &facts);
+        let swallowed = method == Method::Ack && self.acknowledges_refusal(path, frame, &facts);
         let received =
             self.board.with_layer(|layer, now, send| layer.receive_request(now, frame, &facts, send));
         match received {
@@ -338,7 +338,7 @@ impl UnifiedCoordinator {
 impl UnifiedCoordinator {
     /// Whether a CANCEL has the From tag, the Call-ID and the number of the INVITE, as it must (section 9.1): a
     /// stranger who guessed the branch has not.
-    fn cancels(&self, session: SessionId, facts: &Facts<'_>) -> bool {
+    pub(super) fn cancels(&self, session: SessionId, facts: &Facts<'_>) -> bool {
         let Some(session) = self.board.registry.session(session) else { return true };
         let dialog = session.dialog.and_then(|id| self.board.registry.dialog(id));
         session.invite_cseq == facts.cseq

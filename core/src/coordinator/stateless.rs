@@ -97,9 +97,14 @@ impl UnifiedCoordinator {
             && !self.takes_answer(path, source, method)
     }
 
-    /// The same for one request and its ACK every time (section 8.2.7), and nobody can guess it.
+    /// The same for one request and its ACK every time (section 8.2.7), and nobody can guess it: not by any other request either.
     pub(super) fn stateless_digest(&self, facts: &Facts<'_>) -> Digest {
-        self.board.digests.digest(&[facts.via.raw, facts.call_id])
+        let method = match facts.cseq_method {
+            Method::Ack => Method::Invite,
+            method => method,
+        };
+        let method = method.as_str().as_bytes();
+        self.board.digests.digest(&[facts.via.raw, facts.call_id, &facts.cseq.to_be_bytes(), method])
     }
 
     /// Answers without keeping anything, unless the source has had as many such answers as it may.
@@ -160,7 +165,7 @@ impl UnifiedCoordinator {
 
     /// Looks whether `facts` are those of the ACK of a refusal that nothing was kept of. Its caller has given the call up, should
     /// a copy of the INVITE have fared better than the first.
-    pub(super) fn acknowledges_refusal(&mut self, frame: &Frame<'_>, facts: &Facts<'_>) -> bool {
+    pub(super) fn acknowledges_refusal(&mut self, path: Path, frame: &Frame<'_>, facts: &Facts<'_>) -> bool {
         let ours = facts.to_tag.is_some_and(|tag| {
             // No other tag of ours is that long.
             tag.len() == 32 && tag == self.stateless_digest(facts).text()
@@ -169,7 +174,7 @@ impl UnifiedCoordinator {
             return false;
         }
         match self.board.layer.invite_of(frame, facts) {
-            Some(invite) => self.leave_refused(invite),
+            Some(invite) => self.leave_refused(invite, path, facts),
             // In an overload it may have overtaken a copy of the INVITE, which lies among the new requests.
             None => self.refuse_from_now_on(facts),
         }
@@ -179,9 +184,15 @@ impl UnifiedCoordinator {
     /// Ends the call that came of a copy of an INVITE whose refusal the caller has taken. While it is not answered, that is as if it were
     /// cancelled. A 200 of ours cannot be taken back: it is repeated until its ACK comes, which a caller sends who is still
     /// there (section 13.2.2.4), or cannot come any more; no BYE may go before that (section 15). But nobody is in the call.
-    fn leave_refused(&mut self, invite: TransactionId) {
+    /// Nobody does that who could not cancel it.
+    fn leave_refused(&mut self, invite: TransactionId, path: Path, facts: &Facts<'_>) {
         let Some(Owner::Incoming { session: Some(id), .. }) = self.board.owners.get(invite) else { return };
         let id = *id;
+        let dialog = self.board.registry.session(id).and_then(|session| session.dialog);
+        if !self.cancels(id, facts) || dialog.is_some_and(|dialog| self.board.is_foreign(dialog, path.remote))
+        {
+            return;
+        }
         if self.board.layer.state(invite) == Some((Kind::ServerInvite, TxState::Proceeding)) {
             let cause = Cause { status: Some(487), ..Cause::default() };
             return self.feed(id, Input::RxCancel, cause);
