@@ -428,3 +428,56 @@ fn the_ack_of_another_refusal_ends_no_call() {
         }
     }
 }
+
+/// Nobody sends us to a group of hosts or to all of a network: what we say would go to each of them, and again and again.
+#[test]
+fn nobody_sends_us_to_more_than_one_host() {
+    for group in ["224.0.1.75", "239.255.0.1", "255.255.255.255", "[ff02::1]", "192.0.2.9;maddr=224.0.1.75"] {
+        let contact = format!("<sip:peer@{group}>");
+        let mut desk = Desk::new();
+        desk.feed(Request::new("INVITE").contact(&contact).sdp(SDP).text());
+        assert_eq!(desk.codes(), ["400"], "{group}");
+        desk.feed(Request::new("INVITE").header(&format!("Record-Route: <sip:{group};lr>")).sdp(SDP).text());
+        assert_eq!(desk.codes(), ["400"], "{group}");
+        // Who has been one host stays it.
+        let (session, tag) = desk.up(&Request::new("INVITE").call_id("up").branch("up").sdp(SDP));
+        let moved = Request::new("INVITE").call_id("up").branch("moved").cseq(2).callee_tag(&tag);
+        let moved = moved.contact(&contact).sdp(SDP);
+        desk.feed(moved.text());
+        desk.feed(moved.again("ACK").branch("acked").text());
+        desk.hangup(session);
+        assert_eq!(desk.last("BYE").to(), "192.0.2.9:5060", "{group}");
+        // A callee who answers is acknowledged and hung up where it was called.
+        let session = desk.call("sip:peer@192.0.2.9");
+        let invite = desk.last("INVITE").message;
+        desk.feed(respond(&invite, 200, "far", &format!("Contact: {contact}\r\n"), SDP));
+        assert_eq!(desk.last("ACK").to(), "192.0.2.9:5060", "{group}");
+        desk.hangup(session);
+        assert_eq!(desk.last("BYE").to(), "192.0.2.9:5060", "{group}");
+    }
+}
+
+/// The same by a REFER, a redirection, or a name that somebody has let stand for such an address.
+#[test]
+fn neither_a_refer_nor_a_name_sends_us_to_more_than_one_host() {
+    let mut config = CoordinatorConfig::default();
+    config.redirects_max = 5;
+    let mut desk = Desk::with(config);
+    let invite = Request::new("INVITE").sdp(SDP);
+    let (_, tag) = desk.up(&invite);
+    let refer = invite.again("REFER").cseq(2).branch("refer").callee_tag(&tag);
+    desk.feed(refer.header("Refer-To: <sip:carol@198.51.100.7;maddr=224.0.1.75>").text());
+    assert_eq!(desk.codes(), ["400"]);
+    desk.call("sip:peer@192.0.2.9");
+    let invite = desk.only().message;
+    let contacts = "Contact: <sip:carol@224.0.1.75>, <sip:carol@192.0.2.10>\r\n";
+    desk.feed(respond(&invite, 302, "far", contacts, ""));
+    assert_eq!(
+        desk.news().iter().map(|sent| sent.to()).collect::<Vec<_>>(),
+        ["192.0.2.9:5060", "192.0.2.10:5060"]
+    );
+    desk.call("sip:all@group.example");
+    desk.name_found("224.0.1.75:5060");
+    assert_eq!(desk.codes(), [""; 0]);
+    assert_eq!(desk.told().last().unwrap(), "ended NameFailure");
+}

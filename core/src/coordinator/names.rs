@@ -8,6 +8,7 @@ use crate::base::time::Instant;
 use crate::dialog::Waiting;
 use crate::session::Input;
 use crate::transaction::TransactionId;
+use crate::wire::is_one_host;
 use crate::wire::path::Path;
 
 impl UnifiedCoordinator {
@@ -16,6 +17,11 @@ impl UnifiedCoordinator {
     pub fn handle_names(&mut self, now: Instant, query: QueryId, result: Result<Path, NameFailure>) {
         note!(self, Record::names(now, query, &result));
         self.advance(now);
+        // Whoever owns a name decides what it stands for.
+        let result = result.and_then(|path| match is_one_host(path.remote.ip()) {
+            true => Ok(path),
+            false => Err(NameFailure("the name stands for more than one host".into())),
+        });
         match (self.board.unpark(query), result) {
             (Some(Parked::Invite(id)), Ok(path)) => {
                 let Some(session) = self.board.registry.session_mut(id) else { return };

@@ -301,11 +301,11 @@ fn read_refer(frame: &Frame<'_>) -> Result<TransferRequest, Refusal<'static>> {
     let value = unfold(value);
     let refer_to = ReferTo::parse(&value).ok_or_else(|| bad("Malformed Refer-To"))?;
     match Uri::parse(refer_to.uri) {
-        Ok(uri) if uri.is_sip() => {
-            if let Err(NoHop::Transport(transport)) = NextHop::of(refer_to.uri) {
-                return Err(unspoken(transport));
-            }
-        }
+        Ok(uri) if uri.is_sip() => match NextHop::of(refer_to.uri) {
+            Ok(_) => {}
+            Err(NoHop::Transport(transport)) => return Err(unspoken(transport)),
+            Err(NoHop::Place) => return Err(bad("Refer-To Is No Place")),
+        },
         Err(UriError::Scheme) if Tel::parse(refer_to.uri).is_some() => {}
         // `sips` asks for TLS, which we have not.
         Ok(_) | Err(UriError::Scheme) => return Err(Refusal::plain(416)),

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::wire::frame::Frame;
 use crate::wire::uri::Uri;
-use crate::wire::{HeaderName, NameAddr};
+use crate::wire::{HeaderName, NameAddr, NextHop, NoHop};
 
 /// The Route values of a dialog, in the order in which requests visit them.
 #[derive(Clone, Default, Debug)]
@@ -81,5 +81,5 @@ impl Routes {
 
 /// A value of Record-Route that names a place of SIP, be it one that asks for TLS.
 fn place(value: &[u8]) -> Option<NameAddr<'_>> {
-    NameAddr::parse(value).filter(|addr| Uri::parse(addr.uri).is_ok())
+    NameAddr::parse(value).filter(|addr| NextHop::of(addr.uri) != Err(NoHop::Place))
 }

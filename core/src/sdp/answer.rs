@@ -9,6 +9,7 @@ use super::codecs::{Meaning, TELEPHONE_EVENT_PAYLOAD_TYPE, meaning_of, payload_t
 use super::parse::{Connection, MediaDescription, SdpError, SdpFault, SessionDescription};
 use super::plan::{Codec, Direction, MediaPlan};
 use super::write::{AudioLines, LocalMedia, PTIME_MS, Text, running_audio};
+use crate::wire::is_one_host;
 
 /// An answer and what it means for the media side.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -267,13 +268,6 @@ fn reach(connection: &Connection<'_>, local: IpAddr) -> Result<Option<IpAddr>, U
             Ok(Some(address))
         }
         _ => Err(Unreachable),
-    }
-}
-
-fn is_one_host(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !address.is_multicast() && !address.is_broadcast(),
-        IpAddr::V6(address) => !address.is_multicast(),
     }
 }
 

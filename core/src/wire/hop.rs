@@ -82,6 +82,15 @@ impl core::fmt::Display for Unspoken {
     }
 }
 
+/// Whether this is the address of one host: what goes to a group of hosts, or to all of a network, would be multiplied, and nobody can be
+/// made to send there by whom he calls or is called by.
+pub(crate) const fn is_one_host(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_multicast(),
+    }
+}
+
 impl<'a> NextHop<'a> {
     /// Where `uri` sends requests. This is the only place that decides so, wherever the URI comes from: the application,
     /// a Contact, a Route or Record-Route, a Refer-To, a redirection.
@@ -94,9 +103,10 @@ impl<'a> NextHop<'a> {
         }
         let transports = uri.params().filter(|(name, _)| is_same_word(name, "transport"));
         let mut named = transports.filter_map(|(_, value)| value.filter(|value| !value.is_empty()));
-        match named.find_map(Unspoken::named) {
-            Some(unspoken) => Err(NoHop::Transport(unspoken)),
-            None => Ok(Self { host: uri.next_hop(), port: uri.port }),
+        match (named.find_map(Unspoken::named), uri.next_hop()) {
+            (Some(unspoken), _) => Err(NoHop::Transport(unspoken)),
+            (None, host) if host.ip().is_some_and(|ip| !is_one_host(ip)) => Err(NoHop::Place),
+            (None, host) => Ok(Self { host, port: uri.port }),
         }
     }
 
@@ -149,7 +159,17 @@ mod tests {
         ] {
             assert_eq!(transport(uri), wanted, "{uri}");
         }
-        for uri in ["tel:+1", "", "sip:", "a@h"] {
+        for uri in [
+            "tel:+1",
+            "",
+            "sip:",
+            "a@h",
+            "sip:a@224.0.1.75",
+            "sip:a@h;maddr=239.1.2.3",
+            "sip:a@255.255.255.255",
+            "sip:a@[ff02::1]",
+            "sip:a@[::ffff:224.0.0.1]",
+        ] {
             assert_eq!(NextHop::of(uri.as_bytes()), Err(NoHop::Place), "{uri}");
         }
     }

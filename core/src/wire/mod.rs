@@ -32,6 +32,7 @@ pub(crate) use frame::peek_method;
 pub use frame::{Facts, Fault, Frame, FrameError, Header, StartLine, Values};
 pub use header::{NameAddr, Params, Via, split_addresses, split_values};
 pub use header_list::{BadHeader, HeaderList};
+pub(crate) use hop::is_one_host;
 pub use hop::{NextHop, NoHop, Unspoken};
 pub use limits::WireLimits;
 pub use method::Method;
