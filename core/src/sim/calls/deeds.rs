@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::attack::{self, Attack};
 use super::endpoint::Endpoint;
 use super::goal::Cancel;
+use super::mix::Busy;
 use super::story::{Story, name};
 use super::wish::{Doing, Early};
 use crate::api::{NameFailure, QueryId};
@@ -34,6 +35,7 @@ pub(super) enum Deed {
     Cut(IpAddr, IpAddr, bool),
     Uncut,
     Move(usize),
+    Lag(Busy),
     Heal,
     GiveUp,
     Flood(u64),
@@ -80,6 +82,7 @@ impl Story {
             Deed::Cut(from, to, both) => self.network.partition(from, to, both),
             Deed::Uncut => self.network.heal(),
             Deed::Move(number) => self.relocate(number),
+            Deed::Lag(busy) => return self.lag(busy),
             Deed::Heal => {
                 self.network.set_default_link(Link::default());
                 self.network.heal();
@@ -141,6 +144,19 @@ impl Story {
             self.after(delay, Deed::HangUp(goal.caller, session));
         }
         self.drain(goal.caller)
+    }
+
+    /// A machine that is busy reads a batch, as late as it may be; after the last nothing lies unread.
+    fn lag(&mut self, busy: Busy) -> Result<(), Violation> {
+        let over = self.now >= busy.at + busy.lasts;
+        let lag = if over { Duration::ZERO } else { self.lags.millis(0, busy.most.as_millis() as u64) };
+        if let Some(endpoint) = self.endpoints.get_mut(busy.who) {
+            endpoint.core.handle_lag(self.now, lag);
+        }
+        if !over {
+            self.after(Duration::from_millis(30), Deed::Lag(busy));
+        }
+        self.drain(busy.who)
     }
 
     fn relocate(&mut self, number: usize) {

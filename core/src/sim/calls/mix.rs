@@ -21,6 +21,31 @@ pub struct Cut {
     pub to: usize,
 }
 
+/// A machine that reads late what has come for it, for a while.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Busy {
+    /// Which endpoint.
+    pub who: usize,
+    /// From when.
+    pub at: Instant,
+    /// How long.
+    pub lasts: Duration,
+    /// How long something lies unread at most.
+    pub most: Duration,
+}
+
+impl Busy {
+    /// One machine in some worlds.
+    pub(super) fn draw(dice: &mut Dice, endpoints: usize) -> Option<Self> {
+        dice.once_in(6).then(|| Self {
+            who: dice.roll(endpoints as u64) as usize,
+            at: Instant::from_millis(dice.roll(8_000)),
+            lasts: dice.millis(100, 8_000),
+            most: dice.millis(100, 3_000),
+        })
+    }
+}
+
 /// What goes wrong in a world until it heals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Mix {
@@ -32,6 +57,8 @@ pub struct Mix {
     pub nat: Option<NatKind>,
     /// When the second endpoint gets another address.
     pub moves: Option<Instant>,
+    /// A machine that has more to do than it can.
+    pub busy: Option<Busy>,
     /// How long the lookup of an address takes.
     pub lookup: Duration,
     /// When all faults end.
@@ -85,8 +112,13 @@ impl Mix {
         2 * (latency + jitter + held_up) + Duration::from_secs(1 + repeated)
     }
 
-    /// Whether everything arrives in the end, so that everybody gets what they want.
+    /// Whether everything arrives in the end and nobody is too busy to take a call, so that everybody gets what they want.
     pub fn is_fair(&self) -> bool {
+        self.busy.is_none() && self.arrives()
+    }
+
+    /// Whether everything arrives in the end.
+    pub fn arrives(&self) -> bool {
         self.cut.is_none()
             && self.nat.is_none()
             && self.moves.is_none()

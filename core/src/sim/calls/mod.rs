@@ -43,7 +43,7 @@ use core::time::Duration;
 pub use agree::{Told, agree};
 pub use attack::Attack;
 pub use goal::{Cancel, Decision, Goal, HangUp, PickUp};
-pub use mix::{Cut, Mix};
+pub use mix::{Busy, Cut, Mix};
 pub use report::{Digest, Failure, Happening, Report};
 pub use wish::{Early, Wish};
 
@@ -94,7 +94,9 @@ impl Scenario {
         let endpoints = 2 + dice.roll(NAMES.len() as u64 - 1) as usize;
         let count = 1 + dice.roll(CALLS_MAX);
         let mix = if self.swarm {
-            Mix::draw(&mut dice, endpoints)
+            // What this draws moves nothing else: worlds that were named by their seed stay what they were.
+            let busy = Busy::draw(&mut Dice::new(!seed), endpoints);
+            Mix { busy, ..Mix::draw(&mut dice, endpoints) }
         } else {
             Mix { link: self.link, ..Mix::default() }
         };

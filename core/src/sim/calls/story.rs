@@ -55,6 +55,8 @@ pub(super) struct Story {
     pub(super) mix: Mix,
     pub(super) attack: Option<Attack>,
     pub(super) dice: Dice,
+    /// How long what comes to a busy machine has lain unread.
+    pub(super) lags: Dice,
     deeds: BTreeMap<(Instant, u64), Deed>,
     deed_count: u64,
     /// Caller and callee of each call.
@@ -103,6 +105,7 @@ impl Story {
             mix,
             attack,
             dice,
+            lags: Dice::new(!seed ^ 0x5170_11AD),
             deeds: BTreeMap::new(),
             deed_count: 0,
             ended_at: alloc::vec![[None; 2]; told.len()],
@@ -134,6 +137,9 @@ impl Story {
         }
         if let Some(at) = self.mix.moves {
             self.at(at, Deed::Move(1));
+        }
+        if let Some(busy) = self.mix.busy {
+            self.at(busy.at, Deed::Lag(busy));
         }
         let last =
             self.goals.iter().map(|goal| goal.at + goal.patience + goal.talk).max().unwrap_or_default();
@@ -336,7 +342,7 @@ impl Story {
                 [None, left] => since(left),
                 _ => false,
             };
-            if alone && self.mix.is_fair() {
+            if alone && self.mix.arrives() {
                 let detail = format!("call {number}: {told:?}");
                 return Err(self.broken("nobody is left alone in a call", detail));
             }
