@@ -462,3 +462,40 @@ fn a_copy_that_took_another_way_gets_482() {
         desk.news();
     }
 }
+
+// What cannot be refused is not judged by what nobody needs of it.
+
+/// RFC 3261 section 8.2.2 has malformed header fields ignored that are not needed. A request may be refused for them; without a
+/// response, or an ACK, the other side would have a call and we none.
+#[test]
+fn a_response_or_an_ack_with_a_line_that_is_no_header_field_is_taken() {
+    for line in [
+        "what is this\r\n",
+        "X Y: z\r\n",
+        ": z\r\n",
+        "Max-Forwards: many\r\n",
+        "Max-Forwards: 70\r\nMax-Forwards: 69\r\n",
+    ] {
+        let mut desk = Desk::new();
+        desk.call("sip:peer@192.0.2.9");
+        let invite = desk.only().message;
+        desk.feed(respond(&invite, 200, "peer", &format!("Contact: <sip:peer@192.0.2.9>\r\n{line}"), SDP));
+        assert_eq!(desk.codes(), ["ACK"], "{line}");
+        let mut desk = Desk::new();
+        let invite = Request::new("INVITE").sdp(SDP);
+        desk.feed(invite.text());
+        let session = desk.incoming();
+        desk.answer(session);
+        let tag = desk.last("200").message.callee_tag();
+        let ack = invite.again("ACK").callee_tag(&tag).branch("ack").text();
+        desk.feed(ack.replace("CSeq:", &format!("{line}CSeq:")));
+        assert_eq!(desk.told().last().unwrap(), "confirmed", "{line}");
+        // What is needed must be there.
+        let mut desk = Desk::new();
+        desk.call("sip:peer@192.0.2.9");
+        let invite = desk.only().message;
+        let broken = respond(&invite, 200, "peer", "Contact: <sip:peer@192.0.2.9>\r\n", SDP);
+        desk.feed(broken.replace("CSeq:", "CSeq"));
+        assert_eq!(desk.core.counters().get(Counter::BadResponse), 1);
+    }
+}

@@ -145,6 +145,10 @@ impl<'a> Frame<'a> {
         let name_text = trim_blanks_end(name);
         let name = HeaderName::from_text(name_text);
         if name == HeaderName::Other && !is_token(name_text) {
+            // Without it what is needed is there, or it is missed.
+            if !self.can_be_refused() {
+                return Ok(());
+            }
             self.blame(Fault { status: 400, reason: "Malformed Header Line" });
             return Ok(());
         }
@@ -247,6 +251,14 @@ impl<'a> Frame<'a> {
     /// Whether this is a request.
     pub const fn is_request(&self) -> bool {
         matches!(self.start, StartLine::Request { .. })
+    }
+
+    /// Whether its sender can be told what is wrong with it: that of a response or an ACK cannot.
+    pub(super) const fn can_be_refused(&self) -> bool {
+        match self.start {
+            StartLine::Request { method, .. } => !matches!(method, Method::Ack),
+            StartLine::Response { .. } => false,
+        }
     }
 
     /// The method of a request.

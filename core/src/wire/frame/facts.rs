@@ -57,7 +57,9 @@ impl<'a> Found<'a> {
                 HeaderName::To => (&mut found.to, "Multiple To"),
                 HeaderName::CallId => (&mut found.call_id, "Multiple Call-ID"),
                 HeaderName::CSeq => (&mut found.cseq, "Multiple CSeq"),
-                HeaderName::MaxForwards => (&mut found.max_forwards, "Multiple Max-Forwards"),
+                HeaderName::MaxForwards if frame.can_be_refused() => {
+                    (&mut found.max_forwards, "Multiple Max-Forwards")
+                }
                 _ => continue,
             };
             if slot.replace(header.value).is_some() {
@@ -96,7 +98,6 @@ impl<'a> Frame<'a> {
             return fault("CSeq Method Mismatch");
         }
         if let Some(hops) = found.max_forwards
-            && self.is_request()
             && parse_number(hops).is_none_or(|hops| hops > 255)
         {
             return fault("Malformed Max-Forwards");
