@@ -481,3 +481,27 @@ fn neither_a_refer_nor_a_name_sends_us_to_more_than_one_host() {
     assert_eq!(desk.codes(), [""; 0]);
     assert_eq!(desk.told().last().unwrap(), "ended NameFailure");
 }
+
+/// A phone with both IP versions calls from one and names the other: nothing can go there from our address.
+#[test]
+fn a_contact_of_the_other_ip_version_is_not_gone_to() {
+    let source = peer().to_string();
+    let contact = "<sip:peer@[2001:db8::9]:5062>";
+    for side in [called, calling] {
+        for (policy, to) in [
+            (PeerContacts::AsGiven, "[2001:db8::9]:5062"),
+            (PeerContacts::Private, source.as_str()),
+            (PeerContacts::Source, source.as_str()),
+        ] {
+            let uri = "sip:peer@[2001:db8::9]:5062";
+            assert_eq!(side(desk(policy), contact, None), (to.into(), uri.into()), "{policy:?}");
+        }
+        // The IPv6 form of an IPv4 address is that address.
+        assert_eq!(
+            side(desk(PeerContacts::Private), "<sip:peer@[::ffff:198.51.100.7]>", None).0,
+            "[::ffff:198.51.100.7]:5060"
+        );
+        let route = Some("Record-Route: <sip:198.51.100.8;lr>");
+        assert_eq!(side(desk(PeerContacts::Private), contact, route).0, "198.51.100.8:5060");
+    }
+}

@@ -1,4 +1,4 @@
-//! Contacts that cannot be reached: a peer behind a NAT that knows only the address of its own network.
+//! Contacts that cannot be reached: a peer behind a NAT that knows only the address of its own network, or names one of the other IP version.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -91,9 +91,11 @@ impl Dialog {
     }
 
     /// Whether the Contact sends us (by its `maddr`, if it has one) to an address of a private network while the peer speaks
-    /// to us from outside of any.
+    /// to us from outside of any, or to one of another IP version than that which we speak to it.
     fn is_hidden(&self) -> bool {
-        matches!(self.way, Way::Address(contact) if is_private(contact)) && !is_private(self.path.remote.ip())
+        let Way::Address(contact) = self.way else { return false };
+        let (contact, source) = (contact.to_canonical(), self.path.remote.ip().to_canonical());
+        is_private(contact) && !is_private(source) || contact.is_ipv4() != source.is_ipv4()
     }
 }
 
