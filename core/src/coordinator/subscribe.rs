@@ -320,6 +320,17 @@ impl UnifiedCoordinator {
                 }
                 self.board.arm_subscription(id, until.saturating_since(now));
             }
+            // The machine has stood still, and nobody was asked: whether the notifier still keeps it only that can tell.
+            Phase::Subscribed(_)
+                if subscription.refused.is_none() && subscription.request.is_none() && wanted > 0 =>
+            {
+                let timer_n = self.board.config.timing.give_up();
+                subscription.phase = Phase::Subscribed(now + timer_n);
+                if self.board.send_subscribe(id, wanted).is_none() {
+                    return self.board.end_subscription(id, SubscriptionEnd::full());
+                }
+                self.board.arm_subscription(id, timer_n);
+            }
             Phase::Asked => self.refuse_subscription(id, 480),
             Phase::Notifying(until) => self.notifying_due(id, until),
             Phase::Unsubscribing | Phase::Closing => {

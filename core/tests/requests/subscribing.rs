@@ -466,3 +466,35 @@ fn a_notifier_that_moves_is_followed_to_where_its_2xx_says() {
         assert_eq!(desk.last("SUBSCRIBE").to(), "192.0.2.10:5070", "{status}");
     }
 }
+
+/// After a stall of the machine the notifier may still keep the subscription: it is asked before anybody is told of an end.
+#[test]
+fn a_machine_that_stood_still_refreshes_before_it_gives_a_subscription_up() {
+    let stalled = || {
+        let (mut desk, _, subscribe) = subscribing();
+        granted(&mut desk, &subscribe, 600);
+        desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+        desk.news();
+        desk.now = desk.now + 700 * SECOND;
+        desk.core.handle_timeout(desk.now);
+        desk.drain();
+        let refresh = desk.only().message;
+        assert_eq!((refresh.code().as_str(), refresh.header("Expires")), ("SUBSCRIBE", "600"));
+        (desk, refresh)
+    };
+    let (mut desk, refresh) = stalled();
+    granted(&mut desk, &refresh, 600);
+    assert_eq!(told(&desk).last().unwrap(), "granted 600");
+    desk.run_for(539 * SECOND);
+    assert!(desk.codes().is_empty());
+    desk.run_for(SECOND + ms(100));
+    assert_eq!(desk.codes(), ["SUBSCRIBE"], "all is as before");
+    let (mut desk, refresh) = stalled();
+    desk.feed(respond(&refresh, 481, "", "", ""));
+    assert_eq!(told(&desk).last().unwrap(), "ended Some(481) \"Whatever\" None");
+    desk.assert_all_gone();
+    let (mut desk, _) = stalled();
+    desk.run_for(GIVE_UP + SECOND);
+    assert_eq!(told(&desk).last().unwrap(), "ended Some(408) \"timeout\" None", "nobody is there any more");
+    desk.assert_all_gone();
+}
