@@ -368,6 +368,21 @@ fn a_200_with_a_line_too_many_is_taken() {
     finish(&mut desk);
 }
 
+/// An answer cannot be refused, and what nobody can read in it says nothing of the audio that is there.
+#[test]
+fn a_200_with_a_line_that_is_none_is_taken() {
+    for line in ["hello\r\n", "=\r\n", " a=sendrecv\r\n", "a:sendrecv\r\n", "\0", "\0\0\0\r\n"] {
+        for sdp in [SDP.to_string() + line, SDP.replace("t=0 0", &format!("{}\r\nt=0 0", line.trim_end()))] {
+            let (mut desk, session, invite) = calling();
+            desk.feed(respond(&invite, 200, "far", CONTACT, &sdp));
+            assert_eq!(desk.codes(), ["ACK"], "{sdp}");
+            assert_eq!(desk.plan().remote_rtp, Some("192.0.2.9:40000".parse().unwrap()));
+            desk.hangup(session);
+            finish(&mut desk);
+        }
+    }
+}
+
 // Refusals (section 17.1.1.3).
 
 #[test]

@@ -125,7 +125,7 @@ pub fn accept_answer_to(offer: &[u8], answer: &[u8], local: &LocalMedia) -> Resu
 
 /// Takes an answer to an offer with audio in this place.
 fn accept(answer: &[u8], local: &LocalMedia, place: usize) -> Result<MediaPlan, AnswerError> {
-    let session = SessionDescription::parse(answer)?;
+    let session = SessionDescription::parse_answer(answer)?;
     // An answer has a line for each of the offer, in its order (RFC 3264 section 6). Lines too many say nothing of what was
     // offered, and one that is missing declines its stream: neither is a reason to do without the audio that is there.
     let audio = |media: &&MediaDescription<'_>| media.is_audio();

@@ -2,7 +2,7 @@
 //!
 //! It understands what audio over RTP needs and passes over the rest. Lines may come in any order within their
 //! level, may end in LF alone, and all but `v=` may be missing; of a line that may be there once, the first that can be
-//! used counts. What it refuses is text that is no session description, and anything beyond the limits below. An `m=` line
+//! used counts. What it refuses is text that is no session description, in offers a line that is none, and anything beyond the limits below. An `m=` line
 //! that cannot be read spoils its own stream only: the answer has a line for it that declines it.
 
 use core::net::IpAddr;
@@ -156,6 +156,16 @@ pub struct RtcpAttribute<'a> {
 impl<'a> SessionDescription<'a> {
     /// Reads a text.
     pub fn parse(text: &'a [u8]) -> Result<Self, SdpError> {
+        Self::read(text, true)
+    }
+
+    /// Reads the text of an answer. It cannot be refused, so a line that is none is passed over, unless it may have been an `m=` line: the
+    /// audio would be sought in the wrong place.
+    pub fn parse_answer(text: &'a [u8]) -> Result<Self, SdpError> {
+        Self::read(text, false)
+    }
+
+    fn read(text: &'a [u8], can_be_refused: bool) -> Result<Self, SdpError> {
         if text.len() > OCTETS_MAX {
             return Err(SdpFault::TooLong.at(1));
         }
@@ -175,7 +185,9 @@ impl<'a> SessionDescription<'a> {
                 }
                 // What belongs to a stream that is thrown away is thrown away with it.
                 [first, ..]
-                    if first != b'm' && session.media.last().is_some_and(|media| !media.is_usable()) => {}
+                    if first != b'm'
+                        && (!can_be_refused
+                            || session.media.last().is_some_and(|media| !media.is_usable())) => {}
                 _ => return Err(SdpFault::Form.at(line)),
             }
         }
