@@ -12,7 +12,7 @@ use super::UnifiedCoordinator;
 use super::dialogs::Outcome;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter};
-use crate::api::Modification;
+use crate::api::{Modification, OfferMethod};
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
 use crate::sdp::plan::Direction;
@@ -258,11 +258,7 @@ impl UnifiedCoordinator {
                 self.read_fork_over(id, &mut cause)
             }
             _ if outcome.ends_dialog() => Input::RxGone,
-            (405 | 501, _) if by_update => {
-                // It can still be asked for by a re-INVITE, at once or after the answer.
-                if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
-                    dialog.refuse_update();
-                }
+            _ if by_update && self.wants_reinvite(id, dialog, outcome.status, early || refreshes) => {
                 cause.pause = Some(Duration::ZERO);
                 Input::RxOfferGlare
             }
@@ -296,6 +292,32 @@ impl UnifiedCoordinator {
             input
         };
         self.feed(id, input, cause);
+    }
+
+    /// Whether an UPDATE was refused because it is one: what it offers is asked for by a re-INVITE, at once or after the answer.
+    fn wants_reinvite(
+        &mut self,
+        id: SessionId,
+        dialog: DialogId,
+        status: u16,
+        waits_for_nobody: bool,
+    ) -> bool {
+        match status {
+            405 | 501 => {
+                if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
+                    dialog.refuse_update();
+                }
+                true
+            }
+            // Somebody has to be asked first, for which an UPDATE leaves no time (RFC 3311 section 5.2).
+            504 if !waits_for_nobody => {
+                if let Some(media) = self.board.registry.session_mut(id).and_then(|it| it.media.as_mut()) {
+                    media.by = OfferMethod::Reinvite;
+                }
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The peer has taken a re-INVITE of ours that was refused elsewhere or given up: its media are not those any more that both sides

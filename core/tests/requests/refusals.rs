@@ -55,6 +55,29 @@ fn only_408_and_481_end_a_call() {
     }
 }
 
+/// RFC 3311 section 5.2: who has to ask somebody first cannot answer an UPDATE, and says 504. A re-INVITE may wait for that.
+#[test]
+fn an_update_that_would_need_somebody_s_consent_is_made_again_as_a_reinvite() {
+    let (mut desk, session, invite) = calling(Desk::new());
+    let lines = "Contact: <sip:peer@192.0.2.9>\r\nAllow: INVITE, UPDATE\r\n";
+    desk.feed(respond(&invite, 200, "far", lines, SDP));
+    desk.news();
+    for _ in 0..2 {
+        let change = Modification::direction(Direction::SendOnly).by_update();
+        desk.core.modify(desk.now, session, change).unwrap();
+        desk.drain();
+        let update = desk.only().message;
+        assert_eq!(update.code(), "UPDATE", "the next change may need nobody");
+        desk.feed(respond(&update, 504, "", "", ""));
+        desk.run_for(Duration::from_millis(1));
+        let again = desk.only().message;
+        assert_eq!((again.code().as_str(), again.body()), ("INVITE", update.body()));
+        assert!(!desk.told().iter().any(|told| told.starts_with("refused")), "{:?}", desk.told());
+        desk.feed(respond(&again, 200, "", lines, SDP));
+        assert_eq!(desk.codes(), ["ACK"]);
+    }
+}
+
 /// RFC 3261 section 14.2: who is busy with an offer of its own says when, in as many words as section 20.33 allows.
 #[test]
 fn an_offer_that_is_refused_for_the_moment_is_made_again_then() {
