@@ -193,9 +193,16 @@ pub(super) fn check_target(target: &str) -> Result<Bytes, CommandError> {
         Ok(uri) if uri.param("transport").is_some_and(|value| value.is_none_or(<[u8]>::is_empty)) => {
             return Err(bad("target", "the parameter transport has no value"));
         }
+        Ok(uri) if uri.next_hop().is_number() => {
+            let why = alloc::format!(
+                "{} is no host: an address has four numbers, and a name ends with letters",
+                uri.next_hop()
+            );
+            return Err(bad("target", why));
+        }
         Ok(_) => {}
         Err(UriError::Scheme) => {
-            return Err(bad("target", "only sip: URIs can be called, such as sip:bob@192.0.2.7"));
+            return Err(bad("target", "a URI to call begins with sip: or tel:, such as sip:bob@192.0.2.7"));
         }
         Err(_) => return Err(bad("target", "not a SIP URI; one looks like sip:bob@192.0.2.7:5060")),
     }

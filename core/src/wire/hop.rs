@@ -95,7 +95,8 @@ impl<'a> NextHop<'a> {
     /// Where `uri` sends requests. This is the only place that decides so, wherever the URI comes from: the application,
     /// a Contact, a Route or Record-Route, a Refer-To, a redirection.
     ///
-    /// A `transport` without a value asks for none. A `maddr` stands before the host (RFC 3261 section 19.1.1).
+    /// A `transport` without a value asks for none. A `maddr` stands before the host (RFC 3261 section 19.1.1). A host that is
+    /// a number is none: nobody who writes 1000 means 0.0.3.232, and whoever writes 2130706433 hides 127.0.0.1.
     pub fn of(uri: &'a [u8]) -> Result<Self, NoHop> {
         let uri = Uri::parse(uri).map_err(|_| NoHop::Place)?;
         if uri.is_sips() {
@@ -106,6 +107,7 @@ impl<'a> NextHop<'a> {
         match (named.find_map(Unspoken::named), uri.next_hop()) {
             (Some(unspoken), _) => Err(NoHop::Transport(unspoken)),
             (None, host) if host.ip().is_some_and(|ip| !is_one_host(ip)) => Err(NoHop::Place),
+            (None, host) if host.is_number() => Err(NoHop::Place),
             (None, host) => Ok(Self { host, port: uri.port }),
         }
     }
@@ -156,6 +158,10 @@ mod tests {
             ("sip:a@h;transport=sctp", Some(Unspoken::Sctp)),
             ("sip:a@h;transport=tls-sctp", Some(Unspoken::TlsSctp)),
             ("sip:a@h;transport=udp2", Some(Unspoken::Other)),
+            ("sip:a@1000.example", None),
+            ("sip:a@3com", None),
+            ("sip:a@0xg", None),
+            ("sip:a@1000;maddr=192.0.2.1", None),
         ] {
             assert_eq!(transport(uri), wanted, "{uri}");
         }
@@ -169,6 +175,12 @@ mod tests {
             "sip:a@255.255.255.255",
             "sip:a@[ff02::1]",
             "sip:a@[::ffff:224.0.0.1]",
+            "sip:1000",
+            "sip:a@2130706433",
+            "sip:a@127.1",
+            "sip:a@0177.0.0.1:5070",
+            "sip:a@0x7f000001",
+            "sip:a@h;maddr=127.1",
         ] {
             assert_eq!(NextHop::of(uri.as_bytes()), Err(NoHop::Place), "{uri}");
         }

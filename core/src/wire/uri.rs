@@ -44,6 +44,16 @@ impl<'a> Host<'a> {
         if !text.is_empty() && text.iter().all(named) { Some(Host::Name(text)) } else { None }
     }
 
+    /// Whether it is a name that resolvers take for an address: 1000 is 0.0.3.232 to them, and 0177.1 is 127.0.0.1. It is neither by
+    /// RFC 3261 section 25.1: an address has four numbers, and the last label of a name begins with a letter.
+    pub fn is_number(&self) -> bool {
+        let Host::Name(name) = *self else { return false };
+        name.split(|&octet| octet == b'.').all(|label| match label {
+            [b'0', b'x' | b'X', hex @ ..] => hex.iter().all(u8::is_ascii_hexdigit),
+            _ => !label.is_empty() && label.iter().all(u8::is_ascii_digit),
+        })
+    }
+
     /// The address, unless the host is a name.
     pub const fn ip(&self) -> Option<IpAddr> {
         match *self {

@@ -192,3 +192,27 @@ fn messages_are_kept_for_who_wants_them() {
     desk.hangup(session);
     finish(&mut desk);
 }
+
+/// RFC 3261 section 8.2.6.2: a response has From as it came. Where we write it ourselves it is written as the grammar wants it.
+#[test]
+fn a_name_without_the_quotes_that_it_needs_is_echoed_as_it_came_and_written_with_them() {
+    for name in ["Bell, Alexander", "R & D (2nd floor)", "Smith; John"] {
+        let mut desk = Desk::new();
+        let invite = Request::new("INVITE").sdp(SDP);
+        let from = format!("From: {name} <sip:peer@192.0.2.9>");
+        desk.feed(invite.text().replace("From: <sip:peer@192.0.2.9>", &from));
+        let ringing = desk.only().message;
+        assert_eq!(ringing.code(), "180", "{name}");
+        assert!(ringing.header("From").starts_with(&format!("{name} <sip:peer@192.0.2.9>")), "{ringing:?}");
+        let Some(Event::Incoming { details, .. }) = desk.events.first() else { panic!("no call") };
+        assert_eq!(details.from_display().as_deref(), Some(name));
+        let session = desk.incoming();
+        desk.answer(session);
+        let ok = desk.last("200").message;
+        assert_eq!(ok.header("From"), ringing.header("From"));
+        desk.feed(invite.again("ACK").callee_tag(&ok.callee_tag()).branch("ack").text());
+        desk.hangup(session);
+        let bye = desk.last("BYE").message;
+        assert!(bye.header("To").starts_with(&format!("\"{name}\" <sip:peer@192.0.2.9>;tag=")), "{bye:?}");
+    }
+}

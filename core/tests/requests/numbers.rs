@@ -109,3 +109,28 @@ fn a_number_that_others_point_to_is_called_in_our_own_domain() {
     desk.feed(call.again("REFER").cseq(2).branch("r").header("Refer-To: <tel:+1-201-555-0123>").text());
     assert_eq!(desk.codes(), ["416"]);
 }
+
+/// RFC 3261 section 25.1: a host is an address or a name that ends with letters. Resolvers read numbers as well, and whoever
+/// writes one has hidden an address in it.
+#[test]
+fn a_host_that_is_a_number_is_no_place_wherever_it_stands() {
+    for host in ["1000", "2130706433", "127.1", "0177.0.0.1", "0x7f000001", "192.0.2.9;maddr=127.1"] {
+        let contact = format!("<sip:peer@{host}>");
+        let mut desk = Desk::new();
+        desk.feed(Request::new("INVITE").contact(&contact).sdp(SDP).text());
+        assert_eq!(desk.codes(), ["400"], "{host}");
+        // Sent there, nobody goes.
+        desk.call("sip:peer@192.0.2.9");
+        let invite = desk.only().message;
+        desk.feed(respond(&invite, 302, "far", &format!("Contact: {contact}\r\n"), ""));
+        assert_eq!(desk.codes(), ["ACK"], "{host}");
+        // Whoever says in a call that he is there stays where he was.
+        let (session, tag) = desk.up(&Request::new("INVITE").call_id("up").branch("up").sdp(SDP));
+        let update = Request::new("UPDATE").call_id("up").cseq(2).callee_tag(&tag).branch("u");
+        desk.feed(update.contact(&contact).text());
+        assert_eq!(desk.codes(), ["200"], "{host}");
+        desk.hangup(session);
+        assert_eq!(desk.last("BYE").to(), "192.0.2.9:5060", "{host}");
+        assert!(desk.asked.is_empty(), "nothing is looked up for {host}");
+    }
+}

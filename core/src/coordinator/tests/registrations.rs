@@ -487,7 +487,7 @@ fn what_cannot_be_registered_is_refused() {
     let limits = crate::api::Limits { registrations_max: 1, ..crate::api::Limits::default() };
     let config = CoordinatorConfig { limits, ..CoordinatorConfig::default() };
     net.add_with(config, Box::new(DefaultSignalingHandler));
-    for uri in ["tel:+1", "sip:", "sip:a@h?x=y", "sip:a\r\nb@h"] {
+    for uri in ["tel:+1", "sip:", "sip:a@h?x=y", "sip:a\r\nb@h", "sip:1000", "sip:a@127.1"] {
         let refused = net.with(0, |core, now| core.register(now, uri, MINUTE));
         assert!(matches!(refused, Err(CommandError::BadArgument { .. })), "{uri} {refused:?}");
     }
