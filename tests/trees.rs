@@ -112,6 +112,7 @@ fn the_suite_calls_every_method() {
         "transfer",
         "incoming",
         "dialing",
+        "registration",
         "view",
     ] {
         let source = text("core/src/peer", &format!("{file}.rs"));

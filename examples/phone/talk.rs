@@ -45,7 +45,7 @@ pub async fn talk<R: Runtime>(
     phone.report.answered(number, &call);
     let finished = Notify::new();
     let doing = async {
-        let done = tokio::join!(speak(phone, &call, begun.said), script::run(phone, number, &call));
+        let done = tokio::join!(speak(phone, number, &call, begun.said), script::run(phone, number, &call));
         finished.notify_one();
         done
     };
@@ -67,6 +67,8 @@ pub async fn talk<R: Runtime>(
     }
     match end.reason {
         _ if !done => false,
+        // What the end of the call has cut short is judged below, by who ended it.
+        _ if said_all.as_ref().is_err_and(|problem| !matches!(problem, PeerError::Ended(_))) => false,
         // We were transferred: what was left undone in this call was done in the next.
         EndReason::RemoteHangup if followed.is_some() => followed == Some(true) && heard.is_ok(),
         EndReason::LocalHangup | EndReason::Transferred | EndReason::Replaced => heard.is_ok(),
@@ -83,7 +85,7 @@ pub async fn talk<R: Runtime>(
 }
 
 /// Plays the file, then dials the digits, then plays the tone to the end of the call.
-async fn speak<R: Runtime>(phone: &Phone<R>, call: &Call, said: usize) -> Result<(), PeerError> {
+async fn speak<R: Runtime>(phone: &Phone<R>, number: u64, call: &Call, said: usize) -> Result<(), PeerError> {
     if let Some(samples) = &phone.play {
         for second in samples.get(said..).unwrap_or_default().chunks(AudioFrame::RATE as usize) {
             call.send_audio(second).await?;
@@ -95,7 +97,11 @@ async fn speak<R: Runtime>(phone: &Phone<R>, call: &Call, said: usize) -> Result
     }
     if let Some(digits) = &phone.common.dtmf {
         phone.sleep(BEFORE_DIGITS).await;
-        call.send_dtmf(digits).await?;
+        call.send_dtmf(digits).await.inspect_err(|error| {
+            if !matches!(error, PeerError::Ended(_)) {
+                phone.report.refused(number, "press keys", error);
+            }
+        })?;
     }
     if let Some(hz) = phone.common.tone {
         // A whole second holds a whole number of periods: no click between two of them.

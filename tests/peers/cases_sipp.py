@@ -52,7 +52,16 @@ def told(k, phone, judge):
     return refused["phrase"]
 
 
-CHECKS = {check.__name__: check for check in (heard, asked_again, gave_up, as_before, told)}
+def key_refused(k, phone, judge):
+    """Which key was refused, how and what was not sent is told, and the call goes on."""
+    refused = phone.expect("refused", 1, what="press keys", status=415)
+    want("the key 1" in refused["phrase"] and "# was not sent" in refused["phrase"], refused["phrase"])
+    ended = phone.ended(1)
+    want(ended["reason"] == "local_hangup" and ended["at"] > refused["at"] + 1, f"{ended}")
+    return refused["phrase"]
+
+
+CHECKS = {check.__name__: check for check in (heard, asked_again, gave_up, as_before, told, key_refused)}
 
 
 # ---------------------------------------------------------------- the table

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use super::{LOOPBACK, peer, soon};
-use crate::rt::PeerError;
+use crate::rt::{PeerError, Refuser};
 
 super::on_runtime! {
     a_key_that_is_refused_is_an_error,
@@ -73,6 +73,7 @@ async fn a_key_that_is_refused_is_an_error() {
         "the other side refused the key 1: 415 Unsupported Media Type (and 2 was not sent)"
     );
     assert!(matches!(error, PeerError::DtmfRefused { digit: '1', status: 415, answered: true, .. }));
+    assert_eq!(error.refuser(), Refuser::Peer);
     assert!(!over, "the call goes on");
 }
 

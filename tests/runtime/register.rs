@@ -13,6 +13,7 @@ on_runtime!(
     a_telephone_registers_and_leaves,
     a_refusal_is_an_error_and_nothing_goes_on,
     a_coordinator_registers_and_unregisters,
+    a_registration_is_ended_by_its_handle,
     a_refusal_says_who_said_no
 );
 
@@ -127,7 +128,16 @@ async fn a_refusal_says_who_said_no() {
     let gone = UdpSocket::bind(LOOPBACK).unwrap().local_addr().unwrap();
     let lost = soon(alice.register(&format!("alice@{gone}"), HOUR)).await.unwrap_err();
     assert_eq!(lost.refuser(), Refuser::Network);
-    assert!(lost.to_string().starts_with("the network failed the registration"), "{lost}");
+    assert!(
+        lost.to_string().starts_with("the network failed the registration: nobody was reached there"),
+        "{lost}"
+    );
+    // A number is no host: resolvers take it for an address.
+    for registrar in ["1000", "alice@127.1", "sip:alice@2130706433"] {
+        let refused = soon(alice.register(registrar, HOUR)).await.unwrap_err();
+        assert!(matches!(refused, PeerError::BadArgument { what: "target", .. }), "{refused}");
+        assert!(refused.to_string().contains("is no host"), "{refused}");
+    }
     let lost =
         soon(alice.coordinator().message(&format!("bob@{gone}"), "text/plain", b"x")).await.unwrap_err();
     assert_eq!(lost.refuser(), Refuser::Network);
@@ -145,6 +155,27 @@ async fn a_refusal_says_who_said_no() {
         assert!(refused.to_string().contains("401"), "{refused}");
         soon(alice.shutdown()).await;
     }
+}
+
+async fn a_registration_is_ended_by_its_handle() {
+    let registrar = Registrar::new(200);
+    let alice = alice().await;
+    let kept = soon(alice.register(&registrar.uri(), HOUR)).await.unwrap();
+    let mut events = alice.coordinator().events();
+    // Whoever has its name only has the same one.
+    let again = alice.coordinator().registration(kept.id()).unwrap();
+    again.unregister().unwrap();
+    while !matches!(soon(events.next()).await, Some(Event::Unregistered { registration }) if registration == kept.id())
+    {
+    }
+    assert_eq!(
+        (kept.state(), again.state()),
+        (RegistrationState::Unregistered, RegistrationState::Unregistered)
+    );
+    assert!(matches!(kept.unregister(), Err(PeerError::WrongState { .. })));
+    assert!(alice.coordinator().registration(kept.id()).is_none());
+    assert_eq!(registrar.expires(), ["3600", "0"], "nothing goes on");
+    soon(alice.shutdown()).await;
 }
 
 async fn a_coordinator_registers_and_unregisters() {

@@ -184,6 +184,8 @@ pub enum Event {
         phrase: String,
         /// Whether somebody answered.
         answered: bool,
+        /// Who said no.
+        refuser: Refuser,
         /// The keys that were to follow.
         unsent: String,
     },

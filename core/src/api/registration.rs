@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::wire::reason_phrase;
+
 /// Who refused something, or let it fail.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -20,6 +22,12 @@ impl Refuser {
     /// Who said no to a request that ended with this status and without a response (RFC 3261 section 8.1.3.1).
     pub(crate) const fn of_silence(status: u16) -> Self {
         if status == 408 { Self::Nobody } else { Self::Network }
+    }
+
+    /// What there is to say of a request that ended with this status and without a response: the phrase of the status would be
+    /// what nobody has said.
+    pub(crate) const fn words_of_silence(status: u16) -> &'static str {
+        if status == 503 { "nobody was reached there" } else { reason_phrase(status) }
     }
 
     /// In words.

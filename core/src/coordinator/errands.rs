@@ -187,7 +187,11 @@ impl UnifiedCoordinator {
     /// call (RFC 3261 section 12.2.1.2).
     pub(super) fn errand_over(&mut self, id: RequestId, done: Done<'_>) {
         let Done { status, phrase, refuser, message } = done;
-        let words = if phrase.is_empty() { reason_phrase(status) } else { phrase };
+        let words = match (phrase, &message) {
+            ("", None) => Refuser::words_of_silence(status),
+            ("", Some(_)) => reason_phrase(status),
+            _ => phrase,
+        };
         let session = self.board.errand_done(id, status, refuser, printable(words), message);
         if let Some(session) = session.filter(|_| matches!(status, 408 | 481)) {
             self.feed(session, Input::RxGone, Cause { status: Some(status), ..Cause::default() });

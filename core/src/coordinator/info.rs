@@ -11,15 +11,15 @@ use super::ingress::{Refusal, Request};
 use super::message::check_encoding;
 use super::transitions::printable;
 use crate::adapter::{Cause, Content, DialogAdapter, Owner, Purpose};
-use crate::api::{Event, Output};
+use crate::api::{Event, Output, Refuser};
 use crate::base::ids::SessionId;
 use crate::media::DtmfDigits;
 use crate::session::Input;
 use crate::signaling::CommandError;
+use crate::wire::HeaderName;
 use crate::wire::frame::StartLine;
 use crate::wire::method::Method;
 use crate::wire::text::{parse_number, trim};
-use crate::wire::{HeaderName, reason_phrase};
 
 /// What most phones and gateways understand by a pressed key.
 const RELAY_TYPE: &str = "application/dtmf-relay";
@@ -101,7 +101,7 @@ impl UnifiedCoordinator {
         let owner = Owner::Request { session: id, purpose: Purpose::Key(key) };
         let mut adapter = DialogAdapter { board: &mut self.board, session: id };
         if adapter.request(dialog, Method::Info, owner, content).is_none() {
-            self.keys_refused(id, key, 503, "too many transactions", false);
+            self.keys_refused(id, key, (503, "too many transactions"), Refuser::Us);
         }
     }
 
@@ -117,9 +117,13 @@ impl UnifiedCoordinator {
         }
         let phrase = match outcome.response.map(|(frame, _)| frame.start()) {
             Some(StartLine::Response { reason, .. }) => printable(&String::from_utf8_lossy(reason)),
-            _ => reason_phrase(outcome.status).into(),
+            _ => Refuser::words_of_silence(outcome.status).into(),
         };
-        self.keys_refused(id, key, outcome.status, &phrase, outcome.response.is_some());
+        let refuser = match outcome.response {
+            Some(_) => Refuser::Peer,
+            None => Refuser::of_silence(outcome.status),
+        };
+        self.keys_refused(id, key, (outcome.status, &phrase), refuser);
         if outcome.ends_dialog() {
             let cause = Cause { status: Some(outcome.status), ..Cause::default() };
             self.feed(id, Input::RxGone, cause);
@@ -127,14 +131,14 @@ impl UnifiedCoordinator {
     }
 
     /// Tells that a key was not taken, and which others will not be sent.
-    fn keys_refused(&mut self, id: SessionId, digit: char, status: u16, phrase: &str, answered: bool) {
+    fn keys_refused(&mut self, id: SessionId, digit: char, (status, phrase): (u16, &str), refuser: Refuser) {
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let unsent = session.keys.take().map(String::from).unwrap_or_default();
         if session.end_told {
             return;
         }
-        let (tag, phrase) = (session.tag, phrase.into());
-        let event = Event::DtmfRefused { session: id, tag, digit, status, phrase, answered, unsent };
+        let (tag, phrase, answered) = (session.tag, phrase.into(), refuser == Refuser::Peer);
+        let event = Event::DtmfRefused { session: id, tag, digit, status, phrase, answered, refuser, unsent };
         self.board.outbox.push_back(Output::Event(event));
     }
 }

@@ -12,16 +12,16 @@ use super::UnifiedCoordinator;
 use super::dialogs::Outcome;
 use super::ingress::{Refusal, Request};
 use crate::adapter::{Cause, DialogAdapter, MediaAdapter};
-use crate::api::{Modification, OfferMethod};
+use crate::api::{Modification, OfferMethod, Refuser};
 use crate::base::ids::{DialogId, SessionId};
 use crate::base::time::Instant;
 use crate::sdp::plan::Direction;
 use crate::session::{Cell, Input, Role, Session, SessionTimer, State};
 use crate::signaling::CommandError;
 use crate::transaction::ClientEventKind;
+use crate::wire::HeaderName;
 use crate::wire::frame::{Frame, StartLine};
 use crate::wire::text::parse_leading_seconds;
-use crate::wire::{HeaderName, reason_phrase};
 
 /// How often an offer is made again before its failure is told.
 const TRIES_MAX: u8 = 10;
@@ -226,7 +226,7 @@ impl UnifiedCoordinator {
         let forked = session.dialogs.len() > 1;
         let phrase = match outcome.response.map(|(frame, _)| frame.start()) {
             Some(StartLine::Response { reason, .. }) => String::from_utf8_lossy(reason).into_owned(),
-            _ => String::from(reason_phrase(outcome.status)),
+            _ => String::from(Refuser::words_of_silence(outcome.status)),
         };
         let mut cause = Cause {
             message: outcome.response,

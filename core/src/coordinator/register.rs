@@ -217,7 +217,7 @@ impl UnifiedCoordinator {
                         self.ask_registrar(id);
                     }
                     None => {
-                        let phrase = phrase_of(response);
+                        let phrase = phrase_of(status, response);
                         self.registration_failed(
                             id,
                             Failure { phrase, message, ..Failure::of(status, refuser) },
@@ -226,7 +226,7 @@ impl UnifiedCoordinator {
                 }
             }
             (_, _, message) => {
-                let (phrase, retry_after) = (phrase_of(response), number(HeaderName::RetryAfter));
+                let (phrase, retry_after) = (phrase_of(status, response), number(HeaderName::RetryAfter));
                 let failure = Failure { phrase, retry_after, message, ..Failure::of(status, refuser) };
                 self.registration_failed(id, failure);
             }
@@ -336,9 +336,9 @@ impl Failure<'_> {
     }
 }
 
-fn phrase_of<'a>(response: Option<(&Frame<'a>, Path)>) -> &'a str {
+fn phrase_of<'a>(status: u16, response: Option<(&Frame<'a>, Path)>) -> &'a str {
     match response.map(|(frame, _)| frame.start()) {
         Some(StartLine::Response { reason, .. }) => core::str::from_utf8(reason).unwrap_or_default(),
-        _ => "",
+        _ => Refuser::words_of_silence(status),
     }
 }

@@ -190,7 +190,7 @@ impl UnifiedCoordinator {
     fn end_by(&mut self, id: SubscriptionId, status: u16, response: Option<&Frame<'_>>) {
         let words = match response.map(|frame| frame.start()) {
             Some(StartLine::Response { reason, .. }) => String::from_utf8_lossy(reason).into_owned(),
-            _ => reason_phrase(status).into(),
+            _ => Refuser::words_of_silence(status).into(),
         };
         let retry =
             response.and_then(retry_after).map(|pause| u32::try_from(pause.as_secs()).unwrap_or(u32::MAX));

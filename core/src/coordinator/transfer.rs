@@ -170,7 +170,7 @@ impl UnifiedCoordinator {
         };
         let phrase = match frame.map(|frame| frame.start()) {
             Some(StartLine::Response { reason, .. }) => String::from_utf8_lossy(reason),
-            _ => "".into(),
+            _ => Refuser::words_of_silence(outcome.status).into(),
         };
         let refuser = frame.is_none().then_some(Refuser::of_silence(outcome.status));
         let news = News { status: outcome.status, phrase: &phrase, refuser, ..News::default() };

@@ -98,7 +98,9 @@ pub enum PeerError {
         why: String,
     },
     /// A number or a bare name names somebody in a domain, and none is known: register first, or set an address of record.
-    #[error("{target} needs a domain: register, set an address of record, or call sip:{target}@host")]
+    #[error(
+        "{target} names nobody without a domain: register, set an address of record, or say at which host, as in sip:1000@example.com"
+    )]
     NoDomain {
         /// Whom the application named.
         target: String,
@@ -139,7 +141,7 @@ pub enum PeerError {
     },
     /// A key that went by INFO was not taken. Those before it were, and those after it are not sent. The call goes on,
     /// unless the other side does not know it any more (408 and 481).
-    #[error("{} the key {digit}: {status} {phrase}{}", if *answered { "the other side refused" } else { "nobody took" }, left_words(unsent))]
+    #[error("{}{}", refused(&format!("the key {digit}"), *refuser, *status, phrase, None), left_words(unsent))]
     DtmfRefused {
         /// Which key.
         digit: char,
@@ -149,6 +151,8 @@ pub enum PeerError {
         phrase: String,
         /// Whether somebody answered.
         answered: bool,
+        /// Who said no.
+        refuser: Refuser,
         /// The keys of this run that were to follow.
         unsent: String,
     },
@@ -257,7 +261,7 @@ impl PeerError {
     pub const fn refuser(&self) -> Refuser {
         match self {
             Self::Rejected { .. } | Self::CallerGaveUp => Refuser::Peer,
-            Self::Refused { refuser, .. } => *refuser,
+            Self::Refused { refuser, .. } | Self::DtmfRefused { refuser, .. } => *refuser,
             Self::NoResponse { status: Some(_) } | Self::NoCommonMedia { status: Some(_) } => Refuser::Peer,
             Self::NoAnswer | Self::NoResponse { status: None } => Refuser::Nobody,
             Self::Unresolvable { .. } | Self::NetworkLost { .. } => Refuser::Network,
@@ -303,7 +307,6 @@ impl PeerError {
 impl From<CommandError> for PeerError {
     fn from(error: CommandError) -> Self {
         match error {
-            CommandError::NoSuchCall => Self::Ended(CallEnd::bare(EndReason::Internal)),
             CommandError::BadArgument { what, why } => Self::BadArgument { what, why },
             CommandError::ShuttingDown => Self::ShuttingDown,
             CommandError::UnsupportedTransport { .. } => {
@@ -344,6 +347,14 @@ mod tests {
         assert_eq!(error.refuser(), Refuser::Peer);
     }
 
+    /// Nothing is wrong inside when somebody has the name of a call that is over.
+    #[test]
+    fn a_call_that_is_gone_is_no_internal_error() {
+        let gone = PeerError::from(CommandError::NoSuchCall);
+        assert!(matches!(gone, PeerError::WrongState { .. }), "{gone:?}");
+        assert_eq!(gone.to_string(), "no such call: it has ended");
+    }
+
     #[test]
     fn who_said_no_is_in_the_type_and_in_the_text() {
         let of = |refuser, status, phrase: &str, auth| PeerError::Refused {
@@ -369,6 +380,18 @@ mod tests {
         for (error, text) in cases {
             let PeerError::Refused { refuser, .. } = error else { panic!("made so") };
             let (by, words) = told(error);
+            assert!(by == refuser && words.starts_with(text), "{words}");
+        }
+        for (refuser, status, text) in [
+            (Refuser::Peer, 415, "the other side refused the key 1: 415 no (and 23 was not sent)"),
+            (Refuser::Network, 503, "the network failed the key 1: no"),
+            (Refuser::Nobody, 408, "nobody answered the key 1 in time"),
+            (Refuser::Us, 503, "the key 1 could not be sent: no (and 23 was not sent)"),
+        ] {
+            let (phrase, unsent) = ("no".into(), "23".into());
+            let answered = refuser == Refuser::Peer;
+            let (by, words) =
+                told(PeerError::DtmfRefused { digit: '1', status, phrase, answered, refuser, unsent });
             assert!(by == refuser && words.starts_with(text), "{words}");
         }
         let realm = || String::from("home");

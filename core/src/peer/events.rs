@@ -130,8 +130,8 @@ impl Signalling {
             Event::DtmfSent { tag, .. } => {
                 self.change(tag, due, |entry| entry.keys.taken());
             }
-            Event::DtmfRefused { tag, digit, status, phrase, answered, .. } => {
-                self.change(tag, due, |entry| entry.keys.refuse(digit, status, phrase, answered));
+            Event::DtmfRefused { tag, digit, status, phrase, refuser, .. } => {
+                self.change(tag, due, |entry| entry.keys.refuse(digit, status, phrase, refuser));
             }
             Event::RequestDone { request, status, refuser, phrase, message } => {
                 self.errands.done(request, Reply { status, refuser, phrase, message, auth: None }, due);

@@ -1,5 +1,6 @@
 //! Keys that go by INFO, and who waits for them.
 
+use crate::api::Refuser;
 use crate::base::ids::SessionId;
 use crate::media::DtmfDigits;
 use crate::session::Session;
@@ -16,7 +17,7 @@ pub(crate) struct Refused {
     digit: char,
     status: u16,
     phrase: String,
-    answered: bool,
+    refuser: Refuser,
 }
 
 /// What went by INFO in a call. Keys are numbered, so that any number of runs may wait.
@@ -44,8 +45,8 @@ impl Keys {
         self.decided = self.asked.min(self.decided + 1);
     }
 
-    pub(crate) fn refuse(&mut self, digit: char, status: u16, phrase: String, answered: bool) {
-        self.refused = Some(Box::new(Refused { number: self.decided + 1, digit, status, phrase, answered }));
+    pub(crate) fn refuse(&mut self, digit: char, status: u16, phrase: String, refuser: Refuser) {
+        self.refused = Some(Box::new(Refused { number: self.decided + 1, digit, status, phrase, refuser }));
         (self.decided, self.dropped) = (self.asked, self.asked);
     }
 
@@ -62,7 +63,8 @@ impl Keys {
                 digit: it.digit,
                 status: it.status,
                 phrase: it.phrase.clone(),
-                answered: it.answered,
+                answered: it.refuser == Refuser::Peer,
+                refuser: it.refuser,
                 unsent: run.chars().skip(usize::try_from(rest).unwrap_or(usize::MAX)).collect(),
             })
         }))
@@ -113,7 +115,7 @@ mod tests {
         keys.taken();
         assert!(matches!(keys.outcome(one, "12"), Some(Ok(()))));
         keys.taken();
-        keys.refuse('4', 415, String::new(), true);
+        keys.refuse('4', 415, String::new(), Refuser::Peer);
         assert!(matches!(keys.outcome(one, "12"), Some(Ok(()))), "that was taken");
         assert_eq!(refused(&keys, two, "345"), Some(('4', "5".into())));
         assert_eq!(refused(&keys, three, "6"), Some(('4', "6".into())), "none of it was sent");

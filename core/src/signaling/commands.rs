@@ -26,8 +26,8 @@ pub enum CommandError {
         /// The state the call is in, in words.
         state: &'static str,
     },
-    /// As many calls or transactions as the limits allow.
-    #[error("too many calls at a time: the limit is {limit}")]
+    /// As many as the limits allow: calls, subscriptions, registrations, transactions, keys that wait, trusted sources.
+    #[error("no room for one more: the limit is {limit}")]
     Full {
         /// The limit that bites.
         limit: usize,
@@ -50,7 +50,9 @@ pub enum CommandError {
         transport: Unspoken,
     },
     /// A number or a bare name names somebody in a domain, and none is known.
-    #[error("{target} needs a domain: register, set an address of record, or call sip:{target}@host")]
+    #[error(
+        "{target} names nobody without a domain: register, set an address of record, or say at which host, as in sip:1000@example.com"
+    )]
     NoDomain {
         /// Whom the application named.
         target: String,

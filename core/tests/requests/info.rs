@@ -1,5 +1,6 @@
 //! INFO (RFC 6086), and keys that are pressed by it.
 
+use offhook_core::api::Refuser;
 use offhook_core::coordinator::{CommandError, CoordinatorConfig, Event};
 use offhook_core::wire::Method;
 
@@ -258,7 +259,8 @@ fn keys_do_not_go_by_info_against_the_settings() {
 fn keys_told(desk: &Desk) -> Vec<String> {
     let told = |event: &Event| match event {
         Event::DtmfSent { digit, .. } => Some(format!("DtmfSent {digit}")),
-        Event::DtmfRefused { digit, status, answered, unsent, .. } => {
+        Event::DtmfRefused { digit, status, answered, refuser, unsent, .. } => {
+            assert_eq!(*refuser, if *answered { Refuser::Peer } else { Refuser::Nobody });
             Some(format!("DtmfRefused {digit} {status} {answered} {unsent}"))
         }
         _ => None,

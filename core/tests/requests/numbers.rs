@@ -54,6 +54,7 @@ fn without_a_domain_a_number_is_refused_in_words() {
         let error = desk.invite(InviteParams::new(target)).unwrap_err();
         assert_eq!(error, CommandError::NoDomain { target: target.into() });
         assert!(error.to_string().contains(target), "{error}");
+        assert!(!error.to_string().contains("sip:tel:"), "what it advises can be called: {error}");
     }
     for target in ["tel:alice", "tel:", "192.0.2.7", "a b", "", "1000\r\n"] {
         let error = desk.invite(InviteParams::new(target)).unwrap_err();
