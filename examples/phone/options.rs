@@ -193,7 +193,8 @@ pub struct Common {
     /// one more call of this program.
     #[arg(long, alias = "accept-transfer", help_heading = SCRIPT)]
     pub accept_transfers: bool,
-    /// Hang up when the other side should send and nothing has come for so long; on hold that is as it should be.
+    /// Hang up when the other side should send and nothing has come for so long; on hold that is as it should be. After two
+    /// minutes without so much as a report of it a call is hung up in any case.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub media_timeout: Option<Duration>,
     /// Ask for a sign of life of the call every so often: in the middle of so many seconds, 90 at least.

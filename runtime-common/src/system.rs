@@ -57,7 +57,8 @@ pub fn descriptors_free() -> Option<usize> {
 }
 
 /// Raises this program's limit of open files and sockets as far as the system lets it. A server with many calls wants that: each
-/// takes two. It is not done by itself, since programs that use `select(2)` must not have descriptors above 1023.
+/// takes two. Before the peer starts, for it counts then. It is not done by itself, since programs that use `select(2)` must not
+/// have descriptors above 1023.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn raise_descriptor_limit() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -203,6 +204,16 @@ impl Losses {
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_soft_limit_is_raised_to_the_hard_one() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let less = current.map(|current| current - 1);
+        setrlimit(Resource::Nofile, Rlimit { current: less, maximum }).expect("less is always allowed");
+        raise_descriptor_limit().expect("the hard limit is");
+        assert_eq!(getrlimit(Resource::Nofile), Rlimit { current: maximum, maximum });
+    }
 
     #[test]
     fn what_the_system_throws_away_is_counted() {

@@ -56,6 +56,7 @@
 mod runtime;
 mod socket;
 
+pub use offhook_common::raise_descriptor_limit;
 #[cfg(feature = "trace")]
 pub use offhook_common::record_to_file;
 pub use offhook_core::peer::prelude::*;

@@ -52,10 +52,16 @@ mod loop_thread;
 mod runtime;
 mod socket;
 
+pub use offhook_common::raise_descriptor_limit;
 #[cfg(feature = "trace")]
 pub use offhook_common::record_to_file;
 pub use offhook_core::peer::prelude::*;
 pub use runtime::Tokio;
+
+/// The samples of the README are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 /// A telephone on tokio. See [`offhook_core::peer::SimplePeer`].
 pub type SimplePeer = offhook_core::peer::SimplePeer<Tokio>;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{
     LOOPBACK, connect, in_call, loudness, peer, poll_once, sleep, soon, until, within, yield_now, zip,
 };
-use crate::rt::{self, AudioFrame, EndReason, PeerError, SimplePeer};
+use crate::rt::{self, AudioFrame, CallEvent, EndReason, PeerError, SendSilence, SimplePeer};
 
 super::on_runtime! {
     a_sender_is_held_back,
@@ -16,6 +16,8 @@ super::on_runtime! {
     the_queue_of_a_live_source_shrinks,
     reading_begins_now,
     whoever_never_speaks_sends_nothing,
+    silence_is_sent_from_the_beginning_where_that_is_set,
+    a_silent_side_is_told_of,
     nothing_at_all_ends_the_call,
     a_slow_reader_loses_the_oldest,
     dropped_futures_lose_no_frame,
@@ -149,9 +151,28 @@ async fn whoever_never_speaks_sends_nothing() {
     }
 }
 
+async fn silence_is_sent_from_the_beginning_where_that_is_set() {
+    let builder = SimplePeer::builder("alice").bind(LOOPBACK).send_silence(SendSilence::Always);
+    let (alice, bob) = (builder.start().await.unwrap(), peer("bob").await);
+    let (to_bob, to_alice) = connect(&alice, &bob).await;
+    until(|| to_alice.stats().received_packets >= 25).await;
+    assert!(to_bob.stats().sent_octets >= 25 * 160, "{:?}", to_bob.stats());
+    assert_eq!(to_alice.stats().sent_octets, 0, "nobody else does");
+}
+
+async fn a_silent_side_is_told_of() {
+    let builder = SimplePeer::builder("alice").bind(LOOPBACK).silence(Duration::from_millis(200));
+    let (alice, bob) = (builder.start().await.unwrap(), peer("bob").await);
+    let (to_bob, to_alice) = connect(&alice, &bob).await;
+    let Some(CallEvent::Silent(lasted)) = soon(to_bob.next_event()).await else { panic!("something else") };
+    assert!(lasted >= Duration::from_millis(200), "{lasted:?}");
+    soon(to_alice.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
+    while !matches!(soon(to_bob.next_event()).await.unwrap(), CallEvent::Heard) {}
+    assert!(to_bob.end().is_none());
+}
+
 async fn nothing_at_all_ends_the_call() {
-    let mut alice = SimplePeer::builder("alice").bind(LOOPBACK);
-    alice.config().media_timeout = Some(Duration::from_millis(300));
+    let alice = SimplePeer::builder("alice").bind(LOOPBACK).media_timeout(Duration::from_millis(300));
     let alice = alice.start().await.unwrap();
     // What Bob opens the path with is all that comes before his first report.
     let bob = peer("bob").await;

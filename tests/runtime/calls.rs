@@ -76,9 +76,8 @@ async fn numbers_and_names_are_called_at_home() {
 
 async fn body_parts_go_both_ways() {
     let keep = |name: &str| {
-        let mut builder = SimplePeer::builder(name).bind(LOOPBACK);
+        let mut builder = SimplePeer::builder(name).bind(LOOPBACK).body_type("application/isup");
         builder.config().core.keep_messages = true;
-        builder.config().core.body_types.push("application/isup".into());
         builder
     };
     let (alice, bob) = (keep("alice").start().await.unwrap(), keep("bob").start().await.unwrap());

@@ -16,9 +16,7 @@ super::on_runtime! {
 
 /// Who wants messages.
 async fn reader(user: &str) -> SimplePeer {
-    let mut builder = SimplePeer::builder(user).bind(LOOPBACK);
-    builder.config().core.messages = true;
-    builder.start().await.unwrap()
+    SimplePeer::builder(user).bind(LOOPBACK).messages(true).start().await.unwrap()
 }
 
 async fn information_reaches_the_other_side() {

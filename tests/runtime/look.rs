@@ -23,6 +23,7 @@ async fn settings_reach_the_other_side() {
         .display_name("Alice A.")
         .session_expires(std::time::Duration::from_secs(1800))
         .codecs("pcma".parse().unwrap())
+        .descriptors_kept(8)
         .rtp_ports(0..=0);
     builder.config().core.limits.sessions_max = 1;
     let alice = builder.start().await.unwrap();

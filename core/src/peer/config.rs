@@ -217,6 +217,13 @@ impl Config {
         self
     }
 
+    /// Takes messages (MESSAGE, RFC 3428), in calls and out of them; if not, they are refused with 405.
+    #[must_use]
+    pub const fn messages(mut self, yes: bool) -> Self {
+        self.core.messages = yes;
+        self
+    }
+
     /// Whether key presses are offered and taken (RFC 4733).
     #[must_use]
     pub const fn dtmf(mut self, yes: bool) -> Self {

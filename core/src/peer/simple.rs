@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::api::{AddressPrefix, AuthenticationOf, Credentials, Event, HeaderConsent, PeerSource, Reliable};
-use crate::media::SourceLearning;
+use crate::media::{SendSilence, SourceLearning};
 use crate::sdp::CodecList;
 use crate::transaction::Timing;
 
@@ -199,6 +199,11 @@ impl<R: Runtime> PeerBuilder<R> {
         self.with(|config| config.rtp_ports(ports))
     }
 
+    /// How many file descriptors media leave to the rest of the program: see [`Config::descriptors_kept`].
+    pub fn descriptors_kept(self, count: usize) -> Self {
+        self.with(|config| config.descriptors_kept(count))
+    }
+
     /// Answers every incoming call at once. `get_incoming_call` still hands it out, and `accept` returns at once.
     pub fn auto_answer(self, yes: bool) -> Self {
         self.with(|config| config.auto_answer(yes))
@@ -208,6 +213,23 @@ impl<R: Runtime> PeerBuilder<R> {
     /// [`source_page`](crate::media::source_page).
     pub fn source_learning(self, from: SourceLearning) -> Self {
         self.with(|config| config.source_learning(from))
+    }
+
+    /// What leaves while a call is given no audio: silence once it has spoken, unless this is set.
+    pub fn send_silence(self, when: SendSilence) -> Self {
+        self.with(|config| config.send_silence(when))
+    }
+
+    /// After how long of silence from a side that should send [`CallEvent::Silent`](super::CallEvent::Silent) comes: 30 s, unless
+    /// this is set. [`Duration::ZERO`]: never.
+    pub fn silence(self, limit: Duration) -> Self {
+        self.with(|config| config.silence(limit))
+    }
+
+    /// After how long a call is hung up from whose other side nothing at all comes: two minutes, unless this is set; see
+    /// [`Config::media_timeout`]. [`Duration::ZERO`]: never.
+    pub fn media_timeout(self, limit: Duration) -> Self {
+        self.with(|config| config.media_timeout(limit))
     }
 
     /// How long an outgoing call may go unanswered.
@@ -270,6 +292,16 @@ impl<R: Runtime> PeerBuilder<R> {
     /// The same for whoever asks in `realm`, of those that we call or register at.
     pub fn credentials_for(self, realm: &str, username: &str, password: &str) -> Self {
         self.with(|config| config.credentials(Credentials::new(username, password).for_realm(realm)))
+    }
+
+    /// Takes messages (MESSAGE, RFC 3428), in calls and out of them; if not, they are refused with 405.
+    pub fn messages(self, yes: bool) -> Self {
+        self.with(|config| config.messages(yes))
+    }
+
+    /// Takes body parts of this type, such as `application/isup`, besides session descriptions. Each call adds one.
+    pub fn body_type(self, kind: &str) -> Self {
+        self.with(|config| config.body_type(kind))
     }
 
     /// Whether key presses are offered and taken (RFC 4733).
