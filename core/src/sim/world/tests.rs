@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{SimPeer, World, WorldError};
+use super::{SimHost, SimPeer, World, WorldError};
+use crate::api::EndReason;
 use crate::peer::{
-    AudioFrame, Call, PeerError, RecvBatch, Runtime as _, SignalingDecision, Socket as _, UnifiedCoordinator,
+    AudioFrame, Call, PeerError, RecvBatch, Runtime as _, SignalingDecision, SignalingHandler, Socket as _,
+    UnifiedCoordinator,
 };
 use crate::signaling::InviteDetails;
 use crate::sim::net::{Chance, Link, NatKind};
@@ -164,7 +166,7 @@ fn a_port_is_bound_once() {
 #[test]
 fn a_handler_of_the_application_decides() {
     struct OneAtATime(Arc<AtomicUsize>);
-    impl crate::peer::SignalingHandler for OneAtATime {
+    impl SignalingHandler for OneAtATime {
         async fn on_incoming_invite(&self, _: InviteDetails) -> SignalingDecision {
             match self.0.fetch_add(1, Ordering::Relaxed) {
                 0 => SignalingDecision::Accept,
@@ -187,6 +189,91 @@ fn a_handler_of_the_application_decides() {
         })
         .unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+/// One of two agents, as in the documentation of [`sim`](crate::sim): free again when this is dropped.
+struct Agent(Arc<AtomicUsize>);
+
+impl Agent {
+    fn free_one(busy: &Arc<AtomicUsize>) -> Self {
+        busy.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(busy))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a decision has taken goes along with it, and is given back at whatever moment the caller gives up.
+#[test]
+fn an_agent_is_free_again_whenever_the_caller_gives_up() {
+    struct Queue {
+        host: SimHost,
+        busy: Arc<AtomicUsize>,
+    }
+    impl SignalingHandler for Queue {
+        async fn on_incoming_invite(&self, _: InviteDetails) -> SignalingDecision {
+            let (agent, host) = (Agent::free_one(&self.busy), self.host.clone());
+            // Longer than it takes to the 100, before which no CANCEL may be sent.
+            self.host.sleep(Duration::from_millis(250)).await;
+            SignalingDecision::custom(move |incoming| {
+                host.clone().spawn(async move {
+                    host.sleep(Duration::from_millis(50)).await;
+                    if let Ok(call) = incoming.accept().await {
+                        call.ended().await;
+                    }
+                    drop(agent);
+                });
+            })
+        }
+    }
+    let (mut answered, mut given_up) = (0, 0);
+    for halves in 0..800 {
+        let (world, busy) = (World::new(halves), Arc::new(AtomicUsize::new(0)));
+        let host = world.host(BOB);
+        let queue = Queue { host: host.clone(), busy: Arc::clone(&busy) };
+        let desk = UnifiedCoordinator::with_handler_on(host.clone(), host.config("desk"), queue).unwrap();
+        let alice = world.run(world.host(ALICE).peer("alice").start()).unwrap().unwrap();
+        let call = world.run(async {
+            let mut late = std::pin::pin!(world.sleep(Duration::from_micros(halves * 500)));
+            let mut dialing = std::pin::pin!(alice.call("sip:desk@10.0.0.2"));
+            std::future::poll_fn(|cx| match late.as_mut().poll(cx) {
+                std::task::Poll::Ready(()) => std::task::Poll::Ready(None),
+                std::task::Poll::Pending => dialing.as_mut().poll(cx).map(Some),
+            })
+            .await
+        });
+        match call.unwrap() {
+            Some(call) => {
+                assert_eq!(busy.load(Ordering::Relaxed), 1, "who talks is busy");
+                drop(call.unwrap());
+                answered += 1;
+            }
+            None => given_up += 1,
+        }
+        world.run(world.sleep(Duration::from_secs(40))).unwrap();
+        assert_eq!(busy.load(Ordering::Relaxed), 0, "given up after {halves} halves of a millisecond");
+        assert!(desk.registry().is_empty());
+    }
+    assert!(answered > 50 && given_up > 500, "{answered} {given_up}");
+}
+
+/// Who is told goodbye and does not answer is waited for so long, and forgotten.
+#[test]
+fn a_shutdown_takes_ten_seconds_at_most() {
+    let world = World::new(1);
+    let (alice, bob) = (world.host(ALICE).peer("alice"), world.host(BOB).peer("bob"));
+    let (alice, bob) = world.run(both(alice.start(), bob.start())).unwrap();
+    let (alice, bob) = (alice.unwrap(), bob.unwrap());
+    let (to_bob, _to_alice) = world.run(in_call(&alice, &bob)).unwrap();
+    world.network(|net| net.set_default_link(Link::default().loss(Chance::percent(100))));
+    let before = world.now();
+    world.run(alice.shutdown()).unwrap();
+    assert_eq!(world.now().saturating_since(before), Duration::from_secs(10));
+    assert_eq!(to_bob.end().unwrap().reason, EndReason::LocalHangup);
 }
 
 #[test]
