@@ -505,3 +505,36 @@ fn a_contact_of_the_other_ip_version_is_not_gone_to() {
         assert_eq!(side(desk(PeerContacts::Private), contact, route).0, "198.51.100.8:5060");
     }
 }
+
+/// Whom we call may name anybody in its Contact, and our ACK goes there. That nobody has answered it from there proves nothing of audio.
+#[test]
+fn where_our_ack_went_vouches_for_no_audio() {
+    let mut desk = Desk::new();
+    let session = desk.call("sip:peer@192.0.2.9");
+    let invite = desk.only().message;
+    let elsewhere = "Contact: <sip:peer@203.0.113.66>\r\n";
+    desk.feed(respond(
+        &invite,
+        200,
+        "far",
+        elsewhere,
+        &SDP.replace("c=IN IP4 192.0.2.9", "c=IN IP4 203.0.113.66"),
+    ));
+    assert_eq!(desk.only().to(), STRANGER);
+    let media = desk.core.registry().media_of(session).unwrap();
+    let vouches = |desk: &mut Desk, ip: &str| {
+        let said = desk.media.len();
+        desk.core.handle_media(desk.now, MediaEvent::Unproven { media, ip: ip.parse().unwrap() });
+        desk.drain();
+        desk.media.len() > said
+    };
+    assert!(!vouches(&mut desk, "203.0.113.66"), "a third party has said nothing");
+    assert!(vouches(&mut desk, "192.0.2.9"), "whom we have called has answered");
+    // Whoever answers a request of ours there is there.
+    desk.core.info(desk.now, session, "text/plain", b"x").unwrap();
+    desk.drain();
+    let info = desk.only();
+    assert_eq!(info.to(), STRANGER);
+    desk.feed_from(STRANGER.parse().unwrap(), respond(&info.message, 200, "", "", ""));
+    assert!(vouches(&mut desk, "203.0.113.66"));
+}

@@ -58,12 +58,11 @@ impl UnifiedCoordinator {
         let Some(session) = registry.session_of_media(media).and_then(|id| registry.session(id)) else {
             return;
         };
-        // Whom we call has answered to a branch that nobody else has seen.
+        // Whom we call has answered to a branch that nobody else has seen. Where its Contact leads somebody has yet to answer.
         let called = session.dialog.filter(|_| session.role == Role::Uac);
-        let called = called.and_then(|dialog| Some(registry.dialog(dialog)?.path.remote.ip()));
-        let signals =
-            [session.proven, called].into_iter().flatten().any(|it| it.to_canonical() == ip.to_canonical());
-        if signals {
+        let called = called.and_then(|dialog| registry.dialog(dialog)).is_some_and(|it| it.was_at(ip));
+        let proven = session.proven.is_some_and(|it| it.to_canonical() == ip.to_canonical());
+        if proven || called {
             self.board.outbox.push_back(Output::Media(MediaCommand::Vouch { media, ip }));
         }
     }

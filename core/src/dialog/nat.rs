@@ -80,6 +80,14 @@ impl Dialog {
         self.heard = Some(ip.to_canonical());
     }
 
+    /// Whether the dialog began there, or something has come from there since.
+    pub(crate) fn was_at(&self, ip: IpAddr) -> bool {
+        [Some(self.first.ip()), self.heard]
+            .into_iter()
+            .flatten()
+            .any(|it| it.to_canonical() == ip.to_canonical())
+    }
+
     /// What shows that the peer can be found at this address, and wants anything from us.
     pub(crate) fn proof_of(&self, ip: IpAddr) -> Proof {
         match self.heard {
