@@ -374,7 +374,8 @@ impl DialogAdapter<'_> {
             false => body.map(|body| (SDP_TYPE.into(), body)),
         };
         let Some(session) = self.board.registry.session(self.session) else { return };
-        let dialog = session.dialog.and_then(|id| self.board.registry.dialog(id));
+        // Before the answer a caller has only the dialogs of those who ask.
+        let dialog = session.dialog.or(cause.dialog).and_then(|id| self.board.registry.dialog(id));
         // The answer to the INVITE begins the session, and only then there is something to refresh.
         let lasts = Some(transaction) == invite || dialog.is_some_and(|dialog| dialog.confirmed);
         let path = dialog.map(|dialog| dialog.path);

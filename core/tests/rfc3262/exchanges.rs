@@ -219,6 +219,29 @@ fn an_update_that_overtakes_the_prack_of_our_answer_is_answered_and_the_prack_st
     }
 }
 
+/// RFC 3311 section 5.2: a 2xx to UPDATE says where its sender is, whichever side that is.
+#[test]
+fn the_200_to_an_update_before_the_answer_says_where_we_are() {
+    let (mut desk, _, invite) = calling(Reliable::Supported, false);
+    desk.feed(reliably(&invite, 183, "far", "1", SDP));
+    let acknowledged = desk.only().message;
+    desk.feed(respond(&acknowledged, 200, "", "", ""));
+    for sdp in [SDP_OTHER_PORT, ""] {
+        let update = Request::new("UPDATE").call_id(invite.header("Call-ID")).caller_tag("far");
+        let update = update.callee_tag(&invite.caller_tag()).cseq(if sdp.is_empty() { 2 } else { 1 });
+        let update = update.branch(&format!("u{}", sdp.len()));
+        desk.feed(if sdp.is_empty() { update.text() } else { update.sdp(sdp).text() });
+        assert_eq!(desk.only().message.header("Contact"), "<sip:offhook@192.0.2.1:5060>");
+    }
+    let (mut desk, session, invite) = called("Supported: 100rel", SDP);
+    progress(&mut desk, session, true).unwrap();
+    let early = desk.only().message;
+    desk.feed(prack(&invite, &early, 2).text());
+    desk.news();
+    desk.feed(invite.again("UPDATE").cseq(3).branch("u").callee_tag(&early.callee_tag()).text());
+    assert_eq!(desk.only().message.header("Contact"), "<sip:offhook@192.0.2.1:5060>");
+}
+
 #[test]
 fn an_update_of_the_callee_in_the_early_dialog_outlasts_the_200() {
     let (mut desk, session, invite) = calling(Reliable::Supported, false);
