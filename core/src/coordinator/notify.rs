@@ -192,6 +192,7 @@ impl UnifiedCoordinator {
             .is_some_and(|event| packages.iter().any(|package| package.as_bytes() == event.package));
         match value.filter(|_| known) {
             Some(value) => Ok(value.into()),
+            None if packages.is_empty() => Err(Refusal::with(489, "Allow-Events", b"refer".to_vec())),
             None => Err(Refusal::with(489, "Allow-Events", packages.join(", ").into_bytes())),
         }
     }

@@ -379,3 +379,13 @@ fn a_subscriber_that_moves_is_followed_to_where_its_2xx_says() {
         ("sip:moved@192.0.2.10:5070", "192.0.2.10:5070")
     );
 }
+
+/// RFC 6665 section 8.3.2: a 489 says what could be subscribed to. An application that takes no subscriptions still reports of transfers,
+/// and a list of nothing is no list.
+#[test]
+fn whoever_takes_no_subscription_says_so_in_a_list_that_can_be_read() {
+    let mut desk = Desk::new();
+    desk.feed(subscribe().text());
+    let refused = desk.only().message;
+    assert_eq!((refused.code().as_str(), refused.header("Allow-Events")), ("489", "refer"));
+}
