@@ -239,6 +239,32 @@ fn a_422_is_obeyed_and_remembered() {
     desk.assert_all_gone();
 }
 
+/// Section 7.3: what was too brief may have been put in on the way, by a proxy that wants a timer where nobody asked for one.
+#[test]
+fn a_422_to_an_invite_that_asked_for_no_timer_is_obeyed_as_well() {
+    for least in [90, 1_200] {
+        let mut desk = Desk::new();
+        desk.call(TARGET);
+        let first = desk.only().message;
+        assert!(!first.has("Session-Expires") && first.header("Supported").contains("timer"));
+        desk.feed(respond(&first, 422, "far", &format!("Min-SE: {least}\r\n"), ""));
+        assert_eq!(desk.codes(), ["ACK", "INVITE"], "{least}");
+        let again = desk.last("INVITE").message;
+        assert_eq!(again.header("Session-Expires"), format!("{least};refresher=uac"));
+        assert_eq!(again.header("Min-SE"), least.to_string());
+        // Not for ever.
+        let mut asked = again;
+        for _ in 0..10 {
+            desk.feed(respond(&asked, 422, "far", &format!("Min-SE: {least}\r\n"), ""));
+            match desk.news().pop().filter(|sent| sent.message.code() == "INVITE") {
+                Some(sent) => asked = sent.message,
+                None => break,
+            }
+        }
+        assert_eq!(desk.told(), ["ended Rejected 422"]);
+    }
+}
+
 #[test]
 fn a_422_without_min_se_is_a_refusal() {
     for lines in ["", "Min-SE: many\r\n", "Min-SE: 50\r\n"] {

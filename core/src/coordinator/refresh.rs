@@ -44,9 +44,12 @@ impl UnifiedCoordinator {
     /// Whether a 422 asks for an interval that we have not tried, which is then what we ask for.
     pub(super) fn lengthen_refresh(&mut self, id: SessionId, frame: &Frame<'_>) -> bool {
         let Some(session) = self.board.registry.session_mut(id) else { return false };
-        let Some(longer) = session.refresh.and_then(|refresh| refresh.after_too_brief(frame)) else {
-            return false;
+        // What nobody here asked for was put in on the way.
+        let longer = match session.refresh {
+            Some(refresh) => refresh.after_too_brief(frame),
+            None => Refresh::least(frame),
         };
+        let Some(longer) = longer else { return false };
         if session.too_brief >= TOO_BRIEF_MAX {
             return false;
         }

@@ -103,6 +103,12 @@ impl Refresh {
         (least > self.interval).then_some(Self { interval: least, min_se: self.min_se.max(least), ..self })
     }
 
+    /// The interval that a 422 asks for, of whoever asked for none.
+    pub(crate) fn least(frame: &Frame<'_>) -> Option<Self> {
+        let least = parse(frame.first(HeaderName::MinSe)?).ok()?.seconds;
+        Some(Self::wanted(Duration::from_secs(least.into()), least))
+    }
+
     /// When to refresh, if it is upon us.
     pub(crate) fn refresh_after(&self) -> Option<Duration> {
         (self.refresher == Refresher::Us).then(|| Duration::from_secs(u64::from(self.interval / 2)))
