@@ -206,10 +206,12 @@ impl UnifiedCoordinator {
         let refusal = match (subscription.phase, read_expires(request.frame)) {
             _ if !same => Refusal::plain(489),
             (Phase::Notifying(_), Ok(0)) => {
+                self.move_peer(request, id);
                 self.confirm_subscription(id, request.transaction, 0);
                 return self.close_subscription(id, SubscriptionState::terminated("timeout"));
             }
             (Phase::Notifying(_), Ok(seconds)) => {
+                self.move_peer(request, id);
                 self.confirm_subscription(id, request.transaction, seconds);
                 let event = Event::Subscribed { subscription: id, expires: seconds };
                 self.board.outbox.push_back(Output::Event(event));

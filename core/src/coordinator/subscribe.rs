@@ -209,6 +209,7 @@ impl UnifiedCoordinator {
             Ok(read) => read,
             Err(refusal) => return self.refuse(request.transaction, refusal),
         };
+        self.move_peer(request, id);
         self.board.respond_plain(request.transaction, 200);
         let message = Arc::new(MessageDetails::new(request.frame, request.path));
         let event = Event::Notified { subscription: id, state: state.clone(), message };
@@ -234,6 +235,15 @@ impl UnifiedCoordinator {
             self.board.arm_subscription(id, left);
         } else {
             self.board.arm_refresh_of(id, until);
+        }
+    }
+
+    /// A NOTIFY or SUBSCRIBE that is taken says where its sender is (RFC 3261 section 12.2.2).
+    pub(super) fn move_peer(&mut self, request: &Request<'_>, id: SubscriptionId) {
+        let contacts = self.board.config.peer_contacts;
+        let dialog = self.board.registry.subscription(id).and_then(|subscription| subscription.dialog);
+        if let Some(dialog) = dialog.and_then(|dialog| self.board.registry.dialog_mut(dialog)) {
+            dialog.refresh_target(request.frame, contacts);
         }
     }
 
@@ -293,7 +303,6 @@ impl UnifiedCoordinator {
         }
         let contacts = self.board.config.peer_contacts;
         if let Some(dialog) = dialog.and_then(|dialog| self.board.registry.dialog_mut(dialog)) {
-            dialog.refresh_target(request.frame, contacts);
             dialog.heard_from(request.path, contacts);
         }
         match (request.method, ours) {

@@ -389,3 +389,29 @@ fn whoever_takes_no_subscription_says_so_in_a_list_that_can_be_read() {
     let refused = desk.only().message;
     assert_eq!((refused.code().as_str(), refused.header("Allow-Events")), ("489", "refer"));
 }
+
+/// As with a re-INVITE: only a refresh that is taken can say where the subscriber is.
+#[test]
+fn a_refresh_that_is_refused_moves_nobody() {
+    let elsewhere = "<sip:moved@192.0.2.10:5070>";
+    let (mut desk, id, subscribe) = accepted("one");
+    confirm(&mut desk);
+    let tell = |desk: &mut Desk| {
+        desk.core.notify(desk.now, id, &SubscriptionState::Active, "text/x", b"x").unwrap();
+        desk.drain();
+        let sent = desk.last("NOTIFY").to();
+        confirm(desk);
+        sent
+    };
+    for (cseq, line, code) in [(2, "Expires: 1", "423"), (3, "Expires: soon", "400")] {
+        let ask = subscribe.again("SUBSCRIBE").cseq(cseq).branch(&format!("s{cseq}")).contact(elsewhere);
+        desk.feed(ask.header("Event: dialog;id=7").header(line).text());
+        assert_eq!(desk.last(code).message.cseq(), cseq);
+        assert_eq!(tell(&mut desk), "192.0.2.9:5060", "{code}");
+    }
+    let ask = subscribe.again("SUBSCRIBE").cseq(4).branch("s4").contact(elsewhere);
+    desk.feed(ask.header("Event: dialog;id=7").header("Expires: 90").text());
+    assert_eq!(desk.last("NOTIFY").to(), "192.0.2.10:5070", "what it asks for is told where it is now");
+    confirm(&mut desk);
+    assert_eq!(tell(&mut desk), "192.0.2.10:5070");
+}

@@ -498,3 +498,31 @@ fn a_machine_that_stood_still_refreshes_before_it_gives_a_subscription_up() {
     assert_eq!(told(&desk).last().unwrap(), "ended Some(408) \"timeout\" None", "nobody is there any more");
     desk.assert_all_gone();
 }
+
+/// As with a re-INVITE: only what is taken can say where its sender is.
+#[test]
+fn a_request_that_is_refused_moves_nobody() {
+    let elsewhere = "<sip:x@203.0.113.66>";
+    let (mut desk, _, subscribe) = subscribing();
+    granted(&mut desk, &subscribe, 600);
+    desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+    desk.news();
+    let asks = notify(&subscribe, 2, "active");
+    for (ask, code) in [
+        (asks.again("NOTIFY").header("Event: dialog").header("Subscription-State: active"), "481"),
+        (asks.again("NOTIFY").header("Event: presence").cseq(3).branch("n3"), "400"),
+        (asks.again("OPTIONS").cseq(4).branch("o4"), "200"),
+        (asks.again("INFO").cseq(5).branch("i5"), "481"),
+        (asks.again("SUBSCRIBE").header("Event: presence").cseq(6).branch("s6"), "481"),
+    ] {
+        desk.feed(ask.contact(elsewhere).text());
+        assert_eq!(desk.codes(), [code]);
+    }
+    desk.run_for(541 * SECOND);
+    let refresh = desk.last("SUBSCRIBE");
+    assert_eq!(refresh.to(), "192.0.2.9:5060");
+    granted(&mut desk, &refresh.message, 600);
+    desk.feed(notify(&subscribe, 7, "active;expires=600").contact(elsewhere).text());
+    desk.run_for(541 * SECOND);
+    assert_eq!(desk.last("SUBSCRIBE").to(), "203.0.113.66:5060", "what is taken does");
+}
