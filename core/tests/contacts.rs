@@ -538,3 +538,40 @@ fn where_our_ack_went_vouches_for_no_audio() {
     desk.feed_from(STRANGER.parse().unwrap(), respond(&info.message, 200, "", "", ""));
     assert!(vouches(&mut desk, "203.0.113.66"));
 }
+
+/// A name may stand for such an address as well as a number may be one: `localhost`, or a name of the peer's own network.
+#[test]
+fn a_contact_whose_name_stands_for_a_private_address_is_not_gone_to() {
+    let source = peer().to_string();
+    for (found, reached) in [
+        ("127.0.0.1:5060", false),
+        ("192.168.1.5:5062", false),
+        ("[2001:db8::9]:5060", false),
+        ("198.51.100.7:5070", true),
+    ] {
+        for (policy, follows) in [(PeerContacts::AsGiven, true), (PeerContacts::Private, reached)] {
+            let to = if follows { found } else { source.as_str() };
+            let mut theirs = desk(policy);
+            let (session, _) = theirs.up(&Request::new("INVITE").contact("<sip:peer@its.name>").sdp(SDP));
+            theirs.hangup(session);
+            theirs.name_found(found);
+            let bye = theirs.only();
+            assert_eq!((bye.to().as_str(), bye.message.uri()), (to, "sip:peer@its.name"), "{policy:?}");
+            let mut ours = desk(policy);
+            let session = ours.call("sip:peer@192.0.2.9");
+            let invite = ours.only().message;
+            ours.feed(respond(&invite, 200, "far", "Contact: <sip:peer@its.name>\r\n", SDP));
+            ours.name_found(found);
+            assert_eq!(ours.only().to(), to, "{policy:?}");
+            ours.hangup(session);
+            assert_eq!(ours.only().to(), to, "{policy:?}");
+        }
+    }
+    // Proxies know their own addresses.
+    let mut desk = desk(PeerContacts::Private);
+    let route = "Record-Route: <sip:proxy.example;lr>";
+    let (session, _) = desk.up(&Request::new("INVITE").header(route).sdp(SDP));
+    desk.hangup(session);
+    desk.name_found("192.168.1.1:5060");
+    assert_eq!(desk.only().to(), "192.168.1.1:5060");
+}

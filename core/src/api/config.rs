@@ -118,7 +118,7 @@ pub enum PeerContacts {
     /// To the Contact, whatever it is.
     AsGiven,
     /// To where its messages come from if the Contact is an address of a private network and they are not from one, or of the other IP
-    /// version, else to the Contact.
+    /// version, or a name that stands for such an address; else to the Contact.
     #[default]
     Private,
     /// Always to where its messages come from.

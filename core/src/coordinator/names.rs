@@ -35,11 +35,9 @@ impl UnifiedCoordinator {
                 self.feed(id, input, Cause { phrase: &failure.0, ..Cause::default() });
             }
             (Some(Parked::Dialog(id)), result) => {
+                let contacts = self.board.config.peer_contacts;
                 let Some(dialog) = self.board.registry.dialog_mut(id) else { return };
-                if let Ok(path) = &result {
-                    dialog.path.remote = path.remote;
-                    dialog.hop_known = true;
-                }
+                let result = result.map(|path| dialog.found_at(path, contacts));
                 let left = dialog.left;
                 for Waiting { transaction, message } in core::mem::take(&mut dialog.waiting) {
                     match (&result, transaction) {

@@ -32,6 +32,16 @@ impl Dialog {
         wanted && self.routes.is_empty() && self.way.check(contacts).is_ok()
     }
 
+    /// The name of the next hop stands for the far end of this path. Where requests go: there, or to where the peer's messages come
+    /// from, by the same rule.
+    pub(crate) fn found_at(&mut self, path: Path, contacts: PeerContacts) -> Path {
+        let hidden = contacts == PeerContacts::Private && self.routes.is_empty();
+        let way = if hidden && self.hides(path.remote.ip()) { self.path } else { path };
+        self.path.remote = way.remote;
+        self.hop_known = true;
+        way
+    }
+
     /// Whether the target that this request brings, if it brings one, can be reached like the one that it replaces.
     pub(crate) fn check_move(&self, frame: &Frame<'_>, contacts: PeerContacts) -> Result<(), Unspoken> {
         let contact = frame.addresses(HeaderName::Contact).next().and_then(NameAddr::parse);
@@ -101,7 +111,11 @@ impl Dialog {
     /// Whether the Contact sends us (by its `maddr`, if it has one) to an address of a private network while the peer speaks
     /// to us from outside of any, or to one of another IP version than that which we speak to it.
     fn is_hidden(&self) -> bool {
-        let Way::Address(contact) = self.way else { return false };
+        matches!(self.way, Way::Address(contact) if self.hides(contact))
+    }
+
+    /// Whether nothing that is sent to this address would come to who speaks to us.
+    fn hides(&self, contact: IpAddr) -> bool {
         let (contact, source) = (contact.to_canonical(), self.path.remote.ip().to_canonical());
         is_private(contact) && !is_private(source) || contact.is_ipv4() != source.is_ipv4()
     }
