@@ -575,3 +575,27 @@ fn a_contact_whose_name_stands_for_a_private_address_is_not_gone_to() {
     desk.name_found("192.168.1.1:5060");
     assert_eq!(desk.only().to(), "192.168.1.1:5060");
 }
+
+/// RFC 3261 section 19.1.4: the parts of a URI are the same in any case and escaped or not, wherever the URI comes from.
+#[test]
+fn a_method_is_read_alike_in_a_refer_and_in_a_redirection() {
+    for (method, calls) in
+        [("INVITE", true), ("invite", true), ("%49NVITE", true), ("BYE", false), ("", false)]
+    {
+        let place = format!("<sip:carol@192.0.2.5;method={method}>");
+        let mut config = CoordinatorConfig::default();
+        config.redirects_max = 5;
+        let mut desk = Desk::with(config);
+        let invite = Request::new("INVITE").sdp(SDP);
+        let (_, tag) = desk.up(&invite);
+        let refer = invite.again("REFER").cseq(2).branch("refer").callee_tag(&tag);
+        desk.feed(refer.header(&format!("Refer-To: {place}")).text());
+        let code = if calls { "202" } else { "603" };
+        assert_eq!(desk.codes().first().map(String::as_str), Some(code), "{method}");
+        desk.call("sip:peer@192.0.2.9");
+        let invite = desk.last("INVITE").message;
+        desk.feed(respond(&invite, 302, "far", &format!("Contact: {place}\r\n"), ""));
+        let last = desk.last("INVITE");
+        assert_eq!(last.message.uri() == "sip:carol@192.0.2.5", calls, "{method}: {}", last.message.uri());
+    }
+}

@@ -311,7 +311,7 @@ fn read_refer(frame: &Frame<'_>) -> Result<TransferRequest, Refusal<'static>> {
         Ok(_) | Err(UriError::Scheme) => return Err(Refusal::plain(416)),
         Err(UriError::Malformed) => return Err(bad("Malformed Refer-To")),
     }
-    if refer_to.method().is_some_and(|method| method != b"INVITE") {
+    if !refer_to.is_to_be_called() {
         return Err(Refusal::plain(603));
     }
     let mut request = TransferRequest {

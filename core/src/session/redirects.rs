@@ -118,13 +118,9 @@ fn usable(uri: &[u8], domain: Option<&str>) -> Option<(Bytes, Vec<(String, Strin
     if let Some(tel) = Tel::parse(uri).filter(|_| uri.len() <= URI_OCTETS_MAX) {
         return domain.map(|domain| (Bytes::from(tel.to_sip(domain)), Vec::new()));
     }
-    let parsed = Uri::parse(uri).ok().filter(|parsed| parsed.is_sip() && uri.len() <= URI_OCTETS_MAX)?;
-    let others = crate::wire::NextHop::of(uri).is_err();
-    let method = parsed.param("method").flatten();
-    if others || method.is_some_and(|method| !method.eq_ignore_ascii_case(b"INVITE")) {
-        return None;
-    }
-    let named = ReferTo::of(uri)?;
+    let is_sip = Uri::parse(uri).is_ok_and(|parsed| parsed.is_sip() && uri.len() <= URI_OCTETS_MAX);
+    let named = ReferTo::of(uri).filter(|named| is_sip && named.is_to_be_called())?;
+    crate::wire::NextHop::of(uri).ok()?;
     Some((Bytes::from(named.target().into_owned()), named.wishes()))
 }
 

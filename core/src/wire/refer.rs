@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::frame::read_status_line;
 use super::header::{NameAddr, Params};
 use super::text::{Sink as _, check_text, check_token, find_line_break, is_token, split_once, trim};
-use super::uri::{Uri, unescape};
+use super::uri::{Uri, is_same_word, unescape};
 
 /// Media type of a fragment of a message (RFC 3420).
 pub const SIPFRAG_TYPE: &str = "message/sipfrag";
@@ -73,6 +73,11 @@ impl<'a> ReferTo<'a> {
     /// The method of the request that is asked for, if the URI says (RFC 3261 section 19.1.1).
     pub fn method(&self) -> Option<&'a [u8]> {
         Uri::parse(self.uri).ok()?.param("method").map(Option::unwrap_or_default)
+    }
+
+    /// Whether it is somebody to call: nothing is said of a method, or INVITE.
+    pub(crate) fn is_to_be_called(&self) -> bool {
+        self.method().is_none_or(|method| is_same_word(method, "INVITE"))
     }
 
     /// What a request of ours has as its target: the URI without `method`, which belongs to no Request-URI (RFC 3261
