@@ -599,3 +599,22 @@ fn a_method_is_read_alike_in_a_refer_and_in_a_redirection() {
         assert_eq!(last.message.uri() == "sip:carol@192.0.2.5", calls, "{method}: {}", last.message.uri());
     }
 }
+
+/// What our ACK needs of a Contact is where it leads: parameters that nobody can read are no reason to send it elsewhere.
+#[test]
+fn an_answer_is_acknowledged_where_its_contact_leads_whatever_follows_that() {
+    for contact in [
+        "<sip:peer@192.0.2.10:5070>;",
+        "<sip:peer@192.0.2.10:5070>;x=",
+        "<sip:peer@192.0.2.10:5070> nonsense",
+        "\"unbalanced <sip:peer@192.0.2.10:5070>;q=0.5",
+        "< sip:peer@192.0.2.10:5070 >",
+    ] {
+        let sent = calling(Desk::new(), contact, None);
+        assert_eq!(sent, ("192.0.2.10:5070".into(), "sip:peer@192.0.2.10:5070".into()), "{contact}");
+        // Whoever asks for something can be told.
+        let mut desk = Desk::new();
+        desk.feed(Request::new("INVITE").contact(contact).sdp(SDP).text());
+        assert_eq!(desk.codes(), ["400"], "{contact}");
+    }
+}

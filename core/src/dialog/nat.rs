@@ -3,11 +3,11 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::Dialog;
-use super::target::Way;
+use super::target::{Way, contact_uri};
 use crate::api::{PeerContacts, PeerSource};
 use crate::wire::frame::Frame;
 use crate::wire::path::Path;
-use crate::wire::{HeaderName, NameAddr, NextHop, NoHop, Unspoken};
+use crate::wire::{NextHop, NoHop, Unspoken};
 
 /// Whether the peer is known to be at some address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,8 +44,7 @@ impl Dialog {
 
     /// Whether the target that this request brings, if it brings one, can be reached like the one that it replaces.
     pub(crate) fn check_move(&self, frame: &Frame<'_>, contacts: PeerContacts) -> Result<(), Unspoken> {
-        let contact = frame.addresses(HeaderName::Contact).next().and_then(NameAddr::parse);
-        match contact.filter(|_| self.routes.is_empty()).map(|addr| Way::of(addr.uri).check(contacts)) {
+        match contact_uri(frame).filter(|_| self.routes.is_empty()).map(|uri| Way::of(uri).check(contacts)) {
             Some(Err(NoHop::Transport(transport))) => Err(transport),
             _ => Ok(()),
         }

@@ -6,6 +6,7 @@ use super::routes::Routes;
 use crate::api::PeerContacts;
 use crate::transaction::key::has_cookie;
 use crate::wire::frame::{Facts, Fault, Frame};
+use crate::wire::text::{split_once, trim};
 use crate::wire::{HeaderName, NameAddr, NextHop, NoHop, Unspoken};
 
 /// Where the peer wants requests, with what was read of it.
@@ -64,10 +65,24 @@ impl Way {
     }
 }
 
+/// The URI of the first Contact. A response cannot be refused: of one whose Contact keeps to no grammar it is what stands between the angle
+/// brackets, if that is a URI.
+pub(super) fn contact_uri<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
+    match frame.addresses(HeaderName::Contact).next().and_then(NameAddr::parse) {
+        Some(addr) => Some(addr.uri),
+        None if frame.is_request() => None,
+        None => {
+            let (_, rest) = split_once(frame.first(HeaderName::Contact)?, b'<')?;
+            let (uri, _) = split_once(rest, b'>')?;
+            Some(trim(uri))
+        }
+    }
+}
+
 impl<'a> Target<'a> {
     /// The first Contact, if it is one that requests could be sent to, were its transport protocol spoken.
     pub(super) fn of_contact(frame: &Frame<'a>) -> Option<Self> {
-        Self::of(NameAddr::parse(frame.addresses(HeaderName::Contact).next()?)?.uri)
+        Self::of(contact_uri(frame)?)
     }
 
     fn of(uri: &'a [u8]) -> Option<Self> {
