@@ -162,6 +162,14 @@ impl WireChecker {
         }
     }
 
+    /// Whoever offers anew has had the 2xx to its INVITE before.
+    pub(super) fn heard_reinvite(&mut self, message: &Message) {
+        let answer = self.answers.get_mut(&other_side_of(message));
+        if let Some(answer) = answer.filter(|answer| answer.cseq < message.cseq) {
+            answer.acknowledged = true;
+        }
+    }
+
     /// Rules of the session description in `message`, if it has one.
     pub(super) fn description(&mut self, message: &Arc<Message>) -> Verdict {
         if !message.has_sdp() {

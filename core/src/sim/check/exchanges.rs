@@ -393,8 +393,12 @@ impl WireChecker {
                 self.damaged |= !intact;
                 self.note_named(&message, sent);
                 // A re-INVITE shows that the 2xx before it arrived, as an ACK does (RFC 5407 section 3.1.4).
-                if bye || message.method == "INVITE" && message.to_tag.is_some() {
+                let reinvite = message.method == "INVITE" && message.to_tag.is_some();
+                if bye || reinvite {
                     self.relieve(&message);
+                }
+                if reinvite {
+                    self.heard_reinvite(&message);
                 }
                 if message.method == "PRACK" {
                     self.acknowledged(&message);

@@ -347,13 +347,17 @@ fn dialogs() {
     unheard[4].lost = true;
     unheard.push(callee_bye("z9hG4bKx", 1));
     told(&unheard, 5, "the callee does not hang up before the ACK");
+    let mut proven = unheard.clone();
+    proven.insert(5, reinvite("z9hG4bKr", 2));
+    undone(&proven, "a request is repeated until there is a response"); // and nothing before
+    proven[5].lost = true;
+    told(&proven, 6, "the callee does not hang up before the ACK");
     unheard[5].at_ms = 32_000;
     unheard.push(Step { at_ms: 32_500, ..unheard[5].clone() });
     unheard.insert(5, Step { at_ms: 500, ..unheard[3].clone() });
-    for step in &mut unheard[6..] {
+    for step in &mut unheard[5..] {
         step.lost = true;
     }
-    unheard[5].lost = true;
     assert_eq!(run(&unheard), Ok(()), "64·T1 later it may");
 }
 
