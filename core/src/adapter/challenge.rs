@@ -162,7 +162,7 @@ impl Switchboard {
         let taken = realms.take(frame, keys, rng, Asker { remote, trust, parties }, chain);
         let lines = realms.lines(keys, |place| place == remote, method, uri, request.body());
         let chain = self.note_failure(owner, taken)?;
-        let (sent, branch) = self.layer.begin(self.now, method)?;
+        let (sent, branch) = self.layer.begin_for(self.now, method, self.layer.caused_by(asked))?;
         let cseq = match dialog.and_then(|id| self.registry.dialog_mut(id)) {
             Some(dialog) => dialog.next_sequence(),
             None => facts.cseq.saturating_add(1),

@@ -142,7 +142,8 @@ impl DialogAdapter<'_> {
         let owner = Owner::Request { session: self.session, purpose: Purpose::Prack };
         let content = Content { headers: &[("RAck", &rack)], body, ..Content::default() };
         if self.request(dialog, Method::Prack, owner, content).is_none() {
-            self.board.counters.add(Counter::Internal);
+            // Whoever wants more of them than its share has room for goes without.
+            self.board.counters.add(Counter::Overload);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Requests of ours within a dialog (RFC 3261 section 12.2.1), whatever they are for.
 
-use super::{DialogAdapter, Owner, Switchboard};
+use super::{DialogAdapter, Owner, Purpose, Switchboard};
 use crate::base::ids::DialogId;
+use crate::base::index::Digest;
 use crate::transaction::TransactionId;
 use crate::wire::method::Method;
 
@@ -30,6 +31,14 @@ impl DialogAdapter<'_> {
 }
 
 impl Switchboard {
+    /// Whose message causes a request of this owner, if a share is kept of him: as many of his as he likes may want a PRACK or a report,
+    /// and none of those need be answered. He is where the dialog began, whatever his Contacts say.
+    fn causer_of(&mut self, id: DialogId, owner: Owner) -> Option<Digest> {
+        let caused = matches!(owner, Owner::Request { purpose: Purpose::Prack | Purpose::Report(_), .. });
+        let began_at = self.registry.dialog(id).filter(|_| caused)?.began_at();
+        self.limited_source(began_at)
+    }
+
     /// Sends a request within `dialog`, now or when its next hop's address is known, on behalf of `owner`, who gets the
     /// response. `None` if there is no way or no room, or the peer has left.
     pub(crate) fn request(
@@ -41,7 +50,8 @@ impl Switchboard {
     ) -> Option<TransactionId> {
         let board = self;
         let proofs = board.proofs(id, method, content.body.map_or(&[], |(_, body)| body));
-        let (transaction, branch) = board.layer.begin(board.now, method)?;
+        let source = board.causer_of(id, owner);
+        let (transaction, branch) = board.layer.begin_for(board.now, method, source)?;
         let Some(dialog) = board.registry.dialog_mut(id).filter(|dialog| !dialog.left) else {
             board.layer.abandon(transaction);
             return None;

@@ -89,6 +89,11 @@ impl Dialog {
         self.heard = Some(ip.to_canonical());
     }
 
+    /// Where the peer was when the dialog began.
+    pub(crate) const fn began_at(&self) -> IpAddr {
+        self.first.ip()
+    }
+
     /// Whether the dialog began there, or something has come from there since.
     pub(crate) fn was_at(&self, ip: IpAddr) -> bool {
         [Some(self.first.ip()), self.heard]

@@ -34,6 +34,9 @@ const ALWAYS: u32 = 16;
 /// Octets that they may keep.
 const ALWAYS_OCTETS: u64 = 65_536;
 
+/// Octets of a request of ours that is yet to be written, with what its transaction keeps beside it: most are smaller.
+const ASKED: usize = 1_536;
+
 /// Who causes a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Causer {
@@ -117,6 +120,17 @@ impl Budget {
             && (holding.has_little(octets)
                 || is_within_share(holding.octets, wide(octets), wide(free_octets), self.percent));
         if fits { Ok(()) } else { Err(Shortage::Share) }
+    }
+
+    /// Whether `source` may make us ask once more, beside `all` transactions that there are. Nothing but its share counts: of the room
+    /// there is some that is kept for what we ask.
+    pub(crate) fn may_cause(&self, source: Digest, all: usize) -> bool {
+        let holding = self.held.of(source);
+        let free = wide(self.servers_max.saturating_sub(all));
+        let free_octets = wide(for_peers(self.octets_max).saturating_sub(self.octets));
+        (holding.has_few() || is_within_share(holding.count.into(), 1, free, self.percent))
+            && (holding.has_little(ASKED)
+                || is_within_share(holding.octets, wide(ASKED), free_octets, self.percent))
     }
 
     /// A transaction keeps `now` octets instead of `before`.

@@ -76,12 +76,31 @@ impl TransactionLayer {
     ///
     /// `None` when there is no room. A CANCEL needs [`Self::send_cancel`], an ACK for a 2xx
     /// [`Self::stateless_branch`].
-    pub fn begin(&mut self, _now: Instant, method: Method) -> Option<(TransactionId, Branch)> {
-        let nonce = self.wire.next_u64();
-        self.begin_with(method, nonce).map(|tx| (tx, Branch::new(tx, nonce)))
+    pub fn begin(&mut self, now: Instant, method: Method) -> Option<(TransactionId, Branch)> {
+        self.begin_for(now, method, None)
     }
 
-    fn begin_with(&mut self, method: Method, nonce: u64) -> Option<TransactionId> {
+    /// The same for a request that a message of this source causes, which has it in its share.
+    pub fn begin_for(
+        &mut self,
+        _now: Instant,
+        method: Method,
+        source: Option<Digest>,
+    ) -> Option<(TransactionId, Branch)> {
+        if source.is_some_and(|source| !self.budget.may_cause(source, self.transactions.len())) {
+            count(&mut self.counters.share_full);
+            return None;
+        }
+        let nonce = self.wire.next_u64();
+        self.begin_with(method, nonce, source).map(|tx| (tx, Branch::new(tx, nonce)))
+    }
+
+    /// Who has caused the request of `tx`, if anybody is charged with it.
+    pub fn caused_by(&self, tx: TransactionId) -> Option<Digest> {
+        self.transactions.get(tx)?.source
+    }
+
+    fn begin_with(&mut self, method: Method, nonce: u64, source: Option<Digest>) -> Option<TransactionId> {
         let kind = if method == Method::Invite { Kind::ClientInvite } else { Kind::ClientOther };
         let client = Client {
             method,
@@ -97,7 +116,7 @@ impl TransactionLayer {
             count(&mut self.counters.octets_full);
             return None;
         }
-        self.insert(Transaction::new(kind, Role::Client(client)))
+        self.insert(Transaction { source, ..Transaction::new(kind, Role::Client(client)) })
     }
 
     /// Makes a client transaction for the CANCEL of `invite`, with the branch of the INVITE (9.1).
@@ -111,7 +130,7 @@ impl TransactionLayer {
             return None;
         }
         let nonce = client.nonce;
-        let cancel = self.begin_with(Method::Cancel, nonce)?;
+        let cancel = self.begin_with(Method::Cancel, nonce, None)?;
         if let Some(client) = self.transactions.get_mut(invite).and_then(Transaction::client_mut) {
             client.cancel = Some(cancel);
         }

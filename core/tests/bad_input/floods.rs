@@ -2,6 +2,8 @@
 
 use core::net::SocketAddr;
 
+use offhook_core::coordinator::Reliable;
+
 use super::*;
 
 /// A quarter of seven eighths.
@@ -330,4 +332,44 @@ fn one_source_has_its_share_of_the_subscriptions() {
     desk.run_for(GIVE_UP + GIVE_UP);
     assert_eq!(desk.core.registry().subscription_ids().len(), 0);
     assert_eq!(subscriptions(&mut desk, "192.0.2.66", 120), 25);
+}
+
+/// What a peer makes us ask counts in its share as what it asks: each of its reliable provisional responses wants a PRACK, and nobody has to
+/// answer that.
+#[test]
+fn the_pracks_that_a_callee_makes_us_send_are_in_its_share() {
+    let mut config = telephone_config();
+    config.reliable = Reliable::Supported;
+    let mut desk = Desk::with(config);
+    desk.call("sip:peer@192.0.2.9");
+    let invite = desk.only().message;
+    for rseq in 1..2_000 {
+        let contact = format!("Contact: <sip:x@192.0.2.{}>\r\n", rseq % 200 + 10);
+        let lines = format!("{contact}Require: 100rel\r\nRSeq: {rseq}\r\n");
+        desk.feed(respond(&invite, 180, "far", &lines, ""));
+    }
+    let kept = desk.core.transactions().len();
+    assert!((SHARE..SHARE + 10).contains(&kept), "{kept}");
+    let other = Request::new("INVITE").call_id("z").branch("z").sdp(SDP);
+    desk.feed_from("192.0.2.67:5060".parse().unwrap(), other.text());
+    assert_eq!(desk.last("180").to(), "192.0.2.67:5060", "another source is not concerned");
+}
+
+/// The same of the reports that each REFER wants, whatever the application says to it.
+#[test]
+fn the_reports_that_a_peer_makes_us_send_are_in_its_share() {
+    let mut desk = telephone();
+    let invite = Request::new("INVITE").sdp(SDP);
+    let (session, tag) = desk.up(&invite);
+    for n in 0..1_000 {
+        let refer = invite.again("REFER").cseq(2 + n).branch(&format!("r{n}")).callee_tag(&tag);
+        desk.feed(refer.header("Refer-To: <sip:carol@192.0.2.5>").text());
+        if desk.core.reject_transfer(desk.now, session, 603).is_ok() {
+            desk.drain();
+        }
+    }
+    let kept = desk.core.transactions().len();
+    assert!((SHARE..SHARE + 80).contains(&kept), "{kept}");
+    desk.feed(invite.again("BYE").cseq(2_000).branch("bye").callee_tag(&tag).text());
+    assert_eq!(desk.codes().last().map(String::as_str), Some("200"), "it may end all the same");
 }
