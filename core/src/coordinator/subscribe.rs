@@ -324,14 +324,19 @@ impl UnifiedCoordinator {
         let wanted = subscription.wanted;
         match subscription.phase {
             Phase::Subscribed(until) if now < until => {
-                if self.board.send_subscribe(id, wanted).is_none() {
-                    tracing::debug!(subscription = %id, "no room for a refresh");
+                let left = until.saturating_since(now);
+                match self.board.send_subscribe(id, wanted) {
+                    Some(()) => self.board.arm_subscription(id, left),
+                    // There is no room for it, and there may be in a while.
+                    None => self.board.arm_subscription(id, left.min(REFRESH_AGAIN_MIN)),
                 }
-                self.board.arm_subscription(id, until.saturating_since(now));
             }
             // The machine has stood still, and nobody was asked: whether the notifier still keeps it only that can tell.
-            Phase::Subscribed(_)
-                if subscription.refused.is_none() && subscription.request.is_none() && wanted > 0 =>
+            Phase::Subscribed(until)
+                if now.saturating_since(until) >= REFRESH_AGAIN_MIN
+                    && subscription.refused.is_none()
+                    && subscription.request.is_none()
+                    && wanted > 0 =>
             {
                 let timer_n = self.board.config.timing.give_up();
                 subscription.phase = Phase::Subscribed(now + timer_n);

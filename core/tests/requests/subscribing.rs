@@ -526,3 +526,16 @@ fn a_request_that_is_refused_moves_nobody() {
     desk.run_for(541 * SECOND);
     assert_eq!(desk.last("SUBSCRIBE").to(), "203.0.113.66:5060", "what is taken does");
 }
+
+/// A notifier that leaves us no time is not asked again and again.
+#[test]
+fn a_notifier_that_grants_no_time_ends_the_subscription() {
+    let (mut desk, _, subscribe) = subscribing();
+    granted(&mut desk, &subscribe, 600);
+    desk.feed(notify(&subscribe, 1, "active;expires=0").text());
+    desk.news();
+    desk.run_for(ms(100));
+    assert_eq!(desk.codes(), [""; 0]);
+    assert_eq!(told(&desk).last().unwrap(), "ended Some(408) \"timeout\" None");
+    desk.assert_all_gone();
+}
