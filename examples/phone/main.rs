@@ -204,7 +204,11 @@ async fn run<R: Runtime>(options: Options) -> Result<bool, Failure> {
             let phone = Arc::new(Phone { runtime, stack, common, report, play, stop, numbers });
             phone.report.ready(phone.stack.local_addr(), &phone.stack.uri());
             let mut registration = register::begin(&phone)?;
-            let good = registration.is_made(&phone).await && dial::make_calls(&phone, &call).await;
+            let made = registration.is_made(&phone).await;
+            if !made && !phone.is_stopped() {
+                eprintln!("phone: without a registration nobody is called");
+            }
+            let good = made && dial::make_calls(&phone, &call).await;
             finish(&phone, registration, &trace).await?;
             good
         }

@@ -220,7 +220,7 @@ pub struct Common {
     #[arg(long, value_name = "NAME", default_value = "phone")]
     pub user: String,
     /// Register there, so that calls for us come here: sip:registrar.example, or sip:alice@registrar.example if alice is not
-    /// who --user says. Calls are made once that is done.
+    /// who --user says. Calls are made once that is done, and none if the registrar is not there or refuses.
     #[arg(long, value_name = "URI")]
     pub register: Option<String>,
     /// Register for so many seconds at a time.

@@ -13,6 +13,8 @@ use crate::wav::Failure;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Asking,
+    /// The last try failed, and there will be another.
+    Failed,
     Made,
     Over,
 }
@@ -48,6 +50,7 @@ pub fn begin<R: Runtime>(phone: &Arc<Phone<R>>) -> Result<Registration, Failure>
                     if retry_in.is_none() {
                         break;
                     }
+                    sender.send_replace(Stage::Failed);
                 }
                 Event::Unregistered { registration } if registration == id => {
                     report.unregistered();
@@ -62,7 +65,7 @@ pub fn begin<R: Runtime>(phone: &Arc<Phone<R>>) -> Result<Registration, Failure>
 }
 
 impl Registration {
-    /// Waits until it holds; false if it never will, or if somebody stops us.
+    /// Waits until it holds; false if the registrar is not there or refuses, or if somebody stops us.
     pub async fn is_made<R: Runtime>(&mut self, phone: &Phone<R>) -> bool {
         tokio::select! {
             made = self.stage.wait_for(|stage| *stage != Stage::Asking) => {

@@ -35,9 +35,16 @@ impl Reporter {
     pub fn register_failed(&self, status: u16, by: Refuser, phrase: &str, retry_in: Option<Duration>) {
         let again = retry_in.map(|pause| pause.as_secs());
         self.say(
-            || match again {
-                Some(seconds) => format!("not registered: {by} said {status} {phrase}; again in {seconds} s"),
-                None => format!("not registered: {by} said {status} {phrase}"),
+            || {
+                let why = match by {
+                    Refuser::Peer => format!("{by} said {status} {phrase}"),
+                    Refuser::Nobody => String::from("nobody answered"),
+                    _ => String::from(phrase),
+                };
+                match again {
+                    Some(seconds) => format!("not registered: {why}; again in {seconds} s"),
+                    None => format!("not registered: {why}"),
+                }
             },
             || {
                 let line = Line::new("register-failed").number("status", status).text("phrase", phrase);

@@ -1,7 +1,7 @@
 """Two of our phones at a registrar and proxy that asks for credentials: Kamailio."""
 from peer_kamailio import PASSWORD, Kamailio
 from suite import add, case, replayed
-from tools import want
+from tools import free_port, want
 
 
 def registered(k, server, user, *told, password=PASSWORD):
@@ -75,6 +75,16 @@ def kamailio_refresh(k):
             phone.interrupted()
             phone.expect("unregistered", 1)
             return "registered 4 times"
+
+
+@case("kamailio")
+def no_registrar(k):
+    """Where no registrar is nobody is called, and the phone says so and ends"""
+    with k.call("sip:bob@127.0.0.1:9", "--register", f"sip:127.0.0.1:{free_port()}") as phone:
+        phone.exits(1, 10)
+        failed = phone.expect("register-failed", 1)
+        want(failed["by"] == "network" and "nobody was reached" in failed["phrase"], f"{failed}")
+        want(not phone.seen("ended"), "it called all the same")
 
 
 @case("kamailio", "kamailio")
