@@ -41,6 +41,52 @@
 //! }
 //! ```
 //!
+//! A machine that hears and speaks, one task for each, and falls silent when it is spoken to:
+//!
+//! ```
+//! use offhook_tokio::{AudioFrame, PeerError, SimplePeer};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), PeerError> {
+//!     let bot = SimplePeer::new("bot", 15064).await?;
+//! #   tokio::spawn(async {
+//! #       let alice = SimplePeer::new("alice", 0).await.unwrap();
+//! #       let call = alice.call("bot@127.0.0.1:15064").await.unwrap();
+//! #       for _ in 0..20 { call.recv_audio().await; }
+//! #       call.send_audio(AudioFrame::tone(660, 300)).await.unwrap();
+//! #       call.flush_audio().await;
+//! #       alice.shutdown().await;
+//! #   });
+//!     let call = std::sync::Arc::new(bot.get_incoming_call().await.unwrap().accept().await?);
+//!     let mouth = tokio::spawn({
+//!         let call = call.clone();
+//! #       let mut interrupted = 0;
+//!         async move {
+//!             loop {
+//!                 match call.send_audio(AudioFrame::tone(440, 5000)).await {
+//!                     Ok(()) => {}
+//!                     // Here it would think of something else to say.
+//!                     Err(PeerError::Interrupted) => {
+//! #                       interrupted += 1;
+//!                     }
+//!                     Err(over) => {
+//! #                       assert!(interrupted > 0, "{over}");
+//!                         break println!("{over}")
+//!                     }
+//!                 }
+//!             }
+//!         }
+//!     });
+//!     while let Some(frame) = call.recv_audio().await {
+//!         if frame.samples.iter().any(|sample| sample.abs() > 4000) {
+//!             call.discard_audio(); // what waits to be sent, and whoever waits to send it
+//!         }
+//!     }
+//!     mouth.await.unwrap();
+//!     Ok(())
+//! }
+//! ```
+//!
 //! [`SimplePeer`] is the telephone; [`UnifiedCoordinator`] gives full control: a [`SignalingHandler`] that decides
 //! about calls before they exist, all [`Events`], the registry. Everything here works the same in `offhook-smol`: what
 //! a handle does is written once, in [`offhook_core::peer`], and this crate brings the tokio part of it ([`Tokio`]).
