@@ -1,4 +1,4 @@
-//! What bad input gets: the right refusal or a counted drop, never a panic, never a session.
+//! What bad input gets (RFC 3261 section 8.2): the right refusal or a counted drop, never a panic, never a session.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "bad_input/commands.rs"]

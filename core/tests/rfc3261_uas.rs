@@ -342,7 +342,7 @@ fn the_from_of_later_requests_may_be_written_differently() {
     desk.assert_all_gone();
 }
 
-// Refusing (section 13.3.1.3 and 17.2.1).
+// Refusing (sections 13.3.1.3 and 17.2.1).
 
 #[test]
 fn a_486_is_repeated_until_its_ack() {

@@ -221,7 +221,7 @@ fn a_422_is_obeyed_and_remembered() {
     assert_eq!(sent.iter().map(|it| it.message.code()).collect::<Vec<_>>(), ["ACK", "INVITE"]);
     let again = &sent.last().unwrap().message;
     assert_eq!((again.header("Session-Expires"), again.header("Min-SE")), ("300;refresher=uac", "300"));
-    assert_eq!(again.header("Call-ID"), invite.header("Call-ID"), "section 7.4: the same call");
+    assert_eq!(again.header("Call-ID"), invite.header("Call-ID"), "section 7.3: the same call");
     assert_eq!((again.cseq(), again.caller_tag()), (invite.cseq() + 1, invite.caller_tag()));
     assert_ne!(again.branch(), invite.branch());
     // One that asks for nothing more, or for more and more, is believed at some point.

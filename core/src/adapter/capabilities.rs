@@ -43,8 +43,8 @@ pub(crate) fn supported(reliable: Reliable) -> &'static [u8] {
     }
 }
 
-/// Whether we understand this extension. Option tags are tokens, which are compared without regard to case (section
-/// 7.3.1).
+/// Whether we understand this extension. Option tags are tokens, which are compared without regard to case (RFC
+/// 3261 section 7.3.1).
 pub(crate) fn understands(reliable: Reliable, tag: &[u8]) -> bool {
     supported(reliable)
         .split(|&octet| octet == b',')

@@ -1,4 +1,4 @@
-//! Actions into SIP.
+//! Actions into SIP (RFC 3261 sections 12, 13 and 15).
 
 use alloc::borrow::Cow;
 use alloc::format;

@@ -1,4 +1,4 @@
-//! Actions that change the media of a call that is up, and those that refresh it.
+//! Actions that change the media of a call that is up, and those that refresh it (RFC 3261 section 14).
 
 use alloc::boxed::Box;
 use core::time::Duration;

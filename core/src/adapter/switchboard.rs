@@ -268,7 +268,7 @@ impl Switchboard {
         self.respond_with(transaction, status, reason_phrase(status), &[]);
     }
 
-    /// Responds with a status and further headers. A To tag is due in every response but 100 (section 8.2.6.2);
+    /// Responds with a status and further headers. A To tag is due in every response but 100 (RFC 3261 section 8.2.6.2);
     /// outside a session nobody will ask for it again, so it is random.
     pub(crate) fn respond_with(
         &mut self,

@@ -1,4 +1,4 @@
-//! REFER and its reports, as requests of ours within a call.
+//! REFER and its reports, as requests of ours within a call (RFC 3515).
 
 use alloc::vec::Vec;
 

@@ -62,7 +62,7 @@ pub struct CallerIdentity<'a> {
     /// P-Asserted-Identity (RFC 3325 section 9.1): who calls, for a network that trusts us. A `sip:` or `tel:` URI; up to two,
     /// one of each.
     pub asserted: [Option<&'a str>; 2],
-    /// P-Preferred-Identity (section 9.2): which of our names the network is to assert.
+    /// P-Preferred-Identity (RFC 3325 section 9.2): which of our names the network is to assert.
     pub preferred: Option<&'a str>,
     /// What the network is asked to hide. With `user` From says nothing of us.
     pub privacy: Privacy,

@@ -180,7 +180,7 @@ impl Realms {
 
 /// The challenges of a response that can be answered: of each realm the strongest.
 fn strongest<'a>(frame: &Frame<'a>) -> Vec<(bool, Challenge<'a>)> {
-    // A proxy that has forked collects the challenges of all branches in one response, whichever it is (section 16.7).
+    // A proxy that has forked collects the challenges of all branches in one response, whichever it is (RFC 3261 section 16.7).
     let fields = frame.headers().filter_map(|header| match header.name {
         HeaderName::WwwAuthenticate => Some((false, header.value)),
         HeaderName::ProxyAuthenticate => Some((true, header.value)),

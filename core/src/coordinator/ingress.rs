@@ -1,4 +1,4 @@
-//! From a datagram to whoever it is for.
+//! From a datagram to whoever it is for (RFC 3261 sections 8.2, 9.2 and 12.2.2).
 
 use alloc::vec::Vec;
 use core::ops::Deref;

@@ -1,4 +1,4 @@
-//! Responses to our requests.
+//! Responses to our requests (RFC 3261 section 8.1.3).
 
 use alloc::string::String;
 use core::net::IpAddr;

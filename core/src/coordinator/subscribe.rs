@@ -165,7 +165,7 @@ impl UnifiedCoordinator {
                     self.board.end_subscription(id, SubscriptionEnd::full());
                 }
             }
-            // What a refresh is refused with does not always end what was granted before (section 4.1.2.3).
+            // What a refresh is refused with does not always end what was granted before (section 4.1.2.2).
             _ if alone || phase == Phase::Unsubscribing || ends_subscription(status) => {
                 self.end_by(id, status, response);
             }

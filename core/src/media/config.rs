@@ -24,7 +24,7 @@ pub struct ShardConfig {
     pub shard: u16,
     /// Most streams at a time; also one more than the highest slot of an id.
     pub streams_max: usize,
-    /// NTP time (RFC 3550 section 4, 32.32 bits, from 1900) of [`Instant::ZERO`](crate::base::time::Instant),
+    /// NTP time (RFC 3550 section 4: 32.32 bits, from 1900) of [`Instant::ZERO`](crate::base::time::Instant),
     /// for sender reports. See [`ntp_from_unix`].
     pub ntp_at_zero: u64,
     /// Audio that the application may have queued ahead of the pacing clock, per stream.

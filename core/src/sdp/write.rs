@@ -109,7 +109,7 @@ pub fn capabilities(local: &LocalMedia) -> Vec<u8> {
 /// the answer.
 pub fn offer_again(local: &LocalMedia, previous: &[u8]) -> Result<Vec<u8>, AnswerError> {
     let previous = SessionDescription::parse(previous)?;
-    // Without a stream that runs, audio takes the first place: a declined line may be used anew (section 8.1).
+    // Without a stream that runs, audio takes the first place: a declined line may be used anew (RFC 3264 section 8.1).
     let place = running_audio(&previous).unwrap_or(0);
     let mut text = Text::begin(local, Timing::default());
     if previous.media.is_empty() {

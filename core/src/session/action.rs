@@ -1,4 +1,4 @@
-//! What transitions do.
+//! What transitions do, mostly as RFC 3261 has it.
 
 /// One step that a transition carries out. The adapters know how.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

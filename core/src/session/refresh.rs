@@ -97,7 +97,7 @@ impl Refresh {
         Some(Self { interval, refresher, peer_knows: true, min_se: min_se.max(MIN_SE_FLOOR) })
     }
 
-    /// The same with the interval that a 422 asks for (section 7.4); `None` if it asks for nothing more.
+    /// The same with the interval that a 422 asks for (section 7.3); `None` if it asks for nothing more.
     pub(crate) fn after_too_brief(self, frame: &Frame<'_>) -> Option<Self> {
         let least = parse(frame.first(HeaderName::MinSe)?).ok()?.seconds;
         (least > self.interval).then_some(Self { interval: least, min_se: self.min_se.max(least), ..self })

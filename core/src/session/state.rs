@@ -131,7 +131,7 @@ named! {
         RxBadAnswer = "RxBadAnswer",
         /// 3xx that names a place to call instead, or the place called failed and another is left.
         NextTarget = "NextTarget",
-        /// 422 that asks for a longer session interval, which it shall have (RFC 4028 section 7.4).
+        /// 422 that asks for a longer session interval, which it shall have (RFC 4028 section 7.3).
         RxTooBrief = "RxTooBrief",
         /// 401 or 407 that asks for credentials which we have (RFC 3261 section 22).
         RxChallenged = "RxChallenged",

@@ -1,4 +1,4 @@
-//! The state table of a session: data, not code.
+//! The state table of a session (RFC 3261 sections 13 to 15): data, not code.
 //!
 //! Guards are decided before the lookup (a 2xx of another fork is an input of its own), so a cell says all:
 //! what to do, in order, and which state comes next.

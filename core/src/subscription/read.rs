@@ -1,4 +1,4 @@
-//! Reading Event and Subscription-State.
+//! Reading Event and Subscription-State (RFC 6665 section 8.2).
 
 use alloc::string::String;
 

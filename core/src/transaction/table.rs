@@ -92,7 +92,7 @@ pub enum Effect {
     Start(Timer),
     /// Start it again with its next, longer duration.
     Again(Timer),
-    /// Start it again with T2 (17.1.2.2).
+    /// Start it again with T2 (RFC 3261 section 17.1.2.2).
     AgainT2(Timer),
     /// Stop a timer, if it runs.
     Stop(Timer),
@@ -158,7 +158,7 @@ const TRYING: Timer = Timer::Trying;
 /// The four machines.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
-    // 17.1.1.2 and RFC 6026 section 7.2. Timer B runs in Calling only: once it rings, the user decides how long.
+    // RFC 3261 section 17.1.1.2 and RFC 6026 section 7.2. Timer B runs in Calling only: once it rings, the user decides how long.
     // Who is given up may have answered all the same, whatever the network reported: without its ACK it would repeat
     // that for 64·T1.
     row(ClientInvite, Idle,       Send,               &[Transmit, Start(A), Start(B)],                     Calling),
@@ -182,7 +182,7 @@ pub const ROWS: &[Row] = &[
     row(ClientInvite, Completed,  ReceiveFailure,     &[RepeatAck],                                        Completed),
     row(ClientInvite, Completed,  Fired(D),           &[],                                                 Terminated),
 
-    // 17.1.2.2. Timer F runs until the final response.
+    // RFC 3261 section 17.1.2.2. Timer F runs until the final response.
     row(ClientOther, Idle,       Send,               &[Transmit, Start(E), Start(F)],            Trying),
     row(ClientOther, Trying,     Fired(E),           &[Repeat, Again(E)],                        Trying),
     row(ClientOther, Trying,     Fired(F),           &[TellTimeout],                             Terminated),
@@ -198,7 +198,7 @@ pub const ROWS: &[Row] = &[
     row(ClientOther, Proceeding, ReceiveFailure,     &[Stop(E), Stop(F), Start(K), TellFailure], Completed),
     row(ClientOther, Completed,  Fired(K),           &[],                                        Terminated),
 
-    // 17.2.1 and RFC 6026 section 7.1.
+    // RFC 3261 section 17.2.1 and RFC 6026 section 7.1.
     row(ServerInvite, Idle,       Request,       &[TellRequest, Start(TRYING)],                 Proceeding),
     row(ServerInvite, Proceeding, Request,       &[Repeat],                                     Proceeding),
     row(ServerInvite, Proceeding, Fired(TRYING), &[Send100],                                    Proceeding),

@@ -14,7 +14,7 @@ pub enum Timer {
     B,
     /// Absorbs repeated failure responses (17.1.1.2).
     D,
-    /// Repeats another request (17.1.2.2).
+    /// Repeats another request (RFC 3261 section 17.1.2.2).
     E,
     /// Gives up another request (17.1.2.2); in a server, ends one that nobody answered (RFC 4320 section 4.2).
     F,
@@ -26,7 +26,7 @@ pub enum Timer {
     I,
     /// Absorbs repeated requests (17.2.2).
     J,
-    /// Absorbs repeated responses (17.1.2.2).
+    /// Absorbs repeated responses (RFC 3261 section 17.1.2.2).
     K,
     /// Absorbs INVITEs repeated after a 2xx (RFC 6026 section 7.1).
     L,
@@ -144,7 +144,7 @@ impl Timing {
     }
 
     /// The duration of `timer` after one of `last`: A doubles without bound (17.1.1.2), E and G up to T2
-    /// (17.1.2.2, 17.2.1).
+    /// (RFC 3261 sections 17.1.2.2 and 17.2.1).
     pub fn again(&self, timer: Timer, last: Duration) -> Duration {
         let doubled = last.saturating_mul(2);
         match timer {

@@ -23,7 +23,7 @@ impl<'a> EventType<'a> {
         Some(Self { package, id })
     }
 
-    /// Whether it is this package. Packages are case-sensitive (section 7.2.1).
+    /// Whether it is this package. Packages are case-sensitive (section 8.2.1).
     pub fn is(&self, package: &str) -> bool {
         self.package == package.as_bytes()
     }

@@ -1,4 +1,4 @@
-//! The checked, zero-copy view of one message.
+//! The checked, zero-copy view of one message (RFC 3261 section 7).
 
 use core::ops::Range;
 

@@ -232,7 +232,7 @@ impl<'w> Walk<'w> {
             return match entity.content_type {
                 _ if entity.is_description() && entity.is_encoded() => Err(BodyFault::Encoded),
                 _ if entity.is_description() => Ok(Some(entity.body)),
-                // Without a type a part is plain text (RFC 2046 section 5.2).
+                // Without a type a part is plain text (RFC 2046 section 5.1).
                 kind if (self.taken)(kind.unwrap_or(b"text/plain")) => Ok(None),
                 _ => Err(BodyFault::Unknown),
             };

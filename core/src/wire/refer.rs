@@ -100,7 +100,7 @@ impl<'a> ReferTo<'a> {
         Cow::Owned(text)
     }
 
-    /// Header fields that the URI wishes for and that do no harm (section 19.1.5): what they say is for people, or for the
+    /// Header fields that the URI wishes for and that do no harm (RFC 3261 section 19.1.5): what they say is for people, or for the
     /// application at the other end. All that could change where a request goes, who seems to send it, or what the stack
     /// makes of it is left out, and so is what would not stay in its line. At most 16, of 4096 octets together.
     pub fn wishes(&self) -> Vec<(String, String)> {

@@ -1,4 +1,4 @@
-//! Too much: 503, answers that keep nothing, storms, forged sources.
+//! Too much (RFC 3261 section 21.5.4): 503, answers that keep nothing, storms, forged sources.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Answers that nothing is kept of: each copy gets the same, and one source gets so many of them.
+//! Answers that nothing is kept of (RFC 3261 section 8.2.7): each copy gets the same, and one source gets so many of them.
 
 use core::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! CANCEL (section 9.1).
+//! CANCEL (RFC 3261 section 9.1).
 
 use super::*;
 

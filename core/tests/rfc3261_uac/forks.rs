@@ -1,4 +1,4 @@
-//! Forks (section 13.2.2.4).
+//! Forks (RFC 3261 section 13.2.2.4).
 
 use super::*;
 

@@ -72,7 +72,7 @@ fn a_contact_whose_name_cannot_be_found_still_ends_cleanly() {
     desk.assert_all_gone();
 }
 
-/// A route that the application gives is where the INVITE goes (section 8.1.2).
+/// A route that the application gives is where the INVITE goes (RFC 3261 section 8.1.2).
 #[test]
 fn a_given_route_is_the_first_hop() {
     let mut desk = Desk::new();

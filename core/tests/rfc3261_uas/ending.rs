@@ -1,4 +1,4 @@
-//! CANCEL and BYE (sections 9.2 and 15.1).
+//! CANCEL and BYE (RFC 3261 sections 9.2 and 15.1).
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Offers and answers, late ones too (section 13.2.1, RFC 3264).
+//! Offers and answers, late ones too (RFC 3261 section 13.2.1, RFC 3264).
 
 use super::*;
 use offhook_core::media::MediaCommand;

@@ -1,4 +1,4 @@
-//! INVITE within the dialog (section 14.2).
+//! INVITE within the dialog (RFC 3261 section 14.2).
 
 use super::*;
 

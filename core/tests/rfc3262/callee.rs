@@ -1,4 +1,4 @@
-//! We are called (section 3).
+//! We are called (RFC 3262 section 3).
 
 use super::*;
 

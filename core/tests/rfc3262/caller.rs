@@ -1,4 +1,4 @@
-//! We call (section 4).
+//! We call (RFC 3262 section 4).
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Answers in provisional responses, and offers in PRACK (section 5).
+//! Answers in provisional responses, and offers in PRACK (RFC 3262 section 5).
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The RTCP half of a stream: reports, leaves, and whose SSRC is whose.
+//! The RTCP half of a stream: reports, leaves, and whose SSRC is whose (RFC 3550 sections 6 and 8).
 
 use core::net::SocketAddr;
 

@@ -111,7 +111,7 @@ impl Message {
         !self.body.is_empty() && self.content_type.as_deref() == Some("application/sdp")
     }
 
-    /// The Via values without what a server adds to the topmost one (sections 18.2.1 and RFC 3581).
+    /// The Via values without what a server adds to the topmost one (RFC 3261 section 18.2.1, RFC 3581).
     pub(super) fn bare_vias(&self) -> Vec<String> {
         let bare = |via: &String| -> String {
             let kept = via.split(';').filter(|part| {

@@ -95,7 +95,7 @@ fn caller_has_reason(phones: &Phones, call: &Call, at: Instant, told: Told) -> b
             EndReason::RemoteHangup => {
                 let ends =
                     |told| matches!(told, Told::Ended(EndReason::LocalHangup | EndReason::AckTimeout, _));
-                // A callee whose answers have all been lost hangs up in what is an early dialog to the caller (section 15.1.2).
+                // A callee whose answers have all been lost hangs up in what is an early dialog to the caller (RFC 3261 section 15.1.2).
                 let lost = || {
                     (phones.harm().any || phones.harm().cut)
                         && callee.when(|told| told == Told::Answered).is_some()

@@ -191,7 +191,7 @@ fn a_nat_keeps_ports_forgets_and_turns_around_as_told() {
     assert!(one(&mut network, 50, A, outside).is_some());
     assert!(one(&mut network, 56, A, outside).is_none());
     assert!(one(&mut network, 56, A, other).is_none());
-    // Hairpin (section 6).
+    // Hairpin (RFC 4787 section 6).
     let mine = one(&mut network, 60, INSIDE, A).unwrap().from;
     let turned = one(&mut network, 60, addr(52, 7), mine).unwrap();
     assert_eq!((turned.to, turned.from.ip()), (INSIDE, ip(NAT)));
