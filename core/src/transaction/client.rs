@@ -1,4 +1,4 @@
-//! Client transactions: we ask (17.1).
+//! Client transactions: we ask (RFC 3261 section 17.1).
 
 use bytes::Bytes;
 
@@ -16,7 +16,7 @@ pub(crate) struct Client {
     pub(super) nonce: u64,
     /// The ACK of a failure response.
     pub(crate) ack: Option<Bytes>,
-    /// The CANCEL of this INVITE. It has the same branch (9.1), so its responses are found through the INVITE.
+    /// The CANCEL of this INVITE. It has the same branch (section 9.1), so its responses are found through the INVITE.
     cancel: Option<TransactionId>,
     pub(crate) owner: u64,
     /// Octets that it and its copies may still have, if nobody has shown that he is there who gets them.
@@ -119,7 +119,7 @@ impl TransactionLayer {
         self.insert(Transaction { source, ..Transaction::new(kind, Role::Client(client)) })
     }
 
-    /// Makes a client transaction for the CANCEL of `invite`, with the branch of the INVITE (9.1).
+    /// Makes a client transaction for the CANCEL of `invite`, with the branch of the INVITE (section 9.1).
     ///
     /// `None` when the INVITE is gone or none, has a CANCEL already, or there is no room.
     pub fn begin_cancel(&mut self, _now: Instant, invite: TransactionId) -> Option<(TransactionId, Branch)> {
@@ -138,7 +138,7 @@ impl TransactionLayer {
     }
 
     /// Builds the CANCEL of `invite` and sends it the same way. `None` unless a provisional response has come
-    /// and no final one (9.1), and where [`Self::begin_cancel`] would not.
+    /// and no final one (section 9.1), and where [`Self::begin_cancel`] would not.
     pub fn send_cancel(
         &mut self,
         now: Instant,
@@ -156,7 +156,7 @@ impl TransactionLayer {
         Some(cancel)
     }
 
-    /// A branch for a request without a transaction: the ACK of a 2xx (13.2.2.4).
+    /// A branch for a request without a transaction: the ACK of a 2xx (section 13.2.2.4).
     pub fn stateless_branch(&mut self) -> Branch {
         Branch::stateless(self.wire.next_u32(), self.wire.next_u64())
     }
@@ -188,7 +188,7 @@ impl TransactionLayer {
         }
     }
 
-    /// Waits no longer for the final response to an INVITE that was cancelled (9.1). A failure that still comes is
+    /// Waits no longer for the final response to an INVITE that was cancelled (section 9.1). A failure that still comes is
     /// acknowledged and a 2xx told.
     pub fn give_up(&mut self, now: Instant, tx: TransactionId) {
         if self.takes(tx, Input::GiveUp).is_some() {
@@ -256,12 +256,12 @@ impl TransactionLayer {
         }
     }
 
-    /// The client transaction whose branch this response carries (17.1.3), before anything is made of it.
+    /// The client transaction whose branch this response carries (section 17.1.3), before anything is made of it.
     pub fn client_of(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<TransactionId> {
         self.find_client(frame, facts)
     }
 
-    /// The transaction whose branch and method the response has (17.1.3), if its only Via is ours (18.1.2).
+    /// The transaction whose branch and method the response has (section 17.1.3), if its only Via is ours (section 18.1.2).
     fn find_client(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<TransactionId> {
         if frame.values(HeaderName::Via).take(2).count() != 1 {
             return None;

@@ -1,14 +1,14 @@
-//! ACK and CANCEL: requests of one hop that copy their INVITE.
+//! ACK and CANCEL: requests of one hop that copy their INVITE (RFC 3261 sections 9.1 and 17.1.1.3).
 
 use bytes::Bytes;
 
 use crate::wire::text::Decimal;
 use crate::wire::{Frame, HeaderName, StartLine, WireLimits, Writer};
 
-/// The ACK of a failure response (17.1.1.3) or the CANCEL (9.1) of `invite`: same Request-URI, top Via, From,
+/// The ACK of a failure response (section 17.1.1.3) or the CANCEL (section 9.1) of `invite`: same Request-URI, top Via, From,
 /// Call-ID, CSeq number and Route. An ACK has the To of the response; a CANCEL that of the INVITE.
 ///
-/// `lines` are further header lines, each with its CR LF. Credentials go along, since an ACK cannot be challenged (22.1).
+/// `lines` are further header lines, each with its CR LF. Credentials go along, since an ACK cannot be challenged (section 22.1).
 pub(crate) fn hop_request(invite: &Bytes, method: &str, to: Option<&[u8]>, lines: &[u8]) -> Option<Bytes> {
     let limits = WireLimits::NONE;
     let frame = Frame::parse(invite, &limits).ok()?;

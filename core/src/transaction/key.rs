@@ -1,4 +1,4 @@
-//! How a message finds its transaction.
+//! How a message finds its transaction (RFC 3261 sections 17.1.3 and 17.2.3).
 
 use core::fmt;
 
@@ -67,13 +67,13 @@ impl fmt::Debug for Branch {
     }
 }
 
-/// Whether the branch is unique by the rules of RFC 3261; without the cookie it says nothing (17.2.3).
+/// Whether the branch is unique by the rules of RFC 3261; without the cookie it says nothing (section 17.2.3).
 pub(crate) fn has_cookie(via: &Via<'_>) -> bool {
     let cookie = via.branch.and_then(|branch| branch.get(..COOKIE.len()));
     cookie.is_some_and(|cookie| cookie.eq_ignore_ascii_case(COOKIE))
 }
 
-/// What a request has to find its server transaction with (17.2.3).
+/// What a request has to find its server transaction with (section 17.2.3).
 #[derive(Clone, Copy)]
 pub(crate) struct RequestKey<'a> {
     pub(crate) facts: &'a Facts<'a>,

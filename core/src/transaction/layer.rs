@@ -1,4 +1,4 @@
-//! The layer: all transactions, their timers and how they are found.
+//! The layer: all transactions, their timers and how they are found (RFC 3261 section 17).
 
 use core::time::Duration;
 
@@ -27,10 +27,10 @@ key! {
 pub enum TxEvent {
     /// Nothing that the user must know.
     None,
-    /// No final response came in time (Timers B and F): a 408 for the user (8.1.3.1). The id is stale now, but that of
+    /// No final response came in time (Timers B and F): a 408 for the user (section 8.1.3.1). The id is stale now, but that of
     /// an INVITE: every 2xx that still comes is told.
     ClientTimeout(TransactionId),
-    /// The remote cannot be reached: a 503 for the user (8.1.3.1). The id is stale now, but that of an INVITE: every 2xx
+    /// The remote cannot be reached: a 503 for the user (section 8.1.3.1). The id is stale now, but that of an INVITE: every 2xx
     /// that still comes is told.
     ClientUnreachable(TransactionId),
     /// The ACK of a failure response never came (Timer H). The id is stale now.
@@ -49,7 +49,7 @@ pub struct TransactionCounters {
     pub repeated: u64,
     /// Messages which the state of their transaction has no use for.
     pub dropped: u64,
-    /// Responses that belong to no transaction (18.1.2).
+    /// Responses that belong to no transaction (section 18.1.2).
     pub stray: u64,
     /// Messages that were not sent, or not again, because nobody has shown yet that he is there who should get them.
     pub held_back: u64,
@@ -71,7 +71,7 @@ pub struct TransactionLayer {
     pub(crate) wire: Rng,
     pub(crate) digests: DigestKey,
     pub(crate) transactions: Slab<TransactionId, Transaction>,
-    /// Server transactions by what 17.2.3 compares. Client transactions are found without a map.
+    /// Server transactions by what section 17.2.3 compares. Client transactions are found without a map.
     pub(crate) servers: Index<TransactionId>,
     /// What all of them keep.
     pub(crate) budget: Budget,

@@ -1,4 +1,5 @@
-//! Which client transactions wait for which remote, so that an unreachable one ends them without a search.
+//! Which client transactions wait for which remote, so that an unreachable one ends them without a search (RFC 3261 section
+//! 17.1.4).
 
 use super::client::{Client, Reach, Watch};
 use super::key::Branch;
@@ -10,7 +11,7 @@ use crate::base::time::Instant;
 use crate::wire::{Frame, HeaderName, Path, Via, WireLimits};
 
 impl TransactionLayer {
-    /// Takes note that somebody reports that `path.remote` cannot be reached (17.1.4). Anybody can forge such a report: a
+    /// Takes note that somebody reports that `path.remote` cannot be reached (section 17.1.4). Anybody can forge such a report: a
     /// client transaction that waits for the remote ends with the next call of [`Self::handle_timeout`] if it has been
     /// reported before, has been sent again since, and no response comes before that. A connection needs no second report.
     ///
@@ -31,8 +32,8 @@ impl TransactionLayer {
         }
     }
 
-    /// Takes note that `message` could not be sent (17.1.4): if it is the request of a client transaction, that one
-    /// ends with the next call of [`Self::handle_timeout`]. A response or an ACK that fails ends nothing (17.2.4).
+    /// Takes note that `message` could not be sent (section 17.1.4): if it is the request of a client transaction, that one
+    /// ends with the next call of [`Self::handle_timeout`]. A response or an ACK that fails ends nothing (section 17.2.4).
     pub fn send_failed(&mut self, now: Instant, message: &[u8]) {
         let Ok(frame) = Frame::parse(message, &WireLimits::NONE) else { return };
         let branch =

@@ -1,4 +1,4 @@
-//! Server transactions: we are asked (17.2).
+//! Server transactions: we are asked (RFC 3261 section 17.2).
 
 use core::net::IpAddr;
 
@@ -32,7 +32,7 @@ pub enum Received {
     Absorbed,
     /// An ACK for a 2xx, or for nothing we know: the dialog decides.
     Ack,
-    /// A request with the branch of another one, which is not over: to be answered 400 without a transaction (8.1.1.7).
+    /// A request with the branch of another one, which is not over: to be answered 400 without a transaction (section 8.1.1.7).
     BranchTaken,
 }
 
@@ -41,7 +41,7 @@ pub enum Received {
 pub struct Arrival {
     key: Digest,
     method: Method,
-    /// The INVITE that a CANCEL is for, if that has a transaction; without one the answer is 481 (9.2).
+    /// The INVITE that a CANCEL is for, if that has a transaction; without one the answer is 481 (section 9.2).
     pub invite: Option<TransactionId>,
 }
 
@@ -54,7 +54,7 @@ pub struct Reply<'a> {
     pub reason: &'a str,
     /// Our tag, if the request's To had none.
     pub to_tag: Option<&'a [u8]>,
-    /// Whether Record-Route is copied (12.1.1).
+    /// Whether Record-Route is copied (section 12.1.1).
     pub record_route: bool,
     /// Further headers.
     pub extra: &'a [(&'a str, &'a [u8])],
@@ -206,7 +206,7 @@ impl TransactionLayer {
         }
     }
 
-    /// The INVITE transaction that an ACK matches (17.2.3).
+    /// The INVITE transaction that an ACK matches (section 17.2.3).
     ///
     /// The ACK of an RFC 2543 peer has the To tag of our response, the INVITE had none or, in a dialog, the same.
     fn find_acknowledged(&self, ack: RequestKey<'_>) -> Option<TransactionId> {
@@ -290,7 +290,7 @@ impl TransactionLayer {
         sent
     }
 
-    /// Repeats the 2xx to an INVITE, as its user must until the ACK comes (13.3.1.4); `false` if there is none.
+    /// Repeats the 2xx to an INVITE, as its user must until the ACK comes (section 13.3.1.4); `false` if there is none.
     pub fn resend_response(&mut self, tx: TransactionId, send: &mut dyn FnMut(Transmit)) -> bool {
         if self.takes(tx, Input::Repeat2xx).is_none() {
             return false;

@@ -12,13 +12,13 @@ use super::timing::Timer;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Kind {
-    /// 17.1.1
+    /// Section 17.1.1.
     ClientInvite,
-    /// 17.1.2
+    /// Section 17.1.2.
     ClientOther,
-    /// 17.2.1
+    /// Section 17.2.1.
     ServerInvite,
-    /// 17.2.2
+    /// Section 17.2.2.
     ServerOther,
 }
 
@@ -67,9 +67,9 @@ pub enum Input {
     Send2xx,
     /// The user answers: 3xx to 6xx.
     SendFailure,
-    /// The user repeats its 2xx (13.3.1.4).
+    /// The user repeats its 2xx (section 13.3.1.4).
     Repeat2xx,
-    /// The user waits no longer for the final response to its INVITE (9.1).
+    /// The user waits no longer for the final response to its INVITE (section 9.1).
     GiveUp,
     /// A timer fired.
     Fired(Timer),
@@ -84,7 +84,7 @@ pub enum Effect {
     Repeat,
     /// Send 100 Trying.
     Send100,
-    /// Build the ACK of a failure response (17.1.1.3) and send it.
+    /// Build the ACK of a failure response (section 17.1.1.3) and send it.
     SendAck,
     /// Send that ACK once more.
     RepeatAck,
@@ -92,7 +92,7 @@ pub enum Effect {
     Start(Timer),
     /// Start it again with its next, longer duration.
     Again(Timer),
-    /// Start it again with T2 (RFC 3261 section 17.1.2.2).
+    /// Start it again with T2 (section 17.1.2.2).
     AgainT2(Timer),
     /// Stop a timer, if it runs.
     Stop(Timer),
@@ -108,9 +108,9 @@ pub enum Effect {
     TellSuccess,
     /// Tell the user: a failure response.
     TellFailure,
-    /// Tell the user: no answer (8.1.3.1 makes it a 408).
+    /// Tell the user: no answer (section 8.1.3.1 makes it a 408).
     TellTimeout,
-    /// Tell the user: the remote cannot be reached (8.1.3.1 makes it a 503).
+    /// Tell the user: the remote cannot be reached (section 8.1.3.1 makes it a 503).
     TellUnreachable,
     /// Tell the user: no ACK came.
     TellNoAck,
@@ -158,7 +158,7 @@ const TRYING: Timer = Timer::Trying;
 /// The four machines.
 #[rustfmt::skip]
 pub const ROWS: &[Row] = &[
-    // RFC 3261 section 17.1.1.2 and RFC 6026 section 7.2. Timer B runs in Calling only: once it rings, the user decides how long.
+    // Section 17.1.1.2 and RFC 6026 section 7.2. Timer B runs in Calling only: once it rings, the user decides how long.
     // Who is given up may have answered all the same, whatever the network reported: without its ACK it would repeat
     // that for 64·T1.
     row(ClientInvite, Idle,       Send,               &[Transmit, Start(A), Start(B)],                     Calling),
@@ -182,7 +182,7 @@ pub const ROWS: &[Row] = &[
     row(ClientInvite, Completed,  ReceiveFailure,     &[RepeatAck],                                        Completed),
     row(ClientInvite, Completed,  Fired(D),           &[],                                                 Terminated),
 
-    // RFC 3261 section 17.1.2.2. Timer F runs until the final response.
+    // Section 17.1.2.2. Timer F runs until the final response.
     row(ClientOther, Idle,       Send,               &[Transmit, Start(E), Start(F)],            Trying),
     row(ClientOther, Trying,     Fired(E),           &[Repeat, Again(E)],                        Trying),
     row(ClientOther, Trying,     Fired(F),           &[TellTimeout],                             Terminated),
@@ -198,7 +198,7 @@ pub const ROWS: &[Row] = &[
     row(ClientOther, Proceeding, ReceiveFailure,     &[Stop(E), Stop(F), Start(K), TellFailure], Completed),
     row(ClientOther, Completed,  Fired(K),           &[],                                        Terminated),
 
-    // RFC 3261 section 17.2.1 and RFC 6026 section 7.1.
+    // Section 17.2.1 and RFC 6026 section 7.1.
     row(ServerInvite, Idle,       Request,       &[TellRequest, Start(TRYING)],                 Proceeding),
     row(ServerInvite, Proceeding, Request,       &[Repeat],                                     Proceeding),
     row(ServerInvite, Proceeding, Fired(TRYING), &[Send100],                                    Proceeding),
@@ -217,7 +217,7 @@ pub const ROWS: &[Row] = &[
     row(ServerInvite, Confirmed,  Ack,           &[],                                           Confirmed),
     row(ServerInvite, Confirmed,  Fired(I),      &[],                                           Terminated),
 
-    // 17.2.2. Timer F is RFC 4320's: after 64·T1 nobody waits for the answer any more.
+    // Section 17.2.2. Timer F is RFC 4320's: after 64·T1 nobody waits for the answer any more.
     row(ServerOther, Idle,       Request,     &[TellRequest, Start(F)],       Trying),
     row(ServerOther, Trying,     Request,     &[],                            Trying),
     row(ServerOther, Trying,     Send1xx,     &[Transmit],                    Proceeding),

@@ -8,33 +8,33 @@ use core::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Timer {
-    /// Repeats an INVITE (17.1.1.2).
+    /// Repeats an INVITE (section 17.1.1.2).
     A,
-    /// Gives up an INVITE without any response (17.1.1.2).
+    /// Gives up an INVITE without any response (section 17.1.1.2).
     B,
-    /// Absorbs repeated failure responses (17.1.1.2).
+    /// Absorbs repeated failure responses (section 17.1.1.2).
     D,
-    /// Repeats another request (RFC 3261 section 17.1.2.2).
+    /// Repeats another request (section 17.1.2.2).
     E,
-    /// Gives up another request (17.1.2.2); in a server, ends one that nobody answered (RFC 4320 section 4.2).
+    /// Gives up another request (section 17.1.2.2); in a server, ends one that nobody answered (RFC 4320 section 4.2).
     F,
-    /// Repeats a failure response to an INVITE (17.2.1).
+    /// Repeats a failure response to an INVITE (section 17.2.1).
     G,
-    /// Gives up waiting for the ACK of a failure response (17.2.1).
+    /// Gives up waiting for the ACK of a failure response (section 17.2.1).
     H,
-    /// Absorbs repeated ACKs (17.2.1).
+    /// Absorbs repeated ACKs (section 17.2.1).
     I,
-    /// Absorbs repeated requests (17.2.2).
+    /// Absorbs repeated requests (section 17.2.2).
     J,
-    /// Absorbs repeated responses (RFC 3261 section 17.1.2.2).
+    /// Absorbs repeated responses (section 17.1.2.2).
     K,
     /// Absorbs INVITEs repeated after a 2xx (RFC 6026 section 7.1).
     L,
     /// Passes on 2xx that come again or from other forks (RFC 6026 section 7.2).
     M,
-    /// Sends 100 Trying when the user is slower than 200 ms (17.2.1).
+    /// Sends 100 Trying when the user is slower than 200 ms (section 17.2.1).
     Trying,
-    /// Brings the word that the remote cannot be reached (17.1.4); it is due at once.
+    /// Brings the word that the remote cannot be reached (section 17.1.4); it is due at once.
     Unreachable,
 }
 
@@ -116,7 +116,7 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// How long an INVITE may wait for the user before the layer answers 100 (17.2.1).
+    /// How long an INVITE may wait for the user before the layer answers 100 (section 17.2.1).
     pub const TRYING: Duration = Duration::from_millis(200);
 
     /// 64·T1: how long a request or a response is repeated before it is given up.
@@ -126,7 +126,7 @@ impl Timing {
 
     /// The first duration of `timer`, `None` if it does not run on such a transport.
     ///
-    /// Timer D is 64·T1, like the Timer H it answers: 32 s, the least that 17.1.1.2 allows, with the default T1.
+    /// Timer D is 64·T1, like the Timer H it answers: 32 s, the least that section 17.1.1.2 allows, with the default T1.
     pub const fn first(&self, timer: Timer, reliable: bool) -> Option<Duration> {
         match timer {
             Timer::A | Timer::E | Timer::G if reliable => None,
@@ -143,8 +143,8 @@ impl Timing {
         }
     }
 
-    /// The duration of `timer` after one of `last`: A doubles without bound (17.1.1.2), E and G up to T2
-    /// (RFC 3261 sections 17.1.2.2 and 17.2.1).
+    /// The duration of `timer` after one of `last`: A doubles without bound (section 17.1.1.2), E and G up to T2
+    /// (sections 17.1.2.2 and 17.2.1).
     pub fn again(&self, timer: Timer, last: Duration) -> Duration {
         let doubled = last.saturating_mul(2);
         match timer {

@@ -1,4 +1,4 @@
-//! Client transactions in virtual time.
+//! Client transactions in virtual time (RFC 3261 section 17.1).
 
 use alloc::string::{String, ToString as _};
 use alloc::vec;

@@ -1,4 +1,4 @@
-//! How messages find their transaction, and what must not find one.
+//! How messages find their transaction, and what must not find one (RFC 3261 sections 17.1.3 and 17.2.3).
 
 use alloc::format;
 use alloc::string::ToString as _;

@@ -1,4 +1,4 @@
-//! Server transactions in virtual time.
+//! Server transactions in virtual time (RFC 3261 section 17.2).
 
 use alloc::string::ToString as _;
 use alloc::vec;

@@ -1,4 +1,4 @@
-//! The tables themselves, and the durations.
+//! The tables themselves, and the durations (RFC 3261 section 17, RFC 6026).
 
 use alloc::format;
 use core::time::Duration;
