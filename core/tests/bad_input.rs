@@ -298,6 +298,7 @@ fn what_belongs_into_a_dialog_gets_481_outside() {
     }
 }
 
+/// RFC 3261 section 8.2.1.
 #[test]
 fn unknown_methods_get_501() {
     for method in ["NEWMETHOD", "invite", "Invite", "INVITE2", "x"] {
@@ -307,6 +308,7 @@ fn unknown_methods_get_501() {
     }
 }
 
+/// RFC 3261 section 8.2.2.1.
 #[test]
 fn unknown_schemes_get_416() {
     for uri in
@@ -319,6 +321,7 @@ fn unknown_schemes_get_416() {
     }
 }
 
+/// RFC 3261 section 8.2.2.3.
 #[test]
 fn required_extensions_get_420_with_unsupported() {
     for method in ["INVITE", "OPTIONS"] {
@@ -343,6 +346,7 @@ fn a_cancel_with_require_is_taken_all_the_same() {
     assert_eq!(desk.codes(), ["200", "487"], "section 8.2.2.3: not in a CANCEL, not in an ACK for a non-2xx");
 }
 
+/// RFC 3261 section 8.2.3.
 #[test]
 fn other_bodies_get_415_with_accept() {
     for kind in ["text/plain", "application/unknown", "application/sdpx"] {
@@ -357,6 +361,7 @@ fn other_bodies_get_415_with_accept() {
     assert_eq!(refused(&untyped).code(), "415");
 }
 
+/// RFC 3261 section 8.2.3.
 #[test]
 fn encoded_bodies_get_415_with_accept_encoding() {
     let answer = refused(&Request::new("INVITE").header("Content-Encoding: gzip").sdp(SDP).text());

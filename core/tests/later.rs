@@ -123,7 +123,7 @@ fn a_reliable_provisional_response_moves_the_callee() {
     assert_eq!(desk.only().to(), "192.0.2.7:5070");
 }
 
-/// Allow is whole wherever it stands (RFC 3261 section 20.5).
+/// Allow is whole wherever it stands (RFC 3261 section 20.5), and says whether UPDATE is known (RFC 3311 section 4).
 #[test]
 fn whoever_says_later_that_it_knows_update_gets_updates() {
     for method in ["INVITE", "UPDATE", "INFO", "OPTIONS"] {

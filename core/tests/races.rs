@@ -30,6 +30,7 @@ fn ended(desk: &Desk) -> usize {
     desk.told().iter().filter(|told| told.starts_with("ended")).count()
 }
 
+/// RFC 3261 section 12.1.
 #[test]
 fn a_1xx_without_tag_makes_no_dialog() {
     for sdp in ["", SDP] {

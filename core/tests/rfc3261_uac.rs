@@ -56,6 +56,7 @@ fn ended(desk: &Desk) -> String {
 
 // The INVITE itself (section 8.1.1).
 
+/// RFC 3261 sections 8.1.1.3, 8.1.1.5 to 8.1.1.8, 20.14 and 20.15.
 #[test]
 fn the_invite_has_all_that_an_invite_has() {
     let mut config = CoordinatorConfig::default();
@@ -286,6 +287,7 @@ fn a_repeated_200_gets_its_ack_even_when_the_call_is_over() {
     desk.assert_all_gone();
 }
 
+/// RFC 3261 sections 12.1.2 and 12.2.1.1.
 #[test]
 fn routes_are_followed_in_reverse() {
     let routes = "Record-Route: <sip:192.0.2.31;lr>, <sip:192.0.2.32;lr>\r\nRecord-Route: <sip:192.0.2.33:5099;lr>\r\n";
@@ -300,6 +302,7 @@ fn routes_are_followed_in_reverse() {
     }
 }
 
+/// RFC 3261 section 12.2.1.1.
 #[test]
 fn a_strict_router_gets_its_own_uri() {
     let routes = "Record-Route: <sip:192.0.2.31;lr>, <sip:192.0.2.32>\r\n";

@@ -165,6 +165,7 @@ fn ringing_and_answer_are_of_one_dialog() {
     assert!(ok.body().contains("m=audio 20000 RTP/AVP 0\r\n"), "{}", ok.body());
 }
 
+/// RFC 3261 section 12.1.1.
 #[test]
 fn record_routes_are_echoed_in_order() {
     let invite = invite()
@@ -319,7 +320,7 @@ fn options_within_the_dialog_get_200() {
     assert_eq!(ok.code(), "200");
     assert_eq!(ok.callee_tag(), tag);
     assert_eq!(ok.header("Allow"), support::ALLOW);
-    assert!(ok.header("Accept").starts_with("application/sdp, multipart/mixed"), "RFC 5621 section 3");
+    assert!(ok.header("Accept").starts_with("application/sdp, multipart/mixed"), "RFC 5621 section 4.2");
     hung_up_by_peer(&mut desk, &invite(), &tag, 3);
 }
 

@@ -125,6 +125,7 @@ fn what_the_peer_disabled_stays_so_whatever_else_it_says() {
     assert_eq!(media_lines(&answer), ["m=video 0", "m=audio 20000", "m=message 0"]);
 }
 
+/// RFC 3264 section 8.4.
 #[test]
 fn hold_in_all_its_dialects() {
     let cases = [
@@ -208,6 +209,7 @@ fn an_offer_may_come_before_the_ack_of_our_answer_is_there() {
     assert_eq!(desk.plan().codec, Codec::Pcma);
 }
 
+/// RFC 3264 section 4: one offer at a time.
 #[test]
 fn an_offer_before_the_answer_to_ours_gets_491() {
     let mut desk = Desk::new();

@@ -141,6 +141,7 @@ fn a_caller_who_knows_no_timers_is_refreshed_by_us_and_required_nothing() {
     assert_eq!(desk.codes(), ["INVITE"]);
 }
 
+/// RFC 4028 sections 5 and 6.
 #[test]
 fn too_brief_gets_422_with_min_se() {
     for (line, status) in [
@@ -192,6 +193,7 @@ fn an_answer_that_lengthens_what_we_refresh_does_not_keep_us_from_refreshing() {
     assert_eq!(desk.last("INVITE").message.header("Session-Expires"), "31536000;refresher=uac");
 }
 
+/// RFC 4028 section 7.2.
 #[test]
 fn our_wish_is_in_the_invite_and_the_answer_decides() {
     let (mut desk, invite) = made(1800, "Session-Expires: 1800;refresher=uac\r\nAllow: UPDATE\r\n");
@@ -482,7 +484,7 @@ fn a_machine_that_stood_still_asks_before_it_hangs_up() {
     assert_eq!(desk.codes().first().unwrap(), "BYE");
 }
 
-/// Section 4: no interval is below 90 s. A 2xx that says less is taken up to that, or we would refresh without end.
+/// Sections 4 and 7.4: no interval is below 90 s. A 2xx that says less is taken up to that, or we would refresh without end.
 #[test]
 fn a_2xx_with_less_than_the_floor_is_taken_up_to_it() {
     for said in [0, 1, 30, 89, 90] {

@@ -114,7 +114,7 @@ fn hash<D: Digest>(parts: &[&[u8]]) -> Vec<u8> {
     hex(&digest.finalize())
 }
 
-/// Octets in hexadecimal, in lower case as RFC 7616 section 3.3 wants them.
+/// Octets in hexadecimal, in lower case as RFC 7616 section 3.2 wants them.
 pub(super) fn hex(octets: &[u8]) -> Vec<u8> {
     let digit = |four: u8| if four < 10 { b'0' + four } else { b'a' + four - 10 };
     octets.iter().flat_map(|&octet| [digit(octet >> 4), digit(octet & 15)]).collect()

@@ -133,7 +133,8 @@ impl Realms {
         }
     }
 
-    /// The header lines that prove who sends this request, to everybody who has asked so far where it goes.
+    /// The header lines that prove who sends this request, to everybody who has asked so far where it goes:
+    /// servers (RFC 3261 section 22.2) and proxies (section 22.3).
     pub(crate) fn lines(
         &mut self,
         keys: &mut Keys,

@@ -31,6 +31,7 @@ fn mufasa(algorithm: &str) -> Proof<'static> {
     }
 }
 
+/// RFC 7616 sections 3.2, 3.4 and 3.4.1.
 #[test]
 fn the_vectors_of_rfc_7616_section_3_9_1() {
     assert_eq!(text(&mufasa("MD5").response()), "8ca523f5e9506fed4657c9700eebdbec");
@@ -53,6 +54,7 @@ fn the_vector_of_rfc_2617_section_3_5() {
 }
 
 /// The same values by another implementation (Python's hashlib).
+/// RFC 7616 sections 3.4.2 and 3.4.3.
 #[test]
 fn every_algorithm_session_and_quality() {
     let response =
@@ -82,6 +84,7 @@ fn every_algorithm_session_and_quality() {
     }
 }
 
+/// RFC 7235 section 2.1.
 #[test]
 fn challenges_are_read_in_every_dialect() {
     let found = read(
@@ -174,6 +177,7 @@ fn alice() -> Vec<Credentials> {
     Vec::from([Credentials::new("alice", "secret")])
 }
 
+/// RFC 8760 section 2.4.
 #[test]
 fn the_strongest_algorithm_is_answered_once_per_realm() {
     let mut asked = Asked::new(alice());
@@ -218,6 +222,7 @@ fn a_refusal_ends_the_chain_and_a_stale_nonce_does_not() {
     assert!(!asked.ask(&challenge(true, 99)), "nobody is asked for ever");
 }
 
+/// RFC 3261 section 16.7.
 #[test]
 fn proxies_and_the_far_end_are_all_answered_at_once() {
     let mut asked = Asked::new(alice());

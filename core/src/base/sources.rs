@@ -177,6 +177,7 @@ mod tests {
         text.parse().expect("an address")
     }
 
+    /// RFC 4291 section 2.5.5.2 for the mapped address.
     #[test]
     fn a_prefix_says_who_belongs_to_it() {
         for (text, inside, outside) in [

@@ -30,10 +30,12 @@ fn check_request(request: &Asked<'_>, board: &Switchboard) -> Result<(), Refusal
     let (allow, reliable) = (&board.allow, board.config.reliable);
     let frame = request.frame;
     match request.method {
+        // Section 8.2.1: of the methods.
         Method::Extension => return Err(Refusal::with(501, "Allow", allow.to_vec())),
         method if !is_allowed(method, allow) => return Err(Refusal::with(405, "Allow", allow.to_vec())),
         _ => {}
     }
+    // Section 8.2.2.1: of the schemes.
     match Uri::parse(request.uri) {
         // `sips` asks for TLS on every hop (section 26.2.2), which UDP is not.
         Ok(uri) if uri.is_sips() => return Err(Refusal::plain(416)),

@@ -66,7 +66,7 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// The refusal of what there is no room for, or no time any more.
+    /// The refusal of what there is no room for, or no time any more (RFC 3261 section 21.5.4).
     pub(super) fn overload(&mut self) -> Refusal<'static> {
         self.board.counters.add(Counter::Overload);
         self.busy()

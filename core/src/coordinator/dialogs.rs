@@ -28,7 +28,7 @@ pub(super) struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// Whether this outcome ends the dialog (section 12.2.1.2).
+    /// Whether this outcome ends the dialog (section 12.2.1.2; RFC 5057 section 5.1 lists more).
     pub(super) fn ends_dialog(&self) -> bool {
         matches!(self.status, 408 | 481)
     }

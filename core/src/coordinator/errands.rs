@@ -65,7 +65,7 @@ impl UnifiedCoordinator {
         self.ask(Method::Message, target, headers, Some((kind, Bytes::copy_from_slice(body))))
     }
 
-    /// Asks `target` what it can do, or whether it is there (RFC 3261 section 11). The outcome comes as
+    /// Asks `target` what it can do, or whether it is there (RFC 3261 section 11.1). The outcome comes as
     /// [`Event::RequestDone`](crate::api::Event::RequestDone).
     pub fn options(&mut self, now: Instant, target: &str) -> Result<RequestId, CommandError> {
         self.options_with(now, target, &[])

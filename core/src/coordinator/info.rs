@@ -182,6 +182,7 @@ fn key_of(text: &[u8]) -> Option<char> {
 mod tests {
     use super::read_key;
 
+    /// RFC 4733 section 3.2 for those who write the number of the event.
     #[test]
     fn keys_are_read_in_every_dialect() {
         let relay = |body: &str| read_key(b"application/dtmf-relay", body.as_bytes());

@@ -220,7 +220,7 @@ impl UnifiedCoordinator {
         }
     }
 
-    /// Answers what could be read only in part, without keeping anything (RFC 3261 section 16.3 for the spirit).
+    /// Answers what could be read only in part, without keeping anything (section 21.4.1; section 16.3 for the spirit).
     fn answer_malformed(&mut self, path: Path, frame: &Frame<'_>, method: Method, fault: Fault) {
         self.board.counters.add(Counter::BadRequest);
         // An ACK is never answered (section 17.1).

@@ -244,6 +244,7 @@ impl UnifiedCoordinator {
                 if let Some(dialog) = self.board.registry.dialog_mut(dialog) {
                     dialog.refresh_target(frame, contacts);
                 }
+                // A session is refreshed from its answer on (RFC 4028 section 1).
                 if !early {
                     self.agree_refresh(id, frame);
                 }

@@ -183,7 +183,7 @@ impl UnifiedCoordinator {
         Ok(id)
     }
 
-    /// The value of Event, if it names a package that the application knows.
+    /// The value of Event, if it names a package that the application knows; else 489 (section 8.3.2).
     fn known_event(&self, frame: &Frame<'_>) -> Result<String, Refusal<'static>> {
         let packages = &self.board.config.event_packages;
         let value = frame.first(HeaderName::Event).and_then(|value| core::str::from_utf8(value).ok());

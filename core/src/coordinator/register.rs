@@ -70,7 +70,8 @@ impl UnifiedCoordinator {
         Err(full)
     }
 
-    /// Ends a registration: the registrar is asked to forget our Contact, and has five seconds for it.
+    /// Ends a registration: the registrar is asked to forget our Contact (section 10.2.2), and has five seconds
+    /// for it.
     pub fn unregister(&mut self, now: Instant, id: RegistrationId) -> Result<(), CommandError> {
         note!(self, Record::asked(now, Asked::Unregister { registration: id }));
         self.advance(now);

@@ -64,7 +64,7 @@ impl UnifiedCoordinator {
         self.board.begin_subscription(target, event, seconds, lines).ok_or(CommandError::Full { limit })
     }
 
-    /// Ends a subscription of ours. The last NOTIFY may still come.
+    /// Ends a subscription of ours (section 4.1.2.3). The last NOTIFY may still come.
     pub fn unsubscribe(&mut self, now: Instant, id: SubscriptionId) -> Result<(), CommandError> {
         note!(self, Record::asked(now, Asked::Unsubscribe { subscription: id }));
         self.advance(now);
@@ -365,7 +365,7 @@ impl UnifiedCoordinator {
 /// The least time after which a refresh is sent again that was refused.
 const REFRESH_AGAIN_MIN: Duration = Duration::from_secs(2);
 
-/// Whether a refusal of a refresh means that the subscription is gone (sections 4.1.2.2 and 4.1.2.3, RFC 5057).
+/// Whether a refusal of a refresh means that the subscription is gone (section 4.1.2.2, RFC 5057).
 const fn ends_subscription(status: u16) -> bool {
     matches!(status, 404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604)
 }

@@ -341,6 +341,7 @@ impl Dialog {
         if let Some(target) = routing.target_last {
             writer.header_parts("Route", &[b"<", target, b">"]);
         }
+        // The recommended value (section 8.1.1.6).
         writer.header("Max-Forwards", b"70");
         writer.header("From", self.names.local());
         writer.header("To", self.names.remote());

@@ -97,6 +97,7 @@ fn where_we_are_seen_is_read_from_the_via() {
     }
 }
 
+/// RFC 5626 section 4.5.
 #[test]
 fn refreshes_and_pauses_are_spread_and_bounded() {
     let (mut rng, now) = (Rng::wire([3; 32]), Instant::ZERO);

@@ -93,7 +93,7 @@ pub struct MediaPlan {
     pub direction: Direction,
     /// The codec we send with and expect.
     pub codec: Codec,
-    /// Payload type that we put into packets (the number the peer gave to `codec`).
+    /// Payload type that we put into packets (the number the peer gave to `codec`; RFC 3264 section 6.1).
     pub send_payload_type: u8,
     /// Payload type that we expect (the number we gave to `codec`).
     pub recv_payload_type: u8,

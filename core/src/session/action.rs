@@ -46,7 +46,7 @@ pub enum Action {
     SendReanswer,
     /// Send the same 200 again: its ACK has not come (section 13.3.1.4).
     RepeatAnswer,
-    /// Refuse the INVITE with the status at hand.
+    /// Refuse the INVITE with the status at hand (section 13.3.1.3).
     SendReject,
     /// End a cancelled INVITE with 487.
     SendTerminated,

@@ -27,7 +27,7 @@ pub(crate) struct Refresh {
     pub(crate) refresher: Refresher,
     /// Whether the peer knows of session timers: only then the 2xx may require them.
     pub(crate) peer_knows: bool,
-    /// The shortest interval that we heard of or want, in seconds.
+    /// The shortest interval that we heard of or want, in seconds (section 5).
     pub(crate) min_se: u32,
 }
 
@@ -44,7 +44,7 @@ struct SessionExpires {
 pub(crate) enum RefreshFault {
     /// Session-Expires or Min-SE is not a number: 400.
     Malformed,
-    /// Too brief: 422 with Min-SE.
+    /// Too brief: 422 with Min-SE (section 6).
     TooBrief,
 }
 

@@ -53,6 +53,7 @@ mod tests {
     use super::*;
     use crate::wire::text::SECONDS_MAX;
 
+    /// RFC 6665 section 8.2.3.
     #[test]
     fn states_are_read_as_they_are_written() {
         let active = |seconds| Some((SubscriptionState::Active, seconds));
@@ -75,6 +76,7 @@ mod tests {
         assert_eq!(read_state(&text), Some((SubscriptionState::Pending, Some(9))));
     }
 
+    /// RFC 6665 section 8.2.1.
     #[test]
     fn events_are_the_same_by_package_and_id() {
         let same = |left: &str, right: &str| {

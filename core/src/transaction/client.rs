@@ -261,7 +261,8 @@ impl TransactionLayer {
         self.find_client(frame, facts)
     }
 
-    /// The transaction whose branch and method the response has (section 17.1.3), if its only Via is ours (section 18.1.2).
+    /// The transaction whose branch and method the response has (section 17.1.3), if its only Via is ours (sections
+    /// 8.1.3.3 and 18.1.2).
     fn find_client(&self, frame: &Frame<'_>, facts: &Facts<'_>) -> Option<TransactionId> {
         if frame.values(HeaderName::Via).take(2).count() != 1 {
             return None;

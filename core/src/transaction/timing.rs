@@ -97,7 +97,7 @@ impl Timer {
 /// The three numbers from which the protocol's durations follow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timing {
-    /// Estimated round trip, the first wait before a repetition.
+    /// Estimated round trip, the first wait before a repetition (section 17.1.1.1).
     pub t1: Duration,
     /// Longest wait between repetitions of responses and of requests other than INVITE.
     pub t2: Duration,

@@ -72,13 +72,13 @@ impl Writer {
         self.out.put(bytes);
     }
 
-    /// Ends a message without a body.
+    /// Ends a message without a body (RFC 3261 section 20.14).
     pub fn finish(mut self) -> Bytes {
         self.out.put(b"Content-Length: 0\r\n\r\n");
         Bytes::from(self.out)
     }
 
-    /// Ends a message with a body.
+    /// Ends a message with a body (RFC 3261 sections 20.14 and 20.15).
     pub fn finish_with(mut self, content_type: &str, body: &[u8]) -> Bytes {
         self.header("Content-Type", content_type.as_bytes());
         self.out.put(b"Content-Length: ");

@@ -77,6 +77,7 @@ mod tests {
     use super::*;
     use crate::wire::text::SECONDS_MAX;
 
+    /// RFC 6665 section 8.2.1.
     #[test]
     fn events() {
         let plain = EventType::parse(b" refer ").expect("an event");
@@ -93,6 +94,7 @@ mod tests {
         }
     }
 
+    /// RFC 6665 sections 8.2 and 8.2.3.
     #[test]
     fn subscription_states() {
         let active = SubscriptionState::parse(b"Active;expires=60").expect("a state");

@@ -145,7 +145,7 @@ impl<'a> Frame<'a> {
         let name_text = trim_blanks_end(name);
         let name = HeaderName::from_text(name_text);
         if name == HeaderName::Other && !is_token(name_text) {
-            // Without it what is needed is there, or it is missed.
+            // Without it what is needed is there, or it is missed (RFC 3261 section 8.2.2).
             if !self.can_be_refused() {
                 return Ok(());
             }

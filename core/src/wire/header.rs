@@ -394,7 +394,7 @@ fn parse_q(text: &[u8]) -> u16 {
 }
 
 /// What may stand in a name without quotes. The grammar wants tokens and white space; many write names as people do, with
-/// `,`, `&`, brackets or letters beyond ASCII, and what ends a name is `<` alone.
+/// `,`, `&`, brackets or letters beyond ASCII, and what ends a name is `<` alone. RFC 4475 section 3.1.2.15 has such a name.
 const fn is_display_octet(octet: u8) -> bool {
     is_lws(octet) || octet > b' ' && octet != b'<' && octet != b'>' && octet != 0x7F
 }

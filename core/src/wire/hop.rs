@@ -135,6 +135,7 @@ mod tests {
         }
     }
 
+    /// RFC 3263 section 4.1, RFC 3261 section 26.2.2 for `sips`.
     #[test]
     fn every_way_to_write_a_transport_is_read() {
         for (uri, wanted) in [

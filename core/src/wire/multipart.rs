@@ -18,7 +18,7 @@ use super::text::{split_once, trim, trim_end, unfold};
 /// Octets that a boundary may have (RFC 2046 section 5.1.1).
 const BOUNDARY_MAX: usize = 70;
 
-/// What we read of bodies, as it stands in Accept beside what the application takes.
+/// What we read of bodies, as it stands in Accept beside what the application takes (RFC 5621 section 4.2).
 pub(crate) const ACCEPTED: &str =
     "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
 

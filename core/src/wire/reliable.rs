@@ -8,7 +8,7 @@ pub fn parse_rseq(value: &[u8]) -> Option<u32> {
     parse_u32(trim(value)).filter(|&number| number != 0)
 }
 
-/// What a PRACK acknowledges.
+/// What a PRACK acknowledges (section 7.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RAck {
     /// The RSeq of the response.
@@ -41,6 +41,7 @@ fn number(text: &[u8]) -> Option<(u32, &[u8])> {
 mod tests {
     use super::*;
 
+    /// RFC 3262 sections 7 and 7.1.
     #[test]
     fn a_number_of_a_response_is_from_1_to_the_end_of_32_bits() {
         assert_eq!(parse_rseq(b"1"), Some(1));
@@ -50,6 +51,7 @@ mod tests {
         }
     }
 
+    /// RFC 3262 section 7.2.
     #[test]
     fn what_is_acknowledged_has_three_parts() {
         let read = RAck::parse(b"776656 1 INVITE");

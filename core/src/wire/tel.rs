@@ -97,6 +97,7 @@ mod tests {
         Some(String::from_utf8(Tel::parse(tel.as_bytes())?.to_sip("h.example:5070")).expect("text"))
     }
 
+    /// RFC 3966 sections 5.1.1 and 5.1.4, RFC 3261 section 19.1.6.
     #[test]
     fn numbers_become_users() {
         for (tel, user) in [

@@ -4,7 +4,7 @@ use super::text::{base32, parse_base32};
 use crate::base::slab::RawKey;
 
 /// A slab key and a nonce that only we know. As text it is 26 characters of base 32, so that it can stand in a
-/// tag; guessing a valid one means guessing 64 bits.
+/// tag (RFC 3261 section 19.3); guessing a valid one means guessing 64 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Token {
     /// Whose token this is.

@@ -10,6 +10,7 @@ fn overloaded(answer: &Message) {
     assert!(seconds > 0);
 }
 
+/// RFC 3261 section 21.5.4.
 #[test]
 fn above_the_limit_of_sessions_it_is_503() {
     let mut config = CoordinatorConfig::default();

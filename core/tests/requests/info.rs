@@ -62,6 +62,7 @@ fn an_empty_info_is_answered_and_says_nothing() {
     assert!(news(&desk).is_empty());
 }
 
+/// RFC 6086 section 4.2.2.
 #[test]
 fn an_unknown_package_gets_469_and_the_call_lives() {
     let mut config = CoordinatorConfig::default();
@@ -268,6 +269,7 @@ fn keys_told(desk: &Desk) -> Vec<String> {
     desk.events.iter().filter_map(told).collect()
 }
 
+/// RFC 6086 section 4.2.1: what a refusal means for the sender.
 #[test]
 fn a_key_that_is_not_taken_is_told_with_all_that_follow_it() {
     for status in [302, 403, 404, 405, 415, 469, 488, 500, 501, 503, 603] {

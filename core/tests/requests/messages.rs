@@ -22,6 +22,7 @@ fn heard(desk: &Desk) -> Vec<(bool, String, String)> {
     desk.events.iter().filter_map(say).collect()
 }
 
+/// RFC 3428 section 7.
 #[test]
 fn a_message_is_taken_in_a_call_and_out_of_it() {
     let (mut desk, session, call) = active(wanting());
@@ -133,6 +134,7 @@ fn a_message_that_never_arrives_has_an_outcome_too() {
     assert!(desk.core.is_idle());
 }
 
+/// RFC 3428 section 8 for what is too long.
 #[test]
 fn what_cannot_be_sent_is_refused_at_once() {
     let mut desk = Desk::new();

@@ -165,6 +165,7 @@ fn a_copy_of_the_subscribe_is_no_second_subscription_while_the_first_lives_and_f
     }
 }
 
+/// RFC 6665 section 4.2.1.1.
 #[test]
 fn how_long_is_bounded() {
     for (line, code, expires) in [
@@ -191,6 +192,7 @@ fn how_long_is_bounded() {
     }
 }
 
+/// RFC 6665 section 4.4.3.
 #[test]
 fn who_asks_for_no_time_is_told_once() {
     let mut desk = desk();
@@ -205,6 +207,7 @@ fn who_asks_for_no_time_is_told_once() {
     desk.assert_all_gone();
 }
 
+/// RFC 6665 section 4.2.1.2.
 #[test]
 fn a_refresh_prolongs_it_and_is_told_the_state_again() {
     let (mut desk, _, call) = accepted("ringing");
@@ -342,6 +345,7 @@ fn there_is_room_for_so_many_and_no_more() {
 }
 
 /// A dialog is not shared: what is asked of the call there is refused, and neither ends the other (RFC 5057).
+/// RFC 6665 section 4.5.2.
 #[test]
 fn a_call_and_a_subscription_do_not_share_a_dialog() {
     let mut config = CoordinatorConfig::default();

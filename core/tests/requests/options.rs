@@ -13,7 +13,7 @@ fn assert_capable(answer: &Message) {
     }
     assert!(answer.header("Supported").contains("timer"));
     let accept = "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
-    assert_eq!(answer.header("Accept"), accept, "RFC 5621 section 3.1");
+    assert_eq!(answer.header("Accept"), accept, "RFC 5621 section 4.2");
     assert_eq!(answer.header("Accept-Encoding"), "identity");
     assert!(!answer.has("Recv-Info") && !answer.has("Allow-Events"), "there is nothing to name");
     assert_eq!(answer.header("Content-Type"), "application/sdp");
@@ -21,6 +21,7 @@ fn assert_capable(answer: &Message) {
     assert!(answer.body().contains("a=rtpmap:0 PCMU/8000\r\n"));
 }
 
+/// RFC 3261 sections 11.2 and 20.37, RFC 3264 section 9.
 #[test]
 fn options_outside_a_call_tell_what_we_can_do() {
     let mut desk = Desk::new();
@@ -84,6 +85,7 @@ fn options_get_what_an_invite_would_get() {
     assert_eq!((draining.code().as_str(), draining.header("Retry-After")), ("503", "30"));
 }
 
+/// RFC 3261 section 11.1.
 #[test]
 fn we_ask_others() {
     let mut desk = Desk::new();

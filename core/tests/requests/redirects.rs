@@ -23,6 +23,7 @@ fn ended(desk: &Desk) -> String {
     desk.told().last().unwrap().clone()
 }
 
+/// RFC 3261 section 8.1.3.4.
 #[test]
 fn a_call_goes_where_it_is_sent() {
     let (mut desk, session, first) = calling(Desk::new());
@@ -116,6 +117,7 @@ fn a_chain_of_redirects_ends_at_the_limit() {
     desk.assert_all_gone();
 }
 
+/// RFC 3261 section 16.6, by `q`.
 #[test]
 fn places_are_tried_by_preference_until_one_answers() {
     let (mut desk, session, invite) = calling(Desk::new());
@@ -138,6 +140,7 @@ fn places_are_tried_by_preference_until_one_answers() {
     finish(&mut desk);
 }
 
+/// RFC 3261 section 21.6.
 #[test]
 fn nobody_goes_on_after_a_6xx() {
     let (mut desk, _, invite) = calling(Desk::new());
@@ -220,6 +223,7 @@ fn one_ring_timeout_covers_all_places() {
     assert_eq!((cancel.uri(), cancel.cseq()), (a.uri(), a.cseq()));
 }
 
+/// RFC 3261 section 21.3.3.
 #[test]
 fn a_caller_is_sent_elsewhere() {
     let mut desk = Desk::new();

@@ -36,6 +36,7 @@ const ASKS: [(&str, Ask); 4] = [
     ("REFER", |desk, id| desk.core.transfer(desk.now, id, "sip:carol@192.0.2.5")),
 ];
 
+/// RFC 3261 section 12.2.1.2, against RFC 5057 section 5.1.
 #[test]
 fn only_408_and_481_end_a_call() {
     for (method, ask) in ASKS {
@@ -106,6 +107,7 @@ fn news_of(subscribe: &Message, cseq: u32) -> Request {
     request.callee_tag(&subscribe.caller_tag()).header("Event: presence").header(line)
 }
 
+/// RFC 6665 section 4.1.2.2.
 #[test]
 fn what_ends_a_subscription_of_ours_is_what_rfc_6665_lists() {
     for status in STATUSES {

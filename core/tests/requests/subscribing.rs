@@ -95,6 +95,7 @@ fn a_subscription_from_the_first_notify_to_the_last() {
     desk.assert_all_gone();
 }
 
+/// RFC 6665 section 4.4.1.
 #[test]
 fn a_notify_may_come_before_the_200() {
     let (mut desk, id, subscribe) = subscribing();
@@ -164,6 +165,7 @@ fn a_notify_for_nobody_gets_481() {
     super::finish(&mut desk);
 }
 
+/// RFC 6665 section 4.1.2.4.
 #[test]
 fn a_notify_after_we_gave_up_gets_481() {
     let (mut desk, _, subscribe) = subscribing();
@@ -175,6 +177,7 @@ fn a_notify_after_we_gave_up_gets_481() {
     desk.assert_all_gone();
 }
 
+/// RFC 6665 section 4.1.3.
 #[test]
 fn a_notify_that_says_nothing_is_refused_and_changes_nothing() {
     let (mut desk, _, subscribe) = subscribing();
@@ -264,6 +267,7 @@ fn the_notifier_may_end_or_shorten_it() {
     desk.assert_all_gone();
 }
 
+/// RFC 6665 section 4.1.2.3.
 #[test]
 fn unsubscribing_is_possible_at_any_moment() {
     // Before the address is known.

@@ -58,6 +58,7 @@ fn what_the_application_names_is_refused_at_once() {
     assert_eq!(desk.codes(), ["INVITE", "INVITE"]);
 }
 
+/// RFC 5630 section 5.1.2, for every transport protocol that is not spoken.
 #[test]
 fn a_caller_that_we_could_not_hang_up_on_is_refused() {
     for (uri, transport) in OTHERS {

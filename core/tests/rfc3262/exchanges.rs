@@ -87,7 +87,7 @@ fn an_offer_in_the_prack_that_the_answer_waits_for() {
     confirm_and_leave(&mut desk, &invite);
 }
 
-/// RFC 3262 section 5 and RFC 6337: acknowledged is acknowledged. The offer is answered with port 0.
+/// RFC 3262 section 5 and RFC 6337 section 3.1: acknowledged is acknowledged. The offer is answered with port 0.
 #[test]
 fn an_offer_in_a_prack_that_nobody_can_take_is_declined_in_its_200_and_ours_is_offered_back() {
     for (back, told) in [(SDP, None), (SDP_NO_CODEC, Some("488")), ("", Some("488"))] {

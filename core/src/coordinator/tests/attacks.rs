@@ -326,6 +326,7 @@ fn a_stale_media_id_finds_nothing() {
     assert_ne!(first, again, "the name of the 65537th stream is that of the first");
 }
 
+/// RFC 3261 section 26.2.2.
 #[test]
 fn sips_is_not_sent_in_clear() {
     let mut world = World::calling();
@@ -361,6 +362,7 @@ fn cseq_of_our_bye_stays_in_range() {
     assert_eq!(world.net.codes(), ["INVITE"]);
 }
 
+/// RFC 3261 section 17.2.4.
 #[test]
 fn a_response_that_cannot_be_sent_ends_no_call() {
     let mut world = World::calling();

@@ -59,6 +59,7 @@ pub(super) fn finish(world: &mut World) {
     world.net.assert_all_gone();
 }
 
+/// RFC 3261 sections 8.1.3.5, 22.1 and 22.2.
 #[test]
 fn an_invite_goes_again_with_credentials() {
     let mut world = World::calling();
@@ -119,6 +120,7 @@ fn what_rang_before_the_challenge_is_gone() {
     }
 }
 
+/// RFC 3261 section 22.3.
 #[test]
 fn two_proxies_and_the_server_ask_one_after_another() {
     let mut world = World::calling();
@@ -378,6 +380,7 @@ fn a_strict_route_is_the_same_in_the_retry() {
     finish(&mut world);
 }
 
+/// RFC 7616 section 3.5.
 #[test]
 fn the_next_nonce_of_a_response_is_used() {
     let mut world = World::calling();

@@ -246,6 +246,7 @@ fn an_offer_that_is_refused_and_taken_each_time_is_made_a_bounded_number_of_time
     all_gone(&mut world);
 }
 
+/// RFC 6026 section 8.4.
 #[test]
 fn a_2xx_to_a_reinvite_is_acknowledged_after_the_call_is_gone() {
     for ours in [true, false] {

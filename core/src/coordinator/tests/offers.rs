@@ -97,6 +97,7 @@ fn glare_always_converges() {
     }
 }
 
+/// RFC 3261 section 14.1.
 #[test]
 fn after_glare_the_owner_of_the_call_id_waits_longer() {
     let (mut net, ids) = up(7);
@@ -298,6 +299,7 @@ fn codecs_can_be_changed_while_we_talk() {
     }
 }
 
+/// RFC 3311 section 5.2.
 #[test]
 fn an_update_with_an_offer_while_ours_is_out_gets_491() {
     let mut world = World::calling();
@@ -309,6 +311,7 @@ fn an_update_with_an_offer_while_ours_is_out_gets_491() {
     assert_eq!(world.state(), Some(State::Active), "and ours goes its way");
 }
 
+/// RFC 3311 section 5.2, RFC 3261 section 21.5.1.
 #[test]
 fn an_update_with_an_offer_while_we_owe_an_answer_gets_500_with_retry_after() {
     let mut world = World::called(false, Some(SDP));

@@ -96,6 +96,7 @@ impl World {
     }
 }
 
+/// RFC 3515 sections 2.4.2, 2.4.4, 2.4.6 and 2.4.7.
 #[test]
 fn refer_is_accepted_and_reported() {
     let mut world = World::up();
@@ -222,6 +223,7 @@ fn headers_of_refer_to_are_not_sent_on() {
     world.silence();
 }
 
+/// RFC 3515 section 2.4.1, RFC 6665 section 4.4.1.
 #[test]
 fn notify_before_202() {
     let mut world = World::up();
@@ -332,6 +334,7 @@ fn a_peer_that_never_reports() {
 }
 
 /// Who asks for no reports and gets them all the same takes them; who did not ask is not left without.
+/// RFC 4488 section 4.
 #[test]
 fn refer_sub_is_agreed_or_not() {
     let agree: [(&str, &[u8]); 1] = [("Refer-Sub", b"false")];
@@ -391,6 +394,7 @@ fn reports_that_nobody_wants() {
 }
 
 /// What an INVITE with Replaces gets, by what it names.
+/// RFC 3891 section 3; RFC 3911 section 4 for Join.
 #[test]
 fn replaces_matching() {
     let invite = |n: usize, lines: &str| {

@@ -130,6 +130,7 @@ fn a_registrar_is_trusted_as_long_as_it_keeps_us() {
     assert!(!trusted(&mut desk), "{:?}", desk.told());
 }
 
+/// RFC 3261 sections 10.2, 10.2.2 and 10.2.4.
 #[test]
 fn a_registration_is_made_refreshed_and_ended() {
     let mut desk = Desk::new();
@@ -436,6 +437,7 @@ fn we_call_ourselves_by_our_address() {
 }
 
 /// One call may have a caller of its own: what From, P-Asserted-Identity, P-Preferred-Identity and Privacy say.
+/// RFC 3323 sections 4.1 and 4.2, RFC 3325 sections 9.1, 9.2 and 9.3.
 #[test]
 fn a_call_says_who_calls() {
     let mut net = Net::new(1);

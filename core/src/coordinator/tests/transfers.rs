@@ -140,6 +140,7 @@ fn nobody_is_transferred_who_does_not_consent() {
     finish(net);
 }
 
+/// RFC 5589 section 7, RFC 3891 section 3.
 #[test]
 fn attended_transfer() {
     for called_by_carol in [false, true] {

@@ -2,6 +2,8 @@
 
 use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
 
+use super::dtmf::EventPayload;
+
 /// Character signals and decision values of ITU-T G.711 tables 1a/1b and 2a/2b, scaled to 16 bits.
 #[test]
 fn decoding_gives_the_values_of_the_standard() {
@@ -75,4 +77,12 @@ fn louder_samples_get_louder_codes() {
             assert!(error <= allowed, "{sample}: error {error}");
         }
     }
+}
+
+/// RFC 4733 section 2.5.1.5: events may share a packet. The first is read.
+#[test]
+fn of_several_events_in_a_packet_the_first_is_read() {
+    let read = EventPayload::parse(&[5, 0x8a, 0x03, 0x20, 6, 0x0a, 0x00, 0xa0]);
+    assert_eq!(read, Some(EventPayload { event: 5, end: true, duration: 800 }));
+    assert_eq!(EventPayload::parse(&[5, 0x8a, 0x03]), None);
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::packet::{Compound, Item, ReportBlock, SenderInfo, write_bye, write_cname, write_report};
 
+/// RFC 3550 sections 6, 6.4.1 and 6.6.
 #[test]
 fn what_is_written_is_read() {
     let info = SenderInfo { ntp: 0x0102_0304_0506_0708, timestamp: 9, packets: 10, octets: 11 };
@@ -35,6 +36,7 @@ fn what_is_written_is_read() {
     }
 }
 
+/// RFC 3550 section 6.5.1.
 #[test]
 fn names_of_any_length_end_on_a_word() {
     for len in 0..300 {
@@ -47,6 +49,7 @@ fn names_of_any_length_end_on_a_word() {
     }
 }
 
+/// RFC 3550 appendix A.2.
 #[test]
 fn contradictions_are_refused() {
     let bye = [0x81, 203, 0, 1, 0, 0, 0, 1];

@@ -1,4 +1,4 @@
-//! What is known of the source we listen to (RFC 3550 section 6.4 and appendix A).
+//! What is known of the source we listen to (RFC 3550 section 6.4 and appendix A.8).
 
 use core::time::Duration;
 

@@ -33,6 +33,7 @@ pub(crate) struct Sender {
     sequence: u16,
     /// Of the next packet.
     timestamp: u32,
+    /// Whether speech begins with the next packet (RFC 3551 section 4.1).
     marker: bool,
     /// What leaves while nothing is queued.
     send_silence: SendSilence,

@@ -31,6 +31,7 @@ fn a_header_is_read_and_written() {
     assert_eq!(out, HEADER);
 }
 
+/// RFC 3550 sections 5.1 and 5.3.1.
 #[test]
 fn csrcs_extension_and_padding_are_taken_off() {
     let mut rest = [0; 8].to_vec(); // two CSRCs
@@ -57,6 +58,7 @@ fn contradictions_are_refused() {
     assert_eq!(RtpHeader::parse(&HEADER[..11]), None);
 }
 
+/// RFC 5761 section 4.
 #[test]
 fn rtcp_is_told_from_rtp() {
     assert!(is_rtcp(&[0x80, 200]) && is_rtcp(&[0x80, 207]));
@@ -84,6 +86,7 @@ fn sequence_numbers_are_counted_across_the_wrap() {
     assert_eq!(sequence.extended_highest(), 65_536 + 4);
 }
 
+/// RFC 3550 appendix A.3.
 #[test]
 fn loss_is_told_per_interval() {
     let mut sequence = Sequence::new(0);

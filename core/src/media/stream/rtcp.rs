@@ -1,4 +1,4 @@
-//! The RTCP half of a stream: reports, leaves, and whose SSRC is whose (RFC 3550 sections 6 and 8).
+//! The RTCP half of a stream: reports, leaves, and whose SSRC is whose (RFC 3550 sections 6 and 8.2).
 
 use core::net::SocketAddr;
 

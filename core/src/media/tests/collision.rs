@@ -71,6 +71,7 @@ fn has_bye(compound: &[Part]) -> bool {
     compound.iter().any(|(kind, ..)| *kind == BYE)
 }
 
+/// RFC 3550 section 8.2.
 #[test]
 fn a_collision_costs_one_change_and_no_word() {
     let (mut pair, own) = hand();
@@ -147,6 +148,7 @@ fn one_packet_of_a_stranger_is_no_collision() {
 }
 
 /// Before our first packet the SSRC is nobody's: there is nothing to take leave of.
+/// RFC 3550 section 6.3.7.
 #[test]
 fn a_collision_before_our_first_packet_is_left_without_bye() {
     let (_, own) = hand();

@@ -15,6 +15,7 @@ fn reports(pair: &Pair, n: usize) -> Vec<(Instant, Which, &[u8])> {
     of.map(|(_, at, which, bytes)| (*at, *which, bytes.as_slice())).collect()
 }
 
+/// RFC 3550 sections 6.2, 6.3.1 and 6.4, appendix A.8.
 #[test]
 fn reports_keep_their_interval_and_tell_the_truth() {
     let link = Link { loss_percent: 10, delay_ms: 40, ..Link::default() };
@@ -38,6 +39,7 @@ fn reports_keep_their_interval_and_tell_the_truth() {
     }
 }
 
+/// RFC 3550 sections 6.1, 6.4.1 and 6.6.
 #[test]
 fn a_compound_is_whole() {
     let mut pair = Pair::perfect();
@@ -100,6 +102,7 @@ fn a_stranger_cannot_say_bye() {
     assert_eq!(say(1, &bye), None, "once");
 }
 
+/// RFC 3550 section 4.
 #[test]
 fn ntp_counts_from_1900() {
     assert_eq!(ntp_from_unix(Duration::ZERO), 2_208_988_800 << 32);

@@ -49,6 +49,7 @@ fn every_key_arrives_once_and_in_order() {
     assert_eq!((report.concealed_frames, report.lost), (0, 0), "a key is no gap in the audio");
 }
 
+/// RFC 4733 sections 2.3 and 2.5.1.4.
 #[test]
 fn the_packets_are_those_of_the_rfc() {
     let mut pair = Pair::perfect();

@@ -82,6 +82,7 @@ fn a_new_address_keeps_sequence_and_ssrc() {
 }
 
 /// Packets of the old codec are under way when the new one is agreed.
+/// RFC 3264 section 8.3.2.
 #[test]
 fn a_removed_payload_type_is_heard_for_one_second_and_no_longer() {
     let mut hand = Hand::new([plan(2), plan(1)]);

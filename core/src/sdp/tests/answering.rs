@@ -3,6 +3,7 @@ use super::*;
 
 const AUDIO: &str = "m=audio 5000 RTP/AVP 0\n";
 
+/// RFC 8866 sections 5, 5.2 and 5.9.
 #[test]
 fn whole_answer_is_our_own_template() {
     let offer = "v=0\r\no=bob 1 1 IN IP4 198.51.100.7\r\ns=secret\r\nc=IN IP4 198.51.100.7\r\nt=3034423619 3042462419\r\n\
@@ -93,6 +94,7 @@ fn offer_without_a_stream_for_us_is_refused() {
     }
 }
 
+/// RFC 3264 section 6.1, RFC 8866 section 6.7.
 #[test]
 fn direction_is_reversed_and_intersected() {
     use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
@@ -145,6 +147,7 @@ fn zero_address_is_hold() {
     }
 }
 
+/// RFC 3605 section 2.1; without the attribute, RFC 3550 section 11.
 #[test]
 fn rtcp_attribute_is_honoured() {
     let cases = [

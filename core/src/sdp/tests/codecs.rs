@@ -29,6 +29,7 @@ fn list_says_what_is_wrong() {
     assert_eq!(CodecList::new(&[Codec::Pcmu, Codec::Pcmu]), Err(twice));
 }
 
+/// RFC 3551 section 6.
 #[test]
 fn static_payload_types_need_no_rtpmap() {
     for (format, codec) in [(0, Codec::Pcmu), (8, Codec::Pcma)] {
@@ -37,6 +38,7 @@ fn static_payload_types_need_no_rtpmap() {
     }
 }
 
+/// RFC 8866 section 6.6.
 #[test]
 fn rtpmap_is_read_without_regard_to_case_and_with_one_channel() {
     for map in ["pcma/8000", "PcMa/8000/1", "PCMA/8000", " PCMA/8000 "] {

@@ -1,6 +1,7 @@
 use super::super::plan::Codec;
 use super::*;
 
+/// RFC 8866 section 5, RFC 3264 section 5.1.
 #[test]
 fn whole_offer() {
     let expected = "v=0\r\no=- 77 3 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
@@ -138,6 +139,7 @@ fn later_offer_keeps_the_places_of_the_session() {
     assert_eq!(found.remote_rtp, at("198.51.100.7:5000"), "the audio is there, the others are declined");
 }
 
+/// RFC 3264 section 8.1 for the line that was declined.
 #[test]
 fn later_offer_of_a_plain_session_is_a_plain_offer() {
     let plain = offer(&local());

@@ -45,6 +45,7 @@ fn unknown_lines_and_attributes_are_passed_over() {
     assert!(answer(&binary, &local()).is_ok());
 }
 
+/// RFC 8866 section 5.14; RFC 3261 section 21.4 has the status.
 #[test]
 fn bad_media_lines_are_malformed() {
     let bad = [

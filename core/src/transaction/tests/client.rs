@@ -11,6 +11,7 @@ use super::super::{ClientEventKind, TransactionId, TxEvent};
 use super::{Bench, MS, ms, path, request, response};
 use crate::wire::Method;
 
+/// RFC 3261 section 17.1.1.2.
 #[test]
 fn timer_a_doubles_without_a_cap_and_timer_b_ends_it() {
     let mut bench = Bench::new();
@@ -127,6 +128,7 @@ fn only_an_invite_that_rings_is_given_up() {
     assert_eq!([bench.layer.state(calling), bench.layer.state(other)], before);
 }
 
+/// RFC 6026 section 7.2.
 #[test]
 fn every_2xx_reaches_the_user_until_timer_m() {
     let mut bench = Bench::new();
@@ -162,6 +164,7 @@ fn a_2xx_after_a_failure_reaches_the_user_and_both_are_acknowledged() {
     assert_eq!(bench.until(ms(200_000)), vec![(ms(52_000), TxEvent::Gone(tx))], "Timer M from then on");
 }
 
+/// RFC 3261 section 17.1.1.3.
 #[test]
 fn a_failure_is_acknowledged_each_time_and_told_once() {
     let mut bench = Bench::new();
@@ -188,6 +191,7 @@ fn a_failure_is_acknowledged_each_time_and_told_once() {
     assert!(bench.sent().is_empty());
 }
 
+/// RFC 3261 section 17.1.2.2.
 #[test]
 fn timer_e_stops_doubling_at_t2_and_timer_f_ends_it() {
     let mut bench = Bench::new();
@@ -197,6 +201,7 @@ fn timer_e_stops_doubling_at_t2_and_timer_f_ends_it() {
     assert_eq!(bench.sent_at("OPTIONS"), expected);
 }
 
+/// RFC 3261 section 17.1.2.2.
 #[test]
 fn timer_e_goes_on_at_t2_after_a_provisional_response() {
     let mut bench = Bench::new();
@@ -219,6 +224,7 @@ fn timer_f_runs_on_after_a_provisional_response() {
     assert_eq!(bench.until(ms(100_000)), vec![(ms(32_000), TxEvent::ClientTimeout(tx))]);
 }
 
+/// RFC 3261 section 9.1.
 #[test]
 fn a_cancel_has_the_branch_of_its_invite_and_a_transaction_of_its_own() {
     let mut bench = Bench::new();
@@ -243,6 +249,7 @@ fn a_cancel_has_the_branch_of_its_invite_and_a_transaction_of_its_own() {
     assert_eq!(gone, vec![(ms(5_000), TxEvent::Gone(cancel)), (ms(32_000), TxEvent::Gone(invite))]);
 }
 
+/// RFC 3261 section 17.1.4, but for whoever lies about it.
 #[test]
 fn an_unreachable_remote_ends_what_waits_for_it_and_nothing_else() {
     let mut bench = Bench::new();

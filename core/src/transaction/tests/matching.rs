@@ -17,6 +17,7 @@ use crate::wire::Method;
 
 const BRANCH: &str = "z9hG4bK-there";
 
+/// RFC 3261 section 9.2.
 #[test]
 fn a_cancel_finds_its_invite_and_has_a_transaction_of_its_own() {
     let mut bench = Bench::new();
@@ -54,6 +55,7 @@ fn a_cancel_that_overtakes_its_invite_does_not_swallow_it() {
     bench.new_request(&request("INVITE", BRANCH));
 }
 
+/// RFC 3261 section 17.2.3.
 #[test]
 fn two_agents_with_one_branch_are_told_apart_by_sent_by() {
     let mut bench = Bench::new();
@@ -127,6 +129,7 @@ fn a_server_transaction_is_no_client_and_the_other_way_round() {
     assert!(bench.layer.begin_cancel(bench.now, options).is_none());
 }
 
+/// RFC 3261 section 8.1.1.7.
 #[test]
 fn a_branch_reads_back_and_nothing_like_it_does() {
     let mut bench = Bench::new();
@@ -175,6 +178,7 @@ fn a_response_without_the_right_nonce_is_nobodys() {
     assert_eq!(bench.state(next), Some(State::Calling));
 }
 
+/// RFC 3261 section 17.1.3.
 #[test]
 fn a_response_to_another_method_is_nobodys() {
     let mut bench = Bench::new();
@@ -189,6 +193,7 @@ fn a_response_to_another_method_is_nobodys() {
     assert_eq!(bench.layer.counters().stray, 5);
 }
 
+/// RFC 3261 section 8.1.3.3.
 #[test]
 fn a_response_with_two_vias_is_discarded() {
     let mut bench = Bench::new();
@@ -201,6 +206,7 @@ fn a_response_with_two_vias_is_discarded() {
     assert_eq!(bench.response(&good).unwrap().tx, tx);
 }
 
+/// RFC 3261 section 17.2.3.
 #[test]
 fn a_peer_of_rfc_2543_is_matched_by_its_headers() {
     let mut bench = Bench::new();

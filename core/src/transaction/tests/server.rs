@@ -11,6 +11,7 @@ use super::{Bench, MS, ms, request, request_from, response};
 
 const BRANCH: &str = "z9hG4bK-there";
 
+/// RFC 3261 section 17.2.1.
 #[test]
 fn a_hundred_goes_out_after_200_ms_of_silence() {
     let mut bench = Bench::new();
@@ -41,6 +42,7 @@ fn no_hundred_after_any_other_response() {
     }
 }
 
+/// RFC 3261 section 17.2.1.
 #[test]
 fn a_failure_is_repeated_until_the_ack() {
     let mut bench = Bench::new();
@@ -64,6 +66,7 @@ fn a_failure_is_repeated_until_the_ack() {
     assert_eq!(bench.request(&ack), Received::Ack, "nobody's any more");
 }
 
+/// RFC 3261 section 17.2.1.
 #[test]
 fn timer_g_stops_doubling_at_t2_and_timer_h_gives_up() {
     let mut bench = Bench::new();
@@ -97,6 +100,7 @@ fn a_reliable_transport_repeats_no_response() {
     assert_eq!(bench.until(ms(100_000)), vec![(ms(100_000), TxEvent::Gone(tx))], "Timer J is zero");
 }
 
+/// RFC 6026 section 7.1.
 #[test]
 fn an_invite_repeated_after_a_200_makes_nothing_new() {
     let mut bench = Bench::new();
@@ -137,6 +141,7 @@ fn it_may_ring_here_for_a_minute() {
     assert_eq!(bench.sent(), vec![(ms(0), "180".to_string()), (ms(60_000), "200".to_string())]);
 }
 
+/// RFC 3261 section 17.2.2.
 #[test]
 fn another_request_is_answered_once_and_repeated_on_demand() {
     let mut bench = Bench::new();
@@ -182,6 +187,7 @@ fn a_repeated_message_is_the_same_memory() {
     bench.layer.abandon(invite);
 }
 
+/// RFC 4320 section 4.2: a 408 would come when nobody waits for it.
 #[test]
 fn what_the_user_never_answers_ends_when_nobody_waits_any_more() {
     let mut bench = Bench::new();

@@ -66,6 +66,7 @@ fn every_state_but_those_of_the_user_ends_by_itself() {
     }
 }
 
+/// RFC 3261 sections 17.1.1, 17.1.2, 17.2.1 and 17.2.2, RFC 6026.
 #[test]
 fn the_tables_print_themselves() {
     let text = markdown();
@@ -80,6 +81,7 @@ fn the_tables_print_themselves() {
     assert_eq!(text.lines().filter(|line| line.starts_with("| ")).count(), ROWS.len() + Kind::ALL.len());
 }
 
+/// RFC 3261 sections 17.1.1.1, 17.1.1.2, 17.1.2.2, 17.2.1 and 17.2.2, RFC 6026 section 7, RFC 4320.
 #[test]
 fn durations_are_those_of_the_standards() {
     let timing = Timing::default();

@@ -24,6 +24,7 @@ fn no_value_ends_its_line() {
     assert_eq!(frame.body(), b"\r\nbody");
 }
 
+/// RFC 3261 section 21.
 #[test]
 fn names_and_phrases_are_complete() {
     for status in 100..700 {

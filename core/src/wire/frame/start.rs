@@ -46,7 +46,7 @@ pub(crate) fn peek_method(bytes: &[u8]) -> Option<Method> {
     }
 }
 
-/// `SIP/2.0 SP 3DIGIT SP Reason-Phrase`. The last blank is often left out with an empty phrase.
+/// `SIP/2.0 SP 3DIGIT SP Reason-Phrase` (RFC 3261 section 7.2). The last blank is often left out with an empty phrase.
 pub(crate) fn read_status_line(line: &[u8]) -> Option<(u16, &[u8])> {
     let [b'2', b'.', b'0', b' ', digits @ ..] = line.get(4..)? else {
         return None;

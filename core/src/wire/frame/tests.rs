@@ -37,6 +37,7 @@ fn fault_of(headers: &str) -> Option<&'static str> {
     frame.fault().or_else(|| frame.facts().err()).map(|fault| fault.reason)
 }
 
+/// RFC 3261 sections 7, 7.1, 7.2 and 7.5.
 #[test]
 fn what_is_no_message_is_told_apart() {
     assert_eq!(parse(b"").unwrap_err(), FrameError::KeepAlive);
@@ -52,6 +53,7 @@ fn what_is_no_message_is_told_apart() {
     assert!(parse(&leading).unwrap().facts().is_ok());
 }
 
+/// RFC 3261 sections 21.4.11 and 21.5.7: which of the two is too large decides.
 #[test]
 fn limits_hold() {
     let text = with_headers("");
@@ -92,6 +94,7 @@ fn faults_are_found() {
     assert_eq!(fault_of("X: a\rVia: b\r\n"), Some("Stray Carriage Return"));
 }
 
+/// RFC 3261 section 7.1.
 #[test]
 fn a_request_line_without_a_version_is_answered_only_if_there_is_a_via() {
     let line = b"INVITE sip:a@b\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n\r\n";
@@ -128,6 +131,7 @@ fn cseq_and_tags_keep_to_their_range() {
     assert_eq!(fault("1 OPTIONS", "<sip:a@b>;tag"), Some("Malformed To"));
 }
 
+/// RFC 3261 sections 7.3.1 and 7.3.3.
 #[test]
 fn compact_names_and_folds_are_read() {
     let text = with_headers(

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::*;
 
+/// RFC 3261 section 20.42.
 #[test]
 fn via_forms() {
     let via = Via::parse(b" SIP / 2.0 / UDP  [2001:db8::1] : 5062 ; branch = z9hG4bKx ;rport; ttl=1;maddr=h")
@@ -38,6 +39,7 @@ fn via_forms() {
     }
 }
 
+/// RFC 3261 sections 20.10 and 25.1.
 #[test]
 fn name_addr_forms() {
     let read = |text: &'static str| {

@@ -65,6 +65,7 @@ fn what_is_only_a_description_is_found_at_once() {
     }
 }
 
+/// RFC 2046 sections 5.1 and 5.1.1.
 #[test]
 fn the_description_is_found_among_other_parts() {
     let found = (String::from(SDP.trim_end()), Ok(()));
@@ -97,6 +98,7 @@ fn the_description_is_found_among_other_parts() {
     }
 }
 
+/// RFC 2046 section 5.1.4 for the alternatives.
 #[test]
 fn parts_may_be_nested() {
     let inner = format!(
@@ -136,6 +138,7 @@ fn parts_may_be_nested() {
     assert_eq!(many(limits().body_parts_max + 1).1, Err(BodyFault::TooMany));
 }
 
+/// RFC 3261 section 20.11.
 #[test]
 fn what_must_be_handled_is_told_from_what_may_be_left() {
     let check = |kind: &str, parts: &[&str]| read(&format!("{kind};boundary=b"), &several("b", parts)).1;
@@ -172,6 +175,7 @@ fn what_must_be_handled_is_told_from_what_may_be_left() {
     assert_eq!(super::check(&frame, &|kind| is_type(kind, "application/X-needed"), &limits()), Ok(()));
 }
 
+/// RFC 2046 section 5.1.1: 70 octets are the most that a boundary may have.
 #[test]
 fn what_is_not_well_formed_is_told() {
     for (kind, body) in [

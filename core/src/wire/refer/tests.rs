@@ -28,6 +28,7 @@ fn refer_to_with_and_without_headers() {
     assert_eq!(headers("<sip:b@h?&&a&b=&=c>"), [pair("a", ""), pair("b", ""), pair("", "c")]);
 }
 
+/// RFC 3515 section 2.1.
 #[test]
 fn refer_to_of_other_schemes_and_methods() {
     assert_eq!(refer_to("<tel:+123?x>").map(|found| found.uri), Some(&b"tel:+123?x"[..]));
@@ -84,6 +85,7 @@ fn what_is_escaped_comes_back() {
     assert_eq!(Replaces::parse(&value), Some(replaces));
 }
 
+/// RFC 3515 section 2.4.5.
 #[test]
 fn a_fragment_begins_with_a_status_line() {
     assert_eq!(fragment_status(b"SIP/2.0 100 Trying\r\n"), Some((100, &b"Trying"[..])));

@@ -61,6 +61,7 @@ fn answer(via: &str, to: &str, tagged: bool) -> String {
     String::from_utf8(reply.to_vec()).unwrap()
 }
 
+/// RFC 3261 section 18.2.1, RFC 3581 section 4.
 #[test]
 fn received_is_added_where_the_sender_is_not_who_it_says() {
     let via = |via: &str| answer(via, "<sip:a@b>", false).lines().nth(1).unwrap().trim().to_owned();
@@ -82,6 +83,7 @@ fn a_tag_is_added_once() {
     assert!(answer("x", "\"a <sip:a@b>", false).contains("To: \"a <sip:a@b>;tag=mine\r\n"));
 }
 
+/// RFC 3261 sections 18.2.2 and 19.1.2.
 #[test]
 fn responses_go_where_18_2_2_says() {
     let to = |via: &str| reply_path(&Via::parse(via.as_bytes()).unwrap(), &path()).remote;

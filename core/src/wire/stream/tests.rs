@@ -75,6 +75,7 @@ fn the_end_of_the_head_is_where_the_parser_sees_it() {
     }
 }
 
+/// RFC 5626 section 3.5.1.
 #[test]
 fn keep_alives_are_counted_and_skipped() {
     let message = ok("l: 0\r\n", "");

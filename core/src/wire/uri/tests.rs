@@ -4,6 +4,7 @@ use alloc::string::ToString as _;
 
 use super::*;
 
+/// RFC 3261 sections 19.1.1 and 19.1.4: names of parameters are compared without case, and once unescaped.
 #[test]
 fn the_next_hop_is_the_maddr_if_it_names_a_host() {
     let hop = |text: &str| Uri::parse(text.as_bytes()).unwrap().next_hop().to_string();
@@ -24,6 +25,7 @@ fn the_next_hop_is_the_maddr_if_it_names_a_host() {
     assert_eq!(uri.address(), Some("192.0.2.7:5070".parse().unwrap()), "the port is that of the URI");
 }
 
+/// RFC 3261 sections 19.1 and 19.1.1.
 #[test]
 fn parts_of_a_uri() {
     let uri = Uri::parse(b"SIPS:alice;x:pw@[2001:db8::1]:5061;transport=TCP;lr?Subject=a%20b&x=y").unwrap();
@@ -72,6 +74,7 @@ fn what_is_no_sip_uri() {
     assert_eq!(Uri::scheme_of(b"tel:+1234"), Some(&b"tel"[..]));
 }
 
+/// RFC 3261 section 19.1.2.
 #[test]
 fn escapes_are_undone_once() {
     assert_eq!(unescape(b"%2541%zz%4").as_ref(), b"%41%zz%4");
