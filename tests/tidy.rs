@@ -5,6 +5,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+#[path = "tidy/rfc.rs"]
+mod rfc;
 #[path = "tidy/source.rs"]
 mod source;
 

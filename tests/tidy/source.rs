@@ -81,19 +81,27 @@ fn quoted(rest: &[u8], quote: u8) -> usize {
     rest.len()
 }
 
-/// The text with comments, strings and character literals replaced by spaces; line ends stay.
-pub fn blanked(text: &str) -> String {
+/// Where each comment, string and character literal of the text begins and ends.
+pub fn opaques(text: &str) -> Vec<(usize, usize)> {
     let bytes = text.as_bytes();
-    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    let (mut found, mut at) = (Vec::new(), 0);
     while at < bytes.len() {
         let length = opaque_length(bytes, at);
-        if length == 0 {
-            out.push(bytes[at]);
-            at += 1;
-        } else {
-            let end = (at + length).min(bytes.len());
-            out.extend(bytes[at..end].iter().map(|b| if *b == b'\n' { b'\n' } else { b' ' }));
-            at = end;
+        let end = (at + length.max(1)).min(bytes.len());
+        if length > 0 {
+            found.push((at, end));
+        }
+        at = end;
+    }
+    found
+}
+
+/// The text with comments, strings and character literals replaced by spaces; line ends stay.
+pub fn blanked(text: &str) -> String {
+    let mut out = text.as_bytes().to_vec();
+    for (start, end) in opaques(text) {
+        for byte in &mut out[start..end] {
+            *byte = if *byte == b'\n' { b'\n' } else { b' ' };
         }
     }
     String::from_utf8(out).expect("blanking replaces whole characters")
@@ -108,7 +116,7 @@ pub fn words<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 
 }
 
 /// Offset after the brace that closes the one at `open`.
-fn closing(code: &str, open: usize) -> usize {
+pub fn closing(code: &str, open: usize) -> usize {
     let mut depth = 0_usize;
     for (at, byte) in code.bytes().enumerate().skip(open) {
         match byte {
