@@ -469,6 +469,7 @@ fn a_reinvite_of_the_peer_is_answered() {
     desk.assert_all_gone();
 }
 
+/// RFC 3261 section 15.1.1.
 #[test]
 fn our_bye_has_the_next_number() {
     let (mut desk, session, invite) = answered(CONTACT);

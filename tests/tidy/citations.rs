@@ -110,6 +110,9 @@ const BEFORE: &[&str] = &["pub", "async", "const", "unsafe", "extern", "default"
 const ITEMS: &[&str] =
     &["fn", "struct", "enum", "union", "const", "static", "type", "trait", "mod", "impl", "macro_rules!"];
 
+/// The attributes of what only tests compile.
+const TESTS: &[&str] = &["#[test]", "::test]", "::test(", "#[cfg(test)]", "#[cfg(all(test"];
+
 /// The word of an item, and what follows it, if the line begins with one.
 fn item_word(line: &str) -> Option<(&'static str, &str)> {
     let mut rest = line.trim_start();
@@ -180,7 +183,7 @@ fn items(code: &str) -> Vec<Item> {
             let within =
                 |item: &Item| item.test && item.word == "mod" && (item.start..item.end).contains(&start);
             let test =
-                attributes.contains("test]") || attributes.contains("(test)") || found.iter().any(within);
+                TESTS.iter().any(|attribute| attributes.contains(attribute)) || found.iter().any(within);
             if !name.is_empty() {
                 found.push(Item { name, word, start, end: item_end(code, rest), test });
             }

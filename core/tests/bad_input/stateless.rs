@@ -26,6 +26,7 @@ fn answered() -> Vec<(Request, &'static str)> {
     ]
 }
 
+/// RFC 3261 section 8.2.7.
 #[test]
 fn each_copy_gets_the_same_answer_and_nothing_is_kept() {
     for (request, code) in answered() {

@@ -9,6 +9,7 @@ fn late() -> (Desk, SessionId, Message) {
     answered(&Request::new("INVITE"))
 }
 
+/// RFC 3261 section 13.2.1.
 #[test]
 fn an_invite_without_offer_gets_one_in_the_200() {
     let (mut desk, _, ok) = late();

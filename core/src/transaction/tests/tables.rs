@@ -66,7 +66,7 @@ fn every_state_but_those_of_the_user_ends_by_itself() {
     }
 }
 
-/// RFC 3261 sections 17.1.1, 17.1.2, 17.2.1 and 17.2.2, RFC 6026.
+/// RFC 3261 sections 17.1.1, 17.1.2 and 17.2.1, RFC 6026.
 #[test]
 fn the_tables_print_themselves() {
     let text = markdown();
