@@ -504,3 +504,31 @@ fn a_response_or_an_ack_with_a_line_that_is_no_header_field_is_taken() {
         assert_eq!(desk.core.counters().get(Counter::BadResponse), 1);
     }
 }
+
+/// A response may be as long as a datagram. What looks at each value of a list goes through it once: it took seconds for one, in which nobody else
+/// was served.
+#[test]
+fn a_list_of_thousands_of_values_costs_as_much_as_its_octets() {
+    let mut config = CoordinatorConfig::default();
+    config.redirects_max = 5;
+    let names = "a,".repeat(30_000);
+    let places: String = (0..5_000).map(|n| format!("<sip:{n}@h>,")).collect();
+    for (list, calls) in [(&names, 1), (&places, 2)] {
+        let mut desk = Desk::with(config.clone());
+        desk.call("sip:peer@192.0.2.9");
+        let invite = desk.only().message;
+        desk.feed(respond(&invite, 302, "far", &format!("Contact: {list}\r\n"), ""));
+        assert_eq!(desk.codes(), ["ACK"]);
+        assert_eq!(desk.asked.len() + 1, calls, "the first place, if there is one");
+        let mut desk = Desk::new();
+        desk.call("sip:peer@192.0.2.9");
+        let invite = desk.only().message;
+        let lines = format!("Contact: <sip:x@192.0.2.9>\r\nRecord-Route: {list}\r\n");
+        desk.feed(respond(&invite, 180, "far", &lines, ""));
+        desk.feed(Request::new("REFER").header(&format!("Refer-To: {}", &list[..14_000])).text());
+        desk.feed(
+            Request::new("INVITE").header(&format!("Record-Route: {}", &list[..14_000])).sdp(SDP).text(),
+        );
+        assert_eq!(desk.codes(), ["400", "400"]);
+    }
+}

@@ -12,6 +12,8 @@ use crate::wire::text::{split_once, trim};
 use crate::wire::uri::Uri;
 use crate::wire::{HeaderName, NameAddr, Tel};
 
+/// Contacts of one response that are looked at; there are more than anybody would want to be tried.
+const CONTACTS_MAX: usize = 64;
 /// Octets that a place may be named with; nobody's phone has a longer name.
 const URI_OCTETS_MAX: usize = 1_024;
 
@@ -52,7 +54,7 @@ impl Redirects {
     /// Takes note of where a 3xx points; what was called before is not called again.
     /// A telephone number is one of our own `domain`, if there is one.
     pub(crate) fn add(&mut self, frame: &Frame<'_>, redirects_max: usize, domain: Option<&str>) {
-        for value in frame.addresses(HeaderName::Contact) {
+        for value in frame.addresses(HeaderName::Contact).take(CONTACTS_MAX) {
             let Some(addr) = NameAddr::parse(value) else { continue };
             let Some((target, wishes)) = usable(addr.uri, domain) else { continue };
             let known = || self.tried.iter().chain(self.left.iter().map(|place| &place.target));

@@ -94,13 +94,15 @@ pub(crate) fn plain_end(text: &[u8]) -> usize {
 /// Splits a list of addresses (Contact, P-Asserted-Identity and their like). A comma that stands in a name without quotes
 /// parts nothing: an address has been read when its `<` or its scheme has.
 pub const fn split_addresses(text: &[u8]) -> SplitAddresses<'_> {
-    SplitAddresses { values: split_values(text) }
+    SplitAddresses { values: split_values(text), more: true }
 }
 
 /// See [`split_addresses`].
 #[derive(Clone, Debug)]
 pub struct SplitAddresses<'a> {
     values: SplitValues<'a>,
+    /// Whether an address may follow: what was looked through in vain is not looked through again.
+    more: bool,
 }
 
 impl<'a> Iterator for SplitAddresses<'a> {
@@ -109,7 +111,7 @@ impl<'a> Iterator for SplitAddresses<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         let whole = self.values.rest;
         let first = self.values.next()?;
-        if is_address(first) || first == b"*" {
+        if !self.more || is_address(first) || first == b"*" {
             return Some(first);
         }
         // A word of a name: the address goes to the end of the first value that holds one.
@@ -121,7 +123,7 @@ impl<'a> Iterator for SplitAddresses<'a> {
                 return Some(trim(text.strip_suffix(b",").unwrap_or(text)));
             }
         }
-        self.values = after;
+        (self.values, self.more) = (after, false);
         Some(first)
     }
 }
