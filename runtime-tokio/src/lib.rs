@@ -62,11 +62,13 @@
 //!         let call = call.clone();
 //! #       let mut interrupted = 0;
 //!         async move {
+//!             let mut speech = call.speak();
 //!             loop {
-//!                 match call.send_audio(AudioFrame::tone(440, 5000)).await {
+//!                 match speech.send_audio(AudioFrame::tone(440, 60)).await {
 //!                     Ok(()) => {}
 //!                     // Here it would think of something else to say.
 //!                     Err(PeerError::Interrupted) => {
+//!                         speech = call.speak();
 //! #                       interrupted += 1;
 //!                     }
 //!                     Err(over) => {

@@ -12,6 +12,7 @@ super::on_runtime! {
     a_sender_is_held_back,
     whoever_is_interrupted_falls_silent,
     one_hears_and_one_speaks,
+    whoever_makes_audio_piece_by_piece_is_interrupted_between_two,
     what_finds_no_room_is_not_taken,
     the_queue_of_a_live_source_shrinks,
     reading_begins_now,
@@ -78,13 +79,50 @@ async fn one_hears_and_one_speaks() {
     for _ in 0..20 {
         soon(pair.to_alice.recv_audio()).await.unwrap();
     }
-    until(|| call.queued_audio() > Duration::from_millis(140)).await;
-    call.discard_audio();
-    let error = within(Duration::from_secs(5), speaker).await.unwrap();
+    let mut speaker = std::pin::pin!(speaker);
+    let error = soon(async {
+        loop {
+            until(|| call.queued_audio() > Duration::from_millis(140)).await;
+            call.discard_audio();
+            // Between two calls of `send_audio` nobody waits.
+            if let Some(error) = within(Duration::from_millis(500), &mut speaker).await {
+                break error;
+            }
+        }
+    })
+    .await;
     assert!(matches!(error, PeerError::Interrupted), "{error}");
     assert_eq!(call.queued_audio(), Duration::ZERO);
     // What is sent after that is not interrupted.
     soon(call.send_audio(AudioFrame::tone(880, 20))).await.unwrap();
+}
+
+/// Whoever needs time to make what it says is not always in `send_audio` when somebody talks to it.
+async fn whoever_makes_audio_piece_by_piece_is_interrupted_between_two() {
+    let pair = in_call().await;
+    let mut speech = pair.to_bob.speak();
+    soon(speech.send_audio(AudioFrame::tone(440, 100))).await.unwrap();
+    // It thinks of the next piece.
+    pair.to_bob.discard_audio();
+    for _ in 0..2 {
+        let error = soon(speech.send_audio(AudioFrame::tone(440, 20))).await.unwrap_err();
+        assert!(matches!(error, PeerError::Interrupted), "{error}");
+    }
+    assert_eq!(pair.to_bob.queued_audio(), Duration::ZERO);
+    // What it says next is another matter, and so is what it says without.
+    let mut speech = pair.to_bob.speak();
+    soon(speech.send_audio(AudioFrame::tone(880, 100))).await.unwrap();
+    soon(pair.to_bob.send_audio(AudioFrame::tone(880, 20))).await.unwrap();
+    // While it waits it is interrupted as everybody is.
+    assert!(poll_once(speech.send_audio(AudioFrame::tone(880, 1000))).await.is_none());
+    pair.to_bob.discard_audio();
+    let error = soon(speech.send_audio(AudioFrame::tone(880, 20))).await.unwrap_err();
+    assert!(matches!(error, PeerError::Interrupted), "{error}");
+    let rate = pair.to_bob.speak().send_audio(AudioFrame::new(vec![0; 320], 16_000)).await.unwrap_err();
+    assert!(matches!(rate, PeerError::UnsupportedRate { .. }), "{rate}");
+    soon(pair.to_bob.hangup()).await.unwrap();
+    let over = soon(pair.to_bob.speak().send_audio(AudioFrame::tone(440, 20))).await.unwrap_err();
+    assert!(matches!(over, PeerError::Ended(_)), "{over}");
 }
 
 async fn what_finds_no_room_is_not_taken() {

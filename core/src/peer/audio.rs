@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::media::MediaSessionId;
 
+use super::call::Call;
 use super::entry::EntryId;
 use super::error::PeerError;
 use super::frame::AudioFrame;
@@ -40,10 +41,21 @@ impl Leg {
         frame: AudioFrame,
         over: impl FnOnce() -> PeerError,
     ) -> Result<(), PeerError> {
+        self.send_audio_since(media, frame, &mut None, over).await
+    }
+
+    /// The same, unless audio was thrown away since `began`.
+    async fn send_audio_since(
+        &self,
+        media: MediaSessionId,
+        frame: AudioFrame,
+        began: &mut Option<u64>,
+        over: impl FnOnce() -> PeerError,
+    ) -> Result<(), PeerError> {
         check_rate(&frame)?;
-        let (mut rest, mut began) = (frame.samples.as_slice(), None);
+        let mut rest = frame.samples.as_slice();
         let sent = poll_fn(|cx| {
-            self.shared().media(|side, now, _| side.poll_send(cx, now, media, &mut rest, &mut began))
+            self.shared().media(|side, now, _| side.poll_send(cx, now, media, &mut rest, began))
         });
         sent.await.map_err(|unsent| unsent_error(&unsent, over))
     }
@@ -95,6 +107,31 @@ impl Leg {
             }
             entry.media
         })
+    }
+}
+
+/// Something that is said in one go, of as many frames as it takes; see [`Call::speak`](super::Call::speak).
+#[derive(Debug)]
+pub struct Speech<'a> {
+    call: &'a Call,
+    /// How often audio had been thrown away when it began.
+    began: Option<u64>,
+}
+
+impl<'a> Speech<'a> {
+    pub(crate) fn of(call: &'a Call) -> Self {
+        Self { call, began: call.leg.shared().media(|side, _, _| side.discards(call.media)) }
+    }
+
+    /// Sends the next of it, like [`Call::send_audio`](super::Call::send_audio).
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError::Interrupted`] from the first [`discard_audio`](super::Call::discard_audio) after it began on, whether this
+    /// waited then or the next frame was still being made. The others as for `send_audio`.
+    pub async fn send_audio(&mut self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
+        let Self { call, began } = self;
+        call.leg.send_audio_since(call.media, frame.into(), began, || call.over()).await
     }
 }
 

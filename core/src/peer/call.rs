@@ -11,6 +11,7 @@ use crate::media::{MediaReport, MediaSessionId};
 use crate::sdp::plan::MediaPlan;
 use crate::signaling::CommandError;
 
+use super::audio::Speech;
 use super::error::{CallEnd, PeerError};
 use super::frame::{AudioFrame, Dtmf};
 use super::shared::Leg;
@@ -83,6 +84,12 @@ impl Call {
         self.leg.send_audio(self.media, frame.into(), || self.over()).await
     }
 
+    /// Begins to say something that is more than one frame: whoever makes audio piece by piece learns of an interruption even if it comes
+    /// between two pieces. [`discard_audio`](Self::discard_audio) ends it.
+    pub fn speak(&self) -> Speech<'_> {
+        Speech::of(self)
+    }
+
     /// Sends all of this audio, without waiting: for a source with a clock of its own, such as a microphone or another call.
     ///
     /// # Errors
@@ -116,7 +123,8 @@ impl Call {
 
     /// Throws away the audio that was given to [`send_audio`](Self::send_audio) and has not left: the other side talks, and
     /// we shall be silent. Returned is how much of it was never sent, less than 300 ms. A `send_audio` that still waits gives
-    /// [`PeerError::Interrupted`]: so the task that speaks learns of it, whoever calls this.
+    /// [`PeerError::Interrupted`]: so the task that speaks learns of it, whoever calls this. One that is about to call it does not:
+    /// that is what [`speak`](Self::speak) is for.
     pub fn discard_audio(&self) -> Duration {
         self.leg.discard_audio(self.media)
     }
@@ -217,7 +225,7 @@ impl Call {
         self.leg.entry(|entry| entry.end.as_deref().cloned()).flatten()
     }
 
-    fn over(&self) -> PeerError {
+    pub(super) fn over(&self) -> PeerError {
         PeerError::Ended(self.end_or_internal())
     }
 

@@ -425,6 +425,11 @@ impl Media {
         self.shard.discard_audio(media).unwrap_or(0)
     }
 
+    /// How often audio was thrown away; `None` if there is no such stream.
+    pub(crate) fn discards(&self, media: MediaSessionId) -> Option<u64> {
+        self.streams.get(&media).map(|stream| stream.discards)
+    }
+
     /// From now on the audio comes from a live source, of which at most so much waits; `None`: no longer.
     pub(crate) fn live(&mut self, media: MediaSessionId, most: Option<Duration>) {
         let Some(stream) = self.streams.get_mut(&media) else { return };

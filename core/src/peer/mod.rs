@@ -52,7 +52,7 @@ mod wakers;
 #[cfg(test)]
 mod tests;
 
-pub use audio::EarlyAudio;
+pub use audio::{EarlyAudio, Speech};
 pub use call::Call;
 pub use config::Config;
 pub use coordinator::UnifiedCoordinator;
@@ -74,7 +74,7 @@ pub mod prelude {
     pub use super::{
         AudioFrame, Call, CallEnd, CallEvent, Config, CustomAction, Dialing, Dtmf, EarlyAudio, Events,
         IncomingCall, Info, NetworkCounters, PeerCounters, PeerError, Progress, Registration, RegistryView,
-        Reply, SignalingDecision, SignalingHandler, TransferRequest,
+        Reply, SignalingDecision, SignalingHandler, Speech, TransferRequest,
     };
     pub use crate::api::{
         AddressPrefix, AddressPrefixError, AnswerFault, AuthFailure, AuthenticationOf, CoordinatorConfig,
