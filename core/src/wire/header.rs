@@ -409,13 +409,19 @@ fn angle_start(text: &[u8]) -> Option<usize> {
         Some(from + rest.iter().position(|&octet| matches!(octet, b'<' | b'"' | b';'))?)
     };
     let mut at = mark(0)?;
+    // Looked for once: where a URI could begin to have parameters, if the text begins with one.
+    let mut bare = None;
     loop {
         at = match text.get(at)? {
             b'<' => return Some(at),
             // A quoted word within the name: no mark counts there.
             b'"' => mark(at.checked_add(quoted_end(text.get(at..)?)?)?)?,
             // What precedes it is a URI, or a word of the name.
-            _ if Uri::scheme_of(text.get(..at)?).is_some() => return None,
+            _ if at
+                > *bare.get_or_insert_with(|| Uri::scheme_of(text).map_or(usize::MAX, |it| it.len() + 1)) =>
+            {
+                return None;
+            }
             _ => mark(at.checked_add(1)?)?,
         };
     }
