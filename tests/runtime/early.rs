@@ -167,9 +167,15 @@ async fn a_caller_who_is_refused_has_heard_why() {
     let early = dialing.early_audio().unwrap();
     let announce = async {
         let incoming = incoming(&bob).await;
+        assert!(matches!(incoming.speak().unwrap_err(), PeerError::WrongState { .. }), "nobody hears it yet");
         incoming.progress_with_audio().unwrap();
-        incoming.send_audio(AudioFrame::tone(440, 400)).await.unwrap();
+        let mut speech = incoming.speak().unwrap();
+        speech.send_audio(AudioFrame::tone(440, 400)).await.unwrap();
         incoming.flush_audio().await;
+        // Between two pieces of it somebody has it fall silent.
+        incoming.discard_audio();
+        let over = speech.send_audio(AudioFrame::tone(440, 400)).await;
+        assert!(matches!(over, Err(PeerError::Interrupted)), "{over:?}");
         incoming.reject(404).await.unwrap();
     };
     let hear = async {

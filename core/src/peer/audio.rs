@@ -11,6 +11,7 @@ use super::call::Call;
 use super::entry::EntryId;
 use super::error::PeerError;
 use super::frame::AudioFrame;
+use super::incoming::IncomingCall;
 use super::media::Unsent;
 use super::shared::{Leg, Letter, Shared};
 
@@ -113,14 +114,23 @@ impl Leg {
 /// Something that is said in one go, of as many frames as it takes; see [`Call::speak`](super::Call::speak).
 #[derive(Debug)]
 pub struct Speech<'a> {
-    call: &'a Call,
+    speaker: Speaker<'a>,
+    media: MediaSessionId,
     /// How often audio had been thrown away when it began.
     began: Option<u64>,
 }
 
+/// Who says it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Speaker<'a> {
+    Call(&'a Call),
+    Incoming(&'a IncomingCall),
+}
+
 impl<'a> Speech<'a> {
-    pub(crate) fn of(call: &'a Call) -> Self {
-        Self { call, began: call.leg.shared().media(|side, _, _| side.discards(call.media)) }
+    pub(crate) fn of(speaker: Speaker<'a>, media: MediaSessionId) -> Self {
+        let began = speaker.leg().shared().media(|side, _, _| side.discards(media));
+        Self { speaker, media, began }
     }
 
     /// Sends the next of it, like [`Call::send_audio`](super::Call::send_audio).
@@ -130,8 +140,24 @@ impl<'a> Speech<'a> {
     /// [`PeerError::Interrupted`] from the first [`discard_audio`](super::Call::discard_audio) after it began on, whether this
     /// waited then or the next frame was still being made. The others as for `send_audio`.
     pub async fn send_audio(&mut self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
-        let Self { call, began } = self;
-        call.leg.send_audio_since(call.media, frame.into(), began, || call.over()).await
+        let Self { speaker, media, began } = self;
+        speaker.leg().send_audio_since(*media, frame.into(), began, || speaker.over()).await
+    }
+}
+
+impl<'a> Speaker<'a> {
+    const fn leg(self) -> &'a Leg {
+        match self {
+            Self::Call(call) => &call.leg,
+            Self::Incoming(incoming) => incoming.leg(),
+        }
+    }
+
+    fn over(self) -> PeerError {
+        match self {
+            Self::Call(call) => call.over(),
+            Self::Incoming(incoming) => incoming.over(),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::media::{MediaReport, MediaSessionId};
 use crate::sdp::plan::MediaPlan;
 use crate::signaling::CommandError;
 
-use super::audio::Speech;
+use super::audio::{Speaker, Speech};
 use super::error::{CallEnd, PeerError};
 use super::frame::{AudioFrame, Dtmf};
 use super::shared::Leg;
@@ -87,7 +87,7 @@ impl Call {
     /// Begins to say something that is more than one frame: whoever makes audio piece by piece learns of an interruption even if it comes
     /// between two pieces. [`discard_audio`](Self::discard_audio) ends it.
     pub fn speak(&self) -> Speech<'_> {
-        Speech::of(self)
+        Speech::of(Speaker::Call(self), self.media)
     }
 
     /// Sends all of this audio, without waiting: for a source with a clock of its own, such as a microphone or another call.

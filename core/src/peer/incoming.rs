@@ -10,6 +10,7 @@ use crate::media::MediaSessionId;
 use crate::session::State;
 use crate::signaling::{BodyPart, CommandError, InviteDetails};
 
+use super::audio::{Speaker, Speech};
 use super::call::Call;
 use super::dialing::full_uri;
 use super::entry::EntryId;
@@ -117,6 +118,11 @@ impl IncomingCall {
     /// [`progress_with_audio`](Self::progress_with_audio).
     pub async fn send_audio(&self, frame: impl Into<AudioFrame>) -> Result<(), PeerError> {
         self.leg.send_audio(self.stream()?, frame.into(), || self.trouble(CommandError::NoSuchCall)).await
+    }
+
+    /// Begins to say something that is more than one frame, before the call is taken, like [`Call::speak`].
+    pub fn speak(&self) -> Result<Speech<'_>, PeerError> {
+        Ok(Speech::of(Speaker::Incoming(self), self.stream()?))
     }
 
     /// Sends all of this audio before the call is taken, without waiting, like [`Call::try_send_audio`].
@@ -247,6 +253,15 @@ impl IncomingCall {
                 entry.undecided = Some(status);
             }
         });
+    }
+
+    pub(super) const fn leg(&self) -> &Leg {
+        &self.leg
+    }
+
+    /// What there is to say when it is over.
+    pub(super) fn over(&self) -> PeerError {
+        self.trouble(CommandError::NoSuchCall)
     }
 
     /// What a refused command means for this call.
