@@ -17,6 +17,7 @@ use super::transfer::{CONSENT, News, is_false, reported_until};
 use crate::adapter::{Cause, DialogAdapter};
 use crate::api::{EndReason, InviteParams, TransferRequest};
 use crate::base::ids::{DialogId, SessionId};
+use crate::base::index::Digest;
 use crate::base::time::Instant;
 use crate::session::{Action, Input, Referral, SessionTimer, State, TRANSFERS_MAX, TransferInput, Which};
 use crate::signaling::CommandError;
@@ -31,20 +32,31 @@ const ORPHANS_MAX: usize = 64;
 
 /// What peers asked for who hung up before the application consented, as many phones do at once: it can still be done.
 #[derive(Default)]
-pub(super) struct Orphans(VecDeque<(SessionId, Instant, Arc<TransferRequest>)>);
+pub(super) struct Orphans(VecDeque<Orphan>);
+
+struct Orphan {
+    session: SessionId,
+    source: Option<Digest>,
+    until: Instant,
+    request: Arc<TransferRequest>,
+}
 
 impl Orphans {
-    fn keep(&mut self, session: SessionId, now: Instant, request: Arc<TransferRequest>) {
+    /// One more. If there are too many, the oldest goes of whoever has left most.
+    fn keep(&mut self, orphan: Orphan) {
         if self.0.len() >= ORPHANS_MAX {
-            self.0.pop_front();
+            let count = |source| self.0.iter().filter(|kept| kept.source == source).count();
+            let most = self.0.iter().enumerate().rev().max_by_key(|(_, kept)| count(kept.source));
+            let place = most.map_or(0, |(place, _)| place);
+            self.0.remove(place);
         }
-        self.0.push_back((session, now + CONSENT, request));
+        self.0.push_back(orphan);
     }
 
     fn take(&mut self, session: SessionId, now: Instant) -> Option<Arc<TransferRequest>> {
-        self.0.retain(|(_, until, _)| *until > now);
-        let place = self.0.iter().position(|(asker, ..)| *asker == session)?;
-        self.0.remove(place).map(|(.., request)| request)
+        self.0.retain(|orphan| orphan.until > now);
+        let place = self.0.iter().position(|orphan| orphan.session == session)?;
+        self.0.remove(place).map(|orphan| orphan.request)
     }
 }
 
@@ -235,6 +247,7 @@ impl UnifiedCoordinator {
         let pending = self.pending_transfer(id);
         let Some(session) = self.board.registry.session_mut(id) else { return };
         let by_peer = session.end == Some(EndReason::RemoteHangup);
+        let source = session.source;
         let Some(transfers) = session.transfers.as_deref_mut() else { return };
         transfers.ours = None;
         transfers.theirs.clear();
@@ -243,7 +256,8 @@ impl UnifiedCoordinator {
         if let Ok((_, request)) = pending
             && by_peer
         {
-            self.orphans.keep(id, self.board.now, request);
+            let until = self.board.now + CONSENT;
+            self.orphans.keep(Orphan { session: id, source, until, request });
         }
     }
 

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use offhook_core::base::ids::SessionId;
 use offhook_core::coordinator::Reliable;
 
 use super::*;
@@ -372,4 +373,33 @@ fn the_reports_that_a_peer_makes_us_send_are_in_its_share() {
     assert!((SHARE..SHARE + 80).contains(&kept), "{kept}");
     desk.feed(invite.again("BYE").cseq(2_000).branch("bye").callee_tag(&tag).text());
     assert_eq!(desk.codes().last().map(String::as_str), Some("200"), "it may end all the same");
+}
+
+/// A call in which somebody asks to be transferred and hangs up, before anybody has decided about it.
+fn leaves_a_transfer(desk: &mut Desk, from: &str, name: &str) -> SessionId {
+    let from = SocketAddr::new(from.parse().unwrap(), 5060);
+    let invite = Request::new("INVITE").call_id(name).branch(&format!("{name}-1")).sdp(SDP);
+    desk.feed_from(from, invite.text());
+    let session = desk.incoming();
+    desk.answer(session);
+    let tag = desk.last("200").message.callee_tag();
+    desk.feed_from(from, invite.again("ACK").branch(&format!("{name}-2")).callee_tag(&tag).text());
+    let refer = invite.again("REFER").cseq(2).branch(&format!("{name}-3")).callee_tag(&tag);
+    desk.feed_from(from, refer.header("Refer-To: <sip:c@192.0.2.9>").text());
+    assert_eq!(desk.last("202").message.code(), "202");
+    let bye = invite.again("BYE").cseq(3).branch(&format!("{name}-4")).callee_tag(&tag);
+    desk.feed_from(from, bye.text());
+    assert_eq!(desk.last("200").message.code(), "200");
+    session
+}
+
+#[test]
+fn whoever_leaves_many_transfers_behind_makes_room_for_its_own() {
+    let mut desk = Desk::new();
+    let honest = leaves_a_transfer(&mut desk, "192.0.2.67", "honest");
+    let many: Vec<_> =
+        (0..70).map(|n| leaves_a_transfer(&mut desk, "192.0.2.66", &format!("n{n}"))).collect();
+    desk.core.accept_transfer(desk.now, honest).unwrap();
+    assert!(desk.core.accept_transfer(desk.now, many[0]).is_err(), "the oldest of whoever has most");
+    desk.core.accept_transfer(desk.now, many[69]).unwrap();
 }
