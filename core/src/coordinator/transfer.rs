@@ -19,7 +19,7 @@ use crate::session::{Input, Referral, SessionTimer, State, Transfers, Which};
 use crate::session::{TransferAction, TransferInput, TransferState, transfer_row};
 use crate::signaling::CommandError;
 use crate::transaction::TransactionId;
-use crate::wire::frame::StartLine;
+use crate::wire::frame::{Frame, StartLine};
 use crate::wire::refer::{Replaces, escape_into, fragment_status};
 use crate::wire::text::parse_u32;
 use crate::wire::uri::{Uri, UriError, is_uri_text};
@@ -217,23 +217,18 @@ impl UnifiedCoordinator {
             Some(reason) if reason.eq_ignore_ascii_case(b"timeout") => 408,
             _ => 480,
         });
-        if frame.body().is_empty() {
-            return Ok(match over {
-                Some(status) => (Some(TransferInput::RxUnsubscribed), status, &[]),
-                None => (None, 0, &[]),
-            });
-        }
-        let kind = frame.first(HeaderName::ContentType);
-        if !kind.is_some_and(|kind| super::check::is_type(kind, SIPFRAG_TYPE)) {
-            return Err(Refusal::with(415, "Accept", SIPFRAG_TYPE.as_bytes().to_vec()));
-        }
-        let bad_body = || Refusal { reason: "Body Is No Status", ..Refusal::plain(400) };
-        let (status, phrase) = fragment_status(frame.body()).ok_or_else(bad_body)?;
-        Ok(match (status, over) {
-            (100..=199, Some(status)) => (Some(TransferInput::RxUnsubscribed), status, &[]),
-            (100..=199, None) => (Some(TransferInput::RxProgress), status, phrase),
-            (200..=299, _) => (Some(TransferInput::RxSuccess), status, phrase),
-            _ => (Some(TransferInput::RxFailure), status, phrase),
+        // What ends our subscription ends it, whatever else it says.
+        let report = match (read_fragment(frame), over) {
+            (Ok(report), _) => report,
+            (Err(_), Some(_)) => None,
+            (Err(refusal), None) => return Err(refusal),
+        };
+        Ok(match (report, over) {
+            (None, None) => (None, 0, &[]),
+            (None | Some((100..=199, _)), Some(status)) => (Some(TransferInput::RxUnsubscribed), status, &[]),
+            (Some((status @ 100..=199, phrase)), None) => (Some(TransferInput::RxProgress), status, phrase),
+            (Some((status @ 200..=299, phrase)), _) => (Some(TransferInput::RxSuccess), status, phrase),
+            (Some((status, phrase)), _) => (Some(TransferInput::RxFailure), status, phrase),
         })
     }
 
@@ -352,6 +347,19 @@ impl UnifiedCoordinator {
         let mut adapter = DialogAdapter { board: &mut self.board, session: id };
         adapter.report(dialog, referral, state, news.status, &phrase);
     }
+}
+
+/// The status line that a report begins with, if it has a body (RFC 3515 section 2.4.5).
+fn read_fragment<'a>(frame: &Frame<'a>) -> Result<Option<(u16, &'a [u8])>, Refusal<'static>> {
+    if frame.body().is_empty() {
+        return Ok(None);
+    }
+    let kind = frame.first(HeaderName::ContentType);
+    if !kind.is_some_and(|kind| super::check::is_type(kind, SIPFRAG_TYPE)) {
+        return Err(Refusal::with(415, "Accept", SIPFRAG_TYPE.as_bytes().to_vec()));
+    }
+    let bad_body = || Refusal { reason: "Body Is No Status", ..Refusal::plain(400) };
+    fragment_status(frame.body()).ok_or_else(bad_body).map(Some)
 }
 
 /// Whether Refer-Sub says no (RFC 4488 section 4).

@@ -18,7 +18,7 @@ use offhook_core::base::ids::SessionId;
 use offhook_core::coordinator::{CommandError, CoordinatorConfig, Event};
 use offhook_core::sdp::plan::Direction;
 
-use super::{Desk, Message, Request, SDP, SECOND, TARGET, calling, respond};
+use super::{Desk, Message, Request, SDP, SECOND, TARGET, active, calling, respond};
 
 const STATUSES: [u16; 36] = [
     400, 402, 403, 404, 405, 406, 408, 410, 413, 414, 415, 416, 420, 421, 433, 480, 481, 482, 483, 484, 485,
@@ -150,5 +150,24 @@ fn what_a_subscriber_refuses_for_good_ends_its_subscription() {
             desk.feed(respond(&notify, status, "", if later { "Retry-After: 5\r\n" } else { "" }, ""));
             assert_eq!(ended(&desk), !later || status == 481, "{status} {later}");
         }
+    }
+}
+
+/// RFC 6665 section 4.1.3: what says that a subscription is over ends it. That its body cannot be read changes nothing of that.
+#[test]
+fn the_last_report_of_a_transfer_ends_it_whatever_its_body_is() {
+    for (kind, body) in
+        [("message/sipfrag", "garbage"), ("text/plain", "SIP/2.0 200 OK\r\n"), ("message/sipfrag", "")]
+    {
+        let (mut desk, session, call) = active(Desk::new());
+        desk.core.transfer(desk.now, session, "sip:carol@192.0.2.5").unwrap();
+        desk.drain();
+        desk.feed(respond(&desk.last("REFER").message, 202, "", "Contact: <sip:peer@192.0.2.9>\r\n", ""));
+        let notify = call.again("NOTIFY").cseq(2).branch("n").header("Event: refer");
+        let over = notify.header("Subscription-State: terminated;reason=rejected").body(kind, body);
+        desk.feed(over.text());
+        assert_eq!(desk.last("200").message.header("CSeq"), "2 NOTIFY");
+        let done = |event: &Event| matches!(event, Event::TransferProgress { status: 603, done: true, .. });
+        assert!(desk.events.iter().any(done), "{kind} {body}");
     }
 }
