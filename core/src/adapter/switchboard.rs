@@ -411,8 +411,8 @@ impl Switchboard {
     /// The source whose Contact or Record-Route made us ask; `None` if we did ourselves, or it is trusted.
     fn causer(&mut self, parked: &Parked) -> Option<Digest> {
         let Parked::Dialog(dialog) = parked else { return None };
-        let remote = self.registry.dialog(*dialog)?.path.remote.ip();
-        self.limited_source(remote)
+        let began_at = self.registry.dialog(*dialog)?.began_at();
+        self.limited_source(began_at)
     }
 
     /// Asks the runtime for as many addresses as it may look for at a time.

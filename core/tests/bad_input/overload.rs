@@ -138,6 +138,31 @@ fn one_source_causes_no_more_than_its_share_of_lookups() {
     assert_eq!(desk.asked.len(), 2);
 }
 
+/// It has that share whatever its Contacts said before.
+#[test]
+fn who_causes_a_lookup_is_where_the_dialog_began() {
+    let mut config = CoordinatorConfig::default();
+    config.limits.lookups_max = 8;
+    config.limits.lookups_waiting_max = 16;
+    let mut desk = Desk::with(config);
+    for n in 0..5 {
+        let (name, elsewhere) = (format!("n{n}"), format!("<sip:x@198.51.100.{n}>"));
+        let invite = Request::new("INVITE").call_id(&name).branch(&name).sdp(SDP);
+        let (session, tag) = desk.up(&invite.clone().contact(&elsewhere));
+        desk.core.info(desk.now, session, "text/plain", b"x").unwrap();
+        desk.drain();
+        let info = desk.last("INFO");
+        assert_eq!(info.to(), format!("198.51.100.{n}:5060"));
+        desk.feed(respond(&info.message, 200, "", "", ""));
+        let moved =
+            invite.again("INVITE").cseq(2).callee_tag(&tag).contact(&format!("<sip:x@{name}.example>"));
+        desk.feed(moved.clone().branch(&format!("{name}-m")).sdp(SDP).text());
+        desk.feed(moved.again("ACK").cseq(2).callee_tag(&tag).branch(&format!("{name}-a")).text());
+        desk.hangup(session);
+    }
+    assert_eq!(desk.asked.len(), 2, "a quarter of those that are asked");
+}
+
 #[test]
 fn one_source_may_have_only_so_many_calls_in_setup() {
     let mut config = CoordinatorConfig::default();
