@@ -117,3 +117,22 @@ fn what_they_change_meanwhile_brings_our_wish_along() {
     let all = (plan.codec, plan.remote_rtp.unwrap().port(), plan.direction);
     assert_eq!(all, (Codec::Pcma, 40_002, Direction::SendOnly));
 }
+
+/// An offer that had nowhere to go was seen by nobody: its version is that of the next description (RFC 3264 section 8).
+#[test]
+fn an_offer_that_was_never_sent_takes_no_version() {
+    let version = |message: &Message| described(message).0[1].parse::<u64>().unwrap();
+    let mut desk = Desk::new();
+    let invite = Request::new("INVITE").sdp(SDP).contact("<sip:peer@phone.example>");
+    let (session, tag) = desk.up(&invite);
+    let ok = desk.last("200").message;
+    for _ in 0..2 {
+        desk.core.hold(desk.now, session).unwrap();
+        desk.drain();
+        desk.name_failed();
+    }
+    assert_eq!(desk.codes(), [""; 0]);
+    let change = SDP_OTHER_PORT.replace("sendrecv", "sendonly");
+    desk.feed(invite.again("INVITE").cseq(2).callee_tag(&tag).branch("change").sdp(&change).text());
+    assert_eq!(version(&desk.last("200").message), version(&ok) + 1);
+}

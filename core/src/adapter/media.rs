@@ -38,6 +38,7 @@ impl MediaAdapter<'_> {
                 sdp_id,
                 sdp_version: sdp_id,
                 described: None,
+                unissued: false,
                 lines: None,
                 wanted: Direction::SendRecv,
                 agreed: Direction::SendRecv,
@@ -107,7 +108,8 @@ impl MediaAdapter<'_> {
         };
         let said = self.board.digests.digest(&[without_origin(&written.0)]);
         let media = self.board.registry.session_mut(self.session)?.media.as_mut()?;
-        if media.described.is_some_and(|last| last != said) {
+        let issued = !core::mem::take(&mut media.unissued);
+        if issued && media.described.is_some_and(|last| last != said) {
             media.sdp_version = media.sdp_version.wrapping_add(1);
             local.version = media.sdp_version;
             written = match write(&local) {

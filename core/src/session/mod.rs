@@ -111,6 +111,8 @@ pub(crate) struct SessionMedia {
     pub(crate) sdp_version: u64,
     /// What our last description said, but for its version.
     pub(crate) described: Option<Digest>,
+    /// Whether nobody ever got that one, which was the first of its version: the next may have it.
+    pub(crate) unissued: bool,
     /// Our last description, if it has more than one media line: a later one must have them all (RFC 3264 section 8).
     pub(crate) lines: Option<Box<[u8]>>,
     /// Whether the last exchange brought anything new.
@@ -203,6 +205,8 @@ pub(crate) struct Offering {
     pub(crate) invite: bool,
     /// What we offered.
     pub(crate) offer: Vec<u8>,
+    /// Whether it is the first description of its version.
+    pub(crate) changed: bool,
     /// How much of what the application wanted is in it.
     pub(crate) made: u8,
     /// Whether it only refreshes the session: the application wants nothing that the peer does not know.

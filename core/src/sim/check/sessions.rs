@@ -34,9 +34,13 @@ impl WireChecker {
         let inside = message.to_tag.is_some();
         let needs = matches!(message.method.as_str(), "PRACK" | "UPDATE" | "INFO");
         let rule = "what is of a dialog is sent within one";
-        self.rule(inside || !needs, message, rule, "RFC 3262, RFC 3311 and RFC 6086", || {
-            message.method.clone()
-        })?;
+        self.rule(
+            inside || !needs || self.damaged,
+            message,
+            rule,
+            "RFC 3262, RFC 3311 and RFC 6086",
+            || message.method.clone(),
+        )?;
         self.timer_of_request(message)?;
         match message.method.as_str() {
             "PRACK" => self.prack(message)?,
