@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Switchboard;
+use super::{Owner, Purpose, Switchboard};
 use crate::base::ids::DialogId;
 use crate::dialog::{DialogUser, Proof};
 use crate::transaction::TransactionId;
@@ -38,7 +38,18 @@ impl Switchboard {
             };
             self.layer.limit(transaction, allowed);
         }
+        self.issue_offer(transaction);
         self.launch(path, transaction, message);
+    }
+
+    /// The description in an offer of ours within a call counts as one when it leaves (RFC 3264 section 8).
+    fn issue_offer(&mut self, transaction: Option<TransactionId>) {
+        let owner = transaction.and_then(|it| self.owners.get(it));
+        if let Some(Owner::Request { session, purpose: Purpose::Offer }) = owner
+            && let Some(media) = self.registry.session_mut(*session).and_then(|it| it.media.as_mut())
+        {
+            media.unissued = false;
+        }
     }
 
     /// Octets that may still be sent because of the request that made this dialog.

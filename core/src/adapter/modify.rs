@@ -49,8 +49,8 @@ impl DialogAdapter<'_> {
         let (unissued, version) = (before.unissued, before.sdp_version);
         let offer = MediaAdapter { board: self.board, session: self.session }.reoffer(&path)?;
         let media = self.board.registry.session_mut(self.session)?.media.as_mut()?;
-        let changed = unissued || media.sdp_version != version;
-        media.unissued = changed;
+        // Until it leaves.
+        media.unissued = unissued || media.sdp_version != version;
         let contact = contact(self.board, &path);
         let timer = refresh.map(|refresh| [session_expires(&refresh), min_se(&refresh)]);
         let allow = self.board.allow.clone();
@@ -67,13 +67,11 @@ impl DialogAdapter<'_> {
         let owner = Owner::Request { session: self.session, purpose: Purpose::Offer };
         let content = Content { headers: &headers, body: Some((SDP_TYPE, &offer)), ..Content::default() };
         let transaction = self.request(id, method, owner, content)?;
-        let media = self.board.registry.session_mut(self.session)?.media.as_mut()?;
-        media.unissued = false;
+        let media = self.board.registry.session(self.session)?.media.as_ref()?;
         let refreshes = refresh.is_some() && media.made == media.said;
         let made = media.made;
         let (rseq, answer) = (None, None);
-        let offering =
-            Offering { dialog: id, transaction, invite, offer, changed, made, refreshes, rseq, answer };
+        let offering = Offering { dialog: id, transaction, invite, offer, made, refreshes, rseq, answer };
         self.board.registry.session_mut(self.session)?.offering = Some(Box::new(offering));
         self.board.arm(self.session, SessionTimer::Offer, OFFER_PATIENCE);
         Some(())

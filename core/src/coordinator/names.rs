@@ -2,7 +2,7 @@
 
 use super::UnifiedCoordinator;
 use super::errands::Done;
-use crate::adapter::{Cause, Owner, Parked, Purpose};
+use crate::adapter::{Cause, Owner, Parked};
 use crate::api::{NameFailure, QueryId, Refuser};
 use crate::base::time::Instant;
 use crate::dialog::Waiting;
@@ -72,21 +72,8 @@ impl UnifiedCoordinator {
             Some(Owner::Register(id)) => self.register_answered(id, 503, None, Refuser::Network),
             Some(Owner::Errand(id)) => self
                 .errand_over(id, Done { status: 503, phrase: "", refuser: Refuser::Network, message: None }),
-            Some(owner) => {
-                self.unsay_offer(&owner);
-                self.request_failed(owner, transaction, 503);
-            }
+            Some(owner) => self.request_failed(owner, transaction, 503),
             None => {}
-        }
-    }
-
-    /// The version of an offer that nobody got is that of our next description (RFC 3264 section 8).
-    fn unsay_offer(&mut self, owner: &Owner) {
-        let Owner::Request { session, purpose: Purpose::Offer } = owner else { return };
-        if let Some(session) = self.board.registry.session_mut(*session)
-            && let (Some(offering), Some(media)) = (&session.offering, &mut session.media)
-        {
-            media.unissued = offering.changed;
         }
     }
 }

@@ -111,7 +111,7 @@ pub(crate) struct SessionMedia {
     pub(crate) sdp_version: u64,
     /// What our last description said, but for its version.
     pub(crate) described: Option<Digest>,
-    /// Whether nobody ever got that one, which was the first of its version: the next may have it.
+    /// Whether that one, the first of its version, has yet to leave. If it never does, the next has that version.
     pub(crate) unissued: bool,
     /// Our last description, if it has more than one media line: a later one must have them all (RFC 3264 section 8).
     pub(crate) lines: Option<Box<[u8]>>,
@@ -205,8 +205,6 @@ pub(crate) struct Offering {
     pub(crate) invite: bool,
     /// What we offered.
     pub(crate) offer: Vec<u8>,
-    /// Whether it is the first description of its version.
-    pub(crate) changed: bool,
     /// How much of what the application wanted is in it.
     pub(crate) made: u8,
     /// Whether it only refreshes the session: the application wants nothing that the peer does not know.

@@ -81,9 +81,8 @@ impl Writer {
     /// Ends a message with a body (RFC 3261 sections 20.14 and 20.15).
     pub fn finish_with(mut self, content_type: &str, body: &[u8]) -> Bytes {
         self.header("Content-Type", content_type.as_bytes());
-        self.out.put(b"Content-Length: ");
-        self.out.put_number(body.len() as u64);
-        self.out.put(b"\r\n\r\n");
+        self.number("Content-Length", body.len() as u64);
+        self.out.put(b"\r\n");
         self.out.put(body);
         Bytes::from(self.out)
     }
