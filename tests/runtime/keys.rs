@@ -72,7 +72,7 @@ async fn a_key_that_is_refused_is_an_error() {
         error.to_string(),
         "the other side refused the key 1: 415 Unsupported Media Type (and 2 was not sent)"
     );
-    assert!(matches!(error, PeerError::DtmfRefused { digit: '1', status: 415, answered: true, .. }));
+    assert!(matches!(error, PeerError::DtmfRefused { digit: '1', status: 415, refuser: Refuser::Peer, .. }));
     assert_eq!(error.refuser(), Refuser::Peer);
     assert!(!over, "the call goes on");
 }

@@ -182,9 +182,7 @@ pub enum Event {
         status: u16,
         /// The reason phrase.
         phrase: String,
-        /// Whether somebody answered.
-        answered: bool,
-        /// Who said no.
+        /// Who said no; nobody answered where that is not the other side.
         refuser: Refuser,
         /// The keys that were to follow.
         unsent: String,

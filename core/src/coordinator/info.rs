@@ -137,8 +137,8 @@ impl UnifiedCoordinator {
         if session.end_told {
             return;
         }
-        let (tag, phrase, answered) = (session.tag, phrase.into(), refuser == Refuser::Peer);
-        let event = Event::DtmfRefused { session: id, tag, digit, status, phrase, answered, refuser, unsent };
+        let (tag, phrase) = (session.tag, phrase.into());
+        let event = Event::DtmfRefused { session: id, tag, digit, status, phrase, refuser, unsent };
         self.board.outbox.push_back(Output::Event(event));
     }
 }

@@ -149,9 +149,7 @@ pub enum PeerError {
         status: u16,
         /// Its reason phrase.
         phrase: String,
-        /// Whether somebody answered.
-        answered: bool,
-        /// Who said no.
+        /// Who said no; nobody answered where that is not the other side.
         refuser: Refuser,
         /// The keys of this run that were to follow.
         unsent: String,
@@ -389,9 +387,7 @@ mod tests {
             (Refuser::Us, 503, "the key 1 could not be sent: no (and 23 was not sent)"),
         ] {
             let (phrase, unsent) = ("no".into(), "23".into());
-            let answered = refuser == Refuser::Peer;
-            let (by, words) =
-                told(PeerError::DtmfRefused { digit: '1', status, phrase, answered, refuser, unsent });
+            let (by, words) = told(PeerError::DtmfRefused { digit: '1', status, phrase, refuser, unsent });
             assert!(by == refuser && words.starts_with(text), "{words}");
         }
         let realm = || String::from("home");

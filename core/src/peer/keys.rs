@@ -63,7 +63,6 @@ impl Keys {
                 digit: it.digit,
                 status: it.status,
                 phrase: it.phrase.clone(),
-                answered: it.refuser == Refuser::Peer,
                 refuser: it.refuser,
                 unsent: run.chars().skip(usize::try_from(rest).unwrap_or(usize::MAX)).collect(),
             })
