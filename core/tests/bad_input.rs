@@ -488,10 +488,7 @@ fn a_response_or_an_ack_with_a_line_that_is_no_header_field_is_taken() {
         assert_eq!(desk.codes(), ["ACK"], "{line}");
         let mut desk = Desk::new();
         let invite = Request::new("INVITE").sdp(SDP);
-        desk.feed(invite.text());
-        let session = desk.incoming();
-        desk.answer(session);
-        let tag = desk.last("200").message.callee_tag();
+        let (_, tag) = desk.answered(&invite);
         let ack = invite.again("ACK").callee_tag(&tag).branch("ack").text();
         desk.feed(ack.replace("CSeq:", &format!("{line}CSeq:")));
         assert_eq!(desk.told().last().unwrap(), "confirmed", "{line}");

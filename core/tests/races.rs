@@ -80,11 +80,7 @@ fn a_copy_of_the_invite_is_no_call_while_the_call_lives_and_for_t4_after_it() {
     ] {
         let mut desk = Desk::new();
         let invite = Request::new("INVITE").sdp(SDP);
-        desk.feed(invite.text());
-        let session = desk.incoming();
-        desk.answer(session);
-        let tag = desk.last("200").message.callee_tag();
-        desk.feed(invite.again("ACK").branch("ack").callee_tag(&tag).text());
+        let (_, tag) = desk.up(&invite);
         let mut passed = 0;
         if let Some(seconds) = ends_after {
             desk.run_for(SECOND * seconds);

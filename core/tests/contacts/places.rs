@@ -30,16 +30,22 @@ fn nobody_sends_us_to_more_than_one_host() {
     }
 }
 
-/// The same by a REFER, a redirection, or a name that somebody has let stand for such an address.
-#[test]
-fn neither_a_refer_nor_a_name_sends_us_to_more_than_one_host() {
+/// Somebody whom the peer of a call has asked by REFER to call this place, and who follows redirections.
+fn referred(place: &str) -> Desk {
     let mut config = CoordinatorConfig::default();
     config.redirects_max = 5;
     let mut desk = Desk::with(config);
     let invite = Request::new("INVITE").sdp(SDP);
     let (_, tag) = desk.up(&invite);
     let refer = invite.again("REFER").cseq(2).branch("refer").callee_tag(&tag);
-    desk.feed(refer.header("Refer-To: <sip:carol@198.51.100.7;maddr=224.0.1.75>").text());
+    desk.feed(refer.header(&format!("Refer-To: {place}")).text());
+    desk
+}
+
+/// The same by a REFER, a redirection, or a name that somebody has let stand for such an address.
+#[test]
+fn neither_a_refer_nor_a_name_sends_us_to_more_than_one_host() {
+    let mut desk = referred("<sip:carol@198.51.100.7;maddr=224.0.1.75>");
     assert_eq!(desk.codes(), ["400"]);
     desk.call("sip:peer@192.0.2.9");
     let invite = desk.only().message;
@@ -156,13 +162,7 @@ fn a_method_is_read_alike_in_a_refer_and_in_a_redirection() {
         [("INVITE", true), ("invite", true), ("%49NVITE", true), ("BYE", false), ("", false)]
     {
         let place = format!("<sip:carol@192.0.2.5;method={method}>");
-        let mut config = CoordinatorConfig::default();
-        config.redirects_max = 5;
-        let mut desk = Desk::with(config);
-        let invite = Request::new("INVITE").sdp(SDP);
-        let (_, tag) = desk.up(&invite);
-        let refer = invite.again("REFER").cseq(2).branch("refer").callee_tag(&tag);
-        desk.feed(refer.header(&format!("Refer-To: {place}")).text());
+        let mut desk = referred(&place);
         let code = if calls { "202" } else { "603" };
         assert_eq!(desk.codes().first().map(String::as_str), Some(code), "{method}");
         desk.call("sip:peer@192.0.2.9");

@@ -40,6 +40,17 @@ fn granted(desk: &mut Desk, subscribe: &Message, seconds: u32) {
     desk.feed(respond(subscribe, 200, "far", &lines, ""));
 }
 
+/// One that was granted for ten minutes and is about to be refreshed: its SUBSCRIBE, and the refresh.
+fn refreshing() -> (Desk, Message, Message) {
+    let (mut desk, _, subscribe) = subscribing();
+    granted(&mut desk, &subscribe, 600);
+    desk.feed(notify(&subscribe, 1, "active;expires=600").text());
+    desk.run_for(540 * SECOND);
+    let refresh = desk.last("SUBSCRIBE").message;
+    desk.news();
+    (desk, subscribe, refresh)
+}
+
 /// All that is told of subscriptions.
 pub(super) fn told(desk: &Desk) -> Vec<String> {
     let say = |event: &Event| match event {
@@ -326,12 +337,7 @@ fn a_refresh_that_is_refused_for_the_moment_is_tried_again_while_the_subscriptio
         (503, "Retry-After: 0\r\n", 2),
         (503, "Retry-After: 3600\r\n", 60),
     ] {
-        let (mut desk, _, subscribe) = subscribing();
-        granted(&mut desk, &subscribe, 600);
-        desk.feed(notify(&subscribe, 1, "active;expires=600").text());
-        desk.run_for(540 * SECOND);
-        let refresh = desk.last("SUBSCRIBE").message;
-        desk.news();
+        let (mut desk, _, refresh) = refreshing();
         desk.feed(respond(&refresh, status, "far", lines, ""));
         desk.run_for(after * SECOND - ms(1));
         assert!(desk.codes().is_empty(), "{status} {lines}");
@@ -434,12 +440,7 @@ fn a_refresh_that_is_too_brief_ends_nothing_that_was_granted() {
         assert!(desk.codes().is_empty(), "{least}");
     }
     // One that says nothing of use is a refusal for the moment.
-    let (mut desk, _, subscribe) = subscribing();
-    granted(&mut desk, &subscribe, 600);
-    desk.feed(notify(&subscribe, 1, "active;expires=600").text());
-    desk.run_for(540 * SECOND);
-    let refresh = desk.last("SUBSCRIBE").message;
-    desk.news();
+    let (mut desk, _, refresh) = refreshing();
     desk.feed(respond(&refresh, 423, "", "Min-Expires: 10\r\n", ""));
     assert_eq!(told(&desk).last().unwrap(), "Active");
     desk.run_for(30 * SECOND);

@@ -329,13 +329,18 @@ impl Desk {
 
     /// Brings up the call that `invite` of the peer asks for: the session, and our tag.
     pub(crate) fn up(&mut self, invite: &Request) -> (SessionId, String) {
-        self.feed(invite.text());
-        let session = self.incoming();
-        self.answer(session);
-        let tag = self.last("200").message.callee_tag();
+        let (session, tag) = self.answered(invite);
         self.feed(invite.again("ACK").callee_tag(&tag).branch("ack").text());
         self.news();
         (session, tag)
+    }
+
+    /// The same, but for the ACK.
+    pub(crate) fn answered(&mut self, invite: &Request) -> (SessionId, String) {
+        self.feed(invite.text());
+        let session = self.incoming();
+        self.answer(session);
+        (session, self.last("200").message.callee_tag())
     }
 
     /// An ordinary call from the peer, with a Call-ID of its own, from INVITE to BYE.
